@@ -1,0 +1,71 @@
+"""The errors of growsearch: one root, each child also the built-in a caller would expect."""
+
+import re
+from urllib.parse import unquote, unquote_plus
+
+
+class GrowsearchError(Exception):
+    """Root of every error that growsearch raises on purpose; its text is one readable line."""
+
+
+class InvalidInputError(GrowsearchError, ValueError):
+    """An argument or option is unusable: says what was expected, what came, what to do."""
+
+
+class ArchitectureError(InvalidInputError):
+    """An architecture does not fit together: names the layer, what it expects, what it got."""
+
+
+class NotExactError(InvalidInputError):
+    """A growth at this place would change what the network computes, and says why."""
+
+
+class SearchSpaceError(InvalidInputError):
+    """A search space is unusable: names file, key, expected, got."""
+
+
+class DataError(InvalidInputError):
+    """Images or labels are missing, malformed or out of range."""
+
+
+class DataNotFoundError(DataError, FileNotFoundError):
+    """No data set at the place that was named, or none could be had."""
+
+
+class NetworkFileError(InvalidInputError):
+    """A file of weights is damaged, or is not the network that it claims to be."""
+
+
+class RunError(GrowsearchError, RuntimeError):
+    """A run folder or its study cannot be used as asked."""
+
+
+class DivergedError(GrowsearchError, ArithmeticError):
+    """A training ended in NaN or infinity."""
+
+
+# A password may hold @ and : itself, so it ends at the last @; or it is a parameter.
+_PASSWORD = re.compile(
+    r"(?<=://)([^:/@]*):(.*)@|([?&](?:ssl)?passw(?:or)?d=)([^&]*)", flags=re.DOTALL
+)
+
+
+def without_password(text: str, *, url: str | None = None) -> str:
+    """A storage URL, or a message about the storage ``url``, fit for the screen and for logs.
+
+    Examples
+    --------
+    >>> without_password("postgresql+psycopg://me:secret@host/name")
+    'postgresql+psycopg://me:***@host/name'
+    >>> without_password("no role secret", url="postgresql+psycopg://me:secret@host/name")
+    'no role ***'
+    """
+    if url is None:
+        return _PASSWORD.sub(lambda m: f"{m[1]}:***@" if m[3] is None else f"{m[3]}***", text)
+    passwords = [match[2] or match[4] or "" for match in _PASSWORD.finditer(url)]
+    # A parser that is led astray by an @ quotes a piece.
+    parts = {part for password in passwords for part in (password, *password.split("@"))}
+    parts |= {unquote(part) for part in parts} | {unquote_plus(part) for part in parts}
+    for part in sorted(parts, key=len, reverse=True):
+        text = text.replace(part, "***") if part else text
+    return text

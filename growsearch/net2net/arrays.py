@@ -1,0 +1,126 @@
+"""One axis of one array through Units: copied, or split among the copies."""
+
+from __future__ import annotations
+
+import functools
+import math
+import os
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from growsearch.net2net.units import Units
+
+Array = NDArray[Any]
+_Scalar = TypeVar("_Scalar", bound=np.generic)
+
+_CACHED = 2**16  # values of a block that stays in cache together with its temporaries
+_LARGE = 2**20  # values from which on several threads are faster than one
+_THREADS = min(4, os.cpu_count() or 1)  # few: the limit is memory
+
+
+def copy_axis(array: NDArray[_Scalar], units: Units, axis: int) -> NDArray[_Scalar]:
+    """Replicate ``array`` along ``axis``: slice j of the result is slice ``source[j]``.
+
+    For incoming weights, biases and batch-norm parameters. dtype is kept.
+    """
+    result = _empty(array, units, axis)
+    old, new = _outer_units_inner(array, axis), _outer_units_inner(result, axis)
+
+    def copy(block: tuple[slice, slice]) -> None:
+        rows, copies = block
+        np.take(old[rows], units.source[copies], axis=1, out=new[block], mode="clip")
+
+    if result.size < _LARGE:
+        copy((slice(None), slice(None)))
+    else:  # numpy copies without holding the interpreter
+        list(_threads().map(copy, _blocks(new, -(-result.size // _THREADS))))
+    return result
+
+
+def split_axis(array: NDArray[_Scalar], units: Units, axis: int) -> NDArray[_Scalar]:
+    """Replicate along ``axis`` and give each copy its share: the copies sum to the old slice.
+
+    For outgoing weights. The sum is *exactly* the old weight, also where 1/3 of a float32 is no
+    float32: of a weight w, each copy gets what is left at the begin of its interval less what is
+    left at its end, so that all copies telescope to w - 0. What is left at c is ``w - c*w``. By
+    Sterbenz' lemma it is a multiple of w's spacing, or of half of it where both it and what is
+    gone lie below the power of two in w; hence no difference of two of them rounds or overflows.
+    """
+    result = _empty(array, units, axis)
+    old, new = _outer_units_inner(array, axis), _outer_units_inner(result, axis)
+    begin, end = (c.astype(array.dtype)[:, None] for c in units.intervals)
+    for rows, copies in _blocks(new, _CACHED):
+        left, out = old[rows].take(units.source[copies], axis=1, mode="clip"), new[rows, copies]
+        left_at_end = left * end[copies]
+        np.subtract(left, left_at_end, out=left_at_end)
+        if begin[copies].any():  # else a block of first copies
+            np.multiply(left, begin[copies], out=out)
+            np.subtract(left, out, out=left)
+        np.subtract(left, left_at_end, out=out)
+    return result
+
+
+def add_noise(
+    array: NDArray[_Scalar],
+    units: Units,
+    axis: int,
+    *,
+    noise: float,
+    rng: np.random.Generator,
+) -> NDArray[_Scalar]:
+    """Add normal noise to the new copies only, ``noise`` times the array's standard deviation."""
+    if noise == 0.0:
+        return array
+    out = array.copy()
+    view = np.moveaxis(out, axis, 0)
+    drawn = rng.normal(scale=noise * float(array.std()), size=view[units.is_new].shape)
+    view[units.is_new] = view[units.is_new] + drawn.astype(array.dtype)
+    return out
+
+
+def normal(
+    shape: tuple[int, ...], dtype: np.dtype[Any], *, std: float, rng: np.random.Generator
+) -> Array:
+    """Draw new weights N(0, std²) in ``dtype``."""
+    return (std * rng.standard_normal(shape)).astype(dtype)
+
+
+@functools.cache
+def _threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(_THREADS, thread_name_prefix="net2net")
+
+
+if hasattr(os, "register_at_fork"):  # a forked process inherits the pool but not its threads
+    os.register_at_fork(after_in_child=_threads.cache_clear)
+
+
+def _empty(array: NDArray[_Scalar], units: Units, axis: int) -> NDArray[_Scalar]:
+    if array.shape[axis] != units.old:
+        raise ValueError(
+            f"axis {axis} of an array of shape {array.shape}: expected {units.old} units, "
+            f"got {array.shape[axis]}"
+        )
+    shape = list(array.shape)
+    shape[axis] = len(units)
+    return np.empty(shape, array.dtype)
+
+
+def _outer_units_inner(array: Array, axis: int) -> Array:
+    """View ``array`` with the axes before ``axis`` as one, and those after it."""
+    outer, inner = math.prod(array.shape[:axis]), math.prod(array.shape[axis:][1:])
+    return array.reshape(outer, array.shape[axis], inner)
+
+
+def _blocks(new: Array, size: int) -> list[tuple[slice, slice]]:
+    """Cut ``new``, of shape (outer, units, inner), into contiguous blocks of about ``size``."""
+    outer, units, inner = new.shape
+    width = min(units, -(-size // max(1, inner)))
+    height = -(-size // max(1, width * inner))
+    return [
+        (slice(row, row + height), slice(unit, unit + width))
+        for row in range(0, outer, height)
+        for unit in range(0, units, width)
+    ]

@@ -1,0 +1,124 @@
+"""What an optimizer remembers of a weight, carried through a widening.
+
+A slot has a degree d in the gradient: 1 for momentum and Adam's m, 2 for Adam's v. The gradient of
+a copy's *incoming* weights is ``share`` times the old one, so their slots are scaled by
+``share**d``. The gradient of its *outgoing* weights is the old one, so their slots are copied. But
+k copies that each move by the old step move their sum k times as fast; ``carry-rescaled`` makes the
+summed step the old one again: Adam's v times k², the momentum of SGD divided by k.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from growsearch.net2net.arrays import Array, copy_axis
+from growsearch.net2net.layout import checked
+from growsearch.net2net.units import Units
+from growsearch.net2net.wider import layers_of
+
+Carry = Literal["carry", "carry-rescaled"]
+
+
+def incoming_slot(slot: Array, units: Units, axis: int, *, degree: int) -> Array:
+    """The slot of weights whose ``axis`` are the units: biases, incoming weights, gamma, beta."""
+    return _scaled(slot, units, axis, units.share**degree, degree)
+
+
+def outgoing_slot(
+    slot: Array,
+    units: Units,
+    axis: int,
+    *,
+    degree: int,
+    treatment: Carry = "carry",
+    adaptive: bool = True,
+) -> Array:
+    """The slot of weights that consume the units along ``axis``.
+
+    ``adaptive`` tells Adam and its kin, which divide by the root of v, from SGD with momentum.
+    """
+    scale = np.ones(len(units))
+    if treatment == "carry-rescaled":
+        used = units.source[units.share > 0.0]
+        copies = np.bincount(used, minlength=units.old)[units.source].astype(np.float64)
+        if not adaptive:
+            scale = 1.0 / np.maximum(copies, 1.0)
+        elif degree == 2:
+            scale = copies**2
+    return _scaled(slot, units, axis, scale, degree)
+
+
+def wider_slots(
+    s1: Any,
+    t1: Any,
+    s2: Any,
+    units: Units,
+    *,
+    degree: int,
+    treatment: Carry = "carry",
+    adaptive: bool = True,
+    layout: str = "HWIO",
+) -> tuple[Array, Array | None, Array]:
+    """Carry one slot of ``(w1, b1, w2)`` through the widening that ``wider`` did with ``units``.
+
+    Parameters
+    ----------
+    s1, t1, s2 : array
+        The slot's values for w1, b1 and w2, in their shapes; t1 None where there is no bias.
+    units : Units
+        What :func:`~growsearch.net2net.wider` was given.
+    degree : int
+        1 for momentum and Adam's first moment, 2 for Adam's second.
+    treatment : "carry" or "carry-rescaled"
+    adaptive : bool
+        True for Adam and AdamW, False for SGD with momentum.
+    layout : "HWIO", "IO", "OIHW" or "OI"
+
+    Returns
+    -------
+    (s1, t1, s2)
+        In the shapes of the wider weights. The step count, of Adam's bias correction, goes along
+        as it is.
+
+    Raises
+    ------
+    ValueError
+        As :func:`~growsearch.net2net.wider` does; or for another degree or treatment.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> units = Units.replicate(1, 2, rng=np.random.default_rng(0))
+    >>> m, _, _ = wider_slots([[6.0]], None, [[1.0]], units, degree=1)
+    >>> v, _, _ = wider_slots([[6.0]], None, [[1.0]], units, degree=2)
+    >>> m, v
+    (array([[3., 3.]]), array([[1.5, 1.5]]))
+    """
+    if degree not in (1, 2):
+        raise ValueError(f"degree: expected 1 or 2, got {degree!r}")
+    if treatment not in ("carry", "carry-rescaled"):
+        raise ValueError(f"treatment: expected carry or carry-rescaled, got {treatment!r}")
+    pair = layers_of(s1, t1, s2, units, layout)
+    unfolded, axis = pair.unfolded
+    outgoing = outgoing_slot(
+        unfolded, units, axis, degree=degree, treatment=treatment, adaptive=adaptive
+    )
+    bias = None if pair.b1 is None else incoming_slot(pair.b1, units, 0, degree=degree)
+    return (
+        incoming_slot(pair.w1, units, pair.outputs, degree=degree),
+        bias,
+        pair.folded(outgoing),
+    )
+
+
+def _scaled(slot: Array, units: Units, axis: int, scale: NDArray[np.float64], degree: int) -> Array:
+    # A unit without a share is new, not a copy: it has nowhere to go yet (degree 1), but steps as
+    # long as its neighbour's (degree 2).
+    scale = np.where(units.share > 0.0, scale, 1.0 if degree == 2 else 0.0)
+    array = copy_axis(checked(slot, "slot"), units, axis)
+    along = tuple(set(range(array.ndim)) - {axis % array.ndim})
+    result: Array = array * np.expand_dims(scale.astype(array.dtype), along)
+    return result

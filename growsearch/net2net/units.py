@@ -1,0 +1,179 @@
+"""Units: which old unit each new unit copies, and which share of it its consumers take."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+Split = Literal["equal", "random"]
+SPLITS: tuple[Split, ...] = ("equal", "random")
+
+
+@dataclass(frozen=True, eq=False)
+class Units:
+    """New units as copies of old ones.
+
+    New unit ``j`` copies old unit ``source[j]``; whatever consumes the units scales its weight
+    for ``j`` by ``share[j]``. The shares of one unit's copies sum to 1, so that a linear consumer
+    computes what it computed before (Net2Net, arXiv:1511.05641, algorithm 1).
+
+    Parameters
+    ----------
+    source : int array, shape (new,)
+        The old unit that each new unit copies; every old unit occurs at least once.
+    share : float64 array, shape (new,)
+        The part of the old outgoing weight that each copy carries.
+    old : int
+        Number of old units.
+    """
+
+    source: NDArray[np.intp]
+    share: NDArray[np.float64]
+    old: int
+
+    def __post_init__(self) -> None:
+        for array in (self.source, self.share):
+            array.setflags(write=False)
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Units):
+            return NotImplemented
+        if self is other:
+            return True
+        # Bytes, not array_equal: a graph is searched for sites by thousands of short comparisons.
+        return (
+            self.old == other.old
+            and self.source.tobytes() == other.source.tobytes()
+            and self.share.tobytes() == other.share.tobytes()
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+    @classmethod
+    def unchanged(cls, width: int) -> Self:
+        """Every unit stays itself."""
+        return cls(np.arange(width), np.ones(width), width)
+
+    @classmethod
+    def replicate(
+        cls,
+        old: int,
+        new: int,
+        *,
+        rng: np.random.Generator,
+        split: Split = "equal",
+        balanced: bool = False,
+    ) -> Self:
+        """Old units keep their places; each extra unit copies one drawn at random.
+
+        Parameters
+        ----------
+        old, new : int
+            Widths before and after.
+        rng : numpy.random.Generator
+        split : "equal" or "random"
+            Shares 1/k for each of a unit's k copies, or drawn uniformly from the simplex
+            (Dirichlet): exact too, and it breaks the copies' symmetry without noise.
+        balanced : bool
+            Copy every unit equally often, as layer normalisation requires; ``new`` must then be
+            a multiple of ``old``.
+
+        Raises
+        ------
+        ValueError
+            When the width does not grow, or cannot be balanced.
+        """
+        if new <= old:
+            raise ValueError(f"width must grow: expected more than {old} units, got {new}")
+        if balanced:
+            if new % old:
+                raise ValueError(f"every unit is to be copied equally often: {old} -> {new}")
+            source = np.tile(np.arange(old), new // old)
+        else:
+            # Sorted, as the extra units are exchangeable: neighbours then copy neighbours.
+            extra = np.sort(rng.integers(old, size=new - old))
+            source = np.concatenate([np.arange(old), extra])
+        if split == "equal":
+            share = 1.0 / np.bincount(source, minlength=old)[source]
+        elif split == "random":
+            # Independent exponentials, normalised per unit, are Dirichlet(1, …, 1).
+            draw = rng.exponential(size=new)
+            share = draw / np.bincount(source, weights=draw, minlength=old)[source]
+        else:
+            raise ValueError(f"split: expected one of {', '.join(SPLITS)}, got {split!r}")
+        return cls(source, share, old)
+
+    @property
+    def copies(self) -> NDArray[np.intp]:
+        """How many copies the unit of each new unit has, itself included; shape (new,)."""
+        return np.bincount(self.source, minlength=self.old)[self.source]
+
+    @property
+    def is_new(self) -> NDArray[np.bool_]:
+        """True for each unit that is not the first of its copies; shape (new,)."""
+        new = np.ones(len(self), dtype=bool)
+        new[np.unique(self.source, return_index=True)[1]] = False
+        return new
+
+    @property
+    def is_balanced(self) -> bool:
+        """Whether every old unit has equally many copies with equal shares."""
+        counts = np.bincount(self.source, minlength=self.old)
+        return bool(np.all(counts == counts[0]) and np.allclose(self.share * counts[0], 1.0))
+
+    @property
+    def intervals(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Where the part of each copy begins and ends in its unit's [0, 1]; shapes (new,), (new,).
+
+        The copies of a unit lie end to end: the first begins at 0, each next one begins at the
+        very number where the one before it ends, the last ends at 1.
+        """
+        order = np.argsort(self.source, kind="stable")
+        _, first, count = np.unique(self.source[order], return_index=True, return_counts=True)
+        # In whole multiples of 2**-53 nothing rounds: each unit's sum is free of those before it.
+        share = np.rint(np.ldexp(self.share[order], 53)).astype(np.int64)
+        before = np.cumsum(share) - share
+        starts = np.ldexp((before - np.repeat(before[first], count)).astype(np.float64), -53)
+        ends = np.append(starts[1:], 1.0)
+        ends[first[1:] - 1] = 1.0
+        begin, end = np.empty(len(self)), np.empty(len(self))
+        begin[order], end[order] = starts, ends
+        return begin, end
+
+    def expand(self, *, before: int = 1, after: int = 1) -> Units:
+        """Return the units of an axis flattened with ``before`` outer and ``after`` inner axes.
+
+        Index of the flattened axis: ``(outer * width + unit) * after + inner``. Flattening
+        (positions, channels) is ``before=positions``; channels first is ``after=positions``.
+        """
+        inner = np.arange(after)
+        one = (self.source[:, None] * after + inner).ravel()
+        stride = self.old * after
+        source = (np.arange(before)[:, None] * stride + one).ravel()
+        share = np.tile(np.repeat(self.share, after), before)
+        return Units(source, share, before * stride)
+
+    def tile(self, groups: int) -> Units:
+        """Repeat the units in ``groups`` consecutive blocks, as grouped convolution needs."""
+        return self.expand(before=groups)
+
+    def block(self, groups: int) -> Units | None:
+        """Return the units of one block if all ``groups`` blocks are alike, else None."""
+        if self.old % groups or len(self) % groups:
+            return None
+        width = len(self) // groups
+        first = Units(self.source[:width].copy(), self.share[:width].copy(), self.old // groups)
+        return first if self == first.tile(groups) else None
+
+    @staticmethod
+    def concatenate(parts: list[Units]) -> Units:
+        """Return the units of a concatenation of the parts' axes."""
+        offsets = np.cumsum([0, *(part.old for part in parts)])
+        source = np.concatenate([p.source + o for p, o in zip(parts, offsets, strict=False)])
+        return Units(source, np.concatenate([p.share for p in parts]), int(offsets[-1]))

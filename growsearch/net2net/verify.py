@@ -1,0 +1,143 @@
+"""How far a student is from its teacher: a forward pass in float64 by scipy, max |Δ|."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from scipy.signal import correlate
+
+from growsearch.net2net.arrays import Array
+from growsearch.net2net.layout import axes, channels_first
+from growsearch.net2net.wider import Rng
+
+_HEIGHT, _WIDTH = 3, 2  # of the images beyond the kernel's size: not square, to tell the axes apart
+_VECTORS = 16  # in the place of each image's positions, where the first layer is dense
+
+
+def verify_wider(
+    teacher: Sequence[Any],
+    student: Sequence[Any],
+    *,
+    rng: Rng = 0,
+    samples: int = 4,
+    layout: str = "HWIO",
+) -> float:
+    """Max |Δ| between the outputs of two layers and of their widened pair, ReLU between them.
+
+    Parameters
+    ----------
+    teacher, student : (w1, b1, w2)
+        As :func:`~growsearch.net2net.wider` takes and returns them; b1 may be None.
+    rng : numpy.random.Generator or int
+        Draws the inputs, N(0, 1), in float64.
+    samples : int
+        Number of images; dense layers get 16 vectors for each.
+    layout : "HWIO", "IO", "OIHW" or "OI"
+
+    Returns
+    -------
+    float
+        The largest absolute difference, never a sum of signed ones, in which errors cancel.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from growsearch.net2net import wider
+    >>> rng = np.random.default_rng(0)
+    >>> layers = rng.normal(size=(3, 3, 2, 4)), np.ones(4), rng.normal(size=(3, 3, 4, 5))
+    >>> verify_wider(layers, wider(*layers, 7, rng=rng)) < 1e-12
+    True
+    """
+    w1, w2 = (_channels_last(w, layout, "teacher") for w in (teacher[0], teacher[2]))
+    v1, v2 = (_channels_last(w, layout, "student") for w in (student[0], student[2]))
+    images = _images(w1, w2, samples, rng)
+    old = _through(_relu(_through(images, w1, teacher[1], layout)), w2, None, layout)
+    new = _through(_relu(_through(images, v1, student[1], layout)), v2, None, layout)
+    return _distance(old, new)
+
+
+def verify_deeper(
+    teacher: Sequence[Any],
+    student: Sequence[Any],
+    *,
+    rng: Rng = 0,
+    samples: int = 4,
+    layout: str = "HWIO",
+) -> float:
+    """Max |Δ| between the outputs of a layer and of that layer with a new one behind it.
+
+    Parameters
+    ----------
+    teacher : (w, b)
+        The layer, with ReLU; b may be None.
+    student : (w, b)
+        The new layer, also with ReLU, as :func:`~growsearch.net2net.deeper` returns it.
+    rng, samples, layout
+        As in :func:`verify_wider`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from growsearch.net2net import deeper
+    >>> w = np.random.default_rng(0).normal(size=(5, 3, 2, 4))
+    >>> verify_deeper((w, None), deeper(w))
+    0.0
+    """
+    w = _channels_last(teacher[0], layout, "teacher")
+    v = _channels_last(student[0], layout, "student")
+    old = _relu(_through(_images(w, None, samples, rng), w, teacher[1], layout))
+    return _distance(old, _relu(_through(old, v, student[1], layout)))
+
+
+def _channels_last(w: Any, layout: str, role: str) -> Array:
+    w = np.asarray(w, np.float64)
+    where = axes(w, layout, role)
+    return np.transpose(w, (*where.spatial, where.inputs, where.outputs))
+
+
+def _images(w1: Array, w2: Array | None, samples: int, rng: Rng) -> Array:
+    """Random inputs that fit w1; across a flatten, images with as many positions as w2 expects."""
+    generator = np.random.default_rng(rng)
+    if w1.ndim == 2:
+        return generator.normal(size=(samples * _VECTORS, w1.shape[0]))
+    height, width = w1.shape[0] + _HEIGHT, w1.shape[1] + _WIDTH
+    if w2 is not None and w2.ndim == 2:
+        positions = w2.shape[0] // w1.shape[3]
+        height = max(h for h in range(1, int(positions**0.5) + 1) if positions % h == 0)
+        width = positions // height
+    return generator.normal(size=(samples, height, width, w1.shape[2]))
+
+
+def _through(x: Array, w: Array, b: Any, layout: str) -> Array:
+    """One layer, same padding; images are flattened in the order of ``layout`` where w is dense."""
+    if w.ndim == 2:
+        if x.ndim == 4 and channels_first(layout):
+            x = np.moveaxis(x, 3, 1)
+        x = x.reshape(len(x), -1)
+    if x.shape[-1] != w.shape[-2]:
+        raise ValueError(f"expected a kernel with {x.shape[-1]} inputs, got {w.shape[-2]}")
+    if w.ndim == 2:
+        out = x @ w
+    else:
+        sizes = [((k - 1) // 2, k // 2) for k in w.shape[:2]]
+        padded = np.pad(x, [(0, 0), *sizes, (0, 0)])
+        out = np.concatenate(
+            [
+                correlate(padded, w[None, ..., unit], mode="valid", method="direct")
+                for unit in range(w.shape[3])
+            ],
+            axis=3,
+        )
+    return out if b is None else out + np.asarray(b, np.float64)
+
+
+def _relu(x: Array) -> Array:
+    return np.maximum(x, 0.0)
+
+
+def _distance(old: Array, new: Array) -> float:
+    if old.shape != new.shape:
+        raise ValueError(f"student: expected outputs of shape {old.shape}, got {new.shape}")
+    return float(np.max(np.abs(new - old)))

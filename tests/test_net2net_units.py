@@ -1,0 +1,148 @@
+"""Units: the laws of copies and shares."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from growsearch.net2net import Units
+from tests.strategies import seeds, splits, units
+
+
+@given(old=st.integers(1, 20), extra=st.integers(1, 40), seed=seeds, split=splits)
+def test_old_units_keep_their_places_and_the_extra_ones_copy_them_in_order(old, extra, seed, split):
+    """Old units stay where they are; behind them stand copies of old units, sorted."""
+    made = Units.replicate(old, old + extra, rng=np.random.default_rng(seed), split=split)
+    assert len(made) == old + extra
+    assert np.array_equal(made.source[:old], np.arange(old))
+    copied = made.source[old:]
+    assert np.array_equal(copied, np.sort(copied))
+    assert 0 <= copied.min() <= copied.max() < old
+
+
+@given(units())
+def test_shares_of_a_units_copies_sum_to_one(made):
+    """The shares of one unit's copies sum to 1, to a rounding of 1e-14; each is positive."""
+    sums = np.bincount(made.source, weights=made.share, minlength=made.old)
+    assert np.max(np.abs(sums - 1.0)) <= 1e-14
+    assert np.all(made.share > 0)
+
+
+def test_equal_shares_are_one_over_the_number_of_copies():
+    """split="equal" gives each of k copies 1/k."""
+    made = Units.replicate(3, 50, rng=np.random.default_rng(0))
+    assert np.array_equal(made.share, 1.0 / made.copies)
+
+
+def test_random_shares_differ():
+    """split="random" breaks the symmetry: no two copies of one unit have the same share."""
+    made = Units.replicate(3, 50, rng=np.random.default_rng(0), split="random")
+    assert len(np.unique(made.share)) == 50
+
+
+def test_which_unit_is_copied_is_drawn_uniformly():
+    """Each old unit is copied equally often on average (5 standard errors)."""
+    old, extra = 4, 40_000
+    made = Units.replicate(old, old + extra, rng=np.random.default_rng(0))
+    counts = np.bincount(made.source[old:], minlength=old)
+    error = np.sqrt(extra * (1 / old) * (1 - 1 / old))
+    assert np.max(np.abs(counts - extra / old)) <= 5 * error
+
+
+@given(units())
+def test_intervals_of_a_units_copies_lie_end_to_end(made):
+    """The intervals of a unit's copies tile [0, 1], each as long as its share (to 1e-14)."""
+    begin, end = made.intervals
+    assert np.max(np.abs((end - begin) - made.share)) <= 1e-14
+    for unit in range(made.old):
+        mine = np.flatnonzero(made.source == unit)
+        mine = mine[np.argsort(begin[mine], kind="stable")]
+        assert begin[mine[0]] == 0.0
+        assert end[mine[-1]] == 1.0
+        assert np.array_equal(end[mine[:-1]], begin[mine[1:]])
+
+
+def test_intervals_of_equal_copies_do_not_drift():
+    """Where shares are 1/2, intervals begin and end at exactly 1/2, however many units precede."""
+    old = 100_001
+    source = np.concatenate([np.arange(old), np.arange(old), np.arange(0, old, 2)])
+    share = (1.0 / np.bincount(source))[source]
+    begin, end = Units(source, share, old).intervals
+    twice = np.flatnonzero(np.bincount(source) == 2)
+    assert np.all(end[twice] == 0.5)
+    assert np.all(begin[old + twice] == 0.5)
+
+
+@given(units(), st.integers(1, 3), st.integers(1, 3))
+def test_expanding_is_flattening(made, before, after):
+    """Units expanded over a flattened axis index what units index before the flatten."""
+    unflattened = np.arange(before * made.old * after).reshape(before, made.old, after)
+    expanded = made.expand(before=before, after=after)
+    assert np.array_equal(expanded.source, unflattened[:, made.source].ravel())
+    shares = np.broadcast_to(made.share[None, :, None], (before, len(made), after))
+    assert np.array_equal(expanded.share, shares.ravel())
+    assert expanded.old == unflattened.size
+
+
+@given(units(), st.integers(2, 4))
+def test_one_block_of_tiled_units_is_the_units(made, groups):
+    """``block`` undoes ``tile``, and finds no block where the blocks differ."""
+    tiled = made.tile(groups)
+    assert tiled.block(groups) == made
+    share = tiled.share.copy()
+    share[0] /= 2
+    assert Units(tiled.source.copy(), share, tiled.old).block(groups) is None
+
+
+@given(units(), units())
+def test_concatenation_keeps_parts_apart(one, two):
+    """Units of a concatenation copy from their own part only."""
+    joined = Units.concatenate([one, two])
+    old = np.arange(one.old + two.old)
+    parts = [old[: one.old][one.source], old[one.old :][two.source]]
+    assert np.array_equal(joined.source, np.concatenate(parts))
+    assert joined.old == one.old + two.old
+
+
+@given(units())
+def test_one_copy_of_each_unit_is_not_new(made):
+    """Exactly one copy of each old unit is not new: the first."""
+    assert sorted(made.source[~made.is_new]) == list(range(made.old))
+    for j in np.flatnonzero(made.is_new):
+        assert made.source[j] in made.source[:j]
+
+
+def test_balanced_units_are_copied_equally_often():
+    """balanced=True copies every unit equally often, with equal shares if the split is equal."""
+    made = Units.replicate(3, 12, rng=np.random.default_rng(0), balanced=True)
+    assert made.is_balanced
+    assert np.all(made.copies == 4)
+    assert not Units.replicate(3, 5, rng=np.random.default_rng(0)).is_balanced
+
+
+def test_units_are_equal_by_value_and_cannot_be_changed():
+    """Units are values: equal if their arrays are, read-only, not hashable."""
+    one, two = Units.unchanged(3), Units.unchanged(3)
+    assert one == two
+    assert one != Units.unchanged(4)
+    assert one != "units"
+    with pytest.raises(ValueError, match="read-only"):
+        one.source[0] = 1
+    with pytest.raises(TypeError, match="unhashable"):
+        hash(one)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"new": 3}, "expected more than 3 units, got 3"),
+        ({"new": 2}, "expected more than 3 units, got 2"),
+        ({"new": 7, "balanced": True}, "every unit is to be copied equally often: 3 -> 7"),
+        ({"split": "half"}, "split: expected one of equal, random, got 'half'"),
+    ],
+)
+def test_what_cannot_be_replicated_is_refused(change, message):
+    """A width that does not grow, cannot be balanced, or an unknown split: a ValueError says so."""
+    arguments = {"old": 3, "new": 6, "rng": np.random.default_rng(0)} | change
+    with pytest.raises(ValueError, match=message):
+        Units.replicate(arguments.pop("old"), arguments.pop("new"), **arguments)
