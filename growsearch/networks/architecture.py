@@ -1,0 +1,342 @@
+"""The graph of named layers: shapes, parameters, FLOPs; to and from notation and JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import Any, Self
+
+from growsearch.errors import ArchitectureError
+from growsearch.networks.layer import LARGEST_SIZE, Layer, Shape, Weight
+from growsearch.networks.layers import LAYERS
+
+INPUT = "input"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.]*")
+
+
+@dataclass(frozen=True)
+class Node:
+    """A layer in the graph: its name, its specification, the names of its inputs."""
+
+    name: str
+    layer: Layer
+    inputs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A directed acyclic graph of named layers from one input to one output.
+
+    Frozen and hashable. Nodes stand in topological order; the last one is the output and every
+    other one is used.
+
+    Parameters
+    ----------
+    input_shape : tuple of int
+        (height, width, channels) or (features,), without the batch axis.
+    nodes : tuple of Node
+
+    Raises
+    ------
+    ArchitectureError
+        Names the layer, what it expects and what it got.
+
+    Examples
+    --------
+    >>> architecture = Architecture.parse("3x3x8(conv1)-pool1-10(fc1)", input_shape=(28, 28, 1))
+    >>> str(architecture), architecture.parameters
+    ('3x3x8(conv1)-pool1-10(fc1)', 15770)
+    """
+
+    input_shape: Shape
+    nodes: tuple[Node, ...]
+
+    def __post_init__(self) -> None:
+        _check_input_shape(self.input_shape)
+        if not self.nodes:
+            raise ArchitectureError("an architecture: expects at least one layer, got none")
+        known, used = {INPUT}, set[str]()
+        for node in self.nodes:
+            _check_name(node.name)
+            if node.name in known:
+                raise ArchitectureError(f"{node.name}: expects a name of its own, got it twice")
+            fewest, most = node.layer.inputs
+            if not fewest <= len(node.inputs) <= most:
+                count = f"{fewest}" if fewest == most else f"at least {fewest}"
+                raise ArchitectureError(
+                    f"{node.name}: expects {count} input(s), got {len(node.inputs)}"
+                )
+            for name in node.inputs:
+                if name not in known:
+                    raise ArchitectureError(
+                        f"{node.name}: expects inputs that stand before it, got {name!r}"
+                    )
+            known.add(node.name)
+            used.update(node.inputs)
+        if unused := [node.name for node in self.nodes[:-1] if node.name not in used]:
+            raise ArchitectureError(f"{unused[0]}: expects a layer that uses it, got none")
+        _ = self.shapes  # an architecture whose shapes do not fit must not exist
+
+    # -- looking at it ---------------------------------------------------------------------------
+
+    @cached_property
+    def by_name(self) -> Mapping[str, Node]:
+        """The nodes by name."""
+        return {node.name: node for node in self.nodes}
+
+    def __getitem__(self, name: str) -> Node:
+        try:
+            return self.by_name[name]
+        except KeyError:
+            raise ArchitectureError(
+                f"layer: expected one of {', '.join(self.by_name)}, got {name!r}"
+            ) from None
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.by_name
+
+    def __len__(self) -> int:
+        return len(self.nodes)
+
+    @property
+    def output(self) -> Node:
+        """The last node."""
+        return self.nodes[-1]
+
+    @cached_property
+    def shapes(self) -> Mapping[str, Shape]:
+        """The shape of every layer's output, and of the input, by name; without the batch axis."""
+        return self._shapes({INPUT: self.input_shape}, self.nodes)
+
+    def shapes_of(self, nodes: Iterable[Node]) -> Mapping[str, Shape]:
+        """The shapes of this graph's layers and of ``nodes`` that would read from them."""
+        return self._shapes(self.shapes, nodes)
+
+    @staticmethod
+    def _shapes(known: Mapping[str, Shape], nodes: Iterable[Node]) -> Mapping[str, Shape]:
+        shapes = dict(known)
+        for node in nodes:
+            try:
+                shape = node.layer.output_shape(*(shapes[i] for i in node.inputs))
+                if max(shape) > LARGEST_SIZE:
+                    raise ValueError(f"expects an output of at most {LARGEST_SIZE:,} along an axis")
+                shapes[node.name] = shape
+            except ValueError as error:
+                raise ArchitectureError(f"{node.name}: {error}") from None
+        return shapes
+
+    def input_shapes(self, node: Node) -> tuple[Shape, ...]:
+        """The shapes of a node's inputs."""
+        return tuple(self.shapes[name] for name in node.inputs)
+
+    @cached_property
+    def weights(self) -> Mapping[str, Mapping[str, Weight]]:
+        """What arrays each layer with weights has: layer name -> name -> Weight."""
+        every = {n.name: n.layer.weights(*self.input_shapes(n)) for n in self.nodes}
+        return {name: weights for name, weights in every.items() if weights}
+
+    @cached_property
+    def consumers(self) -> Mapping[str, tuple[Node, ...]]:
+        """The nodes that use each node's output, by its name."""
+        consumers: dict[str, list[Node]] = {name: [] for name in self.shapes}
+        for node in self.nodes:
+            for name in dict.fromkeys(node.inputs):
+                consumers[name].append(node)
+        return {name: tuple(nodes) for name, nodes in consumers.items()}
+
+    @cached_property
+    def parameters(self) -> int:
+        """Number of trained values; batch norm's moving statistics do not count."""
+        return sum(
+            math.prod(weight.shape)
+            for weights in self.weights.values()
+            for weight in weights.values()
+            if weight.trainable
+        )
+
+    @cached_property
+    def flops(self) -> int:
+        """Floating-point operations of one image's forward pass; a multiply-add counts as two."""
+        return sum(node.layer.flops(*self.input_shapes(node)) for node in self.nodes)
+
+    # -- other architectures ---------------------------------------------------------------------
+
+    def with_layers(self, layers: Mapping[str, Layer]) -> Architecture:
+        """The same graph with some layers' specifications replaced."""
+        return Architecture(
+            self.input_shape,
+            tuple(
+                Node(node.name, layers.get(node.name, node.layer), node.inputs)
+                for node in self.nodes
+            ),
+        )
+
+    def insert(
+        self,
+        after: str,
+        nodes: Iterable[Node],
+        *,
+        output: str,
+        layers: Mapping[str, Layer] | None = None,
+    ) -> Architecture:
+        """Put ``nodes`` behind the node ``after`` and let its consumers use ``output`` instead.
+
+        ``after`` may be the input. Nodes that come later keep their order; ``layers`` replace
+        the specifications of old ones at the same time.
+        """
+        replaced = layers or {}
+        new = tuple(nodes)
+        place = 0 if after == INPUT else self.nodes.index(self[after]) + 1
+        rewired = [
+            Node(n.name, n.layer, tuple(output if i == after else i for i in n.inputs))
+            for n in self.nodes[place:]
+        ]
+        every = (*self.nodes[:place], *new, *rewired)
+        return Architecture(
+            self.input_shape,
+            tuple(Node(n.name, replaced.get(n.name, n.layer), n.inputs) for n in every),
+        )
+
+    def new_name(self, stem: str) -> str:
+        """A name that is free, also with suffixes of its own: ``stem``, else ``stem_2``, …."""
+        candidate, number = stem, 1
+        while any(name == candidate or name.startswith(f"{candidate}_") for name in self.shapes):
+            number += 1
+            candidate = f"{stem}_{number}"
+        return candidate
+
+    # -- text ------------------------------------------------------------------------------------
+
+    @classmethod
+    def parse(cls, text: str, input_shape: Shape = (28, 28, 1)) -> Self:
+        """Read chain notation, such as ``5x5x32(conv1)-pool1-10(fc1)``; see networks/notation.py.
+
+        Raises
+        ------
+        ArchitectureError
+            Names the part that is not understood, or the layer that does not fit.
+        """
+        from growsearch.networks.notation import parse_chain
+
+        return cls(tuple(input_shape), parse_chain(text, tuple(input_shape)))
+
+    def __str__(self) -> str:
+        from growsearch.networks.notation import write
+
+        return write(self)
+
+    def to_json(self) -> dict[str, Any]:
+        """The architecture as plain JSON values."""
+        return {
+            "input_shape": list(self.input_shape),
+            "layers": [
+                {
+                    "name": node.name,
+                    "kind": node.layer.kind,
+                    "inputs": list(node.inputs),
+                    **{f.name: getattr(node.layer, f.name) for f in fields(node.layer)},
+                }
+                for node in self.nodes
+            ],
+        }
+
+    @classmethod
+    def from_json(cls, value: Any) -> Self:
+        """Read what :meth:`to_json` wrote, as untrusted input: a parsed value, or JSON text.
+
+        Raises
+        ------
+        ArchitectureError
+            For anything that is not exactly an architecture.
+        """
+        if isinstance(value, str):
+            try:
+                value = json.loads(value)
+            except (ValueError, RecursionError) as error:
+                raise ArchitectureError(f"an architecture: expected JSON, got {error}") from None
+        try:
+            shape = tuple(value["input_shape"])
+            nodes = tuple(_node(entry) for entry in value["layers"])
+        except ArchitectureError:
+            raise
+        except (TypeError, KeyError, ValueError, AttributeError) as error:
+            raise ArchitectureError(
+                f"an architecture: expected input_shape and layers, got {error!r}"
+            ) from None
+        return cls(shape, nodes)
+
+
+def _node(entry: dict[str, Any]) -> Node:
+    entry = dict(entry)
+    name, kind, inputs = entry.pop("name"), entry.pop("kind"), entry.pop("inputs")
+    listed = isinstance(inputs, list | tuple) and all(isinstance(i, str) for i in inputs)
+    if not isinstance(name, str) or not listed:
+        raise ArchitectureError(f"a layer: expected names as text, got {name!r} and {inputs!r}")
+    return Node(name, make_layer(kind, entry, name), tuple(inputs))
+
+
+def make_layer(kind: str, options: Mapping[str, Any], name: str) -> Layer:
+    """A layer from its kind and options, each checked against the type its field declares."""
+    _check_name(name)
+    if not isinstance(kind, str) or kind not in LAYERS:
+        raise ArchitectureError(f"{name}: expects a kind among {', '.join(LAYERS)}, got {kind!r}")
+    known = {f.name: str(f.type) for f in fields(LAYERS[kind])}
+    checked: dict[str, Any] = {}
+    for key, value in options.items():
+        if key not in known:
+            raise ArchitectureError(
+                f"{name}: expects options among {', '.join(known) or 'none'}, got {key!r}"
+            )
+        checked[key] = _option(known[key], value, f"{name}: {key}")
+    try:
+        return LAYERS[kind](**checked)
+    except (TypeError, ValueError) as error:
+        raise ArchitectureError(f"{name}: {error}") from None
+
+
+def _option(declared: str, value: Any, where: str) -> Any:
+    def is_int(x: Any) -> bool:
+        return isinstance(x, int) and not isinstance(x, bool)
+
+    if value is None and "None" in declared:
+        return None
+    if "Pair" in declared:
+        if isinstance(value, list | tuple) and len(value) == 2 and all(map(is_int, value)):
+            return tuple(value)
+        raise ArchitectureError(f"{where}: expected two whole numbers, got {value!r}")
+    if declared == "float" and (is_int(value) or isinstance(value, float)):
+        largest = sys.float_info.max
+        if -largest <= value <= largest:
+            return float(value)
+        raise ArchitectureError(f"{where}: expected a finite number, got {value!r}")
+    accepted = {
+        "int": is_int(value),
+        "bool": isinstance(value, bool),
+        "str": isinstance(value, str),
+        "Padding": isinstance(value, str),
+    }
+    if accepted.get(declared):
+        return value
+    raise ArchitectureError(f"{where}: expected {declared}, got {value!r}")
+
+
+def _check_name(name: str) -> None:
+    if not _NAME.fullmatch(name):
+        raise ArchitectureError(
+            f"layer {name!r}: expects a name of letters, digits, _ and ., "
+            "that starts with a letter or digit"
+        )
+
+
+def _check_input_shape(shape: Shape) -> None:
+    whole = all(isinstance(n, int) and not isinstance(n, bool) and n > 0 for n in shape)
+    if not whole or len(shape) not in (1, 3) or max(shape) > LARGEST_SIZE:
+        raise ArchitectureError(
+            "input_shape: expects (height, width, channels) or (features,), all positive, "
+            f"got {shape!r}"
+        )
