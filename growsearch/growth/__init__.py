@@ -1,0 +1,125 @@
+"""From one network to a larger one; each operation is one class in one file."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+
+from growsearch.errors import InvalidInputError
+from growsearch.growth.branch import AddBranch
+from growsearch.growth.deepen import Deepen
+from growsearch.growth.growth import (
+    FILLINGS,
+    TREATMENTS,
+    Filling,
+    Growth,
+    Limits,
+    Setting,
+    Treatment,
+)
+from growsearch.growth.kernel import EnlargeKernel
+from growsearch.growth.skip import AddSkip
+from growsearch.growth.widen import Widen
+from growsearch.networks import Architecture, Network
+
+GROWTHS: dict[str, type[Growth]] = {
+    growth.operation: growth for growth in (Widen, Deepen, EnlargeKernel, AddSkip, AddBranch)
+}
+
+
+def grow(
+    network: Network,
+    growth: Growth,
+    *,
+    rng: np.random.Generator | int,
+    fill: Filling = "net2net",
+    slots: Treatment = "carry",
+    images: Any = None,
+) -> Network:
+    """Apply a growth to a network; returns a new one and leaves the parent as it is.
+
+    Parameters
+    ----------
+    network : Network
+    growth : Growth
+        What to do: ``Widen("conv1", 128)``, ``Deepen("conv1")``, ….
+    rng : numpy.random.Generator or int
+        Draws the units that are copied and all random weights; an int is a seed.
+    fill : "net2net" or "random"
+        "net2net" keeps what the network computes; "random" is the baseline: the same larger
+        architecture, old weights inherited, new ones random.
+    slots : "reset", "carry" or "carry-rescaled"
+        What becomes of the optimizer's slots.
+    images : array, optional
+        A batch on which new batch normalisations measure their input.
+
+    Raises
+    ------
+    NotExactError
+        When the growth cannot keep the function at this place, and why.
+
+    Examples
+    --------
+    >>> architecture = Architecture.parse("3x3x4(conv1)-pool1-10(fc1)", input_shape=(8, 8, 1))
+    >>> parent = Network.initial(architecture, rng=0)
+    >>> child = grow(parent, Widen("conv1", 6), rng=0)
+    >>> image = np.ones((1, 8, 8, 1))
+    >>> str(child.architecture), bool(np.allclose(child.forward(image), parent.forward(image)))
+    ('3x3x6(conv1)-pool1-10(fc1)', True)
+    """
+    if not isinstance(growth, Growth):
+        raise TypeError(f"growth: expected a Growth such as Widen('conv1', 64), got {growth!r}")
+    return growth.apply(network, Setting(np.random.default_rng(rng), fill, slots, images))
+
+
+def growth_from_json(value: Any) -> Growth:
+    """Read what :meth:`Growth.to_json` wrote, as untrusted input.
+
+    Raises
+    ------
+    InvalidInputError
+        For anything that is not exactly a growth.
+    """
+    try:
+        options = dict(value)
+        growth = GROWTHS[options.pop("operation")](**options)
+        for field in fields(growth):
+            value = getattr(growth, field.name)
+            if field.type == "str" and not isinstance(value, str):
+                raise TypeError(f"{field.name}: expected the name of a layer, got {value!r}")
+    except (TypeError, KeyError, ValueError) as error:
+        raise InvalidInputError(
+            f"a growth: expected an operation among {', '.join(GROWTHS)} with its options, "
+            f"got {value!r} ({error})"
+        ) from None
+    return growth
+
+
+def sites(
+    architecture: Architecture, limits: Limits | None = None
+) -> dict[str, tuple[Growth, ...]]:
+    """What may grow: the smallest legal growth at every place, by operation."""
+    within = limits or Limits()
+    return {name: growth.sites(architecture, within) for name, growth in GROWTHS.items()}
+
+
+__all__ = [
+    "FILLINGS",
+    "GROWTHS",
+    "TREATMENTS",
+    "AddBranch",
+    "AddSkip",
+    "Deepen",
+    "EnlargeKernel",
+    "Filling",
+    "Growth",
+    "Limits",
+    "Setting",
+    "Treatment",
+    "Widen",
+    "grow",
+    "growth_from_json",
+    "sites",
+]

@@ -1,0 +1,151 @@
+"""Parallel branches, as in Inception: new units of another kernel, which at first nobody uses."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
+
+from growsearch.errors import InvalidInputError, NotExactError
+from growsearch.growth.blocks import block_activation, block_end, block_norm
+from growsearch.growth.flow import append_units
+from growsearch.growth.growth import Growth, Limits, Setting
+from growsearch.growth.replicate import replicate
+from growsearch.networks import Architecture, Network, Node
+from growsearch.networks.layer import Shape
+from growsearch.networks.layers import BatchNorm, Concat, Conv, Dense
+
+
+@dataclass(frozen=True)
+class AddBranch(Growth):
+    """Put a second layer beside ``layer``, on the same input, and concatenate their outputs.
+
+    The branch starts with random weights (He et al.), normalised and activated as the layer's
+    block is; whatever consumes the concatenation starts with zero weights for it. Exact behind any
+    layers (Szegedy et al., *Going Deeper with Convolutions*, arXiv:1409.4842, for the shape).
+
+    Parameters
+    ----------
+    layer : str
+        A dense layer or convolution, not the output.
+    units : int
+        Units of the branch.
+    kernel : int
+        Height and width of the branch's kernel, odd; of no meaning beside a dense layer.
+    """
+
+    layer: str
+    units: int
+    kernel: int = 3
+
+    operation: ClassVar[str] = "add_branch"
+
+    def __post_init__(self) -> None:
+        for name in ("units", "kernel"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise InvalidInputError(
+                    f"{name}: expected a whole number of at least 1, got {value!r}"
+                )
+        if self.kernel % 2 == 0:
+            raise InvalidInputError(f"kernel: expected an odd number, got {self.kernel}")
+
+    @classmethod
+    def sites(cls, architecture: Architecture, limits: Limits) -> tuple[Self, ...]:
+        found = []
+        for node in architecture.nodes:
+            layer = node.layer
+            if isinstance(layer, Conv | Dense) and node is not architecture.output:
+                # Beside the kernels of most networks: what the layer does not have.
+                kernel = 1 if isinstance(layer, Dense) else 3 if layer.kernel != (3, 3) else 5
+                site = cls(node.name, limits.width_multiple, kernel)
+                if site._is_legal(architecture, limits):
+                    found.append(site)
+        return tuple(found)
+
+    def sized(self, log2_factor: float, architecture: Architecture, limits: Limits) -> Self:
+        step = limits.width_multiple
+        width = architecture[self.layer].layer.width
+        wanted = max(step, round(width * (2.0**log2_factor - 1.0) / step) * step)
+        every = range(self.units, wanted + 1, step)
+
+        def is_beyond(units: int) -> bool:
+            return not replace(self, units=units)._is_legal(architecture, limits)
+
+        # Whether it is exact does not depend on the number: legality falls off with it, bisect.
+        fits = bisect_left(every, True, key=is_beyond)
+        return replace(self, units=every[fits - 1]) if fits else self
+
+    def grown(self, architecture: Architecture) -> Architecture:
+        node = architecture[self.layer]
+        if not isinstance(node.layer, Conv | Dense) or node is architecture.output:
+            what = "the output layer" if node is architecture.output else node.layer.kind
+            raise NotExactError(
+                f"{self.layer}: expected a dense layer or convolution before the output, got {what}"
+            )
+        end = block_end(architecture, self.layer)
+        if end is architecture.output:
+            raise NotExactError(f"{self.layer}: expected a layer before the output")
+        return append_units(architecture, end.name, self._nodes(architecture)).architecture
+
+    def apply(self, network: Network, setting: Setting) -> Network:
+        self.grown(network.architecture)  # says why, where the growth is not exact
+        end, nodes = (
+            block_end(network.architecture, self.layer).name,
+            self._nodes(network.architecture),
+        )
+        flow = append_units(network.architecture, end, nodes)
+        dtype = network.weights[self.layer]["kernel"].dtype
+        start = Network.initial(flow.architecture, rng=setting.rng, dtype=dtype)
+        names = [node.name for node in nodes if node.name in start.weights]
+        new = {name: start.weights[name] for name in names}
+        return replicate(network, flow, setting, new=new, beside=self.layer)
+
+    @property
+    def place(self) -> str:
+        return self.layer
+
+    def sizes(self, architecture: Architecture) -> tuple[str, str]:
+        width = architecture[self.layer].layer.width
+        return str(width), f"{width}+{self.units}"
+
+    def _is_legal(self, architecture: Architecture, limits: Limits) -> bool:
+        width = architecture[self.layer].layer.width + self.units
+        try:
+            return limits.allow_width(width) and limits.allow_growth(
+                architecture, self.grown(architecture)
+            )
+        except NotExactError:
+            return False
+
+    def _nodes(self, architecture: Architecture) -> list[Node]:
+        node = architecture[self.layer]
+        activation = block_activation(architecture, self.layer)
+        norm = block_norm(architecture, self.layer)
+        name = architecture.new_name(f"{self.layer}_branch")
+        layer: Conv | Dense
+        first = "linear" if norm else activation
+        if isinstance(node.layer, Conv):
+            layer = _beside(node.layer, self.kernel, self.units, architecture.input_shapes(node)[0])
+            layer = replace(layer, activation=first, use_bias=norm is None)
+        else:
+            layer = Dense(self.units, first, use_bias=norm is None)
+        nodes = [Node(name, layer, node.inputs)]
+        if norm is not None:
+            beside = BatchNorm(momentum=norm.momentum, activation=activation)
+            nodes.append(Node(f"{name}_bn", beside, (name,)))
+        end = block_end(architecture, self.layer).name
+        nodes.append(Node(f"{name}_concat", Concat(), (end, nodes[-1].name)))
+        return nodes
+
+
+def _beside(layer: Conv, kernel: int, units: int, shape: Shape) -> Conv:
+    """A convolution whose images are as large as those of ``layer`` on the same input.
+
+    With the same stride and padding ``same``, if that is how large they are; else the layer's own
+    kernel, padding and dilation.
+    """
+    branch = Conv((kernel, kernel), units, stride=layer.stride)
+    if branch.output_shape(shape)[:2] == layer.output_shape(shape)[:2]:
+        return branch
+    return replace(branch, kernel=layer.kernel, padding=layer.padding, dilation=layer.dilation)

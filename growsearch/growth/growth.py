@@ -1,0 +1,174 @@
+"""What a growth is: a place and a size, legal sites, and how it is applied."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, Literal, Self
+
+import numpy as np
+
+from growsearch.errors import InvalidInputError
+from growsearch.networks import Architecture, Network
+from growsearch.networks.layer import Layer
+
+Filling = Literal["net2net", "random"]
+FILLINGS: tuple[Filling, ...] = ("net2net", "random")
+Treatment = Literal["reset", "carry", "carry-rescaled"]
+TREATMENTS: tuple[Treatment, ...] = ("reset", "carry", "carry-rescaled")
+
+# New random weights, as in the original experiments: N(0, 0.1²), biases 0.1.
+RANDOM_STD = 0.1
+RANDOM_BIAS = 0.1
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How large a network may grow; None is no limit.
+
+    Parameters
+    ----------
+    layers : int or None
+        Layers with a width of their own: dense layers and convolutions.
+    width : int or None
+        Units of a layer.
+    kernel : int or None
+        Pixels of a kernel along each axis.
+    parameters, flops : int or None
+        Of the whole network; FLOPs of one image's forward pass.
+    width_multiple : int
+        New widths are multiples of it; processors compute some multiples much faster.
+    """
+
+    layers: int | None = None
+    width: int | None = None
+    kernel: int | None = None
+    parameters: int | None = None
+    flops: int | None = None
+    width_multiple: int = 1
+
+    def allow(self, architecture: Architecture) -> bool:
+        """Whether the whole of ``architecture`` lies within the limits on the whole."""
+        producers = [node for node in architecture.nodes if node.layer.is_producer]
+        return (
+            (self.layers is None or len(producers) <= self.layers)
+            and (self.parameters is None or architecture.parameters <= self.parameters)
+            and (self.flops is None or architecture.flops <= self.flops)
+        )
+
+    def allow_width(self, width: int) -> bool:
+        """Whether one layer may have ``width`` units."""
+        return self.width is None or width <= self.width
+
+    def allow_growth(self, before: Architecture, after: Architecture) -> bool:
+        """Whether ``after``, grown from ``before``, lies within all limits.
+
+        A layer beyond a limit may stay as it is; what is new or changes must keep to them.
+        """
+        layers = (
+            (before[node.name].layer if node.name in before else None, node.layer)
+            for node in after.nodes
+        )
+        return all(self._allow_layer(old, new) for old, new in layers) and self.allow(after)
+
+    def _allow_layer(self, old: Layer | None, new: Layer) -> bool:
+        if old == new:
+            return True
+        if new.is_producer and (old is None or old.width != new.width):
+            # A new layer takes its width from those around it.
+            multiple = self.width_multiple if old is not None else 1
+            if not self.allow_width(new.width) or new.width % multiple:
+                return False
+        kernel = getattr(new, "kernel", (1, 1))
+        changed = kernel != getattr(old, "kernel", None)
+        return self.kernel is None or not changed or max(kernel) <= self.kernel
+
+
+@dataclass(frozen=True)
+class Setting:
+    """How a growth fills new weights: everything about applying it but the growth itself.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    fill : "net2net" or "random"
+        Function-preserving, or the baseline: old weights inherited, new ones random.
+    slots : "reset", "carry" or "carry-rescaled"
+        What becomes of the optimizer's slots; see growth/replicate.py.
+    images : array or None
+        A batch, on which new batch normalisations measure their statistics.
+    """
+
+    rng: np.random.Generator
+    fill: Filling = "net2net"
+    slots: Treatment = "carry"
+    images: Any = None
+
+    def __post_init__(self) -> None:
+        for name, value, choices in (
+            ("fill", self.fill, FILLINGS),
+            ("slots", self.slots, TREATMENTS),
+        ):
+            if value not in choices:
+                raise InvalidInputError(
+                    f"{name}: expected one of {', '.join(choices)}, got {value!r}"
+                )
+
+
+@dataclass(frozen=True)
+class Growth(ABC):
+    """From one network to a larger one: says what to do; ``apply`` does it.
+
+    A new operation is one subclass in one file, and one line in ``GROWTHS``.
+    """
+
+    operation: ClassVar[str]
+
+    @classmethod
+    @abstractmethod
+    def sites(cls, architecture: Architecture, limits: Limits) -> tuple[Self, ...]:
+        """The smallest legal growth at every place that may grow, in the graph's order.
+
+        No site is a normal answer: nothing is left to grow within the limits.
+        """
+
+    def sized(self, log2_factor: float, architecture: Architecture, limits: Limits) -> Self:
+        """The growth of this site by a factor of ``2**log2_factor``, or as near as is legal."""
+        del log2_factor, architecture, limits
+        return self
+
+    @abstractmethod
+    def grown(self, architecture: Architecture) -> Architecture:
+        """The larger architecture.
+
+        Raises
+        ------
+        NotExactError
+            When the growth could not keep the function here, and why.
+        """
+
+    @abstractmethod
+    def apply(self, network: Network, setting: Setting) -> Network:
+        """The larger network; the parent stays as it is."""
+
+    @property
+    @abstractmethod
+    def place(self) -> str:
+        """The layer that grows, for tables and logs."""
+
+    @abstractmethod
+    def sizes(self, architecture: Architecture) -> tuple[str, str]:
+        """What grows, before and after, for tables and logs."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The growth as plain JSON values; ``growsearch.growth.growth_from_json`` reads it."""
+        return {
+            "operation": self.operation,
+            **{f.name: getattr(self, f.name) for f in fields(self)},
+        }
+
+    def __str__(self) -> str:
+        values = ", ".join(
+            f"{getattr(self, f.name)}" for f in fields(self) if getattr(self, f.name) != f.default
+        )
+        return f"{self.operation}({values})"

@@ -1,0 +1,164 @@
+"""Larger kernels: the old one in a frame of zeros."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from growsearch.errors import InvalidInputError, NotExactError
+from growsearch.growth.growth import Growth, Limits, Setting
+from growsearch.growth.replicate import fresh, rebuild, unlearnt
+from growsearch.net2net import enlarge_kernel
+from growsearch.networks import Architecture, Network
+from growsearch.networks.layers import Conv, DepthwiseConv, SeparableConv, padding_before
+
+Array = NDArray[Any]
+Pair = tuple[int, int]
+
+_LARGEST = 11  # pixels, where the limits say nothing
+
+
+@dataclass(frozen=True)
+class EnlargeKernel(Growth):
+    """Give a convolution a larger kernel: 3x3 to 5x5, the old one centred in zeros.
+
+    The old kernel must read the same pixels from its new place: that follows from stride, padding,
+    dilation and the image's size, for each axis alone (TensorFlow pads ``same`` by the kernel's
+    size, the odd pixel at the end). Where no place does, the layer is no site.
+
+    Parameters
+    ----------
+    layer : str
+        A convolution, depthwise or separable convolution.
+    kernel : (int, int) or int
+        Height and width after the growth, neither smaller than before.
+    """
+
+    layer: str
+    kernel: Pair
+
+    operation: ClassVar[str] = "enlarge_kernel"
+
+    def __post_init__(self) -> None:
+        if isinstance(self.kernel, int):
+            object.__setattr__(self, "kernel", (self.kernel, self.kernel))
+        pair = self.kernel if isinstance(self.kernel, tuple | list) else ()
+        if len(pair) != 2 or not all(type(k) is int and k > 0 for k in pair):
+            raise InvalidInputError(f"kernel: expected two whole numbers, got {self.kernel!r}")
+        object.__setattr__(self, "kernel", tuple(pair))
+
+    @classmethod
+    def sites(cls, architecture: Architecture, limits: Limits) -> tuple[Self, ...]:
+        found = []
+        for node in architecture.nodes:
+            if isinstance(node.layer, Conv | DepthwiseConv | SeparableConv):
+                height, width = node.layer.kernel
+                site = cls(node.name, (height + 2, width + 2))
+                if site._is_legal(architecture, limits):
+                    found.append(site)
+        return tuple(found)
+
+    def sized(self, log2_factor: float, architecture: Architecture, limits: Limits) -> Self:
+        old = architecture[self.layer].layer.kernel  # type: ignore[attr-defined]
+        best = self
+        for extra in range(2, 2 * max(old), 2):
+            site = replace(self, kernel=(old[0] + extra, old[1] + extra))
+            wanted = max(old) * 2.0**log2_factor
+            if max(site.kernel) > wanted or not site._is_legal(architecture, limits):
+                break
+            best = site
+        return best
+
+    def grown(self, architecture: Architecture) -> Architecture:
+        self._offsets(architecture)
+        layer = architecture[self.layer].layer
+        return architecture.with_layers({self.layer: replace(layer, kernel=self.kernel)})  # type: ignore[call-arg]
+
+    def apply(self, network: Network, setting: Setting) -> Network:
+        architecture = self.grown(network.architecture)
+        top, left = self._offsets(network.architecture)
+        spatial = "depthwise" if "depthwise" in network.weights[self.layer] else "kernel"
+        spec = architecture.weights[self.layer][spatial]
+
+        def framed(array: Array, frame: Array | None) -> Array:
+            return enlarge_kernel(array, self.kernel, offset=(top, left), frame=frame)
+
+        def change(layer: str, name: str, array: Array) -> Array:
+            if (layer, name) != (self.layer, spatial):
+                return array
+            if setting.fill == "random":
+                return framed(array, fresh(spec, spec.shape, array.dtype, setting.rng))
+            return framed(array, None)
+
+        def change_slot(layer: str, name: str, array: Array, degree: int, optimizer: str) -> Array:
+            del optimizer
+            if (layer, name) != (self.layer, spatial):
+                return array
+            return framed(array, np.full(spec.shape, unlearnt(array, degree), array.dtype))
+
+        return rebuild(network, architecture, change, change_slot, setting)
+
+    @property
+    def place(self) -> str:
+        return self.layer
+
+    def sizes(self, architecture: Architecture) -> tuple[str, str]:
+        old = architecture[self.layer].layer.kernel  # type: ignore[attr-defined]
+        return f"{old[0]}x{old[1]}", f"{self.kernel[0]}x{self.kernel[1]}"
+
+    def _is_legal(self, architecture: Architecture, limits: Limits) -> bool:
+        if max(self.kernel) > (limits.kernel or _LARGEST):
+            return False
+        try:
+            return limits.allow_growth(architecture, self.grown(architecture))
+        except NotExactError:
+            return False
+
+    def _offsets(self, architecture: Architecture) -> Pair:
+        """Where the old kernel stands in the new one, from the top and from the left."""
+        node = architecture[self.layer]
+        layer = node.layer
+        if not isinstance(layer, Conv | DepthwiseConv | SeparableConv):
+            raise NotExactError(f"{self.layer}: expected a convolution, got {layer.kind}")
+        old = layer.kernel
+        if self.kernel == old or self.kernel[0] < old[0] or self.kernel[1] < old[1]:
+            raise NotExactError(
+                f"{self.layer}: expected a larger kernel than {old[0]}x{old[1]}, "
+                f"got {self.kernel[0]}x{self.kernel[1]}"
+            )
+        (shape,) = architecture.input_shapes(node)
+        dilation = getattr(layer, "dilation", (1, 1))
+        top, left = (
+            _offset(
+                shape[axis], old[axis], self.kernel[axis], layer.stride[axis], layer.padding,
+                dilation[axis],
+            )
+            for axis in (0, 1)
+        )  # fmt: skip
+        if top is None or left is None:
+            raise NotExactError(
+                f"{self.layer}: in a {self.kernel[0]}x{self.kernel[1]} kernel with stride "
+                f"{layer.stride} and {layer.padding} padding on {shape[0]}x{shape[1]} pixels, the "
+                f"old {old[0]}x{old[1]} one reads other pixels wherever it stands"
+            )
+        return top, left
+
+
+def _offset(
+    pixels: int, old: int, new: int, stride: int, padding: str, dilation: int
+) -> int | None:
+    """Where the old kernel stands in the new one along an axis, or None if nowhere.
+
+    Position p of the output reads from pixel ``p·stride - before`` on; the old taps keep their
+    pixels if the padding before grows by a whole number of taps, and the output keeps its size.
+    """
+    if padding == "valid":
+        reach = [(kernel - 1) * dilation + 1 for kernel in (old, new)]
+        sizes = {(pixels - r) // stride if r <= pixels else -1 for r in reach}
+        return 0 if len(sizes) == 1 else None
+    grown = padding_before(pixels, new, stride, dilation)
+    offset, rest = divmod(grown - padding_before(pixels, old, stride, dilation), dilation)
+    return offset if rest == 0 and 0 <= offset <= new - old else None

@@ -1,0 +1,198 @@
+"""A network's arrays through a flow of units: weights, and the optimizer's slots with them.
+
+Slots are tagged by their degree in the gradient; ``growsearch.net2net.slots`` says what becomes
+of those of old weights. New weights have never had a gradient. Their slots of degree 1, which say
+where to go, start at zero; those of degree 2, by which Adam divides, start at what is usual
+around them: at zero, with the step count carried and no bias correction left, Adam's first steps
+for them would be six times too long (the measured dip is in benchmarks/README.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from growsearch.growth.flow import Flow
+from growsearch.growth.growth import RANDOM_BIAS, RANDOM_STD, Setting
+from growsearch.net2net import Units
+from growsearch.net2net.arrays import add_noise, copy_axis, normal, split_axis
+from growsearch.net2net.slots import incoming_slot, outgoing_slot
+from growsearch.networks import Architecture, Network, Slots
+from growsearch.networks.layer import Axis, Weight
+
+Array = NDArray[Any]
+ADAPTIVE = ("adam", "adamw")  # optimizers that divide by the root of the mean squared gradient
+Change = Callable[[str, str, Array], Array]  # (layer, weight, old array) -> new array
+
+
+def replicate(
+    network: Network,
+    flow: Flow,
+    setting: Setting,
+    *,
+    noise: float = 0.0,
+    new: Mapping[str, Mapping[str, Array]] | None = None,
+    beside: str = "",
+) -> Network:
+    """The network on the flow's wider architecture.
+
+    ``noise`` falls on new copies' kernels; ``new`` are the weights of layers it did not have, put
+    ``beside`` one that it has.
+    """
+    old = network.architecture
+
+    def through(layer: str, name: str) -> tuple[Weight, dict[int, tuple[Axis, Units]]]:
+        weight = old.weights[layer][name]
+        touched = {}
+        for axis, rule in weight.axes.items():
+            if rule.of == "out" and layer == flow.appended:
+                continue  # only its consumers see the units appended to it
+            source = layer if rule.of == "out" else old[layer].inputs[0]
+            if (units := flow.units.get(source)) is not None:
+                touched[axis] = (rule, _on_axis(units, rule))
+        return weight, touched
+
+    def grow_weight(layer: str, name: str, array: Array) -> Array:
+        weight, touched = through(layer, name)
+        if not touched:
+            return array
+        if setting.fill == "random":
+            shape = flow.architecture.weights[layer][name].shape
+            return _embed(array, fresh(weight, shape, array.dtype, setting.rng), touched)
+        for axis, (rule, units) in touched.items():
+            array = (copy_axis if rule.role == "copy" else split_axis)(array, units, axis)
+            if weight.fill == "kernel" and rule == Axis("copy", "out"):
+                array = add_noise(array, units, axis, noise=noise, rng=setting.rng)
+        return array
+
+    def grow_slot(layer: str, name: str, array: Array, degree: int, optimizer: str) -> Array:
+        _, touched = through(layer, name)
+        if not touched:
+            return array
+        if setting.fill == "random":
+            shape = flow.architecture.weights[layer][name].shape
+            return _embed(array, np.full(shape, unlearnt(array, degree), array.dtype), touched)
+        for axis, (rule, units) in touched.items():
+            if rule.role == "copy":
+                array = incoming_slot(array, units, axis, degree=degree)
+            else:
+                array = outgoing_slot(
+                    array,
+                    units,
+                    axis,
+                    degree=degree,
+                    treatment="carry-rescaled" if setting.slots == "carry-rescaled" else "carry",
+                    adaptive=optimizer in ADAPTIVE,
+                )
+        return array
+
+    return rebuild(network, flow.architecture, grow_weight, grow_slot, setting, new, beside)
+
+
+def rebuild(
+    network: Network,
+    architecture: Architecture,
+    change: Change,
+    change_slot: Callable[[str, str, Array, int, str], Array],
+    setting: Setting,
+    new: Mapping[str, Mapping[str, Array]] | None = None,
+    beside: str = "",
+) -> Network:
+    """A network from another: old arrays changed, new layers' arrays added, slots treated alike.
+
+    Parameters
+    ----------
+    change, change_slot : callable
+        Old array -> new array, for the weights and slots of layers the old network has.
+    new : mapping
+        Weights of the layers that it does not have.
+    beside : str
+        The old layer whose slots tell what is usual for new ones.
+    """
+    new = new or {}
+    weights = {
+        layer: {name: change(layer, name, array) for name, array in arrays.items()}
+        for layer, arrays in network.weights.items()
+    }
+    weights.update({layer: dict(arrays) for layer, arrays in new.items()})
+    if network.slots is None or setting.slots == "reset":
+        return Network(architecture, weights)
+    old, values = network.slots, {}
+    for slot, layers in old.values.items():
+        degree = old.degrees[slot]
+        values[slot] = {
+            layer: {n: change_slot(layer, n, a, degree, old.optimizer) for n, a in arrays.items()}
+            for layer, arrays in layers.items()
+        }
+        for layer, arrays in new.items():
+            specs = architecture.weights[layer]
+            values[slot][layer] = {
+                n: np.full_like(a, unlearnt(_usual(layers, beside, n), degree))
+                for n, a in arrays.items()
+                if specs[n].trainable
+            }
+    return Network(architecture, weights, Slots(old.optimizer, old.step, values))
+
+
+def insert(
+    network: Network,
+    architecture: Architecture,
+    new: Mapping[str, Mapping[str, Array]],
+    setting: Setting,
+    *,
+    beside: str,
+) -> Network:
+    """The network with ``new`` layers' weights added and all others as they are."""
+    return rebuild(
+        network,
+        architecture,
+        lambda _layer, _name, array: array,
+        lambda _layer, _name, array, _degree, _optimizer: array,
+        setting,
+        new,
+        beside,
+    )
+
+
+def unlearnt(around: Array, degree: int) -> float:
+    """What a slot starts at for weights that have had no gradient yet, from the slots around."""
+    return float(around.mean()) if degree == 2 and around.size else 0.0
+
+
+def _usual(slots: Mapping[str, Mapping[str, Array]], beside: str, name: str) -> Array:
+    """The slot that tells most of a new weight: the same weight of the layer beside, or of any."""
+    here = slots.get(beside, {})
+    if name in here:
+        return here[name]
+    same = [arrays[name].ravel() for arrays in slots.values() if name in arrays]
+    return np.concatenate(same or [array.ravel() for array in here.values()] or [np.zeros(0)])
+
+
+def fresh(
+    weight: Weight, shape: tuple[int, ...], dtype: np.dtype[Any], rng: np.random.Generator
+) -> Array:
+    """Random new values, as the baselines of the original experiments have them."""
+    if weight.fill == "kernel":
+        return normal(shape, dtype, std=RANDOM_STD, rng=rng)
+    value = {"bias": RANDOM_BIAS, "ones": 1.0, "zeros": 0.0}[weight.fill]
+    return np.full(shape, value, dtype)
+
+
+def _on_axis(units: Units, rule: Axis) -> Units:
+    """The units as one axis of a weight sees them."""
+    block = units.block(rule.groups)
+    if block is None:  # the flow has checked it
+        raise AssertionError(f"units do not stand in {rule.groups} alike groups")
+    return block.expand(after=rule.repeat)
+
+
+def _embed(array: Array, into: Array, touched: Mapping[int, tuple[Axis, Units]]) -> Array:
+    """``array`` at the places of the old units, ``into`` everywhere else."""
+    places = [np.arange(size) for size in array.shape]
+    for axis, (_, units) in touched.items():
+        places[axis] = np.flatnonzero(~units.is_new)[np.argsort(units.source[~units.is_new])]
+    into[np.ix_(*places)] = array
+    return into

@@ -1,0 +1,112 @@
+"""Net2Wider: more units in a layer, and in every layer that is tied to it."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
+
+import numpy as np
+
+from growsearch.errors import InvalidInputError, NotExactError
+from growsearch.growth.flow import flow, learn
+from growsearch.growth.growth import Growth, Limits, Setting
+from growsearch.growth.replicate import replicate
+from growsearch.net2net.units import Split
+from growsearch.networks import Architecture, Network
+
+
+@dataclass(frozen=True)
+class Widen(Growth):
+    """Give ``layer`` ``width`` units: copies of its old ones, whose consumers share them.
+
+    Source: Chen et al., arXiv:1511.05641, section 2.2. Exact behind any layers; see flow.py for
+    the layers that widen together.
+
+    Parameters
+    ----------
+    layer : str
+        A layer with a width of its own (dense, convolution), not the output.
+    width : int
+        Its units after widening.
+    split : "equal", "random" or None
+        Shares of a unit's copies: 1/k, or drawn at random, which breaks their symmetry exactly.
+        None draws them, but for a layer norm, which needs equal ones.
+    noise : float
+        Relative noise on new copies' kernels; more than 0 is, knowingly, not exact.
+    """
+
+    layer: str
+    width: int
+    split: Split | None = None
+    noise: float = 0.0
+
+    operation: ClassVar[str] = "widen"
+
+    def __post_init__(self) -> None:
+        if isinstance(self.width, bool) or not isinstance(self.width, int):
+            raise InvalidInputError(f"width: expected a whole number, got {self.width!r}")
+        if not 0.0 <= self.noise < math.inf:
+            raise InvalidInputError(
+                f"noise: expected a finite number, 0 or more, got {self.noise!r}"
+            )
+        if self.split not in ("equal", "random", None):
+            raise InvalidInputError(f"split: expected equal, random or none, got {self.split!r}")
+
+    @classmethod
+    def sites(cls, architecture: Architecture, limits: Limits) -> tuple[Self, ...]:
+        smallest = (
+            _smallest(architecture, node.name, limits)
+            for node in architecture.nodes
+            if node.layer.is_producer and node is not architecture.output
+        )
+        return tuple(cls(*site) for site in smallest if site is not None)
+
+    def sized(self, log2_factor: float, architecture: Architecture, limits: Limits) -> Self:
+        wanted = architecture[self.layer].layer.width * 2.0**log2_factor
+        step = _step(architecture, self.layer, limits)
+        # Every one of these widths is exact, and legality falls off with width: bisect.
+        widths = range(self.width, round(wanted / step) * step + 1, step)
+        fits = bisect_left(
+            widths, True, key=lambda width: not _within(architecture, self.layer, width, limits)
+        )
+        return replace(self, width=widths[fits - 1]) if fits else self
+
+    def grown(self, architecture: Architecture) -> Architecture:
+        rng = np.random.default_rng(0)  # what is drawn decides over weights only
+        return flow(architecture, self.layer, self.width, rng=rng, split=self.split).architecture
+
+    def apply(self, network: Network, setting: Setting) -> Network:
+        units = flow(
+            network.architecture, self.layer, self.width, rng=setting.rng, split=self.split
+        )
+        return replicate(network, units, setting, noise=self.noise)
+
+    @property
+    def place(self) -> str:
+        return self.layer
+
+    def sizes(self, architecture: Architecture) -> tuple[str, str]:
+        return str(architecture[self.layer].layer.width), str(self.width)
+
+
+def _smallest(architecture: Architecture, layer: str, limits: Limits) -> tuple[str, int] | None:
+    """The smallest legal widening of a layer."""
+    try:
+        step = _step(architecture, layer, limits)
+    except NotExactError:
+        return None
+    width = (architecture[layer].layer.width // step + 1) * step
+    return (layer, width) if _within(architecture, layer, width, limits) else None
+
+
+def _step(architecture: Architecture, layer: str, limits: Limits) -> int:
+    """The number whose multiples are the layer's exact widths that the limits allow."""
+    return math.lcm(learn(architecture, layer).step, limits.width_multiple)
+
+
+def _within(architecture: Architecture, layer: str, width: int, limits: Limits) -> bool:
+    """Whether the network, and each layer that widens with this one, stays within the limits."""
+    wider = flow(architecture, layer, width, rng=np.random.default_rng(0)).architecture
+    return limits.allow_growth(architecture, wider)
