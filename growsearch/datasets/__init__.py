@@ -1,0 +1,85 @@
+"""Where images come from: `load` finds a data set by name, checks it, and returns it read-only."""
+
+from typing import Protocol
+
+from growsearch.datasets.dataset import Dataset, Split
+from growsearch.datasets.digits import load_digits
+from growsearch.datasets.forms import Data
+from growsearch.datasets.mnist import load_mnist
+from growsearch.errors import DataError
+
+__all__ = ["LOADERS", "Data", "Dataset", "Loader", "Split", "load"]
+
+
+class Loader(Protocol):
+    """Finds one data set; a new data set is one of these and one line in `LOADERS`."""
+
+    def __call__(
+        self, data: Data | None = None, *, stand_in: str | None, validation: int, seed: int
+    ) -> Dataset:
+        """Return the data set; the arguments are those of `load`."""
+
+
+LOADERS: dict[str, Loader] = {"mnist": load_mnist, "digits": load_digits}
+
+STAND_INS = ("digits",)
+
+
+def load(
+    name: str,
+    data: Data | None = None,
+    *,
+    stand_in: str | None = None,
+    validation: int = 5000,
+    seed: int = 0,
+) -> Dataset:
+    """Load a data set.
+
+    MNIST is looked for in `data`; else where the environment variable GROWSEARCH_DATA points; else
+    in the cache folder, into which it is downloaded (not with GROWSEARCH_OFFLINE=1) and verified.
+
+    Parameters
+    ----------
+    name : str
+        ``mnist`` (28x28x1, 10 classes) or ``digits`` (scikit-learn's, enlarged to that size).
+    data : path, arrays or Dataset, optional
+        A folder with the four IDX files (gzipped or not), an ``.npz`` file in the layout of Keras,
+        ``((x_train, y_train), (x_test, y_test))`` as ``keras.datasets.mnist.load_data()`` returns
+        it, or a `Dataset`, which is returned as it is. Images are uint8, or floats from 0 to 1.
+        If it cannot be used, that is an error, never a reason for the stand-in.
+    stand_in : str, optional
+        ``digits`` to take these if MNIST is nowhere and cannot be downloaded; the result then
+        has ``stand_in=True`` and must be announced.
+    validation : int
+        At most this many of the first training images become the validation split, never more
+        than a sixth: the first 5,000 of MNIST's 60,000, as in TensorFlow's original reader.
+    seed : int
+        Shuffles ``digits`` into its splits. MNIST is never shuffled.
+
+    Returns
+    -------
+    Dataset
+        Checked and read-only.
+
+    Raises
+    ------
+    DataNotFoundError
+        If there is nothing at the place named, or nothing could be had.
+    DataError
+        If the name is unknown or the data cannot be used; one line says what and where.
+
+    Examples
+    --------
+    >>> digits = load("digits")
+    >>> len(digits.train), len(digits.validation), len(digits.test), digits.image_shape
+    (1197, 300, 300, (28, 28, 1))
+    """
+    if name not in LOADERS:
+        raise DataError(f"expected a data set out of {', '.join(LOADERS)}, got {name!r}")
+    if stand_in is not None and stand_in not in STAND_INS:
+        raise DataError(f"expected a stand-in out of {', '.join(STAND_INS)}, got {stand_in!r}")
+    if validation < 1:
+        raise DataError(f"expected at least 1 validation image, got {validation}")
+    if not 0 <= seed < 1 << 32:
+        raise DataError(f"expected a seed from 0 to {(1 << 32) - 1}, got {seed}")
+    return LOADERS[name](data, stand_in=stand_in, validation=validation, seed=seed)

@@ -1,0 +1,228 @@
+"""What a data set is: three splits of images and labels, checked when they are made."""
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from growsearch.errors import DataError
+
+Images = NDArray[np.float32]
+Labels = NDArray[np.int64]
+Scalar = TypeVar("Scalar", bound=np.generic)
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Images and their labels, both read-only.
+
+    A writable array is copied, so that nobody can change the split through it later.
+
+    Parameters
+    ----------
+    images : float32 (n, height, width, channels)
+        Pixels from 0 to 1. Other floats are converted; uint8 is divided by 255.
+    labels : int64 (n,)
+        Class of each image, from 0. Other integers are converted.
+
+    Raises
+    ------
+    DataError
+        If a shape, a type or a value is not as above, or if there are no images.
+
+    Examples
+    --------
+    >>> split = Split(np.full((2, 28, 28, 1), 255, np.uint8), np.array([3, 7]))
+    >>> len(split), split.images.dtype, float(split.images.max())
+    (2, dtype('float32'), 1.0)
+    """
+
+    images: Images
+    labels: Labels
+
+    def __post_init__(self) -> None:
+        images, labels = _checked_images(self.images), _checked_labels(self.labels)
+        if len(images) != len(labels):
+            raise DataError(
+                f"expected one label an image, got {len(images)} images and {len(labels)} labels: "
+                "check that both come from the same split"
+            )
+        object.__setattr__(self, "images", images)
+        object.__setattr__(self, "labels", labels)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """A data set in three splits that fit together.
+
+    Parameters
+    ----------
+    name : str
+        What the images are, such as ``mnist``.
+    train, validation, test : Split
+        Images to learn from, to choose on, and to report on once.
+    source : str
+        Where the images came from, for people to read.
+    stand_in : bool
+        True if these images replace the ones that were asked for.
+    classes : int
+        Number of classes; 0 means one more than the largest label in `train`.
+
+    Raises
+    ------
+    DataError
+        If the splits differ in image shape, or a label is not below `classes`.
+
+    Examples
+    --------
+    >>> split = Split(np.zeros((3, 28, 28, 1), np.float32), np.array([0, 1, 2]))
+    >>> data = Dataset("blank", split, split, split, source="made up")
+    >>> data.image_shape, data.classes, data.fingerprint[:8]
+    ((28, 28, 1), 3, '...')
+    """
+
+    name: str
+    train: Split
+    validation: Split
+    test: Split
+    source: str
+    stand_in: bool = False
+    classes: int = 0
+
+    def __post_init__(self) -> None:
+        if self.classes < 0:
+            raise DataError(f"{self.name}: expected at least 1 class, got {self.classes}")
+        if self.classes == 0:
+            object.__setattr__(self, "classes", int(self.train.labels.max()) + 1)
+        for part, split in self._splits():
+            where = f"{self.name} {part} from {self.source}"
+            shape = _image_shape(split)
+            if shape != self.image_shape:
+                raise DataError(
+                    f"{where}: expected {_times(self.image_shape)} images as in train, "
+                    f"got {_times(shape)}: bring all splits to one shape"
+                )
+            largest = int(split.labels.max())
+            if largest >= self.classes:
+                raise DataError(
+                    f"{where}: expected labels from 0 to {self.classes - 1}, "
+                    f"got {largest}: check the labels"
+                )
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of one image."""
+        return _image_shape(self.train)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 (64 hex digits) of the shapes, types and bytes of all three splits."""
+        digest = hashlib.sha256()
+        for part, split in self._splits():
+            for array in (split.images, split.labels):
+                digest.update(f"{part} {array.dtype.str} {array.shape}\n".encode())
+                digest.update(array.data)
+        return digest.hexdigest()
+
+    def _splits(self) -> tuple[tuple[str, Split], ...]:
+        return ("train", self.train), ("validation", self.validation), ("test", self.test)
+
+
+def split_from(images: ArrayLike, labels: ArrayLike, *, where: str) -> Split:
+    """Make a split of whatever images and labels somebody hands over.
+
+    Parameters
+    ----------
+    images : array (n, height, width) or (n, height, width, channels)
+        As in `Split`; without channels, one is added.
+    labels : array (n,)
+        As in `Split`.
+    where : str
+        Begins each error line, such as ``train``.
+
+    Returns
+    -------
+    Split
+        The checked split.
+
+    Raises
+    ------
+    DataError
+        As in `Split`, with `where` in front.
+    """
+    try:
+        image_array = _as_array(images, "images")
+        if image_array.ndim == 3:
+            image_array = image_array[..., np.newaxis]
+        return Split(image_array, _as_array(labels, "labels"))
+    except DataError as error:
+        raise DataError(f"{where}: {error}") from error
+
+
+def _checked_images(given: ArrayLike) -> Images:
+    images = _as_array(given, "images")
+    if images.ndim != 4:
+        raise DataError(
+            "expected images of shape (n, height, width, channels), "
+            f"got {images.shape}: reshape them"
+        )
+    if images.size == 0:
+        raise DataError(
+            f"expected at least one image, got shape {images.shape}: the split is empty"
+        )
+    if images.dtype == np.uint8:
+        return _frozen(np.divide(images, 255, dtype=np.float32, order="C"))
+    if not np.issubdtype(images.dtype, np.floating):
+        raise DataError(
+            f"expected images as uint8, or as floats from 0 to 1, got {images.dtype}: convert them"
+        )
+    low, high = float(images.min()), float(images.max())  # both carry a NaN through
+    if not (np.isfinite(low) and np.isfinite(high)):
+        raise DataError("expected finite pixels, got NaN or infinity: repair or drop these images")
+    if low < 0 or high > 1:
+        raise DataError(
+            f"expected float pixels from 0 to 1, got {low:g} to {high:g}: "
+            "scale them, or pass uint8 pixels from 0 to 255"
+        )
+    return _frozen(images.astype(np.float32, order="C", copy=images.flags.writeable))
+
+
+def _checked_labels(given: ArrayLike) -> Labels:
+    labels = _as_array(given, "labels")
+    if labels.ndim != 1:
+        raise DataError(
+            f"expected labels of shape (n,), got {labels.shape}: give one class number an image "
+            "(argmax of one-hot labels)"
+        )
+    if not np.issubdtype(labels.dtype, np.integer):
+        raise DataError(f"expected integer labels, got {labels.dtype}: convert them")
+    if labels.size and (labels.min() < 0 or labels.max() > np.iinfo(np.int64).max):
+        raise DataError(f"expected labels from 0, got {labels.min()} to {labels.max()}: check them")
+    return _frozen(labels.astype(np.int64, order="C", copy=labels.flags.writeable))
+
+
+def _as_array(given: ArrayLike, what: str) -> NDArray[Any]:
+    try:
+        return np.asarray(given)
+    except (ValueError, TypeError) as error:
+        raise DataError(f"expected {what} as one array, got a ragged or foreign value") from error
+
+
+def _frozen(array: NDArray[Scalar]) -> NDArray[Scalar]:
+    array.flags.writeable = False
+    return array
+
+
+def _image_shape(split: Split) -> tuple[int, int, int]:
+    height, width, channels = split.images.shape[1:]
+    return height, width, channels
+
+
+def _times(shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, shape))
