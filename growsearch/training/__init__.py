@@ -1,0 +1,5 @@
+"""Brief training in TensorFlow; the only folder that imports it."""
+
+from growsearch.training.trainer import SlimTrainer
+
+__all__ = ["SlimTrainer"]

@@ -1,0 +1,88 @@
+"""TensorFlow's messages about itself, kept off the screen unless they report an error."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from tempfile import TemporaryFile
+
+LEVEL = "TF_CPP_MIN_LOG_LEVEL"  # 0: everything, 1: no information, 2: no warnings, 3: no errors
+
+_PREAMBLE = b"WARNING: All log messages before absl::InitializeLog()"
+_LOG_LINE = re.compile(rb"([IWEF])\d{4} [\d:.]+ +\d+ [^ ]+:\d+\] ")
+_NO_GPU = b"failed call to cuInit"
+_GPU_DEVICES = ("/dev/nvidiactl", "/dev/nvidia0", "/dev/dxg")
+
+_alone = threading.RLock()  # two threads that swap one descriptor would restore each other's
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Hold back what TensorFlow prints about itself while it is imported or opens its devices.
+
+    ``TF_CPP_MIN_LOG_LEVEL`` is what TensorFlow offers, and is set to 2 here unless it is set; but
+    some lines are printed before TensorFlow reads it, whatever it says. They come from C++ and
+    can only be caught at the file descriptor. Afterwards everything is printed that the level lets
+    pass: all lines that are not TensorFlow's, and its errors; except, on a machine without a GPU,
+    the error that there is none. When the block fails, everything is printed.
+
+    Examples
+    --------
+    >>> with quiet():
+    ...     import json
+    """
+    os.environ.setdefault(LEVEL, "2")
+    with _alone:
+        try:
+            stderr = os.dup(2)
+        except OSError:  # closed: nothing can be printed anyway
+            yield
+            return
+        try:
+            caught = TemporaryFile()  # noqa: SIM115  not a pipe: a full one would block
+        except OSError:  # a full disk must not be the end of an import
+            os.close(stderr)
+            yield
+            return
+        _flush()
+        os.dup2(caught.fileno(), 2)
+        failed = True
+        try:
+            yield
+            failed = False
+        finally:
+            _flush()
+            os.dup2(stderr, 2)
+            os.close(stderr)
+            with caught:
+                caught.seek(0)
+                text = caught.read()
+            with suppress(OSError):
+                os.write(2, text if failed else without_noise(text))
+
+
+def without_noise(text: bytes) -> bytes:
+    """The lines of ``text`` that are to be seen at the level in the environment."""
+    level = os.environ.get(LEVEL, "")
+    hidden = "IWEF"[: min(int(level), 3)] if level.isdigit() else ""
+    if not hidden:
+        return text
+    has_gpu = any(Path(device).exists() for device in _GPU_DEVICES)
+    seen = []
+    for line in text.splitlines(keepends=True):
+        log = _LOG_LINE.match(line)
+        is_hidden = log is not None and log[1].decode() in hidden
+        is_no_gpu = log is not None and _NO_GPU in line and not has_gpu
+        if not (is_hidden or is_no_gpu or line.startswith(_PREAMBLE)):
+            seen.append(line)
+    return b"".join(seen)
+
+
+def _flush() -> None:
+    with suppress(OSError, ValueError, AttributeError):  # closed, or None, or somebody's own
+        sys.stderr.flush()

@@ -1,0 +1,57 @@
+"""Training images where TensorFlow reads them without a copy."""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from growsearch.datasets import Split
+
+# TensorFlow uses a fed array's own memory if it begins at such an address, and copies it otherwise.
+ALIGNMENT = 64
+
+
+class Resident:
+    """The split that is trained on, aligned: fed whole with every call, it costs nothing.
+
+    Every graph reads the same memory, which a variable in each graph would hold again. One split is
+    kept, until another comes or nobody else holds it any more.
+    """
+
+    def __init__(self) -> None:
+        self._of: weakref.ref[Split] | None = None
+        self._arrays: tuple[NDArray[np.float32], NDArray[np.int32]] | None = None
+
+    def arrays(self, data: Split) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+        """Images (n, *shape) and labels (n,) of a split, aligned; read-only like the split's."""
+        if self._arrays is None or self._of is None or self._of() is not data:
+            self._arrays = None  # before the next one is made, not after
+            self._of = weakref.ref(data, self._forget)
+            self._arrays = aligned(data.images, np.float32), aligned(data.labels, np.int32)
+        return self._arrays
+
+    def _forget(self, gone: Any) -> None:
+        if gone is self._of:
+            self._arrays = None
+
+
+def aligned(array: NDArray[Any], dtype: Any) -> NDArray[Any]:
+    """The array, or a copy of it, as ``dtype`` at an aligned address.
+
+    Examples
+    --------
+    >>> aligned(np.arange(9)[1:], np.float32).ctypes.data % ALIGNMENT
+    0
+    """
+    if array.dtype == dtype and array.flags.c_contiguous and array.ctypes.data % ALIGNMENT == 0:
+        return array
+    size = array.size * np.dtype(dtype).itemsize
+    memory = np.empty(size + ALIGNMENT, np.uint8)
+    first = -memory.ctypes.data % ALIGNMENT
+    copy: NDArray[Any] = memory[first : first + size].view(dtype).reshape(array.shape)
+    copy[...] = array
+    copy.flags.writeable = False
+    return copy

@@ -1,0 +1,61 @@
+"""Learning rates over the steps of a plan."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from growsearch.trainers import TrainingPlan
+
+# Of one_cycle: the share of the steps in which the rate rises, and how far below the highest rate
+# it starts and ends. PyTorch's and fastai's.
+RISE = 0.3
+START, END = 1 / 25, 1 / (25 * 1e4)
+
+
+def learning_rates(plan: TrainingPlan) -> NDArray[np.float32]:
+    """The learning rate of each step of a plan.
+
+    "cosine" falls from the plan's rate to 0 by half a cosine (Loshchilov and Hutter,
+    arXiv:1608.03983, equation 5, without restarts). "one_cycle" rises from 1/25 of it and falls to
+    1/250,000 by half a cosine each (Smith and Topin, arXiv:1708.07120, in the form of PyTorch's
+    ``OneCycleLR``).
+
+    Returns
+    -------
+    float32 array, shape (plan.steps,)
+
+    Examples
+    --------
+    >>> learning_rates(TrainingPlan(4, learning_rate=0.5, schedule="cosine")).round(3)
+    array([0.5  , 0.427, 0.25 , 0.073], dtype=float32)
+
+    The second half of the same schedule, for a network that grew in the middle of it:
+
+    >>> plan = TrainingPlan(2, learning_rate=0.5, schedule="cosine", schedule_start=2)
+    >>> learning_rates(plan).round(3)
+    array([0.25 , 0.073], dtype=float32)
+    """
+    total = plan.schedule_steps or plan.schedule_start + plan.steps
+    position = plan.schedule_start + np.arange(plan.steps, dtype=np.float64)
+    if plan.schedule == "cosine":
+        share = _fall(position / total, 1.0, 0.0)
+    elif plan.schedule == "one_cycle":
+        share = _one_cycle(position, total)
+    else:
+        share = np.ones(plan.steps)
+    return np.asarray(plan.learning_rate * share, np.float32)
+
+
+def _one_cycle(position: NDArray[Any], total: int) -> NDArray[Any]:
+    top, last = RISE * total - 1.0, total - 1.0
+    rising = _fall(position / max(top, 1.0), START, 1.0)  # a top before 0 is never risen to
+    falling = _fall((position - top) / (last - top), 1.0, END)
+    return np.where(position < top, rising, falling)
+
+
+def _fall(share: NDArray[Any], start: float, end: float) -> NDArray[Any]:
+    """Half a cosine from ``start`` at share 0 to ``end`` at share 1."""
+    return np.asarray(end + (start - end) * 0.5 * (1.0 + np.cos(np.pi * share)))
