@@ -1,0 +1,1 @@
+"""The search loop and its state; the only folder that imports Optuna."""

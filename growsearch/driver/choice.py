@@ -1,0 +1,53 @@
+"""The validation images in two: those that the search chooses on, those that it does not."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from growsearch.datasets import Split
+from growsearch.errors import InvalidInputError
+
+
+def split_choice(validation: Split, held_out: float) -> tuple[Split, Split | None]:
+    """Split at random, always in the same way, so that both parts are alike.
+
+    Not by turns: MNIST's training images come by turns from two sources, one easier than the other
+    (every second image: .993, the others: .962, by one network).
+
+    Parameters
+    ----------
+    validation : Split
+    held_out : float
+        The fraction that no choice is made on; None comes back for 0.
+
+    Returns
+    -------
+    (choice, held out)
+
+    Raises
+    ------
+    InvalidInputError
+        When a part would be empty.
+
+    Examples
+    --------
+    >>> split = Split(np.zeros((4, 1, 1, 1), np.float32), np.arange(4))
+    >>> choice, rest = split_choice(split, 0.5)
+    >>> len(choice), len(rest), sorted([*choice.labels.tolist(), *rest.labels.tolist()])
+    (2, 2, [0, 1, 2, 3])
+    """
+    if held_out == 0.0:
+        return validation, None
+    order = np.random.default_rng(0).permutation(len(validation))
+    held = order < round(len(validation) * held_out)
+    if held.all() or not held.any():
+        raise InvalidInputError(
+            f"judge.held_out: expected images in both parts, got {len(validation)} validation "
+            f"images with {held_out:g} held out: at least {math.ceil(1 / held_out)} are needed, "
+            "or judge.held_out=0"
+        )
+    return tuple(  # type: ignore[return-value]
+        Split(validation.images[part], validation.labels[part]) for part in (~held, held)
+    )

@@ -1,0 +1,97 @@
+"""Keep a candidate or not, and the reason: pure functions.
+
+Of many candidates some are ahead by luck. Accuracy on a few thousand images is a coarse measure:
+two networks that are equally good differ by a few images, and the luckier one would be kept every
+other time. The loss of the same images is finer, because images on which both agree cancel in the
+difference. So two witnesses must agree: the candidate has more images right, and its loss is lower
+by more than ``margin`` standard errors of the difference, image by image. The tests simulate how
+often a candidate that is no better, or worse, is kept.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Score:
+    """A network on the images of the choice: accuracy, and each image's loss if it is known."""
+
+    accuracy: float
+    losses: NDArray[Any] | None = field(default=None, repr=False, compare=False)
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Kept or not, and the reason in words."""
+
+    kept: bool
+    reason: str
+
+
+def decide(
+    candidate: Score, best: Score, *, margin: float = 1.0, given_up: bool = False
+) -> Decision:
+    """Keep a candidate that beats the best network so far by accuracy and, surely enough, by loss.
+
+    Parameters
+    ----------
+    candidate, best : Score
+        On the same images; where either has no losses, accuracy decides alone.
+    margin : float
+        Standard errors by which the mean loss must be lower. 1 keeps one in six of candidates
+        that are no better by loss; they must also have more images right.
+    given_up : bool
+        Its training was ended early, far below its parent.
+
+    Examples
+    --------
+    >>> decide(Score(0.98), Score(0.97))
+    Decision(kept=True, reason='0.9800 beats the best so far, 0.9700')
+    >>> decide(Score(0.97), Score(0.97)).kept
+    False
+    """
+    accuracies = f"{candidate.accuracy:.4f}", f"{best.accuracy:.4f}"
+    if given_up:
+        return Decision(
+            False, f"given up: {accuracies[0]} is too far below its parent, {accuracies[1]}"
+        )
+    if not candidate.accuracy > best.accuracy:
+        return Decision(False, f"{accuracies[0]} does not beat the best so far, {accuracies[1]}")
+    if candidate.losses is not None and best.losses is not None:
+        gain, error = loss_gain(candidate.losses, best.losses)
+        if not gain > margin * error:
+            return Decision(
+                False,
+                f"{accuracies[0]} is above {accuracies[1]}, but its loss is not surely lower "
+                f"({-gain:+.4f} ± {error:.4f})",
+            )
+    return Decision(True, f"{accuracies[0]} beats the best so far, {accuracies[1]}")
+
+
+def loss_gain(candidate: NDArray[Any], best: NDArray[Any]) -> tuple[float, float]:
+    """How much lower the candidate's mean loss is, and the standard error of that, in nats.
+
+    Examples
+    --------
+    >>> loss_gain(np.array([1.0, 2.0]), np.array([2.0, 5.0]))
+    (2.0, 1.0)
+    """
+    differences = np.asarray(best, np.float64) - np.asarray(candidate, np.float64)
+    n = len(differences)
+    if n < 2:
+        return float(differences.mean()), math.inf
+    return float(differences.mean()), float(differences.std(ddof=1) / math.sqrt(n))
+
+
+def difference(accuracy: float, parent: float) -> float:
+    """The gain over the parent, as candidates report it along the way.
+
+    Differences compare across generations, so that one pruning threshold serves the whole run.
+    """
+    return accuracy - parent

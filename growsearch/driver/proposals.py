@@ -1,0 +1,60 @@
+"""From an Optuna trial to a growth: fixed names, fixed ranges, always asked, nothing conditional.
+
+The parent changes during a run. Parameters named after its layers would change names and ranges
+with it, and samplers would fall back to random draws. So Optuna sees four numbers that mean the
+same on every parent, and they are decoded onto the legal sites of the present one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
+
+from growsearch.driver.space import SearchSpace
+from growsearch.growth import GROWTHS, Growth
+from growsearch.networks import Architecture
+
+
+def distributions(space: SearchSpace) -> dict[str, BaseDistribution]:
+    """The parameters of every trial."""
+    choices = space.choices
+    return {
+        "op": CategoricalDistribution(choices.operations),
+        "position": FloatDistribution(0.0, 1.0),
+        "log2_factor": FloatDistribution(*choices.log2_factor),
+        "learning_rate": FloatDistribution(*choices.learning_rate, log=True),
+    }
+
+
+def decode(
+    params: Mapping[str, Any], architecture: Architecture, space: SearchSpace
+) -> Growth | None:
+    """The growth that a trial's parameters mean on this architecture.
+
+    ``position`` picks among the operation's legal sites, in the graph's order. An operation
+    without legal sites gives way to the next of the space's list that has some; a size beyond the
+    limits to the nearest legal one.
+
+    Returns
+    -------
+    Growth or None
+        None when no operation of the space has a legal site.
+    """
+    operations = space.choices.operations
+    first = operations.index(params["op"])
+    for operation in (*operations[first:], *operations[:first]):
+        legal = GROWTHS[operation].sites(architecture, space.growth_limits)
+        if legal:
+            site = legal[min(int(params["position"] * len(legal)), len(legal) - 1)]
+            return site.sized(params["log2_factor"], architecture, space.growth_limits)
+    return None
+
+
+def may_grow(architecture: Architecture, space: SearchSpace) -> bool:
+    """Whether any operation of the space has a legal site."""
+    return any(
+        GROWTHS[operation].sites(architecture, space.growth_limits)
+        for operation in space.choices.operations
+    )

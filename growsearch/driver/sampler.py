@@ -1,0 +1,105 @@
+"""A sampler fitted on the gain over the parent, not on the accuracy that the study shows.
+
+The trial's value is the accuracy, so that the best trial is the best network. But under a moving
+parent, accuracy says more about when a proposal was made than whether it was good: a sampler
+fitted on it learns nothing. So the wrapped sampler sees a mirror of the study, in memory, whose
+values are the gains.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import optuna
+from optuna.distributions import BaseDistribution
+from optuna.samplers import BaseSampler
+from optuna.study import Study
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from growsearch.driver.seeds import seed_of
+
+SamplerFactory = Callable[[int], BaseSampler]
+
+
+class GainSampler(BaseSampler):
+    """Proposes by another sampler, fitted on each trial's gain.
+
+    Every proposal comes from a new sampler, seeded by the run's seed and the trial's index: it
+    depends on the finished trials alone, so that a resumed run proposes what an uninterrupted one
+    would have.
+
+    Parameters
+    ----------
+    make : callable
+        Seed -> sampler, such as ``lambda seed: TPESampler(seed=seed)``.
+    space : mapping
+        The distributions of every trial.
+    seed : int
+    gain, index : callable
+        From a finished trial its gain, or None if it has none; from a trial's number its index.
+    """
+
+    def __init__(
+        self,
+        make: SamplerFactory,
+        space: Mapping[str, BaseDistribution],
+        *,
+        seed: int,
+        gain: Callable[[FrozenTrial], float | None],
+        index: Callable[[Study, int], int],
+    ) -> None:
+        self._make = make
+        self._space = dict(space)
+        self._seed = seed
+        self._gain = gain
+        self._index = index
+        verbosity = optuna.logging.get_verbosity()
+        optuna.logging.set_verbosity(max(verbosity, optuna.logging.WARNING))
+        self._mirror = optuna.create_study(  # nobody need know that there is one
+            storage=optuna.storages.InMemoryStorage(), direction="maximize"
+        )
+        optuna.logging.set_verbosity(verbosity)
+        self._mirrored: set[int] = set()
+
+    def infer_relative_search_space(
+        self, study: Study, trial: FrozenTrial
+    ) -> dict[str, BaseDistribution]:
+        """The parameters that are drawn together: all of them."""
+        del study, trial
+        return dict(self._space)
+
+    def sample_relative(
+        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """Draw all parameters from the sampler fitted on the gains so far."""
+        self._mirror_finished(study)
+        index = self._index(study, trial.number)
+        self._mirror.sampler = self._make(seed_of(self._seed, index, "proposal"))
+        # The mirror's own trial: samplers write to it, and asking makes them see the new gains.
+        asked = self._mirror.ask(search_space)
+        self._mirror.tell(asked, state=TrialState.FAIL)  # running, it would repel later ones
+        return asked.params
+
+    def sample_independent(
+        self,
+        study: Study,
+        trial: FrozenTrial,
+        param_name: str,
+        param_distribution: BaseDistribution,
+    ) -> Any:
+        """Draw a parameter that is none of the space's, as a caller's own trial may have."""
+        sampler = self._make(seed_of(self._seed, self._index(study, trial.number), param_name))
+        return sampler.sample_independent(self._mirror, trial, param_name, param_distribution)
+
+    def _mirror_finished(self, study: Study) -> None:
+        finished = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
+        for trial in finished:
+            if trial.number in self._mirrored:
+                continue
+            self._mirrored.add(trial.number)
+            gain = self._gain(trial)
+            if gain is not None and set(trial.params) == set(self._space):
+                self._mirror.add_trial(
+                    create_trial(params=trial.params, distributions=trial.distributions, value=gain)
+                )

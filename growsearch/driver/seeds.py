@@ -1,0 +1,29 @@
+"""Seeds: every random draw of a run follows from its seed, the trial's index and a purpose."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+
+
+def seed_of(seed: int, index: int, purpose: str) -> int:
+    """A 31-bit seed, the same in every process; different purposes are independent.
+
+    Parameters
+    ----------
+    seed : int
+        The run's.
+    index : int
+        The trial's place among those that count; an interrupted trial and its repetition have
+        the same one.
+    purpose : str
+        Such as "data" (one for all arms of a trial) or "random" (the arm's new weights).
+    """
+    text = f"{seed}/{index}/{purpose}".encode()
+    return int.from_bytes(hashlib.sha256(text).digest()[:4], "little") >> 1
+
+
+def rng_of(seed: int, index: int, purpose: str) -> np.random.Generator:
+    """A generator with the seed of the same arguments."""
+    return np.random.default_rng(seed_of(seed, index, purpose))

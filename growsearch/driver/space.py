@@ -1,0 +1,366 @@
+"""A search space: what the search may try, read from a TOML file and checked to the last key."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from growsearch.datasets import LOADERS
+from growsearch.driver.arms import CONTROLS
+from growsearch.errors import ArchitectureError, SearchSpaceError
+from growsearch.growth import GROWTHS, Limits, Treatment
+from growsearch.networks import Architecture
+from growsearch.networks.network import Initializer
+from growsearch.trainers import TrainingPlan
+
+Count = Annotated[int, Field(ge=1, le=10**9)]
+Optimizer = Literal["adam", "adamw", "momentum", "sgd"]
+Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+Rate = Annotated[float, Field(gt=0.0, le=100.0)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class Training(_Section):
+    """How a network is trained, in the terms of :class:`growsearch.trainers.TrainingPlan`."""
+
+    steps: Count
+    batch_size: Count = 50
+    optimizer: Optimizer = "adam"
+    evaluate_every: Count = 100
+    momentum: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.9
+    weight_decay: Annotated[float, Field(ge=0.0, le=10.0)] | None = None
+    precision: Literal["float32", "bfloat16", "auto"] = "float32"
+    schedule: Literal["constant", "cosine", "one_cycle"] = "constant"
+    label_smoothing: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
+    ema: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
+    shift: Annotated[int, Field(ge=0, le=1000)] = 0
+    rotate: Annotated[float, Field(ge=0.0, le=180.0)] = 0.0
+    erase: Annotated[int, Field(ge=0, le=1000)] = 0
+
+    def plan_at(self, learning_rate: float) -> TrainingPlan:
+        """The plan with a learning rate."""
+        shared = {field.name for field in fields(TrainingPlan)} & Training.model_fields.keys()
+        values = {name: getattr(self, name) for name in shared}
+        return TrainingPlan(**values, learning_rate=learning_rate)
+
+
+class Teacher(Training):
+    """The first network, and how it is trained before the search begins."""
+
+    architecture: str
+    input_shape: tuple[Count, ...] = Field((28, 28, 1), strict=False)
+    initializer: Initializer = "he_normal"
+    learning_rate: Rate = 1e-4
+
+    @model_validator(mode="after")
+    def _parses(self) -> Self:
+        try:
+            Architecture.parse(self.architecture, self.input_shape)
+        except ArchitectureError as error:
+            raise ValueError(str(error)) from None
+        return self
+
+    @property
+    def plan(self) -> TrainingPlan:
+        """The training of the teacher."""
+        return self.plan_at(self.learning_rate)
+
+
+class Choices(_Section):
+    """What Optuna chooses, and from which ranges; fixed when the study is created."""
+
+    operations: tuple[str, ...] = Field(strict=False, min_length=1)
+    log2_factor: tuple[float, float] = Field((0.5, 2.0), strict=False)
+    learning_rate: tuple[Rate, Rate] = Field((1e-4, 1e-3), strict=False)
+
+    @field_validator("operations")
+    @classmethod
+    def _known(cls, operations: tuple[str, ...]) -> tuple[str, ...]:
+        for operation in operations:
+            if operation not in GROWTHS:
+                raise ValueError(f"expected operations among {', '.join(GROWTHS)}")
+        if len(set(operations)) != len(operations):
+            raise ValueError("expected each operation once")
+        return operations
+
+    @field_validator("log2_factor", "learning_rate")
+    @classmethod
+    def _range(cls, bounds: tuple[float, float]) -> tuple[float, float]:
+        if not bounds[0] <= bounds[1]:
+            raise ValueError("expected [lowest, highest]")
+        return bounds
+
+    @field_validator("log2_factor")
+    @classmethod
+    def _grows(cls, bounds: tuple[float, float]) -> tuple[float, float]:
+        if not (bounds[0] >= 0.0 and bounds[1] <= 10.0):
+            raise ValueError("expected a range within 0 to 10: widths grow by 2**log2_factor")
+        return bounds
+
+
+class Bounds(_Section):
+    """How large a network may become; what is left out is not limited."""
+
+    layers: Count | None = None
+    width: Count | None = None
+    kernel: Count | None = None
+    parameters: Count | None = None
+    flops: Count | None = None
+    width_multiple: Count = 1
+
+
+class BriefTraining(Training):
+    """The training that every candidate and every control gets."""
+
+    slots: Treatment = "carry-rescaled"
+
+
+class Controls(_Section):
+    """Which arms run beside the candidates, on which fraction of the trials, how often.
+
+    ``arms`` is a list, or a table of fractions: ``arms = {random = 1.0, scratch = 0.5}``. ``seeds``
+    repeats candidate and controls with other seeds; ``tuned`` gives each control the best of so
+    many learning rates, so that nobody can say that it was starved.
+    """
+
+    arms: dict[str, Fraction] = Field(default_factory=lambda: {"random": 1.0}, strict=False)
+    seeds: Annotated[int, Field(ge=1, le=1000)] = 1
+    tuned: Annotated[int, Field(ge=1, le=15)] = 1
+
+    @field_validator("arms", mode="before")
+    @classmethod
+    def _fractions(cls, arms: Any) -> Any:
+        if isinstance(arms, list | tuple):
+            if len(set(map(str, arms))) != len(arms):
+                raise ValueError("expected each arm once")
+            return {str(arm): 1.0 for arm in arms}
+        return arms
+
+    @field_validator("arms")
+    @classmethod
+    def _known(cls, arms: dict[str, float]) -> dict[str, float]:
+        for arm in arms:
+            if arm not in CONTROLS:
+                raise ValueError(f"expected arms among {', '.join(CONTROLS)}")
+        return arms
+
+
+class Judge(_Section):
+    """When a candidate is kept: more images right, and surely a lower loss.
+
+    ``margin`` is in standard errors of the difference in loss, image by image. ``held_out`` is the
+    fraction of the validation images that no choice is made on, for an honest accuracy at the end.
+    """
+
+    margin: Annotated[float, Field(ge=0.0, le=10.0)] = 1.0
+    held_out: Annotated[float, Field(ge=0.0, le=0.9)] = 0.5
+
+
+class Pruning(_Section):
+    """Give a candidate up when it lies ``tolerance`` below its parent's validation accuracy."""
+
+    tolerance: Fraction
+    warmup_steps: Annotated[int, Field(ge=0)] = 0
+
+
+class Search(_Section):
+    """The driver: sampler, its random first proposals, seed, and number of trials."""
+
+    trials: Count = 12
+    sampler: Literal["tpe", "random"] = "tpe"
+    startup_trials: Annotated[int, Field(ge=0)] = 5
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+
+
+class SearchSpace(_Section):
+    """Everything a search depends on, apart from the images; frozen.
+
+    Examples
+    --------
+    >>> space = SearchSpace.load("mnist")
+    >>> space.choices.operations
+    ('widen', 'deepen')
+    """
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+    data: str
+    stand_in: Literal["digits"] | None = None
+    teacher: Teacher
+    choices: Choices
+    limits: Bounds = Bounds()
+    training: BriefTraining
+    controls: Controls = Controls()
+    judge: Judge = Judge()
+    pruning: Pruning | None = None
+    search: Search = Search()
+
+    @field_validator("data")
+    @classmethod
+    def _known(cls, data: str) -> str:
+        if data not in LOADERS:
+            raise ValueError(f"expected a data set among {', '.join(LOADERS)}")
+        return data
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if not self.growth_limits.allow(self.architecture):
+            raise ValueError(
+                "limits: expected room for the teacher's "
+                f"{self.architecture.parameters:,} parameters and its layers"
+            )
+        return self
+
+    @property
+    def architecture(self) -> Architecture:
+        """The teacher's architecture."""
+        return Architecture.parse(self.teacher.architecture, self.teacher.input_shape)
+
+    @property
+    def growth_limits(self) -> Limits:
+        """The limits in growth's terms."""
+        return Limits(**self.limits.model_dump())
+
+    def plan(self, learning_rate: float) -> TrainingPlan:
+        """The brief training with a learning rate that Optuna chose."""
+        return self.training.plan_at(learning_rate)
+
+    @classmethod
+    def load(cls, space: str | Path, overrides: Sequence[str] = ()) -> Self:
+        """Read a shipped space by name, or a TOML file by path.
+
+        Parameters
+        ----------
+        space : str or Path
+            A shipped name, such as "mnist", or the path of a TOML file.
+        overrides : sequence of str
+            ``KEY=VALUE`` with dotted keys and TOML values, such as ``training.steps=100``.
+
+        Raises
+        ------
+        SearchSpaceError
+            Names file, key, what was expected and what came.
+        """
+        path = _find(space)
+        try:
+            values = tomllib.loads(path.read_bytes().decode())
+        except OSError as error:
+            raise SearchSpaceError(f"{path}: cannot be read: {error.strerror}") from None
+        except (ValueError, RecursionError) as error:
+            raise SearchSpaceError(f"{path}: expected TOML, got: {error}") from None
+        for override in overrides:
+            _override(values, override)
+        return cls.parse(values, source=str(path))
+
+    @classmethod
+    def parse(cls, values: Mapping[str, Any], *, source: str = "search space") -> Self:
+        """Check plain values, as TOML or JSON give them; ``source`` names them in errors."""
+        try:
+            return cls.model_validate(values)
+        except ValidationError as invalid:
+            raise SearchSpaceError(f"{source}: {_explain(invalid)}") from None
+        except RecursionError:
+            raise SearchSpaceError(f"{source}: expected a table of values, got a cycle") from None
+
+    @staticmethod
+    def shipped() -> tuple[str, ...]:
+        """The names of the spaces that come with growsearch."""
+        return tuple(sorted(path.stem for path in _folder().glob("*.toml")))
+
+
+def _folder() -> Path:
+    """The shipped spaces: inside the installed package, or beside it in a checkout."""
+    package = Path(__file__).parents[1]
+    installed = package / "search_spaces"
+    return installed if installed.is_dir() else package.parent / "search_spaces"
+
+
+def _find(space: str | Path) -> Path:
+    if isinstance(space, str) and space in SearchSpace.shipped():
+        return _folder() / f"{space}.toml"
+    path = Path(space)
+    try:
+        exists = path.is_file()
+    except (OSError, ValueError):
+        exists = False
+    if not exists:
+        raise SearchSpaceError(
+            f"search space: expected one of {', '.join(SearchSpace.shipped())}, or the path of a "
+            f"TOML file, got {_shown(repr(str(space)))}"
+        )
+    return path
+
+
+def _override(values: dict[str, Any], override: str) -> None:
+    """Set one dotted key; the value is TOML, and what is no TOML is text."""
+    shown = _shown(repr(override))
+    key, equals, text = override.partition("=")
+    *parents, last = key.strip().split(".")
+    if not equals or not last or not all(parents):
+        raise SearchSpaceError(
+            f"--set: expected KEY=VALUE, such as training.steps=100, got {shown}"
+        )
+    table = values
+    for parent in parents:
+        table = table.setdefault(parent, {})
+        if not isinstance(table, dict):
+            raise SearchSpaceError(f"--set: expected {_shown(parent)} to be a table in {shown}")
+    try:
+        (table[last],) = tomllib.loads(f"value = {text}").values()
+    except (ValueError, RecursionError):
+        table[last] = text.strip()
+
+
+def _explain(invalid: ValidationError) -> str:
+    """The first thing that is wrong, in one line: key, expected, got."""
+    first = invalid.errors(include_url=False)[0]
+    key = _shown(".".join(str(part) for part in first["loc"])) or "the whole"
+    try:
+        got = _shown(repr(first.get("input")))
+    except (ValueError, RecursionError):  # thousands of digits, thousands of levels
+        got = f"an immense {type(first.get('input')).__name__}"
+    if first["type"] == "extra_forbidden":
+        section = SearchSpace.model_fields
+        for part in first["loc"][:-1]:
+            annotation = section[str(part)].annotation if str(part) in section else None
+            candidates = [annotation, *getattr(annotation, "__args__", ())]
+            model = next(
+                (c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)), None
+            )
+            section = model.model_fields if model else {}
+        return f"{key}: expected no such key, but {', '.join(section)}; got {got}"
+    if first["type"] == "missing":
+        return f"{key}: expected a value, got none"
+    message = _shown(first["msg"].removeprefix("Value error, "), 400)
+    message = message.replace("Input should be", "expected")
+    many = f" (and {invalid.error_count() - 1} more)" if invalid.error_count() > 1 else ""
+    got = "" if first["loc"] == () else f"; got {got}"
+    return f"{key}: {message}{got}{many}"
+
+
+def _shown(text: str, longest: int = 80) -> str:
+    """The text in one line, and not too long a one."""
+    text = " ".join(text.split())
+    return text if len(text) <= longest else text[: longest - 3] + "..."
+
+
+def read_shipped(name: str) -> str:
+    """The TOML text of a shipped space, comments included.
+
+    Raises
+    ------
+    SearchSpaceError
+        When none has that name.
+    """
+    if name not in SearchSpace.shipped():
+        raise SearchSpaceError(
+            f"search space: expected one of {', '.join(SearchSpace.shipped())}, got {name!r}"
+        )
+    return (_folder() / f"{name}.toml").read_text(encoding="utf-8")

@@ -1,0 +1,85 @@
+"""The database of a run: opened so that processes can share it, its errors in one line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from optuna.exceptions import OptunaError, StorageInternalError
+from optuna.storages import RDBStorage
+from sqlalchemy import event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SQLAlchemyError
+
+from growsearch.errors import RunError, without_password
+
+DATABASE = "study.db"
+
+_LOCK_SECONDS = 60  # SQLite waits for another process this long
+
+
+def database_url(folder: Path) -> str:
+    """The SQLite storage of a run folder."""
+    return f"sqlite:///{(folder / DATABASE).resolve()}"
+
+
+def open_storage(url: str) -> RDBStorage:
+    """Open a storage; SQLite with transactions that several processes can share.
+
+    Raises
+    ------
+    RunError
+        When it cannot be opened: one line, without the password.
+    """
+    shown = without_password(url)
+    try:
+        is_sqlite = make_url(url).get_backend_name() == "sqlite"
+        options = {"connect_args": {"timeout": _LOCK_SECONDS}} if is_sqlite else {}
+        storage = RDBStorage(url, engine_kwargs={"pool_pre_ping": True, **options})
+    except (SQLAlchemyError, OptunaError, ImportError, OSError, ValueError, RuntimeError) as error:
+        reason = _reason(error, url)
+        raise RunError(
+            f"storage {shown}: cannot be opened ({reason}): expected the URL of a database that "
+            "Optuna can use, such as sqlite:///study.db or postgresql+psycopg://user@host/name"
+        ) from None
+    if is_sqlite:
+        _begin_immediate(storage)
+    return storage
+
+
+def _begin_immediate(storage: RDBStorage) -> None:
+    """Take SQLite's write lock at the start of a transaction, not in its middle.
+
+    With the default, two processes read the same queued trial and both take it.
+    """
+
+    @event.listens_for(storage.engine, "connect")
+    def _no_implicit_begin(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None
+
+    @event.listens_for(storage.engine, "begin")
+    def _begin(connection: Any) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    storage.engine.dispose()  # connections made before the listeners
+
+
+def _reason(error: Exception, url: str) -> str:
+    """What a database says, in one line and without the password."""
+    lines = str(error.__cause__ or error).strip().splitlines()
+    return without_password(lines[0], url=url) if lines else type(error).__name__
+
+
+@contextmanager
+def storage_errors(where: str) -> Iterator[None]:
+    """Turn a database's errors into one line; what is stored stays."""
+    try:
+        yield
+    except (SQLAlchemyError, StorageInternalError) as error:
+        reason = _reason(error, where)
+        raise RunError(
+            f"{without_password(where)}: the database failed ({reason}); everything finished is "
+            "stored: run the same command again to continue"
+        ) from None

@@ -1,0 +1,319 @@
+"""The study is the only state of a run: opening it, and what is stored under which name.
+
+Weights lie beside it, in files named by the SHA-256 of their bytes. A file is written and synced
+before the attribute that names it, and the attribute before ``tell``: the tell is the commit, and
+whoever dies between two of these steps leaves nothing but an orphan file.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.exceptions import ExperimentalWarning
+from optuna.storages import RDBStorage
+from optuna.study import Study
+from optuna.trial import FrozenTrial, TrialState
+
+from growsearch.driver.arms import CANDIDATE
+from growsearch.driver.records import ArmResult, Best, TrialRecord, warn_damaged
+from growsearch.driver.storage import DATABASE, database_url, open_storage, storage_errors
+from growsearch.errors import GrowsearchError, NetworkFileError, RunError
+from growsearch.networks import Network
+from growsearch.networks.files import fetch, stored_path
+
+WEIGHTS = "weights"
+CONTROL_SUFFIX = "-control"
+METRIC = "validation accuracy"
+
+# Attributes of the study.
+SPACE, SEED, DATA, TEACHER, TEST = "space", "seed", "data", "teacher", "test"
+# Attributes of a trial: why it failed, and of a control: whose it is, and which.
+FAILURE, INTERRUPTED = "failure", "interrupted"
+CANDIDATE_NUMBER, ARM, REPEAT = "candidate", "arm", "repeat"
+# Attributes of teacher, trial and control: what training it took.
+TRAINING_FLOPS, PRECISION = "training_flops", "precision"
+
+# Of one candidate: (arm, repeat with another seed) -> result. The candidate's own is repeat 0.
+Controls = Mapping[tuple[str, int], ArmResult]
+_LOCK_SECONDS = 60  # SQLite waits for another process this long
+
+
+def create_or_load(storage: RDBStorage, name: str) -> tuple[Study, Study]:
+    """The study of a run, and its controls' beside it."""
+    studies = []
+    for study_name in (name, name + CONTROL_SUFFIX):
+        study = optuna.create_study(
+            storage=storage, study_name=study_name, direction="maximize", load_if_exists=True
+        )
+        if study.metric_names is None:
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", ".*set_metric_names", ExperimentalWarning)
+                study.set_metric_names([METRIC])
+        studies.append(study)
+    return studies[0], studies[1]
+
+
+def runs(storage: RDBStorage) -> list[str]:
+    """The names of the runs in a storage."""
+    names = optuna.get_all_study_names(storage)
+    return [name for name in names if name + CONTROL_SUFFIX in names]
+
+
+def find(folder: Path, storage_url: str | None) -> tuple[Study, Study]:
+    """The studies of an existing run.
+
+    Raises
+    ------
+    RunError
+        When there is none.
+    """
+    if storage_url is None and not (folder / DATABASE).is_file():
+        raise RunError(
+            f"{folder}: expected the folder of a run, with {DATABASE} in it, found none: name the "
+            "folder that was --out, or add the --storage of the run"
+        )
+    storage = open_storage(storage_url or database_url(folder))
+    with storage_errors(storage_url or str(folder)):
+        names = runs(storage)
+        wanted = [folder.resolve().name] if len(names) > 1 or storage_url else names
+        if not wanted or wanted[0] not in names:
+            found = ", ".join(names) or "none"
+            raise RunError(f"{folder}: expected the study of a run, found {found}")
+        name = wanted[0]
+        return (
+            optuna.load_study(study_name=name, storage=storage),
+            optuna.load_study(study_name=name + CONTROL_SUFFIX, storage=storage),
+        )
+
+
+def trials_that_count(study: Study) -> list[FrozenTrial]:
+    """Finished trials in order, but for interrupted ones, which are repeated."""
+    return [
+        trial
+        for trial in study.get_trials(deepcopy=False)
+        if trial.state.is_finished() and not is_interrupted(trial)
+    ]
+
+
+def is_interrupted(trial: FrozenTrial) -> bool:
+    """Whether the trial ended because its process did, not because of what it tried."""
+    return trial.state == TrialState.FAIL and trial.user_attrs.get(FAILURE) in (None, INTERRUPTED)
+
+
+def index_of(study: Study, number: int) -> int:
+    """A trial's place among those that count: its repetition after a crash has the same."""
+    before = study.get_trials(deepcopy=False)[:number]
+    return sum(not is_interrupted(other) for other in before)
+
+
+def fail_interrupted(study: Study) -> int:
+    """End the trials that a killed process left running; returns how many there were.
+
+    Only whoever holds the run's lock may call this: then nobody else is running them.
+    """
+    dead = study.get_trials(deepcopy=False, states=(TrialState.RUNNING, TrialState.WAITING))
+    for trial in dead:
+        study._storage.set_trial_user_attr(trial._trial_id, FAILURE, INTERRUPTED)
+        study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
+    return len(dead)
+
+
+def attribute(study: Study, name: str) -> Any:
+    """A study's attribute, or None.
+
+    Raises
+    ------
+    RunError
+        When it is not what growsearch writes.
+    """
+    value = study.user_attrs.get(name)
+    with _foreign(f"the study's attribute {name}"):
+        if value is not None and not isinstance(value, int if name == SEED else dict):
+            raise TypeError(f"got {str(value)[:80]!r}")
+    return value
+
+
+@contextmanager
+def _foreign(what: str) -> Iterator[None]:
+    """Turn what somebody else wrote into the study into one line."""
+    try:
+        yield
+    except (TypeError, ValueError, KeyError, IndexError, AttributeError) as error:
+        if isinstance(error, GrowsearchError):
+            raise
+        raise RunError(
+            f"{what}: expected what growsearch wrote ({type(error).__name__}: {error}): somebody "
+            "changed the study; start again in a new --out"
+        ) from None
+
+
+def gain_of(trial: FrozenTrial) -> float | None:
+    """What the sampler is fitted on: the gain over the parent; None where there is none."""
+    gain = trial.user_attrs.get("gain")
+    return float(gain) if isinstance(gain, int | float) else None
+
+
+def best_of(study: Study, folder: Path) -> Best:
+    """The best kept network whose bytes verify; the teacher, where no trial beat it.
+
+    A damaged or missing file is passed over, with a warning.
+
+    Raises
+    ------
+    RunError
+        When not even the teacher's verifies.
+    """
+    weights = folder / WEIGHTS
+    kept = [
+        trial
+        for trial in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+        if trial.user_attrs.get("kept") is True and trial.value is not None
+    ]
+    kept.sort(key=lambda trial: (-float(trial.value or 0.0), trial.number))
+    for trial in kept:
+        name = trial.user_attrs.get("sha256")
+        try:
+            network = fetch(str(name), weights)
+            path = stored_path(weights, str(name))
+            return Best(network, float(trial.value or 0.0), trial.number, path)
+        except NetworkFileError as error:
+            warn_damaged(f"trial {trial.number}: its network is passed over: {error}")
+    return teacher_of(study, folder)
+
+
+def network_of(study: Study, folder: Path, number: int | None) -> Network:
+    """The network that a trial kept; the teacher's for None.
+
+    Raises
+    ------
+    RunError or NetworkFileError
+        When it is missing or damaged.
+    """
+    if number is None:
+        return teacher_of(study, folder).network
+    with _foreign(f"the parent {number!r}"):
+        about = study.get_trials(deepcopy=False)[number].user_attrs
+        return fetch(str(about["sha256"]), folder / WEIGHTS)
+
+
+def teacher_of(study: Study, folder: Path) -> Best:
+    """The network that the search started from.
+
+    Raises
+    ------
+    RunError
+        When it is missing or damaged.
+    """
+    teacher = attribute(study, TEACHER)
+    if teacher is None:
+        raise RunError(f"{folder}: the run has no teacher yet: run the same command again")
+    with _foreign("the teacher"):
+        name, accuracy = str(teacher["sha256"]), float(teacher["validation_accuracy"])
+    try:
+        network = fetch(name, folder / WEIGHTS)
+    except NetworkFileError as error:
+        raise RunError(f"the teacher cannot be used: {error}; start again in a new --out") from None
+    return Best(network, accuracy, None, stored_path(folder / WEIGHTS, name))
+
+
+def spent_on(study: Study, number: int | None) -> float:
+    """FLOPs of the training of a trial's network and all its ancestors; None is the teacher.
+
+    Raises
+    ------
+    RunError
+        When the attributes are not what growsearch writes.
+    """
+    total = 0.0
+    trials = study.get_trials(deepcopy=False)
+    with _foreign("the ancestry of a network"):
+        while number is not None:
+            about = trials[number].user_attrs
+            total += float(about[TRAINING_FLOPS])
+            if (parent := about["parent"]) is not None and not parent < number:
+                raise ValueError(f"trial {number} stands before its parent {parent}")
+            number = parent
+        return total + float(attribute(study, TEACHER)[TRAINING_FLOPS])
+
+
+def records(study: Study, control_study: Study) -> tuple[TrialRecord, ...]:
+    """One record for each trial that counts, its controls beside it."""
+    controls = controls_by_number(control_study)
+    return tuple(
+        record(trial, controls.get(trial.number, {})) for trial in trials_that_count(study)
+    )
+
+
+def controls_by_number(control_study: Study) -> dict[int, Controls]:
+    """The finished controls by the number of their candidate."""
+    controls: dict[int, dict[tuple[str, int], ArmResult]] = {}
+    for trial in control_study.get_trials(deepcopy=False):
+        about = trial.user_attrs
+        number, arm, repeat = about.get(CANDIDATE_NUMBER), about.get(ARM), about.get(REPEAT, 0)
+        if trial.state.is_finished() and isinstance(number, int) and isinstance(arm, str):
+            with _foreign(f"control {trial.number}"):
+                controls.setdefault(number, {})[arm, int(repeat)] = _arm_result(trial)
+    return dict(controls)
+
+
+def record(trial: FrozenTrial, controls: Controls) -> TrialRecord:
+    """The record of one finished trial.
+
+    Raises
+    ------
+    RunError
+        When its attributes are not what growsearch writes.
+    """
+    about = trial.user_attrs
+    with _foreign(f"trial {trial.number}"):
+        candidate = _arm_result(trial)
+        arms = {CANDIDATE: candidate}
+        repeats: dict[str, dict[int, ArmResult]] = {}
+        for (arm, repeat), result in controls.items():
+            if repeat == 0:
+                arms[arm] = result
+            else:
+                repeats.setdefault(arm, {})[repeat] = result
+        return TrialRecord(
+            number=trial.number,
+            state=trial.state.name,
+            parent=about.get("parent"),
+            growth=str(about.get("growth", "")),
+            operation=str(about.get("operation", "")),
+            layer=str(about.get("layer", "")),
+            layer_kind=str(about.get("layer_kind", "")),
+            old_size=str(about.get("old", "")),
+            new_size=str(about.get("new", "")),
+            learning_rate=trial.params.get("learning_rate"),
+            architecture=str(about.get("architecture", "")),
+            parameters=int(about.get("parameters", 0)),
+            flops=int(about.get("flops", 0)),
+            arms=arms,
+            repeats=repeats,
+            gain=gain_of(trial),
+            seconds=candidate.seconds + sum(result.seconds for result in controls.values()),
+            kept=about.get("kept") is True,
+            reason=str(about.get("reason") or about.get(FAILURE) or ""),
+        )
+
+
+def _arm_result(trial: FrozenTrial) -> ArmResult:
+    about = trial.user_attrs
+    curve = tuple((int(s), float(a), float(x)) for s, a, x in about.get("curve", ()))
+    complete = trial.state == TrialState.COMPLETE
+    tried = about.get("tried", ())
+    return ArmResult(
+        accuracy=trial.value if complete else (curve[-1][1] if curve else None),
+        loss=curve[-1][2] if curve else None,
+        seconds=float(about.get("seconds", 0.0)),
+        curve=curve,
+        failure=about.get(FAILURE),
+        flops=float(about.get(TRAINING_FLOPS, 0.0)),
+        learning_rate=about.get("learning_rate", trial.params.get("learning_rate")),
+        tried=tuple((float(r), None if a is None else float(a)) for r, a in tried),
+    )

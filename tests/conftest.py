@@ -1,0 +1,106 @@
+"""Fixtures that several files share: quick SQLite, a real PostgreSQL."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+import tests.strategies  # noqa: F401  (its profile: no deadlines)
+
+# Letters that a URL quotes, and that a careless pattern takes for the end of a password.
+PASSWORD = "p@ss:w/rd%40 geheim"
+
+
+@pytest.fixture(scope="session")
+def quick_sqlite() -> Iterator[None]:
+    """SQLite without fsync: that survives a killed process, not a power failure."""
+    from sqlalchemy import event
+    from sqlalchemy.engine import Engine
+
+    from tests.fake_trainer import without_fsync
+
+    event.listen(Engine, "connect", without_fsync)
+    yield
+    event.remove(Engine, "connect", without_fsync)
+
+
+@dataclass(frozen=True)
+class Server:
+    """A PostgreSQL server of its own, on a free port, with one user and its password."""
+
+    folder: Path
+    binaries: Path
+    port: int
+
+    def url(self, database: str = "postgres", password: str = PASSWORD) -> str:
+        """The storage URL of a database."""
+        from sqlalchemy import URL
+
+        url = URL.create("postgresql+psycopg", "grower", password, "127.0.0.1", self.port, database)
+        return url.render_as_string(hide_password=False)
+
+    def run(self, program: str, *arguments: str) -> None:
+        """Run one of PostgreSQL's programs, which refuse to work for root."""
+        command = [str(self.binaries / program), *arguments]
+        if os.geteuid() == 0:
+            command = ["runuser", "-u", "postgres", "--", *command]
+        subprocess.run(
+            command,
+            check=True,
+            cwd=self.folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
+    def start(self) -> None:
+        """Start the server and wait until it answers."""
+        options = f"-p {self.port} -k {self.folder} -c listen_addresses=127.0.0.1 -c fsync=off"
+        log = str(self.folder / "log")
+        self.run("pg_ctl", "start", "-w", "-D", str(self.folder / "data"), "-l", log, "-o", options)
+
+    def stop(self) -> None:
+        """Stop the server in the middle of whatever it does."""
+        self.run("pg_ctl", "stop", "-w", "-m", "immediate", "-D", str(self.folder / "data"))
+
+    def new_database(self, name: str) -> str:
+        """The storage URL of a new, empty database."""
+        import psycopg
+
+        where = {"host": "127.0.0.1", "port": self.port, "user": "grower", "password": PASSWORD}
+        with psycopg.connect(dbname="postgres", autocommit=True, **where) as connection:
+            connection.execute(f'CREATE DATABASE "{name}"')
+        return self.url(name)
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Server]:
+    """A running PostgreSQL; skips where its binaries are not installed."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    if not found:
+        pytest.skip("no PostgreSQL: /usr/lib/postgresql/*/bin/initdb is not installed")
+    folder = Path(tempfile.mkdtemp(prefix="growsearch-postgresql-"))
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        server = Server(folder, found[-1].parent, free.getsockname()[1])
+    password = folder / "password"
+    password.write_text(PASSWORD)
+    if os.geteuid() == 0:
+        for path in (folder, password):
+            shutil.chown(path, "postgres")
+    access = ("--auth=scram-sha-256", f"--pwfile={password}", "--username=grower")
+    try:
+        server.run("initdb", "-D", str(folder / "data"), "--no-sync", *access)
+        server.start()
+        yield server
+        server.stop()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
