@@ -1,0 +1,393 @@
+"""Keras models in and out: grow a model that was built and trained elsewhere, and go on with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from growsearch.errors import ArchitectureError
+from growsearch.networks import INPUT, Architecture, Network, Node, layers
+from growsearch.networks.layer import Layer
+
+# Keras' name of an activation -> ours; the functions are the same.
+_ACTIVATIONS = {
+    "linear": "linear",
+    "relu": "relu",
+    "relu6": "relu6",
+    "leaky_relu": "leaky_relu",
+    "elu": "elu",
+    "selu": "selu",
+    "gelu": "gelu",
+    "silu": "silu",
+    "swish": "silu",
+    "tanh": "tanh",
+    "sigmoid": "sigmoid",
+    "hard_silu": "hard_swish",
+    "hard_swish": "hard_swish",
+    "softmax": "softmax",
+}
+Config = Mapping[str, Any]
+
+
+def from_keras(model: Any) -> Network:
+    """A network with the architecture and weights of a Keras 3 model, which is left as it is.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Sequential or functional, with one input and one output, channels last.
+
+    Returns
+    -------
+    Network
+        With the model's layer names. A softmax at its end stays in the architecture; training
+        and logits are computed without it.
+
+    Raises
+    ------
+    ArchitectureError
+        Names the layer that is not supported, and why.
+
+    Examples
+    --------
+    >>> grown = grow(from_keras(model), Widen("conv1", 64), rng=0)      # doctest: +SKIP
+    >>> grown.to_keras().compile("adam", "sparse_categorical_crossentropy")  # doctest: +SKIP
+    """
+    if not getattr(model, "built", False) or not getattr(model, "inputs", None):
+        raise ArchitectureError(
+            "model: expected a Sequential or functional Keras model that is built, got "
+            f"{type(model).__name__}: give it an Input"
+        )
+    if len(model.inputs) != 1 or len(model.outputs) != 1:
+        raise ArchitectureError(
+            f"model: expected one input and one output, got {len(model.inputs)} and "
+            f"{len(model.outputs)}"
+        )
+    nodes: list[Node] = []
+    renamed: dict[str, str] = {}
+    for name, kind, config, inputs in _entries(model):
+        if kind == "InputLayer":
+            renamed[name] = INPUT
+            continue
+        sources = tuple(renamed[source] for source in inputs)
+        if config.get("data_format", "channels_last") != "channels_last":
+            raise ArchitectureError(f"{name}: expected channels last, got channels first")
+        reader = _READERS.get(kind)
+        if reader is None:
+            raise ArchitectureError(
+                f"{name}: Keras' {kind} is not supported; supported are {', '.join(_READERS)}"
+            )
+        try:
+            nodes.append(Node(name, reader(config), sources))
+        except (ValueError, TypeError, KeyError) as error:
+            raise ArchitectureError(f"{name}: Keras' {kind} is not supported so: {error}") from None
+        renamed[name] = name
+    shape = tuple(model.inputs[0].shape[1:])
+    if None in shape:
+        raise ArchitectureError(f"model: expected an input of known size, got {shape}")
+    output = renamed[model.outputs[0]._keras_history.operation.name]
+    if nodes and nodes[-1].name != output:
+        nodes.sort(key=lambda node: node.name == output)  # the output last; the rest in order
+    architecture = Architecture(tuple(map(int, shape)), tuple(nodes))
+    weights = {
+        layer: dict(zip(specs, model.get_layer(layer).get_weights(), strict=True))
+        for layer, specs in architecture.weights.items()
+    }
+    return Network(architecture, weights)
+
+
+def to_keras(network: Network) -> Any:
+    """A functional Keras model with the network's layers, names and weights, not compiled."""
+    import keras
+
+    architecture = network.architecture
+    tensors: dict[str, Any] = {INPUT: keras.Input(architecture.input_shape, name=INPUT)}
+    for node in architecture.nodes:
+        inputs = [tensors[name] for name in node.inputs]
+        layer = _write(keras, node.layer, node.name)
+        output = layer(inputs[0] if len(inputs) == 1 else inputs)
+        if isinstance(node.layer, layers.BatchNorm | layers.Add):
+            # Keras has their activation as a layer of its own.
+            function = _function(keras, node.layer.activation)
+            if function != "linear":
+                name = architecture.new_name(f"{node.name}_activation")
+                output = keras.layers.Activation(function, name=name)(output)
+        tensors[node.name] = output
+        if node.name in architecture.weights:
+            names = architecture.weights[node.name]
+            layer.set_weights([np.asarray(network.weights[node.name][n]) for n in names])
+    return keras.Model(tensors[INPUT], tensors[architecture.output.name])
+
+
+def _entries(model: Any) -> list[tuple[str, str, Config, list[str]]]:
+    """Each layer's name, class, configuration, and the names of the layers it reads."""
+    config = model.get_config()
+    entries = []
+    if type(model).__name__ == "Sequential":
+        previous: list[str] = []
+        for each in config["layers"]:
+            name = each["config"]["name"]
+            entries.append((name, each["class_name"], each["config"], previous))
+            previous = [name]
+        if entries and entries[0][1] != "InputLayer":
+            entries.insert(0, (INPUT, "InputLayer", {}, []))
+            name, kind, about, _ = entries[1]
+            entries[1] = (name, kind, about, [INPUT])
+        return entries
+    for each in config["layers"]:
+        calls = each["inbound_nodes"]
+        if len(calls) > 1:
+            raise ArchitectureError(f"{each['name']}: expected a layer used once, got a shared one")
+        inputs = _histories(calls[0]["args"]) if calls else []
+        entries.append((each["name"], each["class_name"], each["config"], inputs))
+    return entries
+
+
+def _histories(value: Any) -> list[str]:
+    """The names of the layers that the arguments of a call come from."""
+    if isinstance(value, list | tuple):
+        return [name for each in value for name in _histories(each)]
+    if isinstance(value, Mapping) and value.get("class_name") == "__keras_tensor__":
+        return [value["config"]["keras_history"][0]]
+    return []
+
+
+def _activation(config: Config, key: str = "activation") -> str:
+    name = config.get(key) or "linear"
+    if isinstance(name, Mapping):
+        name = name.get("config", name.get("class_name"))
+    if name not in _ACTIVATIONS:
+        raise ValueError(f"expected an activation among {', '.join(_ACTIVATIONS)}, got {name!r}")
+    return _ACTIVATIONS[name]
+
+
+def _pair(value: Any) -> tuple[int, int]:
+    return (value, value) if isinstance(value, int) else (int(value[0]), int(value[1]))
+
+
+def _last_axis(config: Config) -> None:
+    axis = config.get("axis", -1)
+    axis = axis[0] if isinstance(axis, list | tuple) and len(axis) == 1 else axis
+    # Keras writes the axis of channels as -1, or as its number for images or features.
+    if axis not in (-1, 3):
+        raise ValueError(f"expected the last axis, got {axis}")
+
+
+def _window_of(config: Config) -> dict[str, Any]:
+    """What convolutions of every kind have in common; :func:`_window` is its inverse."""
+    return {
+        "stride": _pair(config["strides"]),
+        "padding": config["padding"],
+        "activation": _activation(config),
+        "use_bias": config["use_bias"],
+    }
+
+
+def _conv(config: Config) -> Layer:
+    return layers.Conv(
+        _pair(config["kernel_size"]),
+        config["filters"],
+        dilation=_pair(config["dilation_rate"]),
+        groups=config["groups"],
+        **_window_of(config),
+    )
+
+
+def _depthwise(config: Config) -> Layer:
+    _no_dilation(config)
+    return layers.DepthwiseConv(
+        _pair(config["kernel_size"]),
+        multiplier=config["depth_multiplier"],
+        **_window_of(config),
+    )
+
+
+def _separable(config: Config) -> Layer:
+    _no_dilation(config)
+    return layers.SeparableConv(
+        _pair(config["kernel_size"]),
+        config["filters"],
+        multiplier=config["depth_multiplier"],
+        **_window_of(config),
+    )
+
+
+def _no_dilation(config: Config) -> None:
+    if _pair(config["dilation_rate"]) != (1, 1):
+        raise ValueError(f"expected no dilation, got {config['dilation_rate']}")
+
+
+def _batch_norm(config: Config) -> Layer:
+    _last_axis(config)
+    return layers.BatchNorm(
+        epsilon=config["epsilon"],
+        momentum=config["momentum"],
+        center=config["center"],
+        scale=config["scale"],
+    )
+
+
+def _layer_norm(config: Config) -> Layer:
+    _last_axis(config)
+    if not (config["center"] and config["scale"]):
+        raise ValueError("expected center and scale")
+    return layers.LayerNorm(epsilon=config["epsilon"])
+
+
+def _pool(kind: type[layers.MaxPool] | type[layers.AvgPool]) -> Callable[[Config], Layer]:
+    def read(config: Config) -> Layer:
+        size = _pair(config["pool_size"])
+        stride = _pair(config["strides"]) if config["strides"] else size
+        return kind(size, None if stride == size else stride, config["padding"])
+
+    return read
+
+
+def _global_pool(kind: type[Layer]) -> Callable[[Config], Layer]:
+    def read(config: Config) -> Layer:
+        if config.get("keepdims"):
+            raise ValueError("expected keepdims=False")
+        return kind()
+
+    return read
+
+
+def _relu(config: Config) -> Layer:
+    if config.get("negative_slope") or config.get("threshold"):
+        raise ValueError("expected no negative_slope and no threshold")
+    if config.get("max_value") not in (None, 6, 6.0):
+        raise ValueError(f"expected max_value None or 6, got {config['max_value']}")
+    return layers.Activation("relu" if config.get("max_value") is None else "relu6")
+
+
+def _leaky_relu(config: Config) -> Layer:
+    return layers.Activation("leaky_relu", slope=float(config["negative_slope"]))
+
+
+def _elu(config: Config) -> Layer:
+    if config.get("alpha", 1.0) != 1.0:
+        raise ValueError(f"expected alpha 1, got {config['alpha']}")
+    return layers.Activation("elu")
+
+
+def _softmax(config: Config) -> Layer:
+    _last_axis(config)
+    return layers.Activation("softmax")
+
+
+def _zero_padding(config: Config) -> Layer:
+    (top, bottom), (left, right) = config["padding"]
+    return layers.ZeroPad(top, bottom, left, right)
+
+
+def _concatenate(config: Config) -> Layer:
+    _last_axis(config)
+    return layers.Concat()
+
+
+_READERS: dict[str, Callable[[Config], Layer]] = {
+    "Dense": lambda c: layers.Dense(c["units"], _activation(c), c["use_bias"]),
+    "Conv2D": _conv,
+    "DepthwiseConv2D": _depthwise,
+    "SeparableConv2D": _separable,
+    "BatchNormalization": _batch_norm,
+    "LayerNormalization": _layer_norm,
+    "MaxPooling2D": _pool(layers.MaxPool),
+    "AveragePooling2D": _pool(layers.AvgPool),
+    "GlobalAveragePooling2D": _global_pool(layers.GlobalAvgPool),
+    "GlobalMaxPooling2D": _global_pool(layers.GlobalMaxPool),
+    "ZeroPadding2D": _zero_padding,
+    "Flatten": lambda _: layers.Flatten(),
+    "Dropout": lambda c: layers.Dropout(c["rate"]),
+    "Activation": lambda c: layers.Activation(_activation(c)),
+    "ReLU": _relu,
+    "LeakyReLU": _leaky_relu,
+    "ELU": _elu,
+    "Softmax": _softmax,
+    "Add": lambda _: layers.Add(),
+    "Concatenate": _concatenate,
+}
+
+
+def _function(keras: Any, name: str) -> Any:
+    """Keras' activation of our name."""
+    if name == "gelu_tanh":
+        return lambda x: keras.activations.gelu(x, approximate=True)
+    return "hard_silu" if name == "hard_swish" else name
+
+
+def _window(keras: Any, layer: Any, name: str) -> dict[str, Any]:
+    """What Keras' convolutions of every kind have in common."""
+    return {
+        "strides": layer.stride,
+        "padding": layer.padding,
+        "use_bias": layer.use_bias,
+        "activation": _function(keras, layer.activation),
+        "name": name,
+    }
+
+
+def _write(keras: Any, layer: Layer, name: str) -> Any:
+    """The Keras layer of one of ours, without an activation that Keras keeps apart from it."""
+    make = keras.layers
+    match layer:
+        case layers.Dense():
+            act = _function(keras, layer.activation)
+            return make.Dense(layer.units, activation=act, use_bias=layer.use_bias, name=name)
+        case layers.Conv():
+            return make.Conv2D(
+                layer.filters,
+                layer.kernel,
+                dilation_rate=layer.dilation,
+                groups=layer.groups,
+                **_window(keras, layer, name),
+            )
+        case layers.DepthwiseConv():
+            return make.DepthwiseConv2D(
+                layer.kernel,
+                depth_multiplier=layer.multiplier,
+                **_window(keras, layer, name),
+            )
+        case layers.SeparableConv():
+            return make.SeparableConv2D(
+                layer.filters,
+                layer.kernel,
+                depth_multiplier=layer.multiplier,
+                **_window(keras, layer, name),
+            )
+        case layers.BatchNorm():
+            return make.BatchNormalization(
+                momentum=layer.momentum,
+                epsilon=layer.epsilon,
+                center=layer.center,
+                scale=layer.scale,
+                name=name,
+            )
+        case layers.LayerNorm():
+            return make.LayerNormalization(epsilon=layer.epsilon, name=name)
+        case layers.MaxPool():
+            return make.MaxPooling2D(layer.size, layer.strides, layer.padding, name=name)
+        case layers.AvgPool():
+            return make.AveragePooling2D(layer.size, layer.strides, layer.padding, name=name)
+        case layers.GlobalAvgPool():
+            return make.GlobalAveragePooling2D(name=name)
+        case layers.GlobalMaxPool():
+            return make.GlobalMaxPooling2D(name=name)
+        case layers.ZeroPad():
+            sides = ((layer.top, layer.bottom), (layer.left, layer.right))
+            return make.ZeroPadding2D(sides, name=name)
+        case layers.Flatten():
+            return make.Flatten(name=name)
+        case layers.Dropout():
+            return make.Dropout(layer.rate, name=name)
+        case layers.Activation(function="leaky_relu"):
+            return make.LeakyReLU(negative_slope=layer.slope, name=name)
+        case layers.Activation():
+            return make.Activation(_function(keras, layer.function), name=name)
+        case layers.Add():
+            return make.Add(name=name)
+        case layers.Concat():
+            return make.Concatenate(name=name)
+    raise ArchitectureError(f"{name}: Keras has no layer for {type(layer).__name__}")

@@ -1,0 +1,1 @@
+"""Tables, plots and lineage: what a run or a reproduction found; changes nothing."""

@@ -1,0 +1,122 @@
+"""Long work on the screen: bars with the time left, and a line for whatever is finished."""
+
+from __future__ import annotations
+
+import textwrap
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from growsearch.driver.events import Event, Started, TeacherReady, Training, TrialFinished
+from growsearch.experiments import Progress as ReproductionProgress
+from growsearch.reports.trials import header, line, opening, teacher_line
+
+
+class RunDisplay:
+    """Shows the events of a search; bars only on a terminal, plain lines everywhere.
+
+    Parameters
+    ----------
+    console : rich.console.Console
+        Where to write.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._progress = _bars(console, MofNCompleteColumn())
+        self._trials = self._progress.add_task("trials", total=None)
+        self._training = self._progress.add_task("training", total=None)
+
+    def __enter__(self) -> RunDisplay:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._progress.stop()
+
+    def __call__(self, event: Event) -> None:
+        """Show one event."""
+        match event:
+            case Started():
+                for text in opening(event):
+                    self._print(text)
+                self._progress.update(self._trials, total=event.trials, completed=event.done)
+            case TeacherReady():
+                self._print(teacher_line(event))
+                self._print(header())
+            case Training():
+                if event.step == 0:
+                    self._progress.reset(self._training, total=event.steps)
+                self._progress.update(self._training, description=event.what, completed=event.step)
+            case TrialFinished():
+                self._print(self._fit(line(event.record)))
+                self._progress.update(self._trials, completed=event.done)
+
+    def _fit(self, text: str) -> str:
+        """What is too long for the terminal goes on in an indented line; in a file, it does not."""
+        if not self._console.is_terminal:
+            return text
+        return textwrap.fill(
+            text, self._console.width, subsequent_indent=" " * 6, break_on_hyphens=False
+        )
+
+    def _print(self, text: str) -> None:
+        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+class ReproductionDisplay:
+    """Shows how far a reproduction is; nothing where there is no terminal."""
+
+    def __init__(self, console: Console) -> None:
+        self._progress = _bars(console, TaskProgressColumn())
+        self._task = self._progress.add_task("reproduce", total=None)
+
+    def __enter__(self) -> ReproductionDisplay:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._progress.stop()
+
+    def __call__(self, progress: ReproductionProgress) -> None:
+        """Show one step."""
+        self._progress.update(
+            self._task,
+            description=progress.label,
+            completed=progress.done,
+            total=progress.total,
+        )
+
+
+def _bars(console: Console, count: ProgressColumn) -> Progress:
+    return Progress(
+        TextColumn("{task.description:<24}"),
+        BarColumn(),
+        count,
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        TextColumn("left"),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )

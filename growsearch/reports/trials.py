@@ -1,0 +1,158 @@
+"""Trials as lines and tables, for terminals and for files."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+from growsearch.driver.arms import CANDIDATE
+from growsearch.driver.events import Started, TeacherReady
+from growsearch.driver.records import SearchResult, TrialRecord
+from growsearch.driver.storage import DATABASE
+
+# Name and width of each column; a line with one control fits a terminal of 80 characters.
+_COLUMNS = (
+    ("trial", 5),
+    ("growth", -26),
+    ("parent", -7),
+    ("accuracy", 8),
+    ("gain", 7),
+    ("outcome", -8),
+    ("controls", 0),
+)
+
+
+def header() -> str:
+    """The line above the trials."""
+    return _aligned(*(name for name, _ in _COLUMNS))
+
+
+def line(record: TrialRecord) -> str:
+    """One trial: what grew, on which parent, what each arm gave, what became of it.
+
+    The accuracies are of the validation images; the reason stands behind, where the gain alone
+    does not tell it.
+    """
+    controls = " ".join(
+        f"{name} {_accuracy(arm.accuracy)}"
+        for name, arm in record.arms.items()
+        if name != CANDIDATE
+    )
+    text = _aligned(
+        str(record.number),
+        _growth(record),
+        "teacher" if record.parent is None else str(record.parent),
+        _accuracy(record.validation_accuracy),
+        "" if record.gain is None else f"{record.gain:+.4f}",
+        _outcome(record),
+        controls,
+    )
+    told = record.state == "COMPLETE" and record.kept == ((record.gain or 0.0) > 0.0)
+    return text if told or not record.reason else f"{text}{' ' * bool(controls)}({record.reason})"
+
+
+def opening(event: Started) -> list[str]:
+    """What is said when a run begins or goes on."""
+    lines = [
+        f"Run {event.name}: {event.done} of {event.trials} trials done, seed {event.seed}, "
+        f"in {event.folder}",
+        f"Images: {event.data_source}",
+    ]
+    if event.stand_in:
+        lines = [*stand_in_notice(), *lines]
+    return lines
+
+
+def stand_in_notice() -> list[str]:
+    """The loud words about data that stand in for others."""
+    return [
+        "!" * 78,
+        "!! STAND-IN DATA. MNIST was neither found nor could it be downloaded;",
+        "!! scikit-learn's 1,797 handwritten digits serve instead.",
+        "!! No figure of this run is one of MNIST.",
+        "!! For MNIST: --data FOLDER, or the environment variable GROWSEARCH_DATA.",
+        "!" * 78,
+    ]
+
+
+def teacher_line(event: TeacherReady) -> str:
+    """The teacher: architecture, size, accuracy."""
+    return (
+        f"Teacher {event.architecture}: {event.parameters:,} parameters, "
+        f"validation accuracy {event.validation_accuracy:.4f}, trained in {event.seconds:.0f} s"
+    )
+
+
+def summary(result: SearchResult) -> list[tuple[str, str]]:
+    """The end of a run as (name, value) pairs."""
+    best = result.best
+    origin = "the teacher" if best.trial_number is None else f"trial {best.trial_number}"
+    rows = [
+        ("best network", f"{best.network.architecture} ({origin})"),
+        ("parameters", f"{best.network.parameters:,}"),
+        (
+            "validation accuracy",
+            f"{best.validation_accuracy:.4f} (teacher {result.teacher_accuracy:.4f})",
+        ),
+    ]
+    if result.test_accuracy is not None:
+        rows.append(
+            (
+                "test accuracy",
+                f"{result.test_accuracy:.4f} (teacher {result.teacher_test_accuracy:.4f})",
+            )
+        )
+    if result.held_out_accuracy is not None:
+        rows.append(("held-out accuracy", f"{result.held_out_accuracy:.4f} (nothing chosen on it)"))
+    evidence = result.evidence()
+    rows += [("control", str(each)) for each in evidence.overall] or [("control", str(evidence))]
+    rows += [
+        ("images", result.data_source),
+        ("weights", str(best.path)),
+        ("run folder", str(result.folder)),
+        ("dashboard", _command("dashboard", result.folder)),
+    ]
+    if evidence.overall:
+        rows.append(("evidence", _command("compare", result.folder)))
+    if result.ended:
+        rows.append(("ended", result.ended))
+    return rows
+
+
+def table(records: Sequence[TrialRecord]) -> list[str]:
+    """All trials, under a header."""
+    return [header(), *(line(record) for record in records)]
+
+
+def _aligned(*cells: str) -> str:
+    widths = (width for _, width in _COLUMNS)
+    padded = (
+        cell.rjust(width) if width > 0 else cell.ljust(-width)
+        for cell, width in zip(cells, widths, strict=True)
+    )
+    return " ".join(padded)
+
+
+def _growth(record: TrialRecord) -> str:
+    """What grew, such as "widen conv1 32 → 48" and "deepen conv1 3 → 4 layers"."""
+    unit = " layers"
+    old = record.old_size.removesuffix(unit) if record.new_size.endswith(unit) else record.old_size
+    named = record.new_size.startswith(f"{record.layer} ")  # a skip's end is the layer itself
+    what = record.operation if named else f"{record.operation} {record.layer}"
+    return f"{what} {old} → {record.new_size}"
+
+
+def _outcome(record: TrialRecord) -> str:
+    if record.state in ("FAIL", "PRUNED"):
+        return {"FAIL": "failed", "PRUNED": "pruned"}[record.state]
+    return "kept" if record.kept else "not kept"
+
+
+def _command(name: str, folder: Path) -> str:
+    elsewhere = "" if (folder / DATABASE).is_file() else " --storage URL"
+    return f"growsearch {name} {shlex.quote(str(folder))}{elsewhere}"
+
+
+def _accuracy(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4f}"

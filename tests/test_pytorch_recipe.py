@@ -1,0 +1,73 @@
+"""The recipe for PyTorch models runs as it stands in the documentation. Needs no TensorFlow."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="PyTorch is optional: pip install torch")
+
+RECIPE = Path(__file__).parents[1] / "docs" / "pytorch.md"
+FUNCTIONS, EXAMPLE = re.findall(r"```python\n(.*?)```", RECIPE.read_text(), flags=re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def recipe():
+    """What the two blocks of the recipe define, after its own assertion has passed."""
+    names = {}
+    exec(compile(FUNCTIONS + EXAMPLE, str(RECIPE), "exec"), names)
+    return names
+
+
+def outputs(model, images):
+    with torch.no_grad():
+        return model.eval()(images)
+
+
+def difference(model, grown, images):
+    before = outputs(model, images)
+    return float((outputs(grown, images) - before).abs().max() / before.abs().max())
+
+
+@pytest.mark.parametrize(("index", "width"), [(0, 12), (4, 40), (8, 70)])
+@pytest.mark.parametrize("split", ["equal", "random"])
+def test_widening_keeps_the_outputs(recipe, index, width, split):
+    """Conv to conv, conv to linear across the flatten, linear to linear; through batch norm."""
+    model, images = recipe["model"], recipe["images"]
+    grown = recipe["widen"](model, index, width, rng=np.random.default_rng(1), split=split)
+    assert grown[index].weight.shape[0] == width
+    assert difference(model, grown, images) < 1e-5
+
+
+@pytest.mark.parametrize("index", [2, 6])
+def test_deepening_keeps_the_outputs(recipe, index):
+    """Behind each ReLU of a convolution."""
+    model, images = recipe["model"], recipe["images"]
+    grown = recipe["deepen"](model, index, images)
+    assert len(grown) == len(model) + 3
+    assert difference(model, grown, images) < 1e-5
+
+
+def test_a_grown_model_trains_on(recipe):
+    """Gradients reach every new weight, and the loss falls."""
+    images, grown = recipe["images"], recipe["grown"].train()
+    labels = torch.arange(len(images)) % 10
+    optimizer = torch.optim.Adam(grown.parameters(), 1e-3)
+    losses = []
+    for _ in range(20):
+        loss = torch.nn.functional.cross_entropy(grown(images), labels)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(float(loss.detach()))
+    assert all(parameter.grad is not None for parameter in grown.parameters())
+    assert losses[-1] < losses[0]
+
+
+def test_the_recipe_would_notice_a_forgotten_batch_norm(recipe):
+    """The check of this file can fail: statistics of one channel off, and it does."""
+    model, images = recipe["model"], recipe["images"]
+    grown = recipe["widen"](model, 0, 12, rng=np.random.default_rng(1))
+    grown[1].running_mean[-1] += 0.5
+    assert difference(model, grown, images) > 1e-4
