@@ -1,0 +1,96 @@
+"""Architecture search that grows networks instead of training every candidate from scratch.
+
+The public names load on first use: importing growsearch loads neither TensorFlow nor Optuna.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+# Public name -> the module it comes from.
+_HOME = {
+    "AddBranch": "growsearch.growth",
+    "AddSkip": "growsearch.growth",
+    "Architecture": "growsearch.networks",
+    "Deepen": "growsearch.growth",
+    "EnlargeKernel": "growsearch.growth",
+    "GrowsearchError": "growsearch.errors",
+    "Limits": "growsearch.growth",
+    "Network": "growsearch.networks",
+    "SearchResult": "growsearch.driver.records",
+    "SearchSpace": "growsearch.driver.space",
+    "SlimTrainer": "growsearch.training",
+    "TrainingPlan": "growsearch.trainers",
+    "Widen": "growsearch.growth",
+    "from_keras": "growsearch.keras_models",
+    "grow": "growsearch.growth",
+    "load_data": "growsearch.datasets",
+    "load_result": "growsearch.driver.loop",
+    "reproduce": "growsearch.experiments",
+    "search": "growsearch.api",
+    "sites": "growsearch.growth",
+}
+_ALIAS = {"load_data": "load"}
+
+__all__ = [
+    "AddBranch",
+    "AddSkip",
+    "Architecture",
+    "Deepen",
+    "EnlargeKernel",
+    "GrowsearchError",
+    "Limits",
+    "Network",
+    "SearchResult",
+    "SearchSpace",
+    "SlimTrainer",
+    "TrainingPlan",
+    "Widen",
+    "from_keras",
+    "grow",
+    "load_data",
+    "load_result",
+    "net2net",
+    "reproduce",
+    "search",
+    "sites",
+]
+
+if TYPE_CHECKING:
+    from growsearch import net2net
+    from growsearch.api import search
+    from growsearch.datasets import load as load_data
+    from growsearch.driver.loop import load_result
+    from growsearch.driver.records import SearchResult
+    from growsearch.driver.space import SearchSpace
+    from growsearch.errors import GrowsearchError
+    from growsearch.experiments import reproduce
+    from growsearch.growth import (
+        AddBranch,
+        AddSkip,
+        Deepen,
+        EnlargeKernel,
+        Limits,
+        Widen,
+        grow,
+        sites,
+    )
+    from growsearch.keras_models import from_keras
+    from growsearch.networks import Architecture, Network
+    from growsearch.trainers import TrainingPlan
+    from growsearch.training import SlimTrainer
+
+
+def __getattr__(name: str) -> Any:
+    if name == "net2net":
+        return import_module("growsearch.net2net")
+    if name in _HOME:
+        value = getattr(import_module(_HOME[name]), _ALIAS.get(name, name))
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module 'growsearch' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,5 @@
+"""``python -m growsearch``."""
+
+from growsearch.cli import entry
+
+entry()

@@ -1,0 +1,109 @@
+"""The search as one call: data, trainer and driver put together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from growsearch import datasets
+from growsearch.driver import loop
+from growsearch.driver.space import SearchSpace
+from growsearch.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from growsearch.driver.events import OnEvent
+    from growsearch.driver.loop import Callback
+    from growsearch.driver.records import SearchResult
+    from growsearch.trainers import Trainer
+
+
+def search(
+    space: SearchSpace | str | Path = "mnist",
+    *,
+    trials: int | None = None,
+    time_budget: float | None = None,
+    out: str | Path | None = None,
+    storage: str | None = None,
+    data: datasets.Data | None = None,
+    seed: int | None = None,
+    callbacks: Sequence[Callback] = (),
+    trainer: Trainer | None = None,
+    on_event: OnEvent | None = None,
+) -> SearchResult:
+    """Grow the best network of a search space; the same call continues an interrupted run.
+
+    Parameters
+    ----------
+    space : SearchSpace, str or Path
+        A search space, a shipped name, or the path of a TOML file.
+    trials : int, optional
+        Trials in all, those of earlier sessions included; the space's number by default.
+    time_budget : float, optional
+        Seconds this call may take; no trial begins that would probably not end in time.
+    out : path, optional
+        The run folder, for study and weights; ``runs/<name of the space>`` by default.
+    storage : str, optional
+        An Optuna storage URL; SQLite in the run folder by default.
+    data : path, arrays or Dataset, optional
+        See :func:`growsearch.datasets.load`; found by itself by default.
+    seed : int, optional
+        Of everything random; the space's by default.
+    callbacks : sequence of callables
+        Called as in Optuna, ``callback(study, frozen_trial)``, after each trial and its controls.
+    trainer : Trainer, optional
+        :class:`growsearch.training.SlimTrainer` by default.
+    on_event : callable, optional
+        Called with each of the values of ``growsearch.driver.events``, for progress displays.
+
+    Returns
+    -------
+    SearchResult
+
+    Raises
+    ------
+    GrowsearchError
+        For unusable input, before the first trial; or RunError when the run folder or the
+        database cannot be used. Whatever is finished is stored.
+    """
+    if not isinstance(space, SearchSpace):
+        space = SearchSpace.load(space)
+    trials = space.search.trials if trials is None else trials
+    seed = space.search.seed if seed is None else seed
+    _check_whole("trials", trials, 0)
+    _check_whole("seed", seed, 0)
+    if time_budget is not None:
+        _check_seconds("time_budget", time_budget)
+    dataset = datasets.load(space.data, data, stand_in=space.stand_in)
+    if trainer is None:
+        from growsearch.training import SlimTrainer
+
+        trainer = SlimTrainer()
+    return loop.search(
+        space,
+        dataset,
+        trainer,
+        trials=trials,
+        time_budget=time_budget,
+        out=Path(out) if out is not None else Path("runs") / space.name,
+        storage=storage,
+        seed=seed,
+        callbacks=callbacks,
+        on_event=on_event or (lambda _: None),
+    )
+
+
+def _check_seconds(name: str, value: object) -> None:
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int | float)
+        or not 0.0 < value < float("inf")
+    ):
+        raise InvalidInputError(f"{name}: expected seconds, more than 0, got {value!r}")
+
+
+def _check_whole(name: str, value: object, least: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise InvalidInputError(
+            f"{name}: expected a whole number of at least {least}, got {value!r}"
+        )
