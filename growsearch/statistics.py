@@ -56,8 +56,10 @@ class Paired:
 def paired(differences: Sequence[float] | NDArray[Any]) -> Paired:
     """Sum up paired differences.
 
-    The interval is scipy's percentile bootstrap, its level expanded as Hesterberg (2015,
-    arXiv:1411.5279, section 5.3) has it, because the plain one is too narrow for few pairs.
+    The interval is scipy's percentile bootstrap, stretched about the mean as far as Student's
+    interval is wider than the normal one with the resamples' variance. The plain one is too narrow
+    for few pairs (Hesterberg 2015, arXiv:1411.5279, section 5.3); to expand its level, as is
+    proposed there, leaves 92.5 % at six pairs.
 
     Examples
     --------
@@ -89,18 +91,18 @@ def paired(differences: Sequence[float] | NDArray[Any]) -> Paired:
 
 
 def _interval(values: NDArray[np.float64]) -> tuple[float, float]:
-    n = len(values)
-    quantile = stats.t.ppf(0.5 + CONFIDENCE / 2.0, n - 1) * math.sqrt(n / (n - 1))
-    level = float(stats.norm.cdf(quantile) - stats.norm.cdf(-quantile))
+    n, mean = len(values), float(values.mean())
+    quantile = 0.5 + CONFIDENCE / 2.0
+    wider = stats.t.ppf(quantile, n - 1) / stats.norm.ppf(quantile) * math.sqrt(n / (n - 1))
     found = stats.bootstrap(
         (values,),
         np.mean,
-        confidence_level=level,
+        confidence_level=CONFIDENCE,
         n_resamples=_RESAMPLES,
         method="percentile",
         rng=np.random.default_rng(0),
     ).confidence_interval
-    return float(found.low), float(found.high)
+    return mean + float(wider * (found.low - mean)), mean + float(wider * (found.high - mean))
 
 
 def holm(p_values: Mapping[str, float | None]) -> dict[str, float | None]:
