@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from growsearch.growth import (
     GROWTHS,
     TREATMENTS,
+    AddBranch,
     AddSkip,
     Deepen,
     EnlargeKernel,
@@ -105,7 +106,7 @@ def test_carried_slots_are_the_gradients_of_the_grown_network(name, split):
     parent = Network(parent.architecture, parent.weights, as_slots(gradients(parent)))
     for site in Widen.sites(parent.architecture, Limits()):
         width = 3 * parent.architecture[site.layer].layer.width
-        child = grow(parent, Widen(site.layer, width, split), rng=2)
+        child = grow(parent, Widen(site.layer, width, split), rng=2, slots="carry")
         right = as_slots(gradients(child))
         for slot, layers in child.slots.values.items():
             for layer, arrays in layers.items():
@@ -209,13 +210,46 @@ def test_new_weights_have_nowhere_to_go_but_steps_of_usual_length(name, fill):
                     if before is None:
                         assert not m.any(), (growth, layer, weight)
                         assert (v > 0.0).all(), (growth, layer, weight)
-                        assert v.max() <= largest
+                        inputs = max(child.architecture.weights[layer][weight].fan_in, 1)
+                        assert v.max() <= largest * inputs
                     elif fill == "random":
                         assert np.count_nonzero(m) == np.count_nonzero(before)
                         assert np.isin(before, m).all()
                         assert (v > 0.0).all() or not (old["v"][layer][weight] > 0.0).all()
                     elif m.shape == before.shape and not isinstance(growth, Widen):
                         assert np.array_equal(m, before)
+
+
+@pytest.mark.parametrize("fill", ["net2net", "random"])
+@pytest.mark.parametrize("name", CASES)
+def test_rescaled_new_weights_step_together_as_far_as_one(name, fill):
+    """Rescaled, a new weight's v is the usual one times the inputs of its unit; else as carried.
+
+    So the steps of a unit's new inputs are together (root of the sum of squares) that of one weight
+    beside them. Of the random baseline they are as carried: it has to learn first.
+    """
+    parent = trained(CASES[name])
+    for growth in every_growth(parent.architecture):
+        if isinstance(growth, Widen):
+            continue  # its new weights are copies
+        carried, rescaled = (
+            grow(parent, growth, rng=1, fill=fill, slots=s).slots.values for s in TREATMENTS[1:]
+        )
+        grown, old = growth.grown(parent.architecture), parent.architecture
+        for layer, arrays in carried["v"].items():
+            widened = grown[layer].layer.is_producer and layer in old
+            if widened and grown[layer].layer.width != old[layer].layer.width:
+                continue  # tied to what was appended: units that nobody uses, at their usual pace
+            for weight, v in arrays.items():
+                is_new = carried["m"][layer][weight] == 0.0
+                spec = grown.weights[layer][weight]
+                passes = all(axis.role == "copy" for axis in spec.axes.values())
+                if isinstance(growth, AddSkip | AddBranch) and layer in old and passes:
+                    continue  # depthwise, norm: what is appended goes through, to zero weights
+                factor = max(spec.fan_in, 1) if fill == "net2net" else 1
+                expected = np.where(is_new, v * np.float32(factor), v)
+                found = rescaled["v"][layer][weight]
+                assert difference(expected, found) <= 1e-6, (growth, layer, weight)
 
 
 def test_first_steps_of_new_weights_are_no_longer_than_those_of_old_ones():

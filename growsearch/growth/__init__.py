@@ -35,7 +35,7 @@ def grow(
     *,
     rng: np.random.Generator | int,
     fill: Filling = "net2net",
-    slots: Treatment = "carry",
+    slots: Treatment = "carry-rescaled",
     images: Any = None,
 ) -> Network:
     """Apply a growth to a network; returns a new one and leaves the parent as it is.
@@ -51,7 +51,8 @@ def grow(
         "net2net" keeps what the network computes; "random" is the baseline: the same larger
         architecture, old weights inherited, new ones random.
     slots : "reset", "carry" or "carry-rescaled"
-        What becomes of the optimizer's slots.
+        What becomes of the optimizer's slots; growth/replicate.py says what each means. The default
+        is the one that loses least in the first 100 updates (benchmarks/README.md).
     images : array, optional
         A batch on which new batch normalisations measure their input.
 

@@ -101,7 +101,7 @@ class Setting:
 
     rng: np.random.Generator
     fill: Filling = "net2net"
-    slots: Treatment = "carry"
+    slots: Treatment = "carry-rescaled"
     images: Any = None
 
     def __post_init__(self) -> None:

@@ -97,7 +97,8 @@ class EnlargeKernel(Growth):
             del optimizer
             if (layer, name) != (self.layer, spatial):
                 return array
-            return framed(array, np.full(spec.shape, unlearnt(array, degree), array.dtype))
+            usual = unlearnt(array, degree, spec, setting)
+            return framed(array, np.full(spec.shape, usual, array.dtype))
 
         return rebuild(network, architecture, change, change_slot, setting)
 

@@ -5,6 +5,12 @@ of those of old weights. New weights have never had a gradient. Their slots of d
 where to go, start at zero; those of degree 2, by which Adam divides, start at what is usual
 around them: at zero, with the step count carried and no bias correction left, Adam's first steps
 for them would be six times too long (the measured dip is in benchmarks/README.md).
+
+The usual step is still too long for many new weights at once. Training has left old weights where
+their gradients cancel; those of new ones all say the same for a while, and the steps of an identity
+layer's 288 inputs a unit sum. ``carry-rescaled`` gives new weights the usual v times the inputs of
+their unit: the root of the sum of squares of their steps is the step of one weight. As that v
+fades, they come to their own pace.
 """
 
 from __future__ import annotations
@@ -72,9 +78,10 @@ def replicate(
         _, touched = through(layer, name)
         if not touched:
             return array
+        spec = flow.architecture.weights[layer][name]
         if setting.fill == "random":
-            shape = flow.architecture.weights[layer][name].shape
-            return _embed(array, np.full(shape, unlearnt(array, degree), array.dtype), touched)
+            usual = unlearnt(array, degree, spec, setting)
+            return _embed(array, np.full(spec.shape, usual, array.dtype), touched)
         for axis, (rule, units) in touched.items():
             if rule.role == "copy":
                 array = incoming_slot(array, units, axis, degree=degree)
@@ -86,6 +93,7 @@ def replicate(
                     degree=degree,
                     treatment="carry-rescaled" if setting.slots == "carry-rescaled" else "carry",
                     adaptive=optimizer in ADAPTIVE,
+                    inputs=max(spec.fan_in, 1),
                 )
         return array
 
@@ -130,7 +138,7 @@ def rebuild(
         for layer, arrays in new.items():
             specs = architecture.weights[layer]
             values[slot][layer] = {
-                n: np.full_like(a, unlearnt(_usual(layers, beside, n), degree))
+                n: np.full_like(a, unlearnt(_usual(layers, beside, n), degree, specs[n], setting))
                 for n, a in arrays.items()
                 if specs[n].trainable
             }
@@ -157,9 +165,13 @@ def insert(
     )
 
 
-def unlearnt(around: Array, degree: int) -> float:
+def unlearnt(around: Array, degree: int, weight: Weight, setting: Setting) -> float:
     """What a slot starts at for weights that have had no gradient yet, from the slots around."""
-    return float(around.mean()) if degree == 2 and around.size else 0.0
+    if degree != 2 or not around.size:
+        return 0.0
+    # The random baseline has to learn before it is worth anything: it is not held back.
+    is_held = setting.slots == "carry-rescaled" and setting.fill == "net2net"
+    return float(around.mean()) * (max(weight.fan_in, 1) if is_held else 1)
 
 
 def _usual(slots: Mapping[str, Mapping[str, Array]], beside: str, name: str) -> Array:

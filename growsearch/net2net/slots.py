@@ -5,6 +5,9 @@ a copy's *incoming* weights is ``share`` times the old one, so their slots are s
 ``share**d``. The gradient of its *outgoing* weights is the old one, so their slots are copied. But
 k copies that each move by the old step move their sum k times as fast; ``carry-rescaled`` makes the
 summed step the old one again: Adam's v times k², the momentum of SGD divided by k.
+
+Units without a share are new, not copies. They have nowhere to go yet (degree 1 starts at zero) but
+step as long as their neighbour (degree 2 is copied); rescaled, as long together as one weight.
 """
 
 from __future__ import annotations
@@ -35,20 +38,22 @@ def outgoing_slot(
     degree: int,
     treatment: Carry = "carry",
     adaptive: bool = True,
+    inputs: int = 1,
 ) -> Array:
     """The slot of weights that consume the units along ``axis``.
 
-    ``adaptive`` tells Adam and its kin, which divide by the root of v, from SGD with momentum.
+    ``adaptive`` tells Adam and its kin, which divide by the root of v, from SGD with momentum;
+    ``inputs`` are those of each consumer.
     """
-    scale = np.ones(len(units))
+    scale, unshared = np.ones(len(units)), 1
     if treatment == "carry-rescaled":
         used = units.source[units.share > 0.0]
         copies = np.bincount(used, minlength=units.old)[units.source].astype(np.float64)
         if not adaptive:
             scale = 1.0 / np.maximum(copies, 1.0)
         elif degree == 2:
-            scale = copies**2
-    return _scaled(slot, units, axis, scale, degree)
+            scale, unshared = copies**2, inputs
+    return _scaled(slot, units, axis, scale, degree, unshared)
 
 
 def wider_slots(
@@ -114,10 +119,15 @@ def wider_slots(
     )
 
 
-def _scaled(slot: Array, units: Units, axis: int, scale: NDArray[np.float64], degree: int) -> Array:
-    # A unit without a share is new, not a copy: it has nowhere to go yet (degree 1), but steps as
-    # long as its neighbour's (degree 2).
-    scale = np.where(units.share > 0.0, scale, 1.0 if degree == 2 else 0.0)
+def _scaled(
+    slot: Array,
+    units: Units,
+    axis: int,
+    scale: NDArray[np.float64],
+    degree: int,
+    unshared: int = 1,
+) -> Array:
+    scale = np.where(units.share > 0.0, scale, unshared if degree == 2 else 0.0)
     array = copy_axis(checked(slot, "slot"), units, axis)
     along = tuple(set(range(array.ndim)) - {axis % array.ndim})
     result: Array = array * np.expand_dims(scale.astype(array.dtype), along)
