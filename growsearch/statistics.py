@@ -54,12 +54,7 @@ class Paired:
 
 
 def paired(differences: Sequence[float] | NDArray[Any]) -> Paired:
-    """Sum up paired differences.
-
-    The interval is scipy's percentile bootstrap, stretched about the mean as far as Student's
-    interval is wider than the normal one with the resamples' variance. The plain one is too narrow
-    for few pairs (Hesterberg 2015, arXiv:1411.5279, section 5.3); to expand its level, as is
-    proposed there, leaves 92.5 % at six pairs.
+    """Sum up paired differences; the interval is that of :func:`mean_interval`.
 
     Examples
     --------
@@ -73,9 +68,8 @@ def paired(differences: Sequence[float] | NDArray[Any]) -> Paired:
     std = float(values.std(ddof=1)) if n > 1 else None
     mean = float(values.mean()) if n else None
     has_spread = n > 1 and float(np.ptp(values)) > 0.0
-    interval = p_value = None
-    if n >= FEWEST_PAIRS and has_spread:
-        interval = _interval(values)
+    interval, p_value = mean_interval(values), None
+    if interval is not None:
         p_value = float(stats.wilcoxon(values, zero_method="zsplit").pvalue)
     return Paired(
         n=n,
@@ -90,8 +84,25 @@ def paired(differences: Sequence[float] | NDArray[Any]) -> Paired:
     )
 
 
-def _interval(values: NDArray[np.float64]) -> tuple[float, float]:
-    n, mean = len(values), float(values.mean())
+def mean_interval(differences: Sequence[float] | NDArray[Any]) -> tuple[float, float] | None:
+    """95 % bootstrap interval of the mean; None with too few differences, or if all are equal.
+
+    It is scipy's percentile bootstrap, stretched about the mean as far as Student's
+    interval is wider than the normal one with the resamples' variance. The plain one is too narrow
+    for few pairs (Hesterberg 2015, arXiv:1411.5279, section 5.3); to expand its level, as is
+    proposed there, leaves 92.5 % at six pairs.
+
+    Examples
+    --------
+    >>> low, high = mean_interval([0.01, 0.02, 0.03, 0.01, 0.02, 0.03])
+    >>> low < 0.02 < high
+    True
+    """
+    values: NDArray[np.float64] = np.asarray(differences, np.float64).round(DIGITS)
+    n = len(values)
+    if n < FEWEST_PAIRS or float(np.ptp(values)) == 0.0:
+        return None
+    mean = float(values.mean())
     quantile = 0.5 + CONFIDENCE / 2.0
     wider = stats.t.ppf(quantile, n - 1) / stats.norm.ppf(quantile) * math.sqrt(n / (n - 1))
     found = stats.bootstrap(

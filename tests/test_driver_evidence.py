@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -120,6 +121,19 @@ def test_only_pairs_with_two_results_count() -> None:
     assert weigh(trials).arm("random").accuracy.n == 1
 
 
+def test_candidates_without_controls_are_counted() -> None:
+    """What was given up or failed is in no pair, which flatters the rest: the evidence says so."""
+    trials = [
+        trial(arm(0.9), random=arm(0.8)),
+        replace(trial(arm(0.5)), state="PRUNED"),
+        replace(trial(arm(0.4)), state="PRUNED"),
+        replace(trial(arm(None)), state="FAIL"),
+    ]
+    found = weigh(trials)
+    assert (found.given_up, found.failed) == (2, 1)
+    assert (found.to_json()["given_up"], found.to_json()["failed"]) == (2, 1)
+
+
 def test_no_pair_has_no_mean() -> None:
     """Where every pair lacks a result, there is no figure: none that is NaN either."""
     found = compared((None, 0.9), (0.9, None))
@@ -190,7 +204,7 @@ def test_it_reads_as_a_sentence() -> None:
     assert text.startswith(
         "net2net − random: +0.0317 mean paired difference, n = 6 (5 ahead, 1 behind), 95 % interval"
     )
-    assert text.endswith("Wilcoxon p = 0.062")
+    assert text.endswith("Wilcoxon p = 0.062 (Holm)")
 
 
 def test_the_winners_curse_is_the_difference() -> None:

@@ -28,7 +28,7 @@ class Reached:
         "parent": the parent's accuracy, which a function-preserving candidate has at step 0.
         "candidate": the candidate's accuracy at the end of its training.
     both, candidate_only, control_only : int
-        Pairs.
+        Pairs, one for each seed of a trial.
     steps, seconds, flops : (float, float) or None
         Medians, candidate and control: updates, seconds of training, FLOPs of forward and backward
         passes.
@@ -83,7 +83,8 @@ class Comparison:
             return f"{text}; {why} for an interval or a test"
         low, high = found.interval
         return (
-            f"{text}, 95 % interval {low:+.4f} to {high:+.4f}, Wilcoxon p = {self.adjusted_p:.2g}"
+            f"{text}, 95 % interval {low:+.4f} to {high:+.4f}, "
+            f"Wilcoxon p = {self.adjusted_p:.2g} (Holm)"
         )
 
 
@@ -106,11 +107,17 @@ class HeldOut:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What a run says of growth: comparisons over all trials and by operation."""
+    """What a run says of growth: comparisons over all trials and by operation.
+
+    Candidates that were ``given_up`` early or ``failed`` have no controls. They are counted,
+    because the comparisons are of growths that did neither.
+    """
 
     overall: tuple[Comparison, ...]
     by_operation: tuple[Comparison, ...]
     held_out: HeldOut | None = None
+    given_up: int = 0
+    failed: int = 0
 
     def __str__(self) -> str:
         if not self.overall:
@@ -140,6 +147,8 @@ class Evidence:
             "overall": [asdict(each) for each in self.overall],
             "by_operation": [asdict(each) for each in self.by_operation],
             "held_out": held_out,
+            "given_up": self.given_up,
+            "failed": self.failed,
         }
 
 
@@ -156,7 +165,14 @@ def weigh(records: Iterable[TrialRecord], held_out: HeldOut | None = None) -> Ev
         for each in _compare([t for t in trials if group_of(t) == group], group)
         if each.accuracy.n
     ]
-    return Evidence(tuple(_compare(trials, ALL)), tuple(by_operation), held_out)
+    states = [trial.state for trial in trials]
+    return Evidence(
+        tuple(_compare(trials, ALL)),
+        tuple(by_operation),
+        held_out,
+        given_up=states.count("PRUNED"),
+        failed=states.count("FAIL"),
+    )
 
 
 def group_of(trial: TrialRecord) -> str:

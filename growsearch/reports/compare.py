@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,7 @@ from growsearch.driver.records import ArmResult, TrialRecord
 from growsearch.errors import InvalidInputError
 from growsearch.networks.files import write_atomically
 from growsearch.reports.tables import plain_table
-from growsearch.statistics import FEWEST_PAIRS, Paired, paired
+from growsearch.statistics import FEWEST_PAIRS, Paired, mean_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,13 +35,17 @@ _COLOURS = dict(
 
 
 def report(evidence: Evidence) -> RenderableType:
-    """Render for the terminal: accuracy, overall and by operation; how soon; the winner's curse."""
+    """Render for the terminal: accuracy and how soon, overall and by operation; what it means."""
     if not evidence.overall:
         return Text("No control arm has run: nothing can be compared (see controls.arms).")
-    parts: list[RenderableType] = [accuracies(evidence.overall, "All trials")]
-    if len({each.group for each in evidence.by_operation}) > 1:
-        parts.append(accuracies(evidence.by_operation, "By operation"))
-    parts.append(speeds(evidence.overall))
+    parts: list[RenderableType] = [
+        accuracies(evidence.overall, "All trials"),
+        speeds(evidence.overall, "All trials"),
+    ]
+    groups = list(dict.fromkeys(each.group for each in evidence.by_operation))
+    for group in groups if len(groups) > 1 else []:
+        compared = [each for each in evidence.by_operation if each.group == group]
+        parts += [accuracies(compared, group), speeds(compared, group)]
     repeated = [each for each in evidence.overall if each.variance is not None]
     if repeated:
         parts.append(_variances(repeated))
@@ -51,33 +56,26 @@ def report(evidence: Evidence) -> RenderableType:
 def accuracies(comparisons: Sequence[Comparison], title: str) -> Table:
     """Paired differences in validation accuracy, a row a control; fits 80 columns."""
     made = plain_table(f"{title}: validation accuracy, {CANDIDATE} less control")
-    grouped = len({each.group for each in comparisons}) > 1
-    if grouped:
-        made.add_column("operation", no_wrap=True)
     made.add_column("control", no_wrap=True)
-    for name in ("n", "mean", "95 % interval", "ahead"):
+    for name in ("n", "mean", "95 % interval", "ahead", "d_z", "Holm p"):
         made.add_column(name, justify="right", no_wrap=True)
-    if not grouped:
-        made.add_column("d_z", justify="right", no_wrap=True)
-        made.add_column("Holm p", justify="right", no_wrap=True)
-    before = ""
     for each in comparisons:
         found = each.accuracy
-        cells = [each.arm, str(found.n), _signed(found.mean), _interval(found)]
-        cells.append(f"{found.ahead}:{found.behind}")
-        if grouped:
-            cells.insert(0, each.group if each.group != before else "")
-            before = each.group
-        else:
-            cells.append(_number(found.effect_size, "+.2f"))
-            cells.append(_number(each.adjusted_p, ".2g") if found.enough else "-")
-        made.add_row(*cells)
+        made.add_row(
+            each.arm,
+            str(found.n),
+            _number(found.mean, "+.4f"),
+            _interval(found),
+            f"{found.ahead}:{found.behind}",
+            _number(found.effect_size, "+.2f"),
+            _number(each.adjusted_p, ".2g"),
+        )
     return made
 
 
-def speeds(comparisons: Sequence[Comparison]) -> Table:
+def speeds(comparisons: Sequence[Comparison], title: str) -> Table:
     """How soon each arm reaches the parent's accuracy, and the candidate's last; 80 columns."""
-    made = plain_table(f"First reached, medians: {CANDIDATE} / control")
+    made = plain_table(f"{title}: first reached, medians, {CANDIDATE} / control")
     made.add_column("control", no_wrap=True)
     made.add_column("whose", no_wrap=True)
     for name in ("updates", "seconds", "TFLOPs", "both", "one"):
@@ -91,10 +89,11 @@ def speeds(comparisons: Sequence[Comparison]) -> Table:
 
 
 def save_plot(records: Sequence[TrialRecord], evidence: Evidence, folder: str | Path) -> Path:
-    """Draw the arms' mean curves above the parent's accuracy, and the differences, as a PNG.
+    """Draw the arms' paired curves above the parent's accuracy, and the differences, as a PNG.
 
-    Bands are 95 % intervals over the trials. An arm that trains longer than the candidates, for
-    equal compute, is drawn as far as they go, and a diamond marks its end.
+    See :class:`Curve`. Bands are 95 % intervals over the trials, where there are enough. An arm
+    that trains longer than the candidates, for equal compute, is drawn as far as they go, and a
+    diamond marks its end.
 
     Returns
     -------
@@ -121,56 +120,123 @@ def save_plot(records: Sequence[TrialRecord], evidence: Evidence, folder: str | 
     return path
 
 
-def curves(records: Sequence[TrialRecord]) -> dict[str, list[ArmResult]]:
-    """The results of every arm in the trials that have a control; the candidates' of those trials.
+@dataclass(frozen=True)
+class Curve:
+    """An arm's accuracy above the parents', over all trials that have a control.
 
-    So all arms are drawn over the same parents, as far as each ran.
+    The candidates' is their mean gain and its interval. A control's is the candidates' less the
+    mean of the paired differences, with their interval: an arm that ran on a part of the trials is
+    so drawn over the same parents as the others, and a band that leaves the candidates' curve out
+    is a difference. Each trial counts once: the mean over its seeds.
+
+    Parameters
+    ----------
+    n : int
+        Trials with both arms.
+    steps, means, low, high : tuple
+        Updates, and above the parents' accuracy at each: mean, and the band's ends.
+    end : float or None
+        At the end of a training that goes on after the candidates' end.
     """
-    found: dict[str, list[ArmResult]] = {}
-    for trial in records:
-        arms = [arm for arm in trial.arms if arm != CANDIDATE and pairs(trial, arm)]
-        for arm in ([CANDIDATE] if arms else []) + arms:
-            found.setdefault(arm, []).append(trial.arms[arm])
+
+    n: int
+    steps: tuple[int, ...]
+    means: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+    end: float | None = None
+
+
+def curves(records: Sequence[TrialRecord]) -> dict[str, Curve]:
+    """The curve of every arm that has one, the candidates' first; empty without controls."""
+    arms = dict.fromkeys(arm for trial in records for arm in trial.arms if arm != CANDIDATE)
+    drawn = {arm: [each for trial in records if (each := _drawn(trial, arm))] for arm in arms}
+    compared = [t for t in records if any(_drawn(t, arm) for arm in arms)]
+    gains = [
+        [{step: accuracy - parent for step, accuracy, _ in each.curve} for each in seeds]
+        for trial in compared
+        if (parent := trial.parent_accuracy) is not None
+        and (seeds := [each for each in trial.seeds_of(CANDIDATE).values() if each.curve])
+    ]
+    if not gains:
+        return {}
+    own = _means(gains)
+    found = {CANDIDATE: _curve(own, dict.fromkeys(own, 0.0), sign=1.0)}
+    base = dict(zip(found[CANDIDATE].steps, found[CANDIDATE].means, strict=True))
+    last = max(base)
+    for arm, trials in drawn.items():
+        behind = [[_differences(*pair) for pair in trial] for trial in trials]
+        common = {step: each for step, each in _means(behind).items() if step in base}
+        if common:
+            ends = [float(np.mean([_end(*pair) for pair in trial])) for trial in trials]
+            longer = any(control.curve[-1][0] > last for trial in trials for _, control in trial)
+            end = base[last] - float(np.mean(ends)) if longer else None
+            found[arm] = _curve(common, base, sign=-1.0, end=end)
     return found
 
 
+def _drawn(trial: TrialRecord, arm: str) -> list[tuple[ArmResult, ArmResult]]:
+    return [pair for pair in pairs(trial, arm) if all(each.curve for each in pair)]
+
+
+def _differences(candidate: ArmResult, control: ArmResult) -> dict[int, float]:
+    other = {step: accuracy for step, accuracy, _ in control.curve}
+    return {step: each - other[step] for step, each, _ in candidate.curve if step in other}
+
+
+def _end(candidate: ArmResult, control: ArmResult) -> float:
+    return candidate.curve[-1][1] - control.curve[-1][1]
+
+
+def _means(trials: Sequence[Sequence[dict[int, float]]]) -> dict[int, list[float]]:
+    """Step -> one value a trial, the mean over its seeds; steps that all of them have."""
+    every = [seed for trial in trials for seed in trial]
+    steps = sorted(set.intersection(*(set(each) for each in every))) if every else []
+    return {s: [float(np.mean([seed[s] for seed in trial])) for trial in trials] for s in steps}
+
+
+def _curve(
+    values: dict[int, list[float]], base: dict[int, float], *, sign: float, end: float | None = None
+) -> Curve:
+    """A curve from values a step, which are added to the base or taken from it."""
+    means, bands = [], []
+    for step, each in values.items():
+        mean = float(np.mean(each))
+        means.append(base[step] + sign * mean)
+        interval = mean_interval(each) or (mean, mean)
+        bands.append(sorted(base[step] + sign * side for side in interval))
+    low, high = zip(*bands, strict=True)
+    n = len(next(iter(values.values())))
+    return Curve(n, tuple(values), tuple(means), low, high, end)
+
+
 def _draw_curves(ax: Axes, records: Sequence[TrialRecord]) -> None:
-    by_result = {id(r): t for t in records for r in t.arms.values()}
+    from matplotlib.ticker import MaxNLocator
+
     found = curves(records)
-    last = max(r.curve[-1][0] for r in found[CANDIDATE] if r.curve)
     lowest = highest = 0.0
-    for arm, results in found.items():
-        usable = [(r, by_result[id(r)].parent_accuracy) for r in results if r.curve]
-        gains: dict[int, list[float]] = {}
-        for result, parent in usable:
-            for step, accuracy, _ in result.curve:
-                if parent is not None:
-                    gains.setdefault(step, []).append(accuracy - parent)
-        full = max(map(len, gains.values()), default=0)
-        steps = sorted(step for step, each in gains.items() if len(each) == full and step <= last)
-        if not steps:
-            continue
-        summed = [paired(gains[step]) for step in steps]
-        means = np.array([s.mean for s in summed], np.float64)
-        end = ", ◆: its end" if max(gains) > last else ""
-        ax.plot(steps, means, color=_COLOURS[arm], linewidth=2, label=f"{arm} (n = {full}{end})")
-        bands = [s.interval or (m, m) for s, m in zip(summed, means, strict=True)]
-        low, high = np.array(bands).T
-        ax.fill_between(steps, low, high, color=_COLOURS[arm], alpha=0.15, linewidth=0)
-        if max(gains) > last:
-            ends = [r.curve[-1][1] - p for r, p in usable if p is not None]
-            highest = max(highest, float(np.mean(ends)))
-            ax.plot([last], [np.mean(ends)], marker="D", color=_COLOURS[arm], clip_on=False)
+    for arm, each in found.items():
+        end = "" if each.end is None else ", ◆: its end"
+        above = 3 if arm == CANDIDATE else 2
+        label = f"{arm} (n = {each.n}{end})"
+        ax.plot(each.steps, each.means, color=_COLOURS[arm], linewidth=2, label=label, zorder=above)
+        ax.fill_between(
+            each.steps, each.low, each.high, color=_COLOURS[arm], alpha=0.15, linewidth=0
+        )
+        if each.end is not None:
+            last = found[CANDIDATE].steps[-1]
+            ax.plot([last], [each.end], marker="D", color=_COLOURS[arm], clip_on=False)
         # A random start is far below all else, and would press everything else flat.
-        later = means[1:] if len(means) > 1 else means
-        lowest, highest = min(lowest, float(later.min())), max(highest, float(means.max()))
+        later = [*each.means[len(each.means) // 2 :], *([] if each.end is None else [each.end])]
+        lowest, highest = min(lowest, *later), max(highest, *later)
     room = max(highest - lowest, 1e-3)
     ax.set_ylim(lowest - 0.1 * room, highest + 0.25 * room)
     ax.axhline(0.0, color="#888888", linewidth=1.0, linestyle=":")
-    ax.set_xlabel("updates after the growth")
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.set_xlabel(f"updates after the growth (bands: 95 % of the difference to {CANDIDATE})")
     ax.set_ylabel("validation accuracy above the parent's")
-    ax.set_title("Arms over the same parents", loc="left", fontsize=11, fontweight="bold")
-    ax.legend(loc="lower right", frameon=False, fontsize=9)
+    ax.set_title("Arms over the same parents, paired", loc="left", fontsize=11, fontweight="bold")
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=3, frameon=False, fontsize=9)
     _plain(ax)
 
 
@@ -186,7 +252,7 @@ def _draw_differences(ax: Axes, comparisons: Sequence[Comparison]) -> None:
     labels = [f"{each.group}: {each.arm} ({each.accuracy.n})" for each in shown]
     ax.set_yticks(range(len(shown)), labels, fontsize=8.5)
     ax.invert_yaxis()
-    ax.set_xlabel(f"{CANDIDATE} less control (hollow: fewer than {FEWEST_PAIRS} pairs)")
+    ax.set_xlabel(f"{CANDIDATE} less control (hollow: no interval)")
     ax.set_title("Paired differences", loc="left", fontsize=11, fontweight="bold")
     _plain(ax)
 
@@ -212,22 +278,37 @@ def _variances(comparisons: Sequence[Comparison]) -> Table:
 
 def _notes(evidence: Evidence) -> str:
     lines = []
-    if any(not each.accuracy.enough for each in evidence.overall):
+    if any(not each.accuracy.enough for each in (*evidence.overall, *evidence.by_operation)):
         lines.append(
             f"Too few pairs for intervals and tests where they are missing: at least "
             f"{FEWEST_PAIRS} that differ are needed."
         )
+    lines.append(
+        "Intervals by bootstrap, each for itself; Wilcoxon's signed-rank test, corrected by Holm "
+        "over the arms; d_z: Cohen's. All pairs descend from one teacher: another seed is another "
+        "teacher."
+    )
+    lines.append(
+        f"First reached: counted from the growth, without what the parent has cost; one: pairs "
+        f"in which only {CANDIDATE}, and only the control, arrives."
+    )
     if any(each.arm == "scratch_compute" for each in evidence.overall):
         lines.append(
             "scratch_compute trains the grown architecture from scratch with the compute of the "
             "candidate and all its ancestors; every other arm has equal steps."
         )
+    left_out = [
+        f"{count} {'candidate was' if count == 1 else 'candidates were'} given up early"
+        for count in (evidence.given_up,)
+        if count
+    ] + [f"{count} failed" for count in (evidence.failed,) if count]
+    if left_out:
+        lines.append(f"{' and '.join(left_out)}: without controls, these are in no comparison.")
     if (held_out := evidence.held_out) is not None:
         lines.append(
             f"Winner's curse: the network kept has {held_out.chosen_on:.4f} on the validation "
             f"images it was chosen on, {held_out.held_out:.4f} on those held out of the choice."
         )
-    lines.append("Wilcoxon's signed-rank test, corrected by Holm over the arms; d_z: Cohen's.")
     return "\n".join(lines)
 
 
@@ -248,12 +329,8 @@ def _reached(found: Reached) -> list[str]:
 
 def _interval(found: Paired) -> str:
     if found.interval is None:
-        return "too few pairs"
+        return "too few pairs" if found.n < FEWEST_PAIRS else "too alike"
     return f"{found.interval[0]:+.4f} to {found.interval[1]:+.4f}"
-
-
-def _signed(value: float | None) -> str:
-    return _number(value, "+.4f")
 
 
 def _number(value: float | None, form: str) -> str:
