@@ -16,7 +16,10 @@ from growsearch.growth import (
     FILLINGS,
     GROWTHS,
     TREATMENTS,
+    AddBranch,
+    AddSkip,
     Deepen,
+    EnlargeKernel,
     Growth,
     Limits,
     Widen,
@@ -27,7 +30,7 @@ from growsearch.growth import (
 from growsearch.growth.growth import RANDOM_BIAS, RANDOM_STD
 from growsearch.networks import INPUT, Architecture, Network, Node
 from growsearch.networks.files import digest
-from growsearch.networks.layers import Add, BatchNorm, Conv, Dense, LayerNorm
+from growsearch.networks.layers import Add, BatchNorm, Conv, Dense, LayerNorm, ZeroPad
 from tests.strategies import seeds
 from tests.test_growth_cases import (
     CASES,
@@ -244,6 +247,9 @@ OUTPUT_BLOCK = Architecture(
     (Node("fc1", Dense(3, activation="linear"), (INPUT,)), Node("bn1", BatchNorm(), ("fc1",))),
 )
 
+WINDOWS = CASES["valid, strided, dilated"]
+PADDED = case(Conv((3, 3), 3), ZeroPad(1, 1, 1, 1), Conv((1, 1), 3))
+
 REFUSALS = [
     (case(Dense(4), shape=(4,)), Widen("dense1", 9), "dense1: .*change the network's outputs"),
     (case(Dense(4), shape=(4,)), Widen("dense0", 4), "dense0: expected more than its 4 .*got 4"),
@@ -258,6 +264,19 @@ REFUSALS = [
     (CASES["grouped"], Widen("conv1", 7), "conv1: .*6 equal groups: 6 -> 7"),
     (CASES["softmax"], Widen("conv1", 8), "conv1: each of its units depends on all of them"),
     (CASES["softmax"], Widen("conv2", 8), "conv2: each unit of activation3 depends on all"),
+    (WINDOWS, EnlargeKernel("conv0", (4, 5)), "conv0: .*valid padding.* reads other pixels"),
+    (WINDOWS, EnlargeKernel("conv2", (4, 3)), "conv2: in a 4x3 .* reads other pixels"),
+    (WINDOWS, EnlargeKernel("conv1", (3, 1)), "conv1: expected a larger kernel than 3x1, got 3x1"),
+    (WINDOWS, EnlargeKernel("dense4", 3), "dense4: expected a convolution, got dense"),
+    (PADDED, AddSkip("conv0", "conv2"), "conv0 -> conv2: .*at least as large .*5x4 and 7x6 pixels"),
+    (PADDED, AddSkip("conv2", "conv0"), "conv2 -> conv0: expected a source .*before the target"),
+    (PADDED, AddSkip("conv0", "dense4"), "dense4: expected a target before the output layer"),
+    (CASES["layer norm"], AddSkip(INPUT, "conv0", "concat"), "conv0: layer norm .*nobody uses yet"),
+    (CASES["layer norm"], AddBranch("conv0", 2), "conv0: layer norm .*nobody uses yet"),
+    (tied_to_input(), AddBranch("conv1", 2), "conv1: add1 ties its units to the network's input"),
+    (OUTPUT_BLOCK, AddBranch("fc1", 2), "fc1: expected a layer before the output"),
+    (CASES["depthwise"], AddBranch("depthwise_conv1", 2), "depthwise_conv1: .*got depthwise_conv"),
+    (PADDED, AddBranch("dense4", 2), "dense4: .*before the output, got the output layer"),
 ]
 
 
@@ -273,7 +292,14 @@ def test_refusals_name_the_layer_and_the_reason(architecture, growth, message):
 
 def test_unknown_layers_are_named():
     """A layer that the network does not have is an ArchitectureError that lists those it has."""
-    for growth in (Widen("conv9", 8), Deepen("conv9")):
+    for growth in (
+        Widen("conv9", 8),
+        Deepen("conv9"),
+        EnlargeKernel("conv9", 5),
+        AddSkip("conv0", "conv9"),
+        AddSkip("conv9", "conv1"),
+        AddBranch("conv9", 2),
+    ):
         with pytest.raises(ArchitectureError, match=r"conv0.*got 'conv9'"):
             growth.grown(CASES["grouped"])
 
@@ -297,6 +323,14 @@ def test_unknown_layers_are_named():
         {"operation": "widen", "layer": "conv1", "width": 8, "split": "unequal"},
         {"operation": "widen", "layer": "conv1", "width": 8, "more": 1},
         {"operation": "deepen", "layer": "conv1", "batch_norm": "yes"},
+        {"operation": "enlarge_kernel", "layer": "conv1", "kernel": 0},
+        {"operation": "enlarge_kernel", "layer": "conv1", "kernel": [5]},
+        {"operation": "enlarge_kernel", "layer": "conv1", "kernel": [5, 5.0]},
+        {"operation": "enlarge_kernel", "layer": "conv1", "kernel": True},
+        {"operation": "add_skip", "source": "conv1", "target": 2},
+        {"operation": "add_skip", "source": "conv1", "target": "conv2", "merge": "product"},
+        {"operation": "add_branch", "layer": "conv1", "units": 0},
+        {"operation": "add_branch", "layer": "conv1", "units": 2, "kernel": 4},
     ],
 )
 def test_what_is_no_growth_is_refused(value):
@@ -386,6 +420,30 @@ def test_random_widening_keeps_old_weights_at_their_places():
     ):
         assert abs(fresh.std() / RANDOM_STD - 1.0) < 0.05
         assert abs(fresh.mean()) < 0.01
+
+
+def test_random_layers_and_frames_are_new_and_the_rest_is_inherited():
+    """Deeper, larger, with a skip or a branch: what is new is N(0, 0.1²), not zero or identity."""
+    parent = trained(case(Conv((3, 3), 32), Conv((3, 3), 32)))
+    for growth, layer, new in (
+        (Deepen("conv0"), "conv0_deep", np.s_[:]),
+        (EnlargeKernel("conv0", 5), "conv0", np.s_[0]),
+        (AddSkip("conv0", "conv1"), "conv1_skip_project", np.s_[:]),
+        (AddSkip("conv0", "conv1", "concat"), "dense3", np.s_[32:64]),
+        (AddBranch("conv0", 16, 5), "conv1", np.s_[:, :, 32:]),
+    ):
+        child = grow(parent, growth, rng=1, fill="random")
+        fresh = child.weights[layer]["kernel"][new]
+        assert abs(fresh.std() / RANDOM_STD - 1.0) < 0.1, growth
+        assert (fresh != 0.0).all()
+
+
+def test_the_default_treatment_is_the_one_that_the_benchmark_chose():
+    """Rescaled slots lose least after a growth; whoever names none gets them."""
+    parent = trained(CASES["batch norm"])
+    for growth in (Widen("conv0", 7), Deepen("conv0")):
+        one, other = grow(parent, growth, rng=1), grow(parent, growth, rng=1, slots=TREATMENTS[2])
+        assert digest(one) == digest(other)
 
 
 def test_random_widening_of_a_flattened_layer_keeps_old_weights_at_their_places():

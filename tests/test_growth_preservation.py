@@ -2,19 +2,37 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from growsearch.growth import Deepen, Limits, Widen, deepen, grow, replicate
+from growsearch.errors import NotExactError
+from growsearch.growth import (
+    AddBranch,
+    AddSkip,
+    Deepen,
+    EnlargeKernel,
+    Limits,
+    Widen,
+    branch,
+    deepen,
+    grow,
+    kernel,
+    replicate,
+    skip,
+)
 from growsearch.growth.flow import flow
 from growsearch.net2net import Units
 from growsearch.networks import Network
 from growsearch.networks import layers as specs
+from growsearch.networks.layers import AvgPool, Conv
 from growsearch.networks.reference import forward
 from tests.strategies import seeds
 from tests.test_growth_cases import (
     CASES,
+    case,
     change,
     difference,
     every_growth,
@@ -102,6 +120,48 @@ def test_batch_norm_of_a_deepened_layer_has_its_inputs_statistics():
     x = forward(parent, batch, at=end).reshape(-1, len(norm["mean"]))
     assert difference(x.mean(axis=0), norm["mean"]) <= 1e-6
     assert np.all(np.abs(np.sqrt(norm["variance"] / x.var(axis=0)) - 1.0) <= 2e-3)
+
+
+@pytest.mark.parametrize("merge", ["sum", "concat"])
+def test_shortcuts_lead_over_pooling_and_all_that_they_tie_grows_on(merge):
+    """Sum and concatenation over pooling are exact, and so is each growth of what they made.
+
+    Of weights as after training: the first shortcut starts at zero, which would hide much.
+    """
+    parent = trained(CASES["conv-flatten-dense"])
+    child = grow(parent, AddSkip("conv0", "conv2", merge), rng=0)
+    (pool,) = (n for n in child.architecture.nodes if isinstance(n.layer, AvgPool))
+    assert child.architecture.shapes[pool.name][:2] == child.architecture.shapes["conv2"][:2]
+    assert change(parent, child) <= TOLERANCE
+    again = trained(child.architecture)
+    operations = set()
+    for growth in every_growth(again.architecture):
+        assert change(again, grow(again, growth, rng=5)) <= TOLERANCE, growth
+        operations.add(growth.operation)
+    assert len(operations) == 5
+
+
+@pytest.mark.parametrize("stride", [1, 2, 3])
+@pytest.mark.parametrize("padding", ["same", "valid"])
+def test_kernels_enlarge_exactly_wherever_they_may(padding, stride):
+    """Every size and image that is not refused, even and odd: max |Δ logits| <= 1e-9 relative."""
+    grown = 0
+    for pixels in range(5, 9):
+        architecture = case(
+            Conv((2, 3), 2, stride=(stride, stride), padding=padding), shape=(pixels, pixels + 1, 1)
+        )
+        parent = trained(architecture)
+        for size in ((2, 4), (3, 3), (3, 4), (4, 5), (5, 5)):
+            growth = EnlargeKernel("conv0", size)
+            try:
+                child = grow(parent, growth, rng=0)
+            except NotExactError:
+                assert padding == "valid"
+                continue
+            assert change(parent, child) <= TOLERANCE, (pixels, growth)
+            grown += 1
+    # With stride 1 a larger valid window never fits as often as before.
+    assert grown == 20 if padding == "same" else (grown > 0) == (stride > 1)
 
 
 # -- the oracle ----------------------------------------------------------------------------------
@@ -235,6 +295,49 @@ def _break_identity(monkeypatch, spoil):
     monkeypatch.setattr(deepen, "deeper", deeper)
 
 
+def _kernel_at_the_corner(monkeypatch):
+    monkeypatch.setattr(kernel, "_offset", lambda *_: 0)
+
+
+def _kernel_centred_whatever_the_stride(monkeypatch):
+    monkeypatch.setattr(kernel, "_offset", lambda _pixels, old, new, *_: (new - old) // 2)
+
+
+def _projection_not_zero(monkeypatch):
+    def insert(network, architecture, new, *rest, **options):
+        spoilt = {
+            layer: {name: array + 1e-3 for name, array in arrays.items()}
+            for layer, arrays in new.items()
+        }
+        return original(network, architecture, spoilt, *rest, **options)
+
+    original = skip.insert
+    monkeypatch.setattr(skip, "insert", insert)
+
+
+def _appended_units_used(monkeypatch):
+    def append_units(*arguments):
+        right = original(*arguments)
+        units = {
+            name: Units(each.source, np.where(each.share == 0.0, 1e-3, each.share), each.old)
+            for name, each in right.units.items()
+        }
+        return replace(right, units=units)
+
+    original = skip.append_units
+    for module in (skip, branch):
+        monkeypatch.setattr(module, "append_units", append_units)
+
+
+def _concatenated_in_front(monkeypatch):
+    def append_units(architecture, name, nodes):
+        *before, last = nodes
+        return original(architecture, name, [*before, replace(last, inputs=last.inputs[::-1])])
+
+    original = branch.append_units
+    monkeypatch.setattr(branch, "append_units", append_units)
+
+
 # How the core is broken, and a growth that must show it: case, class, number of the site, width.
 FAULTS = [
     (_share_off, "conv-flatten-dense", Widen("conv0", 7)),
@@ -253,13 +356,21 @@ FAULTS = [
     (_identity_behind_tanh, "smooth", Deepen("conv0")),
     (_gamma_without_epsilon, "batch norm", Deepen("conv0")),
     (_beta_forgotten, "batch norm", Deepen("conv0")),
+    (_kernel_at_the_corner, "conv-flatten-dense", EnlargeKernel("conv0", 5)),
+    (_kernel_centred_whatever_the_stride, "strided", EnlargeKernel("conv1", 3)),
+    (_projection_not_zero, "conv-flatten-dense", AddSkip("conv0", "conv2")),
+    (_appended_units_used, "conv-flatten-dense", AddSkip("conv0", "conv2", "concat")),
+    (_appended_units_used, "conv-flatten-dense", AddBranch("conv0", 2)),
+    (_concatenated_in_front, "conv-flatten-dense", AddBranch("conv0", 2)),
 ]
+# Of an even number of pixels, a strided window has its odd padding at the end.
+STRIDED = case(Conv((3, 3), 3), Conv((1, 1), 3, stride=(2, 2)), shape=(6, 4, 2))
 
 
 @pytest.mark.parametrize(("fault", "name", "growth"), FAULTS)
 def test_the_oracle_sees_a_broken_core(fault, name, growth, monkeypatch):
     """Each of these faults moves a logit by more than 1e-6 relative; without it none moves."""
-    parent = trained(CASES[name])
+    parent = trained(STRIDED if name == "strided" else CASES[name])
     batch = images_for(parent.architecture, seed=1)
     if fault is not _layer_norm_unbalanced:  # without the fault, refused
         assert change(parent, grow(parent, growth, rng=3, images=batch)) <= TOLERANCE

@@ -20,7 +20,8 @@ from growsearch.growth import (
     grow,
 )
 from growsearch.growth.flow import flow
-from growsearch.networks import Network, Slots
+from growsearch.net2net import Units
+from growsearch.networks import Architecture, Network, Slots
 from growsearch.networks.layers import Dropout
 from growsearch.networks.network import SLOT_DEGREES
 from growsearch.training.backend import tf, v1
@@ -134,6 +135,46 @@ def test_gradients_of_copies_are_shares_of_the_old(split):
     assert difference(old["conv2"]["kernel"][:, :, source], new["conv2"]["kernel"]) <= TOLERANCE
     for layer, weight in (("conv2", "bias"), ("dense4", "kernel"), ("dense5", "bias")):
         assert difference(old[layer][weight], new[layer][weight]) <= TOLERANCE
+
+
+@pytest.mark.parametrize(("split", "name"), SPLIT_NAMES)
+def test_gradients_summed_over_copies_are_the_old(split, name):
+    """Pulled back to the parent's weights, the grown network's gradients are its own: <= 1e-5.
+
+    In training mode, through batch norm: a copied weight's gradient is the sum over its copies, a
+    split one's the sum of its shares of them. Of each layer's largest gradient.
+    """
+    parent = trained(CASES[name])
+    old = gradients(parent)
+    for site in Widen.sites(parent.architecture, Limits()):
+        width = 3 * parent.architecture[site.layer].layer.width
+        child = grow(parent, Widen(site.layer, width, split), rng=4)
+        rng = np.random.default_rng(4)
+        units = flow(parent.architecture, site.layer, width, rng=rng, split=split).units
+        for layer, arrays in gradients(child).items():
+            scale = max(np.abs(each).max() for each in old[layer].values())
+            for weight, gradient in arrays.items():
+                back = pulled_back(parent.architecture, layer, weight, gradient, units)
+                error = np.abs(back - old[layer][weight]).max()
+                assert error <= TOLERANCE * scale, (site, layer, weight)
+
+
+def pulled_back(
+    architecture: Architecture, layer: str, weight: str, gradient: Array, units: dict[str, Units]
+) -> Array:
+    """The chain rule through the widening, backwards along every axis of one weight."""
+    for axis, rule in architecture.weights[layer][weight].axes.items():
+        source = layer if rule.of == "out" else architecture[layer].inputs[0]
+        if source not in units:
+            continue
+        block = units[source].block(rule.groups).expand(after=rule.repeat)
+        along = np.moveaxis(gradient.astype(float), axis, 0)
+        if rule.role == "split":
+            along = along * np.expand_dims(block.share, tuple(range(1, along.ndim)))
+        total = np.zeros((block.old, *along.shape[1:]))
+        np.add.at(total, block.source, along)
+        gradient = np.moveaxis(total, 0, axis)
+    return gradient
 
 
 def parent_with(optimizer: str) -> tuple[Network, np.random.Generator]:
