@@ -337,19 +337,6 @@ def test_importing_it_loads_no_tensorflow() -> None:
 # -- resuming ------------------------------------------------------------------------------------
 
 
-def test_winners_are_named_with_confidence_only_where_there_are_seeds() -> None:
-    """Two seeds: differences and counts; eight: intervals too, that hold the true difference."""
-    few = synthetic(lambda name, _: 0.01 if name == "wider" else 0.0)
-    assert "too few seeds" in printed(winners(few))
-    assert "±" not in printed(winners(few), 120).split("carried", 1)[1]
-
-    many = synthetic(lambda name, step: 1e-6 * step if name == "wider" else 0.0, seeds=8)
-    found = duels(many)["wider − random pad"][9]
-    published = {e.name: e.published.get(900, 0.0) for e in EXPERIMENTS}
-    assert found.ahead == 8
-    assert found.mean == pytest.approx(published["wider"] - published["random pad"] + 9e-4)
-
-
 def test_resuming_repeats_nothing(measured: tuple[Reproduction, Path], digits: Dataset) -> None:
     """Seeds that the folder has are read, not trained: no trainer is needed."""
     found, out = measured
@@ -506,6 +493,47 @@ def test_spreads_are_means_and_sample_deviations() -> None:
 
 
 # -- the report ----------------------------------------------------------------------------------
+
+
+def test_winners_are_named_with_confidence_only_where_there_are_seeds() -> None:
+    """Two seeds: differences and counts; eight: intervals too, that hold the true difference."""
+    few = synthetic(lambda name, _: 0.01 if name == "wider" else 0.0)
+    assert "too few seeds" in printed(winners(few))
+    assert "±" not in printed(winners(few), 120).split("carried", 1)[1]
+
+    many = synthetic(lambda name, step: 1e-6 * step if name == "wider" else 0.0, seeds=8)
+    found = duels(many)["wider − random pad"][9]
+    published = {e.name: e.published.get(900, 0.0) for e in EXPERIMENTS}
+    assert found.ahead == 8
+    assert found.mean == pytest.approx(published["wider"] - published["random pad"] + 9e-4)
+
+
+def test_who_wins_for_sure_is_marked_in_plain_text() -> None:
+    """A star stands where the interval leaves zero out, in files too; nowhere with few seeds."""
+    many = synthetic(seeds=8)
+    rng = np.random.default_rng(0)
+    repeats = tuple(
+        dataclasses.replace(
+            repeat,
+            curves=tuple(
+                dataclasses.replace(
+                    curve,
+                    accuracy=tuple(float(a - rng.uniform(0.0, 0.03)) for a in curve.accuracy),
+                )
+                for curve in repeat.curves
+            ),
+        )
+        for repeat in many.repeats
+    )
+    found = dataclasses.replace(many, repeats=repeats)
+    every = [each for row in duels(found).values() for each in row]
+    sure = [low > 0.0 or high < 0.0 for low, high in (each.interval for each in every)]
+    assert 0 < sum(sure) < len(sure)
+    text = printed(winners(found))
+    assert text.count("*") == sum(sure) + 1  # one is the legend
+    assert "*: without 0" in text
+    assert max(map(len, text.splitlines())) <= 80
+    assert "*" not in printed(winners(synthetic()))
 
 
 def test_shortfalls_are_exactly_the_figures_not_reached() -> None:

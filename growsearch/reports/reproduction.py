@@ -130,7 +130,8 @@ def duels(reproduction: Reproduction) -> dict[str, tuple[Paired, ...]]:
 def winners(reproduction: Reproduction) -> Table:
     """Who is ahead at each iteration, by how much, and in how many seeds; fits 80 columns."""
     seeds = len(reproduction.seeds)
-    confidence = "95 % intervals" if seeds >= FEWEST_PAIRS else "too few seeds for intervals"
+    few = seeds < FEWEST_PAIRS
+    confidence = "too few seeds for intervals" if few else "95 % intervals, *: without 0"
     made = plain_table(f"Who wins: mean difference, seeds ahead of {seeds} ({confidence})")
     made.add_column("iteration", justify="right", no_wrap=True)
     found = duels(reproduction)
@@ -150,7 +151,7 @@ def _duel(found: Paired) -> Text:
     low, high = found.interval
     sure = low > 0.0 or high < 0.0
     half = _short((high - low) / 2.0)
-    return Text(f"{text} ±{half}", "bold" if sure else "")
+    return Text(f"{text} ±{half}{'*' * sure}", "bold" if sure else "")
 
 
 def summary(reproduction: Reproduction) -> str:
