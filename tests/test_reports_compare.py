@@ -12,7 +12,7 @@ from rich.console import Console
 
 from growsearch.driver.evidence import Evidence, HeldOut, weigh
 from growsearch.driver.records import ArmResult, TrialRecord
-from growsearch.errors import InvalidInputError
+from growsearch.errors import InvalidInputError, RunError
 from growsearch.reports.compare import PLOT, curves, report, save_plot
 
 
@@ -179,3 +179,11 @@ def test_nothing_to_draw_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(InvalidInputError, match="expected a control arm"):
         save_plot([], weigh([]), tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_cannot_be_written_to_is_one_line(tmp_path: Path) -> None:
+    """A run on read-only storage still has its tables."""
+    records = trials(1)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunError, match=r"file.evidence.png: the plot cannot be written: "):
+        save_plot(records, weigh(records), tmp_path / "file")

@@ -652,6 +652,13 @@ def test_plot_is_a_picture(measured: tuple[Reproduction, Path], tmp_path: Path) 
         assert [each.name for each in tmp_path.iterdir()] == [path.name]
 
 
+def test_a_folder_that_cannot_be_written_to_is_one_line(tmp_path: Path) -> None:
+    """What was measured is stored already; only the plot is missing."""
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunError, match="the plot cannot be written"):
+        save_plot(synthetic(), tmp_path / "file")
+
+
 def test_nothing_measured_is_said() -> None:
     """A reproduction without seeds has a report, and no plot."""
     nothing = synthetic(repeats=())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,7 @@ from growsearch.driver.arms import CANDIDATE, CONTROLS
 from growsearch.driver.evidence import Comparison, Evidence, Reached, pairs
 from growsearch.driver.records import ArmResult, TrialRecord
 from growsearch.errors import InvalidInputError
-from growsearch.networks.files import write_atomically
+from growsearch.reports.pictures import save_png
 from growsearch.reports.tables import plain_table
 from growsearch.statistics import FEWEST_PAIRS, Paired, mean_interval
 
@@ -104,6 +103,8 @@ def save_plot(records: Sequence[TrialRecord], evidence: Evidence, folder: str | 
     ------
     InvalidInputError
         When no control arm has run.
+    RunError
+        When the folder cannot be written to.
     """
     if not any(each.accuracy.n for each in evidence.overall):
         raise InvalidInputError("a plot: expected a control arm that has run, got none")
@@ -113,11 +114,7 @@ def save_plot(records: Sequence[TrialRecord], evidence: Evidence, folder: str | 
     left, right = figure.subplots(1, 2, width_ratios=(3, 2))
     _draw_curves(left, records)
     _draw_differences(right, [*evidence.overall, *evidence.by_operation])
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png")
-    path = Path(folder) / PLOT
-    write_atomically(path, picture.getvalue())
-    return path
+    return save_png(figure, Path(folder) / PLOT)
 
 
 @dataclass(frozen=True)

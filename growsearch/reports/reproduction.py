@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +14,7 @@ from rich.text import Text
 
 from growsearch.errors import InvalidInputError
 from growsearch.experiments import EXPERIMENTS, Experiment, Reproduction, Row, Slots, Spread
-from growsearch.networks.files import write_atomically
+from growsearch.reports.pictures import save_png
 from growsearch.reports.tables import plain_table
 from growsearch.statistics import FEWEST_PAIRS, Paired, paired
 
@@ -180,6 +179,8 @@ def save_plot(reproduction: Reproduction, folder: str | Path) -> Path:
     ------
     InvalidInputError
         When nothing was measured.
+    RunError
+        When the folder cannot be written to.
     """
     if not reproduction.seeds:
         raise InvalidInputError("a plot: expected at least one seed, got none")
@@ -205,11 +206,7 @@ def save_plot(reproduction: Reproduction, folder: str | Path) -> Path:
     if not reproduction.comparable:
         title += "; NOT COMPARABLE with the published figures, which are left out"
     figure.suptitle(title, x=0.01, ha="left", fontsize=11)
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png")
-    path = Path(folder) / PLOT
-    write_atomically(path, picture.getvalue())
-    return path
+    return save_png(figure, Path(folder) / PLOT)
 
 
 # -- sentences -----------------------------------------------------------------------------------
