@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ _ACTIVATIONS = {
     "elu": "elu",
     "selu": "selu",
     "gelu": "gelu",
+    "growsearch>gelu_tanh": "gelu_tanh",  # as registered by _gelu_tanh
     "silu": "silu",
     "swish": "silu",
     "tanh": "tanh",
@@ -42,8 +44,9 @@ def from_keras(model: Any) -> Network:
     Returns
     -------
     Network
-        With the model's layer names. A softmax at its end stays in the architecture; training
-        and logits are computed without it.
+        With the model's layer names; the input's is always "input". A softmax at its end stays in
+        the architecture; training and logits are computed without it. What only concerns Keras'
+        ``fit`` does not come along: regularizers, constraints, layers frozen.
 
     Raises
     ------
@@ -92,7 +95,7 @@ def from_keras(model: Any) -> Network:
         nodes.sort(key=lambda node: node.name == output)  # the output last; the rest in order
     architecture = Architecture(tuple(map(int, shape)), tuple(nodes))
     weights = {
-        layer: dict(zip(specs, model.get_layer(layer).get_weights(), strict=True))
+        layer: _weights(model.get_layer(layer), list(specs))
         for layer, specs in architecture.weights.items()
     }
     return Network(architecture, weights)
@@ -119,6 +122,15 @@ def to_keras(network: Network) -> Any:
             names = architecture.weights[node.name]
             layer.set_weights([np.asarray(network.weights[node.name][n]) for n in names])
     return keras.Model(tensors[INPUT], tensors[architecture.output.name])
+
+
+def _weights(layer: Any, names: list[str]) -> dict[str, Any]:
+    arrays = layer.get_weights()
+    if len(arrays) != len(names):  # adapters and quantisation add to them
+        raise ArchitectureError(
+            f"{layer.name}: expected the weights {', '.join(names)}, got {len(arrays)} arrays"
+        )
+    return dict(zip(names, arrays, strict=True))
 
 
 def _entries(model: Any) -> list[tuple[str, str, Config, list[str]]]:
@@ -157,6 +169,8 @@ def _histories(value: Any) -> list[str]:
 def _activation(config: Config, key: str = "activation") -> str:
     name = config.get(key) or "linear"
     if isinstance(name, Mapping):
+        if isinstance(name.get("config"), Mapping):
+            raise ValueError(f"expected {name['class_name']} as a layer of its own, not inside")
         name = name.get("config", name.get("class_name"))
     if name not in _ACTIVATIONS:
         raise ValueError(f"expected an activation among {', '.join(_ACTIVATIONS)}, got {name!r}")
@@ -254,6 +268,12 @@ def _global_pool(kind: type[Layer]) -> Callable[[Config], Layer]:
     return read
 
 
+def _dropout(config: Config) -> Layer:
+    if config.get("noise_shape"):
+        raise ValueError(f"expected no noise_shape, got {config['noise_shape']}")
+    return layers.Dropout(config["rate"])
+
+
 def _relu(config: Config) -> Layer:
     if config.get("negative_slope") or config.get("threshold"):
         raise ValueError("expected no negative_slope and no threshold")
@@ -300,7 +320,7 @@ _READERS: dict[str, Callable[[Config], Layer]] = {
     "GlobalMaxPooling2D": _global_pool(layers.GlobalMaxPool),
     "ZeroPadding2D": _zero_padding,
     "Flatten": lambda _: layers.Flatten(),
-    "Dropout": lambda c: layers.Dropout(c["rate"]),
+    "Dropout": _dropout,
     "Activation": lambda c: layers.Activation(_activation(c)),
     "ReLU": _relu,
     "LeakyReLU": _leaky_relu,
@@ -311,10 +331,21 @@ _READERS: dict[str, Callable[[Config], Layer]] = {
 }
 
 
+@cache
+def _gelu_tanh(keras: Any) -> Any:
+    """Registered under a name, so that Keras can save and load a model that has it."""
+
+    def gelu_tanh(x: Any) -> Any:
+        return keras.activations.gelu(x, approximate=True)
+
+    register = keras.saving.register_keras_serializable(package="growsearch", name="gelu_tanh")
+    return register(gelu_tanh)
+
+
 def _function(keras: Any, name: str) -> Any:
     """Keras' activation of our name."""
     if name == "gelu_tanh":
-        return lambda x: keras.activations.gelu(x, approximate=True)
+        return _gelu_tanh(keras)
     return "hard_silu" if name == "hard_swish" else name
 
 

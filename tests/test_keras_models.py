@@ -8,6 +8,8 @@ import pytest
 import growsearch as gs
 from growsearch.errors import ArchitectureError
 from growsearch.growth import GROWTHS, Limits
+from growsearch.networks import Architecture
+from growsearch.networks.activations import ACTIVATIONS
 from growsearch.networks.layers import LAYERS
 from growsearch.training.backend import tf
 from tests.test_growth_cases import CASES, difference, random_architecture, trained
@@ -151,6 +153,11 @@ def test_a_model_comes_back_as_it_went(name):
     before = outputs(model, images)
     assert difference(before, outputs(back, images)) <= 1e-5
     assert difference(before, network.forward(images)) <= 1e-5
+    named = [
+        [layer.name for layer in m.layers if not isinstance(layer, L.InputLayer)]
+        for m in (model, back)
+    ]
+    assert set(named[0]) == set(named[1])
     ours = {layer.name: layer.get_weights() for layer in model.layers if layer.weights}
     theirs = {layer.name: layer.get_weights() for layer in back.layers if layer.weights}
     assert list(ours) == list(theirs)
@@ -226,6 +233,21 @@ def test_every_architecture_goes_to_keras_and_back(name):
     assert set(network.weights) == set(back.weights)
 
 
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_every_activation_goes_to_keras_and_back_and_through_its_configuration(name):
+    """In a layer and on its own; a grown model can be saved, and loaded by Keras alone."""
+    text = f"4(fc1,activation={name})-activation(act,function={name})-3(fc2)"
+    network = trained(Architecture.parse(text, input_shape=(5,)))
+    model = network.to_keras()
+    images = images_for(model)
+    back = gs.from_keras(model)
+    assert back.architecture == network.architecture
+    copy = keras.Model.from_config(model.get_config())
+    copy.set_weights(model.get_weights())
+    np.testing.assert_array_equal(outputs(model, images), outputs(copy, images))
+    assert difference(network.forward(images), outputs(copy, images)) <= 1e-5
+
+
 def test_every_layer_type_has_a_keras_layer():
     kinds = {node.layer.kind for each in CASES.values() for node in each.nodes}
     assert kinds == set(LAYERS)
@@ -235,6 +257,11 @@ def shared():
     inputs = keras.Input((4,))
     dense = L.Dense(4, name="twice")
     return keras.Model(inputs, dense(dense(inputs)))
+
+
+def multiplied():
+    inputs = keras.Input((4,))
+    return keras.Model(inputs, L.Multiply(name="product")([inputs, L.Dense(4)(inputs)]))
 
 
 def chain(*layers, shape=(6, 6, 2)):
@@ -255,6 +282,16 @@ REFUSALS = [
     (lambda: chain(L.GlobalAveragePooling2D(keepdims=True, name="gap")), "gap: .*keepdims"),
     (lambda: chain(chain(L.Flatten()), L.Dense(2)), "Sequential is not supported"),
     (lambda: chain(L.Conv2D(2, 3), shape=(None, 6, 2)), "known size"),
+    (
+        lambda: chain(L.Flatten(), L.Dense(2, activation=L.LeakyReLU(name="leaky"), name="fc")),
+        "fc: .*LeakyReLU as a layer of its own",
+    ),
+    (lambda: chain(L.Flatten(), L.Dense(2, lora_rank=1, name="fc")), "fc: .*kernel, bias.* got 4"),
+    (
+        lambda: chain(L.Dropout(0.5, noise_shape=(None, 1, 1, 2), name="drop")),
+        "drop: .*noise_shape",
+    ),
+    (multiplied, "product: Keras' Multiply is not supported"),
     (shared, "twice: .*shared"),
     (lambda: keras.Sequential([L.Dense(2)]), "built"),
     (Subclassed, "Subclassed"),
