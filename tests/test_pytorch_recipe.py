@@ -40,13 +40,58 @@ def test_widening_keeps_the_outputs(recipe, index, width, split):
     assert difference(model, grown, images) < 1e-5
 
 
-@pytest.mark.parametrize("index", [2, 6])
+@pytest.mark.parametrize("index", [2, 6, 9])
 def test_deepening_keeps_the_outputs(recipe, index):
-    """Behind each ReLU of a convolution."""
+    """Behind each ReLU, of convolutions and of a linear layer."""
     model, images = recipe["model"], recipe["images"]
     grown = recipe["deepen"](model, index, images)
     assert len(grown) == len(model) + 3
     assert difference(model, grown, images) < 1e-5
+
+
+@pytest.fixture(scope="module")
+def other():
+    """Dilation, pooling, images that are not square; norms of features, one without parameters."""
+    torch.manual_seed(1)
+    nn = torch.nn
+    model = nn.Sequential(
+        nn.Conv2d(2, 6, 3, dilation=2, padding=2, padding_mode="reflect"),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Flatten(),
+        nn.BatchNorm1d(6 * 4 * 5),
+        nn.Linear(6 * 4 * 5, 8, bias=False),
+        nn.BatchNorm1d(8, affine=False),
+        nn.ReLU(),
+        nn.Linear(8, 3),
+    )
+    for _ in range(20):
+        model(torch.randn(64, 2, 8, 10) + 0.3)
+    return model.eval()
+
+
+@pytest.mark.parametrize(
+    ("grow", "index", "rest"),
+    [("widen", 0, 15), ("widen", 5, 20), ("deepen", 1, None), ("deepen", 7, None)],
+)
+def test_other_models_grow_too(recipe, other, grow, index, rest):
+    """Through a norm behind a flatten, one without gamma and beta, a dilated convolution."""
+    images = torch.randn(32, 2, 8, 10) + 0.3
+    if grow == "widen":
+        grown = recipe["widen"](other, index, rest, rng=np.random.default_rng(1), split="random")
+    else:
+        grown = recipe["deepen"](other, index, images)
+    assert difference(other, grown, images) < 1e-5
+
+
+def test_what_the_recipe_cannot_do_is_an_error(recipe, other):
+    """A grouped convolution, and a place that is not behind a ReLU."""
+    nn, rng = torch.nn, np.random.default_rng(0)
+    grouped = nn.Sequential(nn.Conv2d(4, 4, 3, groups=2), nn.ReLU(), nn.Conv2d(4, 4, 3, groups=2))
+    with pytest.raises((ValueError, RuntimeError), match=r"expected 4 inputs|size mismatch"):
+        recipe["widen"](grouped, 0, 6, rng=rng)
+    with pytest.raises(AssertionError):
+        recipe["deepen"](other, 2, torch.randn(4, 2, 8, 10))
 
 
 def test_a_grown_model_trains_on(recipe):
