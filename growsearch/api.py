@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,6 +31,7 @@ def search(
     callbacks: Sequence[Callback] = (),
     trainer: Trainer | None = None,
     on_event: OnEvent | None = None,
+    began: float | None = None,
 ) -> SearchResult:
     """Grow the best network of a search space; the same call continues an interrupted run.
 
@@ -40,7 +42,8 @@ def search(
     trials : int, optional
         Trials in all, those of earlier sessions included; the space's number by default.
     time_budget : float, optional
-        Seconds this call may take; no trial begins that would probably not end in time.
+        Seconds of the whole run, those of earlier sessions included: teacher, trials, controls
+        and the last training of the best network, which takes what the trials leave.
     out : path, optional
         The run folder, for study and weights; ``runs/<name of the space>`` by default.
     storage : str, optional
@@ -55,6 +58,8 @@ def search(
         :class:`growsearch.training.SlimTrainer` by default.
     on_event : callable, optional
         Called with each of the values of ``growsearch.driver.events``, for progress displays.
+    began : float, optional
+        When the time of this session began, by ``time.monotonic``; at this call by default.
 
     Returns
     -------
@@ -66,6 +71,7 @@ def search(
         For unusable input, before the first trial; or RunError when the run folder or the
         database cannot be used. Whatever is finished is stored.
     """
+    began = time.monotonic() if began is None else began
     if not isinstance(space, SearchSpace):
         space = SearchSpace.load(space)
     trials = space.search.trials if trials is None else trials
@@ -90,6 +96,7 @@ def search(
         seed=seed,
         callbacks=callbacks,
         on_event=on_event or (lambda _: None),
+        began=began,
     )
 
 

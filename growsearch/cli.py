@@ -10,6 +10,7 @@ import re
 import shlex
 import signal
 import sys
+import time
 import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -22,6 +23,7 @@ from growsearch.errors import GrowsearchError, without_password
 if TYPE_CHECKING:
     from growsearch.driver.records import SearchResult
 
+_BEGAN = time.monotonic()  # a time budget begins with the process
 _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?|(\d+(?:\.\d+)?)")
 
 
@@ -66,7 +68,7 @@ def app() -> None:
 @app.command()
 @click.argument("space", default="mnist")
 @click.option("--trials", type=click.IntRange(min=0), help="Trials in all, earlier ones included.")
-@click.option("--time-budget", type=Duration(), metavar="SPAN", help="Stop in time: 90s, 10m, 1h.")
+@click.option("--time-budget", type=Duration(), metavar="SPAN", help="Of the whole run: 90s, 10m, 1h.")
 @click.option("--out", metavar="DIR", help="Run folder; runs/SPACE by default.")
 @_storage
 @_data
@@ -135,6 +137,7 @@ def run(
             data=data,
             seed=seed,
             on_event=display,
+            began=_BEGAN,
         )
     _print_result(result, as_json=as_json, with_trials=False)
 

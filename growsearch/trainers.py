@@ -27,7 +27,7 @@ class TrainingPlan:
     Parameters
     ----------
     steps : int
-        Updates.
+        Updates; with ``seconds`` only the unit in which the schedule is written.
     batch_size : int
         Images an update.
     learning_rate : float
@@ -50,6 +50,10 @@ class TrainingPlan:
         several trainings.
     schedule_steps : int, optional
         Steps of the whole schedule; by default it ends with this plan.
+    seconds : float, optional
+        The training ends when so much time has passed since it was asked for, the preparation of
+        the graph and all evaluations included, after as many updates as there was time for. The
+        ``steps`` of the schedule pass evenly with the time: after half of it half of them.
     label_smoothing : float
         Share of the label that is spread evenly over all classes, 0 <= share < 1.
     ema : float
@@ -81,6 +85,7 @@ class TrainingPlan:
     schedule: str = "constant"
     schedule_start: int = 0
     schedule_steps: int | None = None
+    seconds: float | None = None
     label_smoothing: float = 0.0
     ema: float = 0.0
     shift: int = 0
@@ -94,10 +99,10 @@ class TrainingPlan:
             _check_whole(name, getattr(self, name), 0)
         if self.schedule_steps is not None:
             _check_whole("schedule_steps", self.schedule_steps, self.schedule_start + self.steps)
-        if not 0.0 < self.learning_rate < float("inf"):
-            raise InvalidInputError(
-                f"learning_rate: expected more than 0, got {self.learning_rate}"
-            )
+        for name in ("learning_rate", "seconds"):
+            value = getattr(self, name)
+            if value is not None and not 0.0 < value < float("inf"):
+                raise InvalidInputError(f"{name}: expected more than 0, got {value}")
         for name, choices in (
             ("optimizer", tuple(SLOT_DEGREES)),
             ("precision", PRECISIONS),
@@ -241,12 +246,23 @@ class Trainer(Protocol):
         ...
 
 
-@runtime_checkable
-class ChoosesPrecision(Protocol):
-    """A trainer that can say beforehand which precision "auto" means for an architecture."""
+@dataclass(frozen=True)
+class Speed:
+    """How an architecture trains on this machine: at which precision, and seconds an update."""
 
-    def precision_for(self, architecture: Architecture, plan: TrainingPlan) -> str:
-        """What the plan's precision comes to for an architecture: "float32" or "bfloat16"."""
+    precision: str
+    step_seconds: float
+
+
+@runtime_checkable
+class MeasuresSpeed(Protocol):
+    """A trainer that can say beforehand how fast an architecture trains."""
+
+    def speed_of(self, architecture: Architecture, plan: TrainingPlan) -> Speed:
+        """What the plan's precision comes to, and how long an update then takes, by some of them.
+
+        The answer for an architecture and batch size is kept: asking twice costs nothing.
+        """
         ...
 
 
@@ -255,13 +271,13 @@ def at_one_precision(
 ) -> TrainingPlan:
     """The plan with its precision chosen for an architecture, to be followed by every arm.
 
-    A trainer that does not choose gets the plan as it is.
+    A trainer that does not measure gets the plan as it is.
 
     Examples
     --------
     >>> at_one_precision(trainer, candidate.architecture, plan).precision     # doctest: +SKIP
     'bfloat16'
     """
-    if plan.precision != "auto" or not isinstance(trainer, ChoosesPrecision):
+    if plan.precision != "auto" or not isinstance(trainer, MeasuresSpeed):
         return plan
-    return replace(plan, precision=trainer.precision_for(architecture, plan))
+    return replace(plan, precision=trainer.speed_of(architecture, plan).precision)

@@ -46,7 +46,7 @@ from growsearch.networks.layers import (
 )
 from growsearch.networks.network import SLOT_DEGREES
 from growsearch.trainers import (
-    ChoosesPrecision,
+    MeasuresSpeed,
     Point,
     Trainer,
     TrainingPlan,
@@ -723,7 +723,7 @@ class TrainerContract:
         data, plan = split(64), TrainingPlan(6, 8, 0.01, precision="auto")
         result = trainer.train(rich(), data, plan, evaluate_on=data, seed=0)
         assert result.precision in ("float32", "bfloat16")
-        if isinstance(trainer, ChoosesPrecision):
+        if isinstance(trainer, MeasuresSpeed):
             fixed = at_one_precision(trainer, rich().architecture, plan)
             assert fixed == replace(plan, precision=result.precision)
         named = replace(plan, precision=result.precision)

@@ -32,7 +32,7 @@ from growsearch.errors import (
     RunError,
 )
 from growsearch.networks import Network
-from growsearch.trainers import TrainingPlan, TrainingResult
+from growsearch.trainers import Speed, TrainingPlan, TrainingResult
 from growsearch.training import SlimTrainer
 from tests.fake_trainer import FakeTrainer, images, outcome, space
 
@@ -933,10 +933,10 @@ class Undecided(FakeTrainer):
         self.asked: list[str] = []
         self.plans: list[TrainingPlan] = []
 
-    def precision_for(self, architecture: gs.Architecture, plan: TrainingPlan) -> str:
+    def speed_of(self, architecture: gs.Architecture, plan: TrainingPlan) -> Speed:
         assert plan.precision == "auto"
         self.asked.append(str(architecture))
-        return ("float32", "bfloat16")[len(self.asked) % 2]
+        return Speed(("float32", "bfloat16")[len(self.asked) % 2], 0.01)
 
     def train(self, network: Any, data: Any, plan: TrainingPlan, **options: Any) -> TrainingResult:
         self.plans.append(plan)

@@ -46,8 +46,8 @@ def test_shipped_spaces_load(name: str) -> None:
     assert set(space.choices.operations) <= set(GROWTHS)
     assert read_shipped(name).startswith("# ")
     assert space.teacher.plan.steps == values(name)["teacher"]["steps"]
-    assert space.plan(0.5).learning_rate == 0.5
-    assert space.plan(0.5).steps == values(name)["training"]["steps"]
+    assert space.plan({"learning_rate": 0.5}).learning_rate == 0.5
+    assert space.plan({"learning_rate": 0.5}).steps == values(name)["training"]["steps"]
 
 
 def test_these_spaces_ship() -> None:
@@ -313,7 +313,7 @@ def test_mutated_spaces_load_or_are_one_line() -> None:
         else:
             loaded, text = loaded + 1, "fine"
             assert space.growth_limits.allow(space.architecture)
-            assert space.plan(space.choices.learning_rate[0])
+            assert space.plan({"learning_rate": space.choices.learning_rate[0], **{n: b[0] for n, b in space.choices.knobs.items()}})
         assert "\n" not in text, seed
         assert 0 < len(text) < 1500, seed
     assert 0 < loaded < MUTATIONS / 2
@@ -387,6 +387,6 @@ def test_a_space_tells_the_whole_plan() -> None:
     plain["training"] |= changed
     space = SearchSpace.parse(plain)
     expected = TrainingPlan(**changed, learning_rate=0.5)
-    assert space.teacher.plan == space.plan(0.5) == expected
+    assert space.teacher.plan == space.plan({"learning_rate": 0.5}) == expected
     left_out = {f.name for f in fields(TrainingPlan)} - set(changed) - {"learning_rate"}
-    assert left_out == {"schedule_start", "schedule_steps"}
+    assert left_out == {"schedule_start", "schedule_steps", "seconds"}

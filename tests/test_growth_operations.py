@@ -185,6 +185,26 @@ def test_deepen_keeps_to_the_kernel_and_width_of_the_limits():
     assert Deepen.sites(architecture, Limits(width=4)) == ()
 
 
+def test_kernels_grow_along_one_axis_where_both_may_not():
+    """At the limit along one axis, or where a valid window has room for one pixel more."""
+    flat = case(Conv((3, 1), 2))
+    (site,) = EnlargeKernel.sites(flat, Limits(kernel=3))
+    assert site.kernel == (3, 3)
+    assert site.sized(3.0, flat, Limits(kernel=3)) == site
+    (site,) = EnlargeKernel.sites(flat, Limits(kernel=9))
+    assert site.kernel == (5, 3)
+    assert site.sized(1.4, flat, Limits(kernel=9)).kernel == (7, 5)
+    roomy = case(Conv((2, 2), 2, stride=(2, 2), padding="valid"), shape=(5, 5, 1))
+    (site,) = EnlargeKernel.sites(roomy, Limits())
+    assert site.kernel == (3, 3)
+    parent = trained(roomy)
+    assert change(parent, grow(parent, site, rng=0)) <= 1e-9
+    roomy = case(Conv((2, 2), 2, stride=(2, 2), padding="valid"), shape=(5, 4, 1))
+    assert [site.kernel for site in EnlargeKernel.sites(roomy, Limits())] == [(3, 2)]
+    full = case(Conv((2, 2), 2, padding="valid"))
+    assert EnlargeKernel.sites(full, Limits()) == ()
+
+
 # -- sizes ---------------------------------------------------------------------------------------
 
 

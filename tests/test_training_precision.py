@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from growsearch.networks import Architecture
-from growsearch.trainers import Trainer, TrainingPlan, at_one_precision
+from growsearch.trainers import Speed, Trainer, TrainingPlan, at_one_precision
 from growsearch.training import SlimTrainer
 from growsearch.training import precision as module
 from growsearch.training import trainer as trainer_module
 from growsearch.training.backend import tf, v1
-from growsearch.training.precision import _cpu_has_bfloat16, fastest
+from growsearch.training.precision import _cpu_has_bfloat16, step_seconds
 from growsearch.training.slim_graph import Mode, build_logits, model_variables
 from tests.backend_contract import rich, split
 from tests.fake_trainer import FakeTrainer
@@ -57,7 +57,7 @@ def test_the_capability_of_the_gpu_decides(
 
 
 @pytest.mark.parametrize("slow", ["a", "b"])
-def test_the_fastest_is_the_one_with_the_shortest_steps(slow: str) -> None:
+def test_a_step_takes_what_the_best_turn_took(slow: str) -> None:
     """Neither the first steps count nor a disturbance that hits one of several turns."""
 
     def timer(name: str) -> Callable[[int], float]:
@@ -71,7 +71,8 @@ def test_the_fastest_is_the_one_with_the_shortest_steps(slow: str) -> None:
 
         return seconds
 
-    assert fastest({name: timer(name) for name in "ab"}) == ("b" if slow == "a" else "a")
+    found = step_seconds({name: timer(name) for name in "ab"})
+    assert found == pytest.approx({name: 0.02 if name == slow else 0.01 for name in "ab"})
 
 
 @pytest.mark.parametrize("faster", ["float32", "bfloat16"])
@@ -79,37 +80,41 @@ def test_auto_takes_what_is_faster(monkeypatch: pytest.MonkeyPatch, faster: str)
     """One measurement an architecture and batch size, of both; the result names the outcome."""
     measured: list[set[str]] = []
 
-    def judge(timers: Mapping[str, Callable[[int], float]]) -> str:
+    def judge(timers: Mapping[str, Callable[[int], float]]) -> dict[str, float]:
         measured.append(set(timers))
         assert all(timer(2) > 0.0 for timer in timers.values())
-        return faster
+        return {name: 0.01 if name == faster else 0.02 for name in timers}
 
     monkeypatch.setattr(trainer_module, "has_native_bfloat16", lambda: True)
-    monkeypatch.setattr(trainer_module, "fastest", judge)
+    monkeypatch.setattr(trainer_module, "step_seconds", judge)
     trainer, data = SlimTrainer(), split(32)
     for seed in range(2):
         result = trainer.train(rich(), data, PLAN, evaluate_on=data, seed=seed)
         assert result.precision == faster
-    assert trainer.precision_for(rich().architecture, PLAN) == faster
+    assert trainer.speed_of(rich().architecture, PLAN) == Speed(faster, 0.01)
     assert measured == [{"float32", "bfloat16"}]
-    trainer.precision_for(rich().architecture, replace(PLAN, batch_size=16))
+    trainer.speed_of(rich().architecture, replace(PLAN, batch_size=16))
     assert len(measured) == 2
 
 
 def test_auto_without_bfloat16_measures_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Emulated bfloat16 is never tried."""
+    """Emulated bfloat16 is never tried, and one precision is timed only for whoever asks."""
     monkeypatch.setattr(trainer_module, "has_native_bfloat16", lambda: False)
-    monkeypatch.setattr(trainer_module, "fastest", None)
-    assert SlimTrainer().precision_for(rich().architecture, PLAN) == "float32"
+    monkeypatch.setattr(trainer_module, "step_seconds", None)
+    data = split(32)
+    result = SlimTrainer().train(rich(), data, PLAN, evaluate_on=data, seed=0)
+    assert result.precision == "float32"
+    monkeypatch.setattr(trainer_module, "step_seconds", lambda timers: dict.fromkeys(timers, 0.5))
+    assert SlimTrainer().speed_of(rich().architecture, PLAN) == Speed("float32", 0.5)
 
 
 def test_arms_can_be_given_one_precision() -> None:
     """A plan is fixed by a trainer that chooses, and left alone by one that does not."""
 
     class Chooser(FakeTrainer):
-        def precision_for(self, architecture: Architecture, plan: TrainingPlan) -> str:
+        def speed_of(self, architecture: Architecture, plan: TrainingPlan) -> Speed:
             assert (architecture, plan) == (rich().architecture, PLAN)
-            return "bfloat16"
+            return Speed("bfloat16", 0.01)
 
     chooser: Trainer = Chooser()
     fixed = at_one_precision(chooser, rich().architecture, PLAN)

@@ -51,5 +51,15 @@ class TrialFinished:
     trials: int
 
 
-Event = Started | TeacherReady | Training | TrialFinished
+@dataclass(frozen=True)
+class Polished:
+    """A part of the last training of the best network is done; whether it made it better."""
+
+    part: int
+    parts: int
+    validation_accuracy: float
+    better: bool
+
+
+Event = Started | TeacherReady | Training | TrialFinished | Polished
 OnEvent = Callable[[Event], None]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import shutil
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,18 +14,24 @@ from optuna.trial import FrozenTrial
 
 from growsearch.datasets import Dataset
 from growsearch.driver import study as state
+from growsearch.driver.agreement import agree
 from growsearch.driver.choice import split_choice
+from growsearch.driver.clock import Clock
+from growsearch.driver.controls import lacking, run_controls
 from growsearch.driver.events import OnEvent, Started, TrialFinished
 from growsearch.driver.notes import write_note
+from growsearch.driver.polish import polish
 from growsearch.driver.proposals import distributions, may_grow
 from growsearch.driver.records import SearchResult
-from growsearch.driver.run import Run, agree
+from growsearch.driver.run import Run, width_multiple
 from growsearch.driver.space import SearchSpace
 from growsearch.driver.storage import database_url, open_storage, storage_errors
 from growsearch.errors import InvalidInputError, RunError
 from growsearch.trainers import Trainer
 
 Callback = Callable[[Study, FrozenTrial], None]
+
+_LAST_EVALUATIONS = 0.02  # of the time budget: for the test images
 
 
 def search(
@@ -39,11 +44,11 @@ def search(
     out: Path,
     storage: str | None,
     seed: int,
-    callbacks: Sequence[Callback] = (),
-    on_event: OnEvent = lambda _: None,
+    callbacks: Sequence[Callback],
+    on_event: OnEvent,
+    began: float,
 ) -> SearchResult:
     """Run a search, or go on with an interrupted one; see :func:`growsearch.search`."""
-    began = time.monotonic()
     _check_fits(space, dataset)
     halves = split_choice(dataset.validation, space.judge.held_out)
     with _locked(out), storage_errors(storage or str(out)), _disk_errors(out):
@@ -51,28 +56,32 @@ def search(
         name = out.resolve().name if storage else (state.runs(opened) or [space.name])[0]
         study, control_study = state.create_or_load(opened, name)
         agree(study, space, dataset, seed, out)
+        clock = Clock(time_budget, began, state.attribute(study, state.SPENT) or {})
         done = len(state.trials_that_count(study))
         on_event(Started(out, name, trials, done, dataset.source, dataset.stand_in, seed))
-        run = Run(space, dataset, trainer, out, seed, study, control_study, on_event, *halves)
+        with clock.on("teacher"):
+            space = space.with_width_multiple(width_multiple(study, space, trainer))
+            run = Run(space, dataset, trainer, out, seed, study, control_study, on_event, *halves)
+            run.teach()
         study._thread_local.in_optimize_loop = True  # callbacks may call study.stop()
-        run.teach()
         state.fail_interrupted(study)
 
         def finish(number: int) -> None:
-            run.controls(number)
+            with clock.on("controls"):
+                run_controls(run, number)
             trial = study.get_trials(deepcopy=False)[number]
-            controls = state.controls_by_number(control_study).get(number, {})
+            controls = state.controls_of(control_study, number)
             record = state.record(trial, controls)
             write_note(study, trial, record)
+            study.set_user_attr(state.SPENT, clock.spent())
             on_event(TrialFinished(record, len(state.trials_that_count(study)), trials))
             for callback in callbacks:
                 callback(study, trial)
 
-        for number in run.lacking_controls():
+        for number in lacking(run):
             finish(number)
+        ended = _until(trials, done)
         longest = 0.0
-        all_of = f"all {trials} trials are" if trials != 1 else "the one trial is"
-        ended = f"{all_of} done" + (" since an earlier session" if done >= trials > 0 else "")
         while len(state.trials_that_count(study)) < trials:
             if study._stop_flag:
                 ended = "a callback stopped it"
@@ -81,17 +90,37 @@ def search(
             if not may_grow(best.network.architecture, space):
                 ended = "nothing is left to grow within the limits of the space"
                 break
-            spent = time.monotonic() - began
-            if time_budget is not None and spent + longest > time_budget:
+            if time_budget is not None and clock.left - longest < _kept_for_later(
+                space, time_budget
+            ):
                 ended = f"the time budget of {time_budget:g} s leaves no room for another trial"
                 break
-            trial = study.ask(distributions(space))
-            run.candidate(trial, best)
+            before = clock.passed
+            with clock.on("candidates"):
+                trial = study.ask(distributions(space))
+                run.candidate(trial, best)
             finish(trial.number)
-            longest = max(longest, time.monotonic() - began - spent)
+            longest = max(longest, clock.passed - before)
         study._thread_local.in_optimize_loop = False
-        run.test()
+        with clock.on("polish"):
+            polish(run, clock)
+        with clock.on("test"):
+            is_new = run.test()
+        if is_new:
+            study.set_user_attr(state.SPENT, clock.spent())
         return result_of(study, control_study, out, ended=ended)
+
+
+def _until(trials: int, done: int) -> str:
+    """How a search ends that makes all its trials."""
+    all_of = f"all {trials} trials are" if trials != 1 else "the one trial is"
+    return f"{all_of} done" + (" since an earlier session" if done >= trials > 0 else "")
+
+
+def _kept_for_later(space: SearchSpace, budget: float) -> float:
+    """Seconds that no trial may use: the polish's, and what the last evaluations take."""
+    share = space.polish.share if space.polish else 0.0
+    return max(share, _LAST_EVALUATIONS) * budget
 
 
 def result_of(study: Study, control_study: Study, folder: Path, *, ended: str = "") -> SearchResult:
@@ -102,7 +131,7 @@ def result_of(study: Study, control_study: Study, folder: Path, *, ended: str = 
     RunError
         When the run has not even a teacher yet.
     """
-    best, teacher = state.best_of(study, folder), state.teacher_of(study, folder)
+    best, teacher = state.final_of(study, folder), state.teacher_of(study, folder)
     data = state.attribute(study, state.DATA) or {}
     test = state.attribute(study, state.TEST)
     tested = isinstance(test, dict) and test.get("sha256") == best.path.stem
@@ -119,6 +148,7 @@ def result_of(study: Study, control_study: Study, folder: Path, *, ended: str = 
         ended=ended,
         data_source=str(data.get("source", "")),
         stand_in=bool(data.get("stand_in")),
+        spent=state.spent_of(study),
     )
 
 

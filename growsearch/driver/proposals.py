@@ -1,8 +1,9 @@
 """From an Optuna trial to a growth: fixed names, fixed ranges, always asked, nothing conditional.
 
 The parent changes during a run. Parameters named after its layers would change names and ranges
-with it, and samplers would fall back to random draws. So Optuna sees four numbers that mean the
-same on every parent, and they are decoded onto the legal sites of the present one.
+with it, and samplers would fall back to random draws. So Optuna sees a few numbers that mean the
+same on every parent: four, and the further knobs of training that the space lets it choose. They
+are decoded onto the legal sites of the present one.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ def distributions(space: SearchSpace) -> dict[str, BaseDistribution]:
         "position": FloatDistribution(0.0, 1.0),
         "log2_factor": FloatDistribution(*choices.log2_factor),
         "learning_rate": FloatDistribution(*choices.learning_rate, log=True),
+        **{name: FloatDistribution(*bounds) for name, bounds in choices.knobs.items()},
     }
 
 

@@ -114,12 +114,16 @@ class TrialRecord:
 
 @dataclass(frozen=True)
 class Best:
-    """The network that is kept: the teacher, if no trial beat it (``trial_number`` None)."""
+    """The network that is kept: the teacher, if no trial beat it (``trial_number`` None).
+
+    ``polished`` says that it was trained on after the search.
+    """
 
     network: Network
     validation_accuracy: float
     trial_number: int | None
     path: Path
+    polished: bool = False
 
 
 @dataclass(frozen=True)
@@ -146,6 +150,9 @@ class SearchResult:
         Where the images came from.
     stand_in : bool
         Whether they stand in for the data set of the space.
+    spent : mapping
+        Seconds of the whole run by what they went into: "teacher", "candidates", "controls",
+        "polish", "test", "other".
     """
 
     best: Best
@@ -160,6 +167,7 @@ class SearchResult:
     data_source: str
     stand_in: bool
     held_out_accuracy: float | None = None
+    spent: Mapping[str, float] = field(default_factory=dict)
 
     def evidence(self) -> Evidence:
         """What the controls say: candidates against each arm, in pairs, with statistics."""
@@ -181,6 +189,7 @@ class SearchResult:
                 "parameters": best.network.parameters,
                 "validation_accuracy": best.validation_accuracy,
                 "trial_number": best.trial_number,
+                "polished": best.polished,
                 "sha256": best.path.stem,
                 "path": str(best.path),
             },
@@ -190,6 +199,7 @@ class SearchResult:
                 "validation_accuracy": self.teacher_accuracy,
                 "test_accuracy": self.teacher_test_accuracy,
             },
+            "spent": dict(self.spent),
             "evidence": self.evidence().to_json(),
             "trials": [trial.to_json() for trial in self.trials],
         }

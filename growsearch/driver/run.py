@@ -1,35 +1,36 @@
-"""One open run: teacher, candidates, controls and test, each step ending in the study."""
+"""One open run: teacher, candidates and test, each step ending in the study."""
 
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from optuna.pruners import BasePruner, NopPruner, ThresholdPruner
+from optuna.pruners import BasePruner, NopPruner
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from optuna.study import Study
-from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
+from optuna.trial import Trial, TrialState
 
 from growsearch.datasets import Dataset, Split
 from growsearch.driver import study as state
 from growsearch.driver.arms import CANDIDATE, Start, training_flops
+from growsearch.driver.calibration import fast_multiple
 from growsearch.driver.events import OnEvent, TeacherReady, Training
 from growsearch.driver.judge import Score, decide, difference
 from growsearch.driver.proposals import decode, distributions
+from growsearch.driver.pruner import GainPruner
 from growsearch.driver.records import Best
 from growsearch.driver.sampler import GainSampler
 from growsearch.driver.seeds import rng_of, seed_of
-from growsearch.driver.space import SearchSpace
+from growsearch.driver.space import WIDTH_MULTIPLE, SearchSpace
 from growsearch.errors import DivergedError, RunError
 from growsearch.growth import Growth
 from growsearch.networks import Network
 from growsearch.networks.files import store
 from growsearch.trainers import (
+    MeasuresSpeed,
     OnEvaluation,
     Point,
     Trainer,
@@ -39,7 +40,6 @@ from growsearch.trainers import (
 )
 
 _SAMPLE = 256  # training images on which new batch normalisations measure their statistics
-_TUNING = 10**0.5  # between the learning rates that a tuned control tries
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Run:
             self._sampler,
             distributions(self.space),
             seed=self.seed,
-            gain=state.gain_of,
+            gain=_OBJECTIVES[self.space.search.objective],
             index=state.index_of,
         )
         self.study.pruner = self._pruner()
@@ -79,14 +79,14 @@ class Run:
             )
             order = seed_of(self.seed, 0, "teacher order")
             plan = at_one_precision(self.trainer, network.architecture, teacher.plan)
-            result = self._train("teacher", network, plan, order)
+            result = self.train("teacher", network, plan, order)
             sha256 = store(result.network, self.folder / state.WEIGHTS)
             about = {
                 "sha256": sha256,
                 "validation_accuracy": result.final.accuracy,
                 "architecture": str(network.architecture),
                 "parameters": network.parameters,
-                **_outcome(result, teacher.plan),
+                **outcome(result, teacher.plan),
             }
             self.study.set_user_attr(state.TEACHER, about)
         ready = state.teacher_of(self.study, self.folder)
@@ -117,14 +117,18 @@ class Run:
         if growth is None:
             raise RunError("no operation of the space has a legal site on the best network")
         index = state.index_of(self.study, trial.number)
-        plan = self.space.plan(trial.params["learning_rate"])
-        start = self._start(best.network, growth)
+        plan = self.space.plan(trial.params)
+        start = self.start(best.network, growth)
         network = start.network(CANDIDATE, rng=rng_of(self.seed, index, CANDIDATE))
-        # Timed once for all arms of a trial: they are compared at one precision.
-        plan = at_one_precision(self.trainer, network.architecture, plan)
-        trial.set_user_attr(state.PRECISION, plan.precision)
         for name, value in _description(growth, best, network, index).items():
             trial.set_user_attr(name, value)
+        # Timed once for all arms of a trial: they are compared at one precision.
+        plan, slow = self._timed(network, plan)
+        trial.set_user_attr(state.PRECISION, plan.precision)
+        if slow:
+            trial.set_user_attr(state.FAILURE, slow)
+            self.study.tell(trial, state=TrialState.FAIL)
+            return
 
         def report(point: Point) -> bool:
             trial.report(difference(point.accuracy, best.validation_accuracy), point.step)
@@ -132,7 +136,7 @@ class Run:
 
         order = seed_of(self.seed, index, "order")
         try:
-            result = self._train(f"trial {trial.number}", network, plan, order, report)
+            result = self.train(f"trial {trial.number}", network, plan, order, report)
         except DivergedError as error:
             trial.set_user_attr(state.FAILURE, str(error))
             self.study.tell(trial, state=TrialState.FAIL)
@@ -146,147 +150,54 @@ class Run:
         )
         if decision.kept:
             trial.set_user_attr("sha256", store(result.network, self.folder / state.WEIGHTS))
-        outcome = {
-            **_outcome(result, plan),
+        found = {
+            **outcome(result, plan),
             "gain": difference(accuracy, best.validation_accuracy),
             "kept": decision.kept,
             "reason": decision.reason,
         }
-        for name, value in outcome.items():
+        for name, value in found.items():
             trial.set_user_attr(name, value)
         if result.final.step < plan.steps:
             self.study.tell(trial, state=TrialState.PRUNED)
         else:
             self.study.tell(trial, accuracy)
 
-    def lacking_controls(self) -> list[int]:
-        """Numbers of finished candidates that an interruption left without their controls."""
-        done = state.controls_by_number(self.control_study)
-        return [
-            trial.number
-            for trial in state.trials_that_count(self.study)
-            if set(self._wanted(trial)) - set(done.get(trial.number, ()))
-        ]
+    def test(self) -> bool:
+        """Test accuracy of the network that is kept: once, when the search has ended.
 
-    def controls(self, number: int) -> None:
-        """Run the controls of a finished candidate; one that is done is never run again.
-
-        Each is added to the sibling study in one transaction, when it is finished.
+        Returns whether it was not known before.
         """
-        trial = self.study.get_trials(deepcopy=False)[number]
-        done = state.controls_by_number(self.control_study).get(number, {})
-        missing = [wanted for wanted in self._wanted(trial) if wanted not in done]
-        if missing:
-            start = self._start_of(trial)
-            for arm, repeat in missing:
-                self._control(trial, start, arm, repeat)
-
-    def _start_of(self, trial: FrozenTrial) -> Start:
-        """What the candidate of a finished trial started from, its controls' start too."""
-        about = trial.user_attrs
-        parent = state.network_of(self.study, self.folder, about.get("parent"))
-        growth = decode(trial.params, parent.architecture, self.space)
-        if growth is None or json.loads(json.dumps(growth.to_json())) != about.get("growth_json"):
-            raise RunError(
-                f"trial {trial.number}: expected it to have tried {growth} on trial "
-                f"{about.get('parent')}, got {about.get('growth')}: somebody changed the study, or "
-                "another version of growsearch wrote it; start again in a new --out"
-            )
-        spent = state.spent_on(self.study, about.get("parent"))
-        return self._start(parent, growth, spent)
-
-    def _control(self, trial: FrozenTrial, start: Start, arm: str, repeat: int) -> None:
-        began = datetime.now()
-        index = state.index_of(self.study, trial.number)
-        seed = f"/{repeat}" if repeat else ""
-        network = start.network(arm, rng=rng_of(self.seed, index, arm + seed))
-        plan = self.space.plan(trial.params["learning_rate"])
-        steps, precision = start.steps(arm, network, plan), trial.user_attrs.get(state.PRECISION)
-        plan = replace(plan, steps=steps, precision=precision or plan.precision)
-        attributes = {
-            state.CANDIDATE_NUMBER: trial.number,
-            state.ARM: arm,
-            state.REPEAT: repeat,
-            "index": index,
-            "growth": str(start.growth),
-            "architecture": str(network.architecture),
-            "parameters": network.parameters,
-        }
-        tuned = self.space.controls.tuned if arm != CANDIDATE else 1
-        rates = learning_rates(plan.learning_rate, tuned)
-        name = f"trial {trial.number} {arm}{seed}"
-        outcome, ending = self._best_of(
-            name, network, [replace(plan, learning_rate=rate) for rate in rates], index, seed
-        )
-        control = create_trial(
-            params=trial.params,
-            distributions=trial.distributions,
-            user_attrs=attributes | outcome,
-            **ending,
-        )
-        control.datetime_start = began
-        self.control_study.add_trial(control)
-
-    def _best_of(
-        self, name: str, network: Network, plans: Sequence[TrainingPlan], index: int, seed: str
-    ) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Train by every plan; attributes and ending of the one that did best."""
-        order = seed_of(self.seed, index, "order" + seed)
-        tried: list[tuple[float, float | None]] = []
-        best: tuple[TrainingResult, TrainingPlan] | None = None
-        failure = ""
-        for plan in plans:
-            try:
-                result = self._train(name, network, plan, order)
-            except DivergedError as error:
-                failure = str(error)
-                tried.append((plan.learning_rate, None))
-                continue
-            tried.append((plan.learning_rate, result.final.accuracy))
-            if best is None or result.final.accuracy > best[0].final.accuracy:
-                best = result, plan
-        about: dict[str, Any] = {"tried": tried} if len(plans) > 1 else {}
-        if best is None:
-            return about | {state.FAILURE: failure}, {"state": TrialState.FAIL}
-        result, plan = best
-        return about | _outcome(result, plan) | {"learning_rate": plan.learning_rate}, {
-            "value": result.final.accuracy,
-            "intermediate_values": {point.step: point.accuracy for point in result.curve},
-        }
-
-    def test(self) -> None:
-        """Test accuracy of the network that is kept: once, when the search has ended."""
-        best = state.best_of(self.study, self.folder)
+        best = state.final_of(self.study, self.folder)
         known = state.attribute(self.study, state.TEST)
         if isinstance(known, dict) and known.get("sha256") == best.path.stem:
-            return
+            return False
         teacher = state.teacher_of(self.study, self.folder)
         test = self.dataset.test
         found = self.trainer.evaluate(best.network, test).accuracy
         first = (
             found
-            if best.trial_number is None
+            if best.path == teacher.path
             else self.trainer.evaluate(teacher.network, test).accuracy
         )
         about = {"sha256": best.path.stem, "accuracy": found, "teacher_accuracy": first}
         if self.held_out is not None:
             about["held_out_accuracy"] = self.trainer.evaluate(best.network, self.held_out).accuracy
         self.study.set_user_attr(state.TEST, about)
+        return True
 
-    def _wanted(self, trial: FrozenTrial) -> list[tuple[str, int]]:
-        """The controls that a candidate gets, and the repeats of both with other seeds.
-
-        None unless it is complete, else by lot: one lot for all arms, so that they meet on the
-        same trials as often as can be.
-        """
-        if trial.state != TrialState.COMPLETE:
-            return []
-        controls = self.space.controls
-        lot = seed_of(self.seed, state.index_of(self.study, trial.number), "controls") / 2**31
-        arms = [arm for arm, fraction in controls.arms.items() if lot < fraction]
-        repeated = [CANDIDATE, *arms] if arms else []
-        repeats = [(arm, repeat) for repeat in range(1, controls.seeds) for arm in repeated]
-        return [(arm, 0) for arm in arms] + repeats
+    def _timed(self, network: Network, plan: TrainingPlan) -> tuple[TrainingPlan, str]:
+        """The plan at one precision, and why the network is too slow to train, if it is."""
+        limit = self.space.limits.step_milliseconds
+        if limit is not None and isinstance(self.trainer, MeasuresSpeed):
+            speed = self.trainer.speed_of(network.architecture, plan)
+            plan = replace(plan, precision=speed.precision)
+            if speed.step_seconds * 1000.0 > limit:
+                return plan, (
+                    f"too slow: {speed.step_seconds * 1000.0:.1f} ms an update, over "
+                    f"limits.step_milliseconds = {limit:g}"
+                )
+        return at_one_precision(self.trainer, network.architecture, plan), ""
 
     def _score(self, best: Best, accuracy: float) -> Score:
         """The best network on the images of the choice; its losses only if they may decide."""
@@ -299,11 +210,12 @@ class Run:
             self._scores[name] = Score(best.validation_accuracy, losses)
         return self._scores[name]
 
-    def _start(self, parent: Network, growth: Growth, spent: float = 0.0) -> Start:
+    def start(self, parent: Network, growth: Growth, spent: float = 0.0) -> Start:
+        """What the arms of one trial have in common."""
         sample = self.dataset.train.images[:_SAMPLE]
         return Start(parent, growth, self.space.training.slots, sample, spent)
 
-    def _train(
+    def train(
         self,
         what: str,
         network: Network,
@@ -311,6 +223,8 @@ class Run:
         seed: int,
         report: OnEvaluation | None = None,
     ) -> TrainingResult:
+        """Train on the run's images, and say how far it is."""
+
         def on_evaluation(point: Point) -> bool:
             self.on_event(Training(what, point.step, plan.steps, point.accuracy))
             return bool(report and report(point))
@@ -334,56 +248,20 @@ class Run:
         pruning = self.space.pruning
         if pruning is None:
             return NopPruner()
-        return ThresholdPruner(lower=-pruning.tolerance, n_warmup_steps=pruning.warmup_steps)
+        return GainPruner(pruning.tolerance, pruning.warmup_steps, pruning.reduction)
 
 
-def agree(study: Study, space: SearchSpace, dataset: Dataset, seed: int, folder: Path) -> None:
-    """Write down what a new run works on; hold an old run's against what is asked now.
-
-    Raises
-    ------
-    RunError
-        When the run was started with something else, and what.
-    """
-    now = {
-        # The number of trials may grow from one session to the next; all else is the run.
-        state.SPACE: space.model_dump(mode="json", exclude={"search": {"trials", "seed"}}),
-        state.SEED: seed,
-        state.DATA: {
-            "name": dataset.name,
-            "source": dataset.source,
-            "stand_in": dataset.stand_in,
-            "fingerprint": dataset.fingerprint,
-        },
-    }
-    before = {name: state.attribute(study, name) for name in now}
-    if all(value is None for value in before.values()):
-        for name, value in now.items():
-            study.set_user_attr(name, value)
-        return
-    for name, value in now.items():
-        old, new = before[name], json.loads(json.dumps(value))
-        if name == state.DATA:
-            old = old.get("fingerprint") if old else None
-            new = new["fingerprint"]
-        if old is None:  # killed between two of the attributes
-            study.set_user_attr(name, value)
-        elif new != old:
-            what = _first_difference(old, new, name)
-            raise RunError(
-                f"{folder}: this run was started with {what}: expected the same command to go on "
-                "with it; use another --out to start a new run"
-            )
-
-
-def _first_difference(old: Any, new: Any, name: str) -> str:
-    if isinstance(old, dict) and isinstance(new, dict):
-        for key in old.keys() | new.keys():
-            if old.get(key) != new.get(key):
-                return _first_difference(old.get(key), new.get(key), f"{name}.{key}")
-    if name == state.DATA:
-        return "other images"
-    return f"{name} = {old!r}, not {new!r}"
+def width_multiple(study: Study, space: SearchSpace, trainer: Trainer) -> int:
+    """The space's, or what was measured for "auto": once a run, so that its parts agree."""
+    asked = space.limits.width_multiple
+    if asked != "auto":
+        return asked
+    if (known := state.attribute(study, state.MULTIPLE)) is None:
+        known = WIDTH_MULTIPLE
+        if isinstance(trainer, MeasuresSpeed):
+            known = fast_multiple(trainer, space.teacher.plan)
+        study.set_user_attr(state.MULTIPLE, known)
+    return int(known)
 
 
 def _description(growth: Growth, best: Best, network: Network, index: int) -> dict[str, Any]:
@@ -405,19 +283,11 @@ def _description(growth: Growth, best: Best, network: Network, index: int) -> di
     }
 
 
-def learning_rates(rate: float, count: int) -> list[float]:
-    """The rates that a tuned control tries: the candidate's first, then on both sides of it.
-
-    Examples
-    --------
-    >>> [round(rate, 5) for rate in learning_rates(1e-3, 5)]
-    [0.001, 0.00316, 0.00032, 0.01, 0.0001]
-    """
-    powers = [(place // 2 + 1) * (-1) ** place for place in range(count - 1)]
-    return [rate, *(rate * _TUNING**power for power in powers)]
+# What the sampler is fitted on.
+_OBJECTIVES = {"gain": state.gain_of, "gain_per_second": state.gain_per_second_of}
 
 
-def _outcome(result: TrainingResult, plan: TrainingPlan) -> dict[str, Any]:
+def outcome(result: TrainingResult, plan: TrainingPlan) -> dict[str, Any]:
     """What a training took and gave."""
     flops = result.network.architecture.flops
     return {

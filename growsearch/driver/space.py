@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -22,6 +22,10 @@ Count = Annotated[int, Field(ge=1, le=10**9)]
 Optimizer = Literal["adam", "adamw", "momentum", "sgd"]
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Rate = Annotated[float, Field(gt=0.0, le=100.0)]
+Decay = Annotated[float, Field(ge=0.0, le=10.0)]
+Share = Annotated[float, Field(ge=0.0, lt=1.0)]
+KNOBS = ("weight_decay", "label_smoothing", "ema")  # of training, that Optuna may choose
+WIDTH_MULTIPLE = 16  # where none is measured: that of the processors' kernels for bfloat16
 
 
 class _Section(BaseModel):
@@ -35,12 +39,12 @@ class Training(_Section):
     batch_size: Count = 50
     optimizer: Optimizer = "adam"
     evaluate_every: Count = 100
-    momentum: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.9
-    weight_decay: Annotated[float, Field(ge=0.0, le=10.0)] | None = None
+    momentum: Share = 0.9
+    weight_decay: Decay | None = None
     precision: Literal["float32", "bfloat16", "auto"] = "float32"
     schedule: Literal["constant", "cosine", "one_cycle"] = "constant"
-    label_smoothing: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
-    ema: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
+    label_smoothing: Share = 0.0
+    ema: Share = 0.0
     shift: Annotated[int, Field(ge=0, le=1000)] = 0
     rotate: Annotated[float, Field(ge=0.0, le=180.0)] = 0.0
     erase: Annotated[int, Field(ge=0, le=1000)] = 0
@@ -75,11 +79,17 @@ class Teacher(Training):
 
 
 class Choices(_Section):
-    """What Optuna chooses, and from which ranges; fixed when the study is created."""
+    """What Optuna chooses, and from which ranges; fixed when the study is created.
+
+    The knobs of training whose range is left out are those of the brief training.
+    """
 
     operations: tuple[str, ...] = Field(strict=False, min_length=1)
     log2_factor: tuple[float, float] = Field((0.5, 2.0), strict=False)
     learning_rate: tuple[Rate, Rate] = Field((1e-4, 1e-3), strict=False)
+    weight_decay: tuple[Decay, Decay] | None = Field(None, strict=False)
+    label_smoothing: tuple[Share, Share] | None = Field(None, strict=False)
+    ema: tuple[Share, Share] | None = Field(None, strict=False)
 
     @field_validator("operations")
     @classmethod
@@ -91,12 +101,18 @@ class Choices(_Section):
             raise ValueError("expected each operation once")
         return operations
 
-    @field_validator("log2_factor", "learning_rate")
+    @field_validator("log2_factor", "learning_rate", *KNOBS)
     @classmethod
-    def _range(cls, bounds: tuple[float, float]) -> tuple[float, float]:
-        if not bounds[0] <= bounds[1]:
+    def _range(cls, bounds: tuple[float, float] | None) -> tuple[float, float] | None:
+        if bounds is not None and not bounds[0] <= bounds[1]:
             raise ValueError("expected [lowest, highest]")
         return bounds
+
+    @property
+    def knobs(self) -> dict[str, tuple[float, float]]:
+        """The further knobs of training that are chosen, with their ranges."""
+        ranges = {name: getattr(self, name) for name in KNOBS}
+        return {name: bounds for name, bounds in ranges.items() if bounds is not None}
 
     @field_validator("log2_factor")
     @classmethod
@@ -107,14 +123,20 @@ class Choices(_Section):
 
 
 class Bounds(_Section):
-    """How large a network may become; what is left out is not limited."""
+    """How large a network may become; what is left out is not limited.
+
+    ``step_milliseconds`` is the measured time of an update of its training on this machine; a
+    candidate above it is refused before it is trained. New widths are multiples of
+    ``width_multiple``; "auto" is what this machine computes fast, by a short measurement.
+    """
 
     layers: Count | None = None
     width: Count | None = None
     kernel: Count | None = None
     parameters: Count | None = None
     flops: Count | None = None
-    width_multiple: Count = 1
+    step_milliseconds: Annotated[float, Field(gt=0.0)] | None = None
+    width_multiple: Count | Literal["auto"] = 1
 
 
 class BriefTraining(Training):
@@ -165,17 +187,53 @@ class Judge(_Section):
 
 
 class Pruning(_Section):
-    """Give a candidate up when it lies ``tolerance`` below its parent's validation accuracy."""
+    """When a candidate is given up in the middle of its training, by its gain over its parent.
+
+    Below ``-tolerance`` from ``warmup_steps`` on, in any case; and with a ``reduction`` above 1
+    also unless its gain is among the best 1/reduction of all candidates that came as far, at
+    ``warmup_steps`` and each multiple of it by ``reduction``: successive halving, across
+    generations, because gains compare.
+    """
 
     tolerance: Fraction
     warmup_steps: Annotated[int, Field(ge=0)] = 0
+    reduction: Annotated[int, Field(ge=1, le=100)] = 1
+
+
+class Polish(Training):
+    """The last training of the best network, when the search has ended.
+
+    With a time budget the search leaves it ``share`` of the time, and it takes all that is left;
+    its schedule then runs over the time. Without one it makes ``steps`` updates. It is stored
+    after each of its ``parts``.
+    """
+
+    learning_rate: Rate = 1e-4
+    share: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.25
+    parts: Annotated[int, Field(ge=1, le=1000)] = 1
+
+    @model_validator(mode="after")
+    def _divides(self) -> Self:
+        if self.parts > self.steps:
+            raise ValueError(f"expected at most as many parts as steps, {self.steps}")
+        return self
+
+    @property
+    def plan(self) -> TrainingPlan:
+        """The whole polish, without a time budget."""
+        return self.plan_at(self.learning_rate)
 
 
 class Search(_Section):
-    """The driver: sampler, its random first proposals, seed, and number of trials."""
+    """The driver: sampler and what it is fitted on, its random first proposals, seed, trials.
+
+    ``objective`` is the gain over the parent, or that for each second of training: the latter
+    prefers what this machine computes fast, and depends on its measurements.
+    """
 
     trials: Count = 12
     sampler: Literal["tpe", "random"] = "tpe"
+    objective: Literal["gain", "gain_per_second"] = "gain"
     startup_trials: Annotated[int, Field(ge=0)] = 5
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
 
@@ -200,6 +258,7 @@ class SearchSpace(_Section):
     controls: Controls = Controls()
     judge: Judge = Judge()
     pruning: Pruning | None = None
+    polish: Polish | None = None
     search: Search = Search()
 
     @field_validator("data")
@@ -226,11 +285,19 @@ class SearchSpace(_Section):
     @property
     def growth_limits(self) -> Limits:
         """The limits in growth's terms."""
-        return Limits(**self.limits.model_dump())
+        limits = self.limits.model_dump(exclude={"step_milliseconds", "width_multiple"})
+        multiple = self.limits.width_multiple
+        return Limits(**limits, width_multiple=WIDTH_MULTIPLE if multiple == "auto" else multiple)
 
-    def plan(self, learning_rate: float) -> TrainingPlan:
-        """The brief training with a learning rate that Optuna chose."""
-        return self.training.plan_at(learning_rate)
+    def with_width_multiple(self, multiple: int) -> Self:
+        """The space with "auto" replaced by what was measured."""
+        limits = self.limits.model_copy(update={"width_multiple": multiple})
+        return self.model_copy(update={"limits": limits})
+
+    def plan(self, params: Mapping[str, Any]) -> TrainingPlan:
+        """The brief training with the knobs that Optuna chose."""
+        chosen = {name: params[name] for name in self.choices.knobs}
+        return replace(self.training.plan_at(params["learning_rate"]), **chosen)
 
     @classmethod
     def load(cls, space: str | Path, overrides: Sequence[str] = ()) -> Self:

@@ -32,6 +32,7 @@ METRIC = "validation accuracy"
 
 # Attributes of the study.
 SPACE, SEED, DATA, TEACHER, TEST = "space", "seed", "data", "teacher", "test"
+POLISH, SPENT, MULTIPLE = "polish", "spent", "width_multiple"
 # Attributes of a trial: why it failed, and of a control: whose it is, and which.
 FAILURE, INTERRUPTED = "failure", "interrupted"
 CANDIDATE_NUMBER, ARM, REPEAT = "candidate", "arm", "repeat"
@@ -133,7 +134,8 @@ def attribute(study: Study, name: str) -> Any:
     """
     value = study.user_attrs.get(name)
     with _foreign(f"the study's attribute {name}"):
-        if value is not None and not isinstance(value, int if name == SEED else dict):
+        whole = name in (SEED, MULTIPLE)
+        if value is not None and not isinstance(value, int if whole else dict):
             raise TypeError(f"got {str(value)[:80]!r}")
     return value
 
@@ -153,9 +155,20 @@ def _foreign(what: str) -> Iterator[None]:
 
 
 def gain_of(trial: FrozenTrial) -> float | None:
-    """What the sampler is fitted on: the gain over the parent; None where there is none."""
+    """The gain over the parent; None where there is none."""
     gain = trial.user_attrs.get("gain")
     return float(gain) if isinstance(gain, int | float) else None
+
+
+def gain_per_second_of(trial: FrozenTrial) -> float | None:
+    """The gain over the parent for each second of training; None where there is none.
+
+    A loss is multiplied by the seconds instead, so that the slower of two is the worse.
+    """
+    gain, seconds = gain_of(trial), trial.user_attrs.get("seconds")
+    if gain is None or not isinstance(seconds, int | float) or not seconds > 0.0:
+        return gain
+    return gain / seconds if gain > 0.0 else gain * seconds
 
 
 def best_of(study: Study, folder: Path) -> Best:
@@ -184,6 +197,49 @@ def best_of(study: Study, folder: Path) -> Best:
         except NetworkFileError as error:
             warn_damaged(f"trial {trial.number}: its network is passed over: {error}")
     return teacher_of(study, folder)
+
+
+def polish_of(study: Study, best: Best) -> dict[str, Any] | None:
+    """What is stored of the polish of this network; None if it is another's, or there is none.
+
+    Raises
+    ------
+    RunError
+        When it is not what growsearch writes.
+    """
+    polish = attribute(study, POLISH)
+    if polish is None or polish.get("of") != best.path.stem:
+        return None
+    with _foreign("the polish"):
+        return {
+            "sha256": str(polish["sha256"]),
+            "last": str(polish["last"]),
+            "validation_accuracy": float(polish["validation_accuracy"]),
+            "done": int(polish["done"]),
+        }
+
+
+def final_of(study: Study, folder: Path) -> Best:
+    """The network of the run: the best of the search, polished if that made it better.
+
+    A damaged or missing file is passed over, with a warning.
+
+    Raises
+    ------
+    RunError
+        When not even the teacher's verifies.
+    """
+    best = best_of(study, folder)
+    polish = polish_of(study, best)
+    if polish is None or polish["sha256"] == best.path.stem:
+        return best
+    try:
+        network = fetch(polish["sha256"], folder / WEIGHTS)
+    except NetworkFileError as error:
+        warn_damaged(f"the polished network is passed over: {error}")
+        return best
+    path = stored_path(folder / WEIGHTS, polish["sha256"])
+    return Best(network, polish["validation_accuracy"], best.trial_number, path, polished=True)
 
 
 def network_of(study: Study, folder: Path, number: int | None) -> Network:
@@ -241,6 +297,19 @@ def spent_on(study: Study, number: int | None) -> float:
         return total + float(attribute(study, TEACHER)[TRAINING_FLOPS])
 
 
+def spent_of(study: Study) -> dict[str, float]:
+    """Seconds of the run by phase.
+
+    Raises
+    ------
+    RunError
+        When they are not what growsearch writes.
+    """
+    spent = attribute(study, SPENT) or {}
+    with _foreign("the time spent"):
+        return {str(phase): float(seconds) for phase, seconds in spent.items()}
+
+
 def records(study: Study, control_study: Study) -> tuple[TrialRecord, ...]:
     """One record for each trial that counts, its controls beside it."""
     controls = controls_by_number(control_study)
@@ -259,6 +328,11 @@ def controls_by_number(control_study: Study) -> dict[int, Controls]:
             with _foreign(f"control {trial.number}"):
                 controls.setdefault(number, {})[arm, int(repeat)] = _arm_result(trial)
     return dict(controls)
+
+
+def controls_of(control_study: Study, number: int) -> Controls:
+    """The finished controls of one candidate."""
+    return controls_by_number(control_study).get(number, {})
 
 
 def record(trial: FrozenTrial, controls: Controls) -> TrialRecord:

@@ -56,17 +56,19 @@ class EnlargeKernel(Growth):
         for node in architecture.nodes:
             if isinstance(node.layer, Conv | DepthwiseConv | SeparableConv):
                 height, width = node.layer.kernel
-                site = cls(node.name, (height + 2, width + 2))
-                if site._is_legal(architecture, limits):
-                    found.append(site)
+                steps = _STEPS if node.layer.padding == "same" else (*_STEPS, *_SINGLE_STEPS)
+                every = (cls(node.name, (height + down, width + right)) for down, right in steps)
+                legal = (site for site in every if site._is_legal(architecture, limits))
+                found.extend(islice(legal, 1))
         return tuple(found)
 
     def sized(self, log2_factor: float, architecture: Architecture, limits: Limits) -> Self:
         old = architecture[self.layer].layer.kernel  # type: ignore[attr-defined]
+        wanted = max(old) * 2.0**log2_factor
+        down, right = self.kernel[0] - old[0], self.kernel[1] - old[1]
         best = self
-        for extra in range(2, 2 * max(old), 2):
-            site = replace(self, kernel=(old[0] + extra, old[1] + extra))
-            wanted = max(old) * 2.0**log2_factor
+        for times in range(2, max(old)):
+            site = replace(self, kernel=(old[0] + times * down, old[1] + times * right))
             if max(site.kernel) > wanted or not site._is_legal(architecture, limits):
                 break
             best = site

@@ -17,9 +17,9 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from growsearch.driver.events import Event, Started, TeacherReady, Training, TrialFinished
+from growsearch.driver.events import Event, Polished, Started, TeacherReady, Training, TrialFinished
 from growsearch.experiments import Progress as ReproductionProgress
-from growsearch.reports.trials import header, line, opening, teacher_line
+from growsearch.reports.trials import header, line, opening, polish_line, teacher_line
 
 
 class RunDisplay:
@@ -66,6 +66,8 @@ class RunDisplay:
             case TrialFinished():
                 self._print(self._fit(line(event.record)))
                 self._progress.update(self._trials, completed=event.done)
+            case Polished():
+                self._print(polish_line(event))
 
     def _fit(self, text: str) -> str:
         """What is too long for the terminal goes on in an indented line; in a file, it does not."""

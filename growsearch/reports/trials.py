@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from growsearch.driver.arms import CANDIDATE
-from growsearch.driver.events import Started, TeacherReady
+from growsearch.driver.events import Polished, Started, TeacherReady
 from growsearch.driver.records import SearchResult, TrialRecord
 from growsearch.driver.storage import DATABASE
 
@@ -84,10 +84,32 @@ def teacher_line(event: TeacherReady) -> str:
     )
 
 
+def polish_line(event: Polished) -> str:
+    """A part of the last training of the best network."""
+    better = "kept" if event.better else "not better"
+    return (
+        f"Polish {event.part} of {event.parts}: validation accuracy "
+        f"{event.validation_accuracy:.4f}, {better}"
+    )
+
+
+def spent_line(spent: Mapping[str, float]) -> str:
+    """What the time of a run went into, its largest parts first."""
+    parts = sorted(spent.items(), key=lambda part: -part[1])
+    told = ", ".join(f"{phase} {_span(seconds)}" for phase, seconds in parts if seconds >= 0.5)
+    return f"{_span(sum(spent.values()))}: {told}" if told else _span(sum(spent.values()))
+
+
+def _span(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
 def summary(result: SearchResult) -> list[tuple[str, str]]:
     """The end of a run as (name, value) pairs."""
     best = result.best
     origin = "the teacher" if best.trial_number is None else f"trial {best.trial_number}"
+    origin += ", polished" if best.polished else ""
     rows = [
         ("best network", f"{best.network.architecture} ({origin})"),
         ("parameters", f"{best.network.parameters:,}"),
@@ -115,6 +137,8 @@ def summary(result: SearchResult) -> list[tuple[str, str]]:
     ]
     if evidence.overall:
         rows.append(("evidence", _command("compare", result.folder)))
+    if result.spent:
+        rows.append(("time", spent_line(result.spent)))
     if result.ended:
         rows.append(("ended", result.ended))
     return rows

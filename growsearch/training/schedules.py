@@ -15,37 +15,37 @@ RISE = 0.3
 START, END = 1 / 25, 1 / (25 * 1e4)
 
 
-def learning_rates(plan: TrainingPlan) -> NDArray[np.float32]:
-    """The learning rate of each step of a plan.
+def learning_rates(plan: TrainingPlan, positions: NDArray[np.float64]) -> NDArray[np.float32]:
+    """The learning rates at some positions in a plan's schedule.
 
     "cosine" falls from the plan's rate to 0 by half a cosine (Loshchilov and Hutter,
     arXiv:1608.03983, equation 5, without restarts). "one_cycle" rises from 1/25 of it and falls to
     1/250,000 by half a cosine each (Smith and Topin, arXiv:1708.07120, in the form of PyTorch's
     ``OneCycleLR``).
 
+    Parameters
+    ----------
+    plan : TrainingPlan
+    positions : float64 array, shape (n,)
+        In steps of the whole schedule; where a training is timed, between whole ones too.
+
     Returns
     -------
-    float32 array, shape (plan.steps,)
+    float32 array, shape (n,)
 
     Examples
     --------
-    >>> learning_rates(TrainingPlan(4, learning_rate=0.5, schedule="cosine")).round(3)
+    >>> plan = TrainingPlan(4, learning_rate=0.5, schedule="cosine")
+    >>> learning_rates(plan, np.arange(4.0)).round(3)
     array([0.5  , 0.427, 0.25 , 0.073], dtype=float32)
-
-    The second half of the same schedule, for a network that grew in the middle of it:
-
-    >>> plan = TrainingPlan(2, learning_rate=0.5, schedule="cosine", schedule_start=2)
-    >>> learning_rates(plan).round(3)
-    array([0.25 , 0.073], dtype=float32)
     """
     total = plan.schedule_steps or plan.schedule_start + plan.steps
-    position = plan.schedule_start + np.arange(plan.steps, dtype=np.float64)
     if plan.schedule == "cosine":
-        share = _fall(position / total, 1.0, 0.0)
+        share = _fall(positions / total, 1.0, 0.0)
     elif plan.schedule == "one_cycle":
-        share = _one_cycle(position, total)
+        share = _one_cycle(np.minimum(positions, total - 1.0), total)
     else:
-        share = np.ones(plan.steps)
+        share = np.ones(len(positions))
     return np.asarray(plan.learning_rate * share, np.float32)
 
 

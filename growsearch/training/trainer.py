@@ -6,8 +6,9 @@ import math
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,9 +17,16 @@ from numpy.typing import NDArray
 from growsearch.datasets import Split
 from growsearch.errors import DivergedError, InvalidInputError
 from growsearch.networks import Architecture, Network
-from growsearch.trainers import Evaluation, OnEvaluation, Point, TrainingPlan, TrainingResult
+from growsearch.trainers import (
+    Evaluation,
+    OnEvaluation,
+    Point,
+    Speed,
+    TrainingPlan,
+    TrainingResult,
+)
 from growsearch.training.graph import Recipe, SlimGraph
-from growsearch.training.precision import fastest, has_native_bfloat16
+from growsearch.training.precision import has_native_bfloat16, step_seconds
 from growsearch.training.resident import Resident, aligned
 from growsearch.training.schedules import learning_rates
 
@@ -57,7 +65,7 @@ class SlimTrainer:
         self._cached_graphs = cached_graphs
         self._threads = threads
         self._graphs: OrderedDict[tuple[Architecture, Recipe], SlimGraph] = OrderedDict()
-        self._chosen: dict[tuple[Architecture, int], str] = {}
+        self._speeds: dict[tuple[Architecture, int, str], Speed] = {}
         self._resident = Resident()
         self._lock = threading.Lock()
         self._thread: int | None = None
@@ -73,6 +81,7 @@ class SlimTrainer:
         on_evaluation: OnEvaluation | None = None,
     ) -> TrainingResult:
         """Train a network; see :meth:`growsearch.trainers.Trainer.train`."""
+        asked = time.perf_counter()
         for split in (data, evaluate_on):
             _check_split(network, split)
         if not network.parameters:
@@ -96,39 +105,40 @@ class SlimTrainer:
 
             resident = self._resident.arrays(data)
             batches = _batches(len(data), plan.batch_size, seed)
-            rates = learning_rates(plan)
-            keys = np.empty((plan.steps, 2), np.int64)
-            keys[:, 0] = np.random.SeedSequence(seed).generate_state(1, np.uint64)[0] >> 1
-            keys[:, 1] = np.arange(plan.steps)
+            key = np.random.SeedSequence(seed).generate_state(1, np.uint64)[0] >> 1
+            clock = _Clock(plan, asked)
             seconds, step, pace = 0.0, 0, 1
             stop = stops(0)
-            while step < plan.steps and not stop:
-                until = min(plan.steps, step + plan.evaluate_every)
-                while step < until:
+            while not (stop or clock.is_over(step)):
+                until = step + plan.evaluate_every
+                while step < until and not clock.is_over(step):
                     began = time.perf_counter()
-                    some = slice(step, min(until, step + pace))
-                    indices = np.stack([next(batches) for _ in range(some.start, some.stop)])
-                    found = graph.update(resident, indices, plan, rates[some], keys[some])
+                    count = clock.at_most(min(pace, until - step), step)
+                    rates = learning_rates(plan, clock.positions(step, count))
+                    indices = np.stack([next(batches) for _ in range(count)])
+                    keys = np.stack([np.full(count, key, np.int64), step + np.arange(count)], 1)
+                    found = graph.update(resident, indices, plan, rates, keys)
                     took = time.perf_counter() - began
-                    for number, loss in enumerate(found.tolist(), some.start + 1):
+                    for number, loss in enumerate(found.tolist(), step + 1):
                         _check_finite("the loss", loss, number, plan)
                     seconds += took
-                    pace = _pace(some.stop - some.start, took)
-                    step = some.stop
+                    clock.step_seconds = took / count
+                    pace = _pace(count, took)
+                    step += count
                 stop = stops(step)
             trained = graph.unload((slots.step if slots else 0) + step)
         _check_network(trained, step, plan)
         speed = step * plan.batch_size / seconds if seconds else 0.0
         return TrainingResult(trained, tuple(curve), seconds, speed, losses[0], precision)
 
-    def precision_for(self, architecture: Architecture, plan: TrainingPlan) -> str:
-        """What the plan's precision comes to for an architecture: "float32" or "bfloat16".
+    def speed_of(self, architecture: Architecture, plan: TrainingPlan) -> Speed:
+        """What the plan's precision comes to, and how long an update then takes.
 
-        "auto" is bfloat16 where the machine computes it natively and some steps of each, taken in
-        turn, say that it is faster. The answer for an architecture and batch size is kept.
+        "auto" is bfloat16 where the machine computes it natively and some updates of each, taken
+        in turn, say that it is faster. The answer for an architecture and batch size is kept.
         """
         with self._alone():
-            return self._precision(architecture, plan)
+            return self._speed(architecture, plan)
 
     def evaluate(self, network: Network, data: Split) -> Evaluation:
         """Accuracy and loss in evaluation mode."""
@@ -161,14 +171,20 @@ class SlimTrainer:
     def _precision(self, architecture: Architecture, plan: TrainingPlan) -> str:
         if plan.precision != "auto":
             return plan.precision
-        key = (architecture, plan.batch_size)
-        if key not in self._chosen:
-            self._chosen[key] = "float32"
-            if has_native_bfloat16():
-                self._chosen[key] = self._faster_precision(architecture, plan)
-        return self._chosen[key]
+        return self._speed(architecture, plan).precision if has_native_bfloat16() else "float32"
 
-    def _faster_precision(self, architecture: Architecture, plan: TrainingPlan) -> str:
+    def _speed(self, architecture: Architecture, plan: TrainingPlan) -> Speed:
+        key = (architecture, plan.batch_size, plan.precision)
+        if key not in self._speeds:
+            names: tuple[str, ...] = (plan.precision,)
+            if plan.precision == "auto":
+                names = ("float32", "bfloat16") if has_native_bfloat16() else ("float32",)
+            self._speeds[key] = self._measured(architecture, plan, names)
+        return self._speeds[key]
+
+    def _measured(
+        self, architecture: Architecture, plan: TrainingPlan, precisions: Sequence[str]
+    ) -> Speed:
         """Measured with graphs of their own, of which the faster one stays for the training."""
         images = np.zeros((plan.batch_size, *architecture.input_shape), np.float32)
         data = aligned(images, np.float32), np.zeros(plan.batch_size, np.int32)
@@ -185,17 +201,18 @@ class SlimTrainer:
 
         graphs = {
             name: SlimGraph(architecture, Recipe.of(plan, name), self._threads)
-            for name in ("float32", "bfloat16")
+            for name in precisions
         }
         try:
             for graph in graphs.values():
                 graph.warm_up(plan)
-            chosen = fastest({name: timer(graph) for name, graph in graphs.items()})
+            seconds = step_seconds({name: timer(graph) for name, graph in graphs.items()})
+            chosen = min(seconds, key=seconds.__getitem__)
             self._keep(graphs.pop(chosen))
         finally:
             for graph in graphs.values():
                 graph.close()
-        return chosen
+        return Speed(chosen, seconds[chosen])
 
     def _loaded(self, network: Network) -> SlimGraph:
         """A graph of any recipe that holds the network."""
@@ -224,6 +241,40 @@ class SlimTrainer:
         while len(self._graphs) >= self._cached_graphs:
             _, oldest = self._graphs.popitem(last=False)
             oldest.close()
+
+
+@dataclass
+class _Clock:
+    """How far a training is in its plan: by updates, or by the time that has passed."""
+
+    plan: TrainingPlan
+    asked: float
+    step_seconds: float = 0.0  # of the updates before
+
+    def _passed(self) -> float:
+        return time.perf_counter() - self.asked
+
+    def is_over(self, step: int) -> bool:
+        """Whether no update is left; with a time, when less than half of one fits."""
+        if self.plan.seconds is None:
+            return step >= self.plan.steps
+        return self._passed() + 0.5 * self.step_seconds >= self.plan.seconds
+
+    def at_most(self, count: int, step: int) -> int:
+        """As many of the next updates as are left."""
+        if self.plan.seconds is None:
+            return min(count, self.plan.steps - step)
+        if not self.step_seconds:
+            return 1
+        return max(1, min(count, round((self.plan.seconds - self._passed()) / self.step_seconds)))
+
+    def positions(self, step: int, count: int) -> NDArray[np.float64]:
+        """The next updates' positions in the schedule."""
+        if self.plan.seconds is None:
+            return self.plan.schedule_start + np.arange(step, step + count, dtype=np.float64)
+        passed = self._passed() + self.step_seconds * np.arange(count)
+        share = np.minimum(passed / self.plan.seconds, 1.0)
+        return np.asarray(self.plan.schedule_start + self.plan.steps * share)
 
 
 def _pace(steps: int, seconds: float) -> int:

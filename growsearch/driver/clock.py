@@ -1,0 +1,62 @@
+"""The time of a run: what it went into, and what its budget leaves."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+PHASES = ("teacher", "candidates", "controls", "polish", "test", "other")
+
+
+class Clock:
+    """Measures the phases of a run, those of its earlier sessions included.
+
+    Parameters
+    ----------
+    budget : float or None
+        Seconds of the whole run; None is no limit.
+    began : float
+        When this session did, by ``time.monotonic``.
+    before : mapping
+        Phase -> seconds of the earlier sessions.
+
+    Examples
+    --------
+    >>> clock = Clock(100.0, time.monotonic(), {"teacher": 30.0, "other": 10.0})
+    >>> with clock.on("candidates"):
+    ...     pass
+    >>> round(clock.left), round(clock.spent()["teacher"])
+    (60, 30)
+    """
+
+    def __init__(self, budget: float | None, began: float, before: Mapping[str, float]) -> None:
+        self.budget = budget
+        self._began = began
+        self._before = {phase: float(before.get(phase, 0.0)) for phase in PHASES}
+        self._now = dict.fromkeys(PHASES, 0.0)
+
+    @contextmanager
+    def on(self, phase: str) -> Iterator[None]:
+        """Count the block's time into a phase."""
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            self._now[phase] += time.monotonic() - began
+
+    @property
+    def passed(self) -> float:
+        """Seconds of the whole run so far."""
+        return time.monotonic() - self._began + sum(self._before.values())
+
+    @property
+    def left(self) -> float:
+        """Seconds that the budget leaves; infinite without one."""
+        return float("inf") if self.budget is None else self.budget - self.passed
+
+    def spent(self) -> dict[str, float]:
+        """Seconds of the whole run by phase; "other" is what no phase has counted."""
+        now = self._now | {"other": 0.0}
+        now["other"] = time.monotonic() - self._began - sum(now.values())
+        return {phase: round(self._before[phase] + now[phase], 3) for phase in PHASES}
