@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -19,6 +20,10 @@ Array = NDArray[Any]
 Pair = tuple[int, int]
 
 _LARGEST = 11  # pixels, where the limits say nothing
+# Pixels more along each axis, of which the first legal ones are a site. A frame around keeps an odd
+# kernel's centre; a valid window that is strided may have room for just one pixel.
+_STEPS = ((2, 2), (2, 0), (0, 2))
+_SINGLE_STEPS = ((1, 1), (1, 0), (0, 1))
 
 
 @dataclass(frozen=True)
@@ -52,7 +57,7 @@ class EnlargeKernel(Growth):
 
     @classmethod
     def sites(cls, architecture: Architecture, limits: Limits) -> tuple[Self, ...]:
-        found = []
+        found: list[Self] = []
         for node in architecture.nodes:
             if isinstance(node.layer, Conv | DepthwiseConv | SeparableConv):
                 height, width = node.layer.kernel
