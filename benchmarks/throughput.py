@@ -16,15 +16,18 @@ import argparse
 import json
 import multiprocessing
 import os
-import platform
+import sys
 import time
 from collections.abc import Callable
-from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from benchmarks.machine import processor, versions
 
 IMAGES = 8192
 RATE = 1e-4
@@ -207,26 +210,6 @@ def work(framework: str, pipe: Any) -> None:
         pipe.send(steps * batch / run(steps))
 
 
-def processor() -> str:
-    """Its name and what of it speeds up bfloat16, where the system says."""
-    path = Path("/proc/cpuinfo")
-    lines = path.read_text().splitlines() if path.exists() else []
-    found = dict(line.replace("\t", "").split(":", 1) for line in lines if ":" in line)
-    flags = {"avx512_bf16", "amx_bf16"} & set(found.get("flags", "").split())
-    name = found.get("model name", platform.processor()).strip()
-    return f"{name}, {os.cpu_count()} processors, {' '.join(sorted(flags)) or 'no bfloat16'}"
-
-
-def versions() -> str:
-    found = []
-    for name in ("tensorflow", "keras", "torch"):
-        try:
-            found.append(f"{name} {version(name)}")
-        except PackageNotFoundError:
-            found.append(f"no {name}")
-    return ", ".join([f"Python {platform.python_version()}", *found])
-
-
 def measure(arguments: argparse.Namespace) -> list[dict[str, Any]]:
     """Images a second by network, batch size, framework and setting, one number a round."""
     context = multiprocessing.get_context("spawn")
@@ -281,7 +264,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="write every number as JSON")
     arguments = parser.parse_args()
     load = f", load {os.getloadavg()[0]:.1f} before" if hasattr(os, "getloadavg") else ""
-    print(f"{processor()}{load}; {versions()}; n = {arguments.rounds}, mean ± std, images a second")
+    print(
+        f"{processor()}{load}; {versions('tensorflow', 'keras', 'torch')}; n = {arguments.rounds}, mean ± std, images a second"
+    )
     rows = measure(arguments)
     if arguments.out:
         arguments.out.write_text(json.dumps(rows, indent=1))

@@ -313,7 +313,12 @@ def test_mutated_spaces_load_or_are_one_line() -> None:
         else:
             loaded, text = loaded + 1, "fine"
             assert space.growth_limits.allow(space.architecture)
-            assert space.plan({"learning_rate": space.choices.learning_rate[0], **{n: b[0] for n, b in space.choices.knobs.items()}})
+            assert space.plan(
+                {
+                    "learning_rate": space.choices.learning_rate[0],
+                    **{n: b[0] for n, b in space.choices.knobs.items()},
+                }
+            )
         assert "\n" not in text, seed
         assert 0 < len(text) < 1500, seed
     assert 0 < loaded < MUTATIONS / 2

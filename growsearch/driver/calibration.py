@@ -15,8 +15,9 @@ TOLERANCE = 1.25  # how much longer an update may take than its work explains
 def fast_multiple(trainer: MeasuresSpeed, plan: TrainingPlan) -> int:
     """The smallest multiple whose widths are as fast as their work is small.
 
-    With bfloat16 it is 16, which its kernels take together. With float32 two convolutions are timed at 32 channels and at 32 plus each multiple: where
-    an update takes much longer at 33 channels than its work explains, they are on slow kernels.
+    With bfloat16 it is 16, which its kernels take together. With float32 two convolutions are timed
+    at 32 channels and at 32 plus each multiple: where an update takes much longer than its work
+    explains, such widths are on slow kernels.
 
     Parameters
     ----------

@@ -7,7 +7,7 @@ part so far is the network of the run. The schedule runs through all parts.
 from __future__ import annotations
 
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from growsearch.driver import study as state
@@ -16,7 +16,6 @@ from growsearch.driver.events import Polished
 from growsearch.driver.records import Best
 from growsearch.driver.run import Run
 from growsearch.driver.seeds import seed_of
-from growsearch.driver.space import Polish
 from growsearch.errors import DivergedError
 from growsearch.networks import Network
 from growsearch.networks.files import fetch, store
@@ -24,6 +23,7 @@ from growsearch.trainers import TrainingPlan, at_one_precision
 
 _WORTHWHILE = 0.1  # of the budget: less time than that is not polished with again
 _AT_THE_END = 10**9
+_UNITS = 10_000  # of a part's schedule, where it runs over time
 _SLACK = 1.5  # how much slower the last evaluations may be than the one that was timed
 
 
@@ -33,83 +33,91 @@ def polish(run: Run, clock: Clock) -> None:
     Nothing happens where the space asks for no polish, where it is done, or where no time is left.
     """
     asked = run.space.polish
-    if asked is None:
+    if asked is None or not (asked.steps or clock.budget is not None):
         return
     best = state.best_of(run.study, run.folder)
     known = state.polish_of(run.study, best)
-    if known is not None and known["done"] == asked.parts:
+    if known is not None and known["done"] >= asked.parts:
         if clock.budget is None or clock.left < _WORTHWHILE * clock.budget:
             return
         known = None  # more time than before: once more from the start
     network, done = best.network, 0
     if known is not None:
-        network = fetch(known["last"], run.folder / state.WEIGHTS)
-        done = known["done"]
-    kept = _kept(run, best, known)
-    ends = time.monotonic() + clock.left - _after(run, best.network)
-    plan = at_one_precision(run.trainer, network.architecture, asked.plan)
+        network, done = fetch(known["last"], run.folder / state.WEIGHTS), known["done"]
+    kept = state.final_of(run.study, run.folder)
+    progress = _Progress(best, kept.path.stem, kept.validation_accuracy)
+    ends = time.monotonic() + clock.left - _after(run, network)
+    whole = at_one_precision(run.trainer, network.architecture, asked.plan)
     for part in range(done, asked.parts):
-        steps = _steps(asked, part)
-        seconds = None
-        if clock.budget is not None:
-            left = ends - time.monotonic()
-            if left <= 0.0:
-                break
-            seconds = left * steps / (asked.steps - part * asked.steps // asked.parts)
-        part_plan = replace(
-            plan,
-            steps=steps,
-            seconds=seconds,
-            schedule_start=part * asked.steps // asked.parts,
-            schedule_steps=asked.steps,
-            evaluate_every=_AT_THE_END,
-        )
-        try:
-            network, accuracy, about = _train(run, best, network, part_plan, part)
-        except DivergedError as error:
-            run.study.set_user_attr(
-                state.POLISH, {**_about(best, kept, asked.parts), "failure": str(error)}
-            )
+        left = ends - time.monotonic() if clock.budget is not None else None
+        if left is not None and left <= 0.0:
             return
-        sha256 = store(network, run.folder / state.WEIGHTS)
-        if accuracy >= kept[1]:
-            kept = sha256, accuracy
-        run.study.set_user_attr(
-            state.POLISH, {**_about(best, kept, part + 1), "last": sha256, **about}
-        )
-        run.on_event(Polished(part + 1, asked.parts, accuracy, kept[0] == sha256))
+        order = seed_of(run.seed, best.trial_number or 0, f"polish {part}")
+        plan = part_of(whole, part, asked.parts, left)
+        try:
+            result = run.train(f"polish {part + 1}", network, plan, order)
+        except DivergedError as error:
+            about = progress.after(asked.parts, progress.sha256)
+            run.study.set_user_attr(state.POLISH, about | {state.FAILURE: str(error)})
+            return
+        network, accuracy = result.network, result.final.accuracy
+        last = store(network, run.folder / state.WEIGHTS)
+        is_better = accuracy >= progress.accuracy
+        if is_better:
+            progress = replace(progress, sha256=last, accuracy=accuracy)
+        run.study.set_user_attr(state.POLISH, progress.after(part + 1, last))
+        run.on_event(Polished(part + 1, asked.parts, accuracy, is_better))
 
 
-def _kept(run: Run, best: Best, known: dict[str, Any] | None) -> tuple[str, float]:
-    """Name and accuracy of the network to beat."""
-    final = state.final_of(run.study, run.folder)
-    if known is None and not final.polished:
-        return best.path.stem, best.validation_accuracy
-    return final.path.stem, final.validation_accuracy
+@dataclass(frozen=True)
+class _Progress:
+    """What is stored of a polish: whose it is, the best network so far, and how good that is."""
+
+    of: Best
+    sha256: str
+    accuracy: float
+
+    def after(self, parts: int, last: str) -> dict[str, Any]:
+        """The attribute after some parts, the last of which gave ``last``."""
+        return {
+            "of": self.of.path.stem,
+            "sha256": self.sha256,
+            "validation_accuracy": self.accuracy,
+            "done": parts,
+            "last": last,
+        }
 
 
-def _about(best: Best, kept: tuple[str, float], done: int) -> dict[str, Any]:
-    return {
-        "of": best.path.stem,
-        "sha256": kept[0],
-        "last": kept[0],
-        "validation_accuracy": kept[1],
-        "done": done,
-    }
+def part_of(whole: TrainingPlan, part: int, parts: int, left: float | None) -> TrainingPlan:
+    """The plan of one part of a polish.
 
+    Parameters
+    ----------
+    whole : TrainingPlan
+        Of all parts; its steps count where no time is given.
+    part, parts : int
+        Which, from 0, of how many.
+    left : float or None
+        Seconds for this part and all after it.
 
-def _steps(asked: Polish, part: int) -> int:
-    """The updates of one part, of all that the space asks for."""
-    return (part + 1) * asked.steps // asked.parts - part * asked.steps // asked.parts
-
-
-def _train(
-    run: Run, best: Best, network: Network, plan: TrainingPlan, part: int
-) -> tuple[Network, float, dict[str, Any]]:
-    order = seed_of(run.seed, best.trial_number or 0, f"polish {part}")
-    name = f"polish {part + 1}"
-    result = run.train(name, network, plan, order)
-    return result.network, result.final.accuracy, {"seconds": result.seconds}
+    Examples
+    --------
+    >>> plan = part_of(TrainingPlan(100), 1, 4, None)
+    >>> plan.steps, plan.schedule_start, plan.schedule_steps, plan.seconds
+    (25, 25, 100, None)
+    >>> part_of(TrainingPlan(100), 1, 4, 60.0).seconds
+    20.0
+    """
+    total = whole.steps if left is None else _UNITS * parts
+    first, end = part * total // parts, (part + 1) * total // parts
+    return replace(
+        whole,
+        steps=end - first,
+        seconds=None if left is None else left / (parts - part),
+        schedule_start=first,
+        schedule_steps=total,
+        evaluate_every=_AT_THE_END,
+    )
 
 
 def _after(run: Run, network: Network) -> float:
@@ -118,4 +126,4 @@ def _after(run: Run, network: Network) -> float:
     run.trainer.evaluate(network, run.choice)
     one = (time.monotonic() - began) / len(run.choice)
     held_out = len(run.held_out) if run.held_out else 0
-    return _SLACK * one * (held_out + 2 * len(run.dataset.test))
+    return _SLACK * one * (len(run.choice) + held_out + 2 * len(run.dataset.test))

@@ -204,24 +204,26 @@ class Polish(Training):
     """The last training of the best network, when the search has ended.
 
     With a time budget the search leaves it ``share`` of the time, and it takes all that is left;
-    its schedule then runs over the time. Without one it makes ``steps`` updates. It is stored
-    after each of its ``parts``.
+    its schedule then runs over the time. Without one it makes ``steps`` updates, or none for 0. It
+    is stored after each of its ``parts``.
     """
 
+    steps: Annotated[int, Field(ge=0, le=10**9)] = 0
     learning_rate: Rate = 1e-4
     share: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.25
     parts: Annotated[int, Field(ge=1, le=1000)] = 1
 
     @model_validator(mode="after")
     def _divides(self) -> Self:
-        if self.parts > self.steps:
+        if 0 < self.steps < self.parts:
             raise ValueError(f"expected at most as many parts as steps, {self.steps}")
         return self
 
     @property
     def plan(self) -> TrainingPlan:
-        """The whole polish, without a time budget."""
-        return self.plan_at(self.learning_rate)
+        """The whole polish; where it makes no updates, for a time to be set."""
+        timed = self.model_copy(update={"steps": max(self.steps, 1)})
+        return timed.plan_at(self.learning_rate)
 
 
 class Search(_Section):

@@ -1,0 +1,223 @@
+"""Test accuracy against time from the start of the process: growsearch, what it must beat, peers.
+
+Every contender is a process of its own, one after the other, and starts with nothing:
+
+growsearch   ``growsearch run mnist_fast --time-budget BUDGET``: starts small, grows, polishes
+continued    the same run in which nothing may grow: all the time goes into the teacher
+scratch      the same search, every candidate trained from random weights
+final        the network that growsearch ended with, all the time from random weights
+plain        Optuna (TPE, MedianPruner) over Keras networks from scratch, as tutorials have it
+expert       the same by somebody who knows the machine and the data: see peers.py
+autokeras    AutoKeras's defaults, where it is installed
+
+A contender's curve is the test accuracy of the network it held at the time; networks are chosen on
+validation images, and those of growsearch are tested after their run, outside its time.
+
+    python benchmarks/time_to_accuracy.py --data DIR [--budget 600] [--seeds 3]
+        [--only growsearch,final] [--out runs/time_to_accuracy]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from benchmarks.machine import processor, versions
+
+SPACE = "mnist_fast"
+MARKS = (0.1, 0.2, 0.4, 1.0)  # of the budget: 1, 2, 4 and 10 minutes of ten
+CONTENDERS = ("growsearch", "continued", "scratch", "final", "plain", "expert", "autokeras")
+
+
+class Contender:
+    """One contender in its own process: writes its curve as JSON lines (seconds, accuracy)."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self.options = options
+        self.began: float = options.began
+        self.ends = self.began + options.budget
+        self.points: list[tuple[float, float]] = []
+
+    def report(self, accuracy: float, at: float | None = None) -> None:
+        """The test accuracy of the network that the contender now holds."""
+        seconds = (time.time() if at is None else at) - self.began
+        self.points.append((round(seconds, 1), accuracy))
+
+    def run(self) -> None:
+        """Compete, then write the curve."""
+        name = self.options.child
+        about: dict[str, Any] = {}
+        if name in ("growsearch", "continued", "scratch"):
+            about = self._search(name)
+        elif name == "final":
+            about = self._final()
+        else:
+            self._peer(name)
+        result = {"contender": name, "seed": self.options.seed, "points": self.points, **about}
+        self._path(name).write_text(json.dumps(result))
+
+    def _path(self, name: str) -> Path:
+        return Path(self.options.out) / f"{name}-{self.options.seed}.json"
+
+    def _search(self, name: str) -> dict[str, Any]:
+        import growsearch as gs
+        from growsearch.driver import arms
+        from growsearch.driver.events import Polished, TeacherReady, TrialFinished
+
+        overrides: list[str] = []
+        if name == "continued":  # nothing may grow: the polish takes all the time
+            overrides = [f"limits.parameters={gs.SearchSpace.load(SPACE).architecture.parameters}"]
+        if name == "scratch":
+            arms.ARMS[arms.CANDIDATE] = arms.ARMS["scratch"]
+        held: list[float] = []
+
+        def on_event(event: object) -> None:
+            kept = isinstance(event, TrialFinished) and event.record.kept
+            better = isinstance(event, Polished) and event.better
+            if isinstance(event, TeacherReady) or kept or better:
+                held.append(time.time())
+                networks.append(self._held(folder))
+
+        folder = Path(self.options.out) / f"{name}-{self.options.seed}"
+        networks: list[Any] = []
+        result = gs.search(
+            gs.SearchSpace.load(SPACE, overrides),
+            time_budget=self.options.budget,
+            data=self.options.data,
+            seed=self.options.seed,
+            out=folder,
+            on_event=on_event,
+            began=time.monotonic() - (time.time() - self.began),
+        )
+        ended = time.time()
+        trainer, test = gs.SlimTrainer(), gs.load_data("mnist", self.options.data).test
+        for at, network in zip(held, networks, strict=True):
+            self.report(trainer.evaluate(network, test).accuracy, at)
+        return {
+            "seconds": round(ended - self.began, 1),
+            "architecture": str(result.best.network.architecture),
+            "parameters": result.best.network.parameters,
+            "trials": len(result.trials),
+            "kept": sum(trial.kept for trial in result.trials),
+            "spent": dict(result.spent),
+            "validation": result.best.validation_accuracy,
+        }
+
+    def _held(self, folder: Path) -> Any:
+        import growsearch as gs
+
+        return gs.load_result(folder).best.network
+
+    def _final(self) -> dict[str, Any]:
+        from dataclasses import replace
+
+        import growsearch as gs
+
+        grown = json.loads(self._path("growsearch").read_text())
+        space = gs.SearchSpace.load(SPACE)
+        architecture = gs.Architecture.parse(grown["architecture"], space.architecture.input_shape)
+        data = gs.load_data("mnist", self.options.data)
+        assert space.polish
+        plan = replace(space.polish.plan, schedule="one_cycle", steps=10_000, evaluate_every=10**9)
+        plan = replace(plan, seconds=self.ends - time.time() - 2.0)
+        network = gs.Network.initial(architecture, rng=self.options.seed)
+        trainer = gs.SlimTrainer()
+        result = trainer.train(
+            network, data.train, plan, evaluate_on=data.validation, seed=self.options.seed
+        )
+        ended = time.time()
+        self.report(trainer.evaluate(result.network, data.test).accuracy, ended)
+        return {"architecture": grown["architecture"], "seconds": round(ended - self.began, 1)}
+
+    def _peer(self, name: str) -> None:
+        import growsearch as gs
+        from benchmarks import peers
+
+        data = gs.load_data("mnist", self.options.data)
+        if name == "autokeras":
+            peers.autokeras(data, self.options.seed, self.ends, self.report)
+        else:
+            expert = name == "expert"
+            seed = self.options.seed
+            peers.optuna_keras(data, seed, self.ends, self.report, expert=expert)
+
+
+def at(points: list[tuple[float, float]], seconds: float) -> float:
+    """The accuracy held at a time; NaN where there was no network yet."""
+    reached = [accuracy for when, accuracy in points if when <= seconds]
+    return reached[-1] if reached else float("nan")
+
+
+def compete(options: argparse.Namespace, names: list[str]) -> None:
+    """Run each contender once a seed, unless its curve is already there."""
+    for seed in range(options.seeds):
+        for name in names:
+            path = Path(options.out) / f"{name}-{seed}.json"
+            if not path.exists():
+                command = [sys.executable, __file__, "--child", name, "--seed", str(seed)]
+                command += ["--began", repr(time.time()), "--budget", str(options.budget)]
+                command += ["--data", options.data] if options.data else []
+                subprocess.run([*command, "--out", options.out], check=True)
+            print(f"{name} {seed}: {json.loads(path.read_text())['points'][-1]}", flush=True)
+
+
+def table(options: argparse.Namespace, names: list[str]) -> str:
+    """Mean ± standard deviation over the seeds at each mark."""
+    marks = [options.budget * mark for mark in MARKS]
+    lines = [
+        "| contender | n | " + " | ".join(f"{mark:.0f} s" for mark in marks) + " |",
+        "|---|---|" + "---|" * len(marks),
+    ]
+    slack = 1.05  # a run may end within five hundredths of its budget
+    for name in names:
+        found = sorted(Path(options.out).glob(f"{name}-*.json"))
+        runs = [json.loads(path.read_text())["points"] for path in found]
+        cells = [spread([at(run, mark * slack) for run in runs]) for mark in marks]
+        lines.append(f"| {name} | {len(runs)} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def spread(values: list[float]) -> str:
+    """Mean ± standard deviation; a dash where a run held nothing yet."""
+    if not values or np.isnan(values).any():
+        return "–"
+    deviation = f" ± {np.std(values, ddof=1):.4f}" if len(values) > 1 else ""
+    return f"{np.mean(values):.4f}{deviation}".replace("0.", ".")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--data", help="MNIST; see growsearch run --help")
+    parser.add_argument("--budget", type=float, default=600.0, help="seconds of each contender")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--only", default=",".join(CONTENDERS))
+    parser.add_argument("--out", default="runs/time_to_accuracy")
+    parser.add_argument("--child", choices=CONTENDERS, help=argparse.SUPPRESS)
+    parser.add_argument("--seed", type=int, default=0, help=argparse.SUPPRESS)
+    parser.add_argument("--began", type=float, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.child:
+        Contender(options).run()
+        return
+    Path(options.out).mkdir(parents=True, exist_ok=True)
+    names = [
+        name for name in options.only.split(",") if name != "autokeras" or find_spec("autokeras")
+    ]
+    print(f"{processor()}; {versions('tensorflow', 'keras', 'optuna', 'autokeras')}")
+    print(f"budget {options.budget:g} s, n = {options.seeds} seeds, mean ± std of test accuracy")
+    compete(options, names)
+    print(table(options, names))
+
+
+if __name__ == "__main__":
+    main()
