@@ -265,7 +265,8 @@ def main() -> None:
     arguments = parser.parse_args()
     load = f", load {os.getloadavg()[0]:.1f} before" if hasattr(os, "getloadavg") else ""
     print(
-        f"{processor()}{load}; {versions('tensorflow', 'keras', 'torch')}; n = {arguments.rounds}, mean ± std, images a second"
+        f"{processor()}{load}; {versions('tensorflow', 'keras', 'torch')}; "
+        f"n = {arguments.rounds}, mean ± std, images a second"
     )
     rows = measure(arguments)
     if arguments.out:
