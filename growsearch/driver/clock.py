@@ -35,15 +35,24 @@ class Clock:
         self._began = began
         self._before = {phase: float(before.get(phase, 0.0)) for phase in PHASES}
         self._now = dict.fromkeys(PHASES, 0.0)
+        self._running: tuple[str, float] | None = None
 
     @contextmanager
     def on(self, phase: str) -> Iterator[None]:
-        """Count the block's time into a phase."""
-        began = time.monotonic()
+        """Count the block's time into a phase; phases do not contain each other."""
+        self._running = phase, time.monotonic()
         try:
             yield
         finally:
-            self._now[phase] += time.monotonic() - began
+            self._now = self._counted()
+            self._running = None
+
+    def _counted(self) -> dict[str, float]:
+        """Seconds of this session by phase, the running one included."""
+        if self._running is None:
+            return self._now
+        phase, began = self._running
+        return self._now | {phase: self._now[phase] + time.monotonic() - began}
 
     @property
     def passed(self) -> float:
@@ -57,6 +66,6 @@ class Clock:
 
     def spent(self) -> dict[str, float]:
         """Seconds of the whole run by phase; "other" is what no phase has counted."""
-        now = self._now | {"other": 0.0}
+        now = self._counted() | {"other": 0.0}
         now["other"] = time.monotonic() - self._began - sum(now.values())
         return {phase: round(self._before[phase] + now[phase], 3) for phase in PHASES}
