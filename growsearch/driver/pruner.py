@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from optuna.pruners import BasePruner, NopPruner, SuccessiveHalvingPruner, ThresholdPruner
+from collections.abc import Iterator
+
+from optuna.pruners import BasePruner, ThresholdPruner
 from optuna.study import Study
 from optuna.trial import FrozenTrial
+
+from growsearch.driver.study import is_interrupted
 
 
 class GainPruner(BasePruner):
     """Gives up what lies far below its parent, and what lies behind the other candidates.
 
     Trials report the difference to their parent, which compares across generations.
+
+    Optuna's own pruner by successive halving notes in the database how far each trial came, also
+    one that is interrupted and repeated, and then competes with itself. This one reads the reports
+    of the trials that count, so that a resumed run gives up what an uninterrupted one would have.
 
     Parameters
     ----------
@@ -25,12 +33,46 @@ class GainPruner(BasePruner):
 
     def __init__(self, tolerance: float, warmup_steps: int, reduction: int) -> None:
         self._threshold = ThresholdPruner(lower=-tolerance, n_warmup_steps=warmup_steps)
-        self._halving: BasePruner = NopPruner()
-        if reduction > 1:
-            self._halving = SuccessiveHalvingPruner(
-                min_resource=max(warmup_steps, 1), reduction_factor=reduction
-            )
+        self._first = max(warmup_steps, 1)
+        self._reduction = reduction
 
     def prune(self, study: Study, trial: FrozenTrial) -> bool:
         """Whether the trial is to be given up."""
-        return self._threshold.prune(study, trial) or self._halving.prune(study, trial)
+        if self._threshold.prune(study, trial):
+            return True
+        rungs = list(self._reached(trial))
+        if not rungs:
+            return False
+        others = [
+            other
+            for other in study.get_trials(deepcopy=False)
+            if other.number != trial.number and not is_interrupted(other)
+        ]
+        return any(self._is_behind(trial, others, rung) for rung in rungs)
+
+    def _reached(self, trial: FrozenTrial) -> Iterator[int]:
+        """The rungs that the last report is the first one at or behind."""
+        if self._reduction == 1 or (last := trial.last_step) is None:
+            return
+        before = max((step for step in trial.intermediate_values if step < last), default=-1)
+        rung = self._first
+        while rung <= last:
+            if rung > before:
+                yield rung
+            rung *= self._reduction
+
+    def _is_behind(self, trial: FrozenTrial, others: list[FrozenTrial], rung: int) -> bool:
+        """Whether so many are better that the trial is not among the best 1/reduction.
+
+        The first few, too few to choose from, go on if they are the best so far.
+        """
+        own = trial.intermediate_values[trial.last_step or 0]
+        steps = [(other, _first_step(other, rung)) for other in others]
+        gains = [other.intermediate_values[step] for other, step in steps if step is not None]
+        places = max(1, (len(gains) + 1) // self._reduction)
+        return sum(gain > own for gain in gains) >= places
+
+
+def _first_step(trial: FrozenTrial, rung: int) -> int | None:
+    """The step of the first report at or behind a rung; None if the trial ended before it."""
+    return min((step for step in trial.intermediate_values if step >= rung), default=None)
