@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -132,6 +133,17 @@ def test_an_unusable_storage_is_one_line(tmp_path: Path, url: str) -> None:
     """No database, no driver, no URL at all."""
     if url:
         assert "expected the URL of a database" in refused(tmp_path / "run", url)
+
+
+@pytest.mark.parametrize("dialect", ["postgresql+psycopg", "postgresql+psycopg2"])
+def test_a_missing_driver_names_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dialect: str
+) -> None:
+    """Psycopg is an extra, and the message says which."""
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    line = refused(tmp_path / "run", f"{dialect}://u:geheim@h/d")
+    assert "pip install 'growsearch[postgresql]'" in line
+    assert "geheim" not in line
 
 
 @pytest.mark.parametrize(

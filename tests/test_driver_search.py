@@ -724,6 +724,16 @@ def test_a_folder_without_a_run_is_one_line(tmp_path: Path, folder: str) -> None
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("name", ["what?", "a?b=c", "50% off", "50%20off", "a#b", "@:é+ ü"])
+def test_a_folder_of_any_name_holds_its_whole_run(tmp_path: Path, name: str) -> None:
+    """Letters that mean something in a URL lead no file out of the folder."""
+    folder = tmp_path / name
+    search(folder, trials=1)
+    assert (folder / "study.db").stat().st_size > 0
+    assert list(tmp_path.iterdir()) == [folder]
+    assert len(gs.load_result(folder).trials) == 1
+
+
 def test_a_file_in_the_place_of_the_folder_is_one_line(tmp_path: Path) -> None:
     """The message names it."""
     (tmp_path / "run").write_text("mine")

@@ -10,7 +10,7 @@ from typing import Any
 from optuna.exceptions import OptunaError, StorageInternalError
 from optuna.storages import RDBStorage
 from sqlalchemy import event
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from growsearch.errors import RunError, without_password
@@ -22,7 +22,9 @@ _LOCK_SECONDS = 60  # SQLite waits for another process this long
 
 def database_url(folder: Path) -> str:
     """The SQLite storage of a run folder."""
-    return f"sqlite:///{(folder / DATABASE).resolve()}"
+    path = (folder / DATABASE).resolve()
+    # Not by hand: ? and % in a path mean something else in a URL.
+    return URL.create("sqlite", database=str(path)).render_as_string(hide_password=False)
 
 
 def open_storage(url: str) -> RDBStorage:
@@ -40,6 +42,11 @@ def open_storage(url: str) -> RDBStorage:
         storage = RDBStorage(url, engine_kwargs={"pool_pre_ping": True, **options})
     except (SQLAlchemyError, OptunaError, ImportError, OSError, ValueError, RuntimeError) as error:
         reason = _reason(error, url)
+        if _lacks_psycopg(error):
+            raise RunError(
+                f"storage {shown}: cannot be opened ({reason}): expected psycopg and a URL "
+                "such as postgresql+psycopg://user@host/name: pip install 'growsearch[postgresql]'"
+            ) from None
         raise RunError(
             f"storage {shown}: cannot be opened ({reason}): expected the URL of a database that "
             "Optuna can use, such as sqlite:///study.db or postgresql+psycopg://user@host/name"
@@ -64,6 +71,12 @@ def _begin_immediate(storage: RDBStorage) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     storage.engine.dispose()  # connections made before the listeners
+
+
+def _lacks_psycopg(error: Exception) -> bool:
+    """Whether it is PostgreSQL's driver that is not installed."""
+    cause = error.__cause__ or error
+    return isinstance(cause, ImportError) and (cause.name or "").startswith("psycopg")
 
 
 def _reason(error: Exception, url: str) -> str:
