@@ -188,9 +188,24 @@ def test_more_time_polishes_once_more(tmp_path: Path) -> None:
     assert len(trainer.plans) == 4
 
 
-@pytest.mark.parametrize(("steps", "parts"), [(10, 3), (7, 7), (100, 1)])
-def test_parts_make_up_the_whole(steps: int, parts: int) -> None:
-    """The parts of a polish, one after the other, are all its steps, none twice."""
-    plans = [part_of(TrainingPlan(steps), part, parts, None) for part in range(parts)]
-    covered = [s for p in plans for s in range(p.schedule_start, p.schedule_start + p.steps)]
-    assert covered == list(range(steps))
+@pytest.mark.parametrize("cycles", [1, 2, 3])
+@pytest.mark.parametrize(("steps", "parts"), [(10, 1), (70, 3), (101, 7)])
+def test_parts_make_up_the_whole(steps: int, cycles: int, parts: int) -> None:
+    """The parts are all steps, none twice, and those of a cycle make up its schedule."""
+    plans = [
+        part_of(TrainingPlan(steps), part, cycles, parts, None) for part in range(cycles * parts)
+    ]
+    assert sum(plan.steps for plan in plans) == steps
+    for cycle in range(cycles):
+        own = plans[cycle * parts : (cycle + 1) * parts]
+        covered = [s for p in own for s in range(p.schedule_start, p.schedule_start + p.steps)]
+        assert covered == list(range(len(covered)))
+        assert {p.schedule_steps for p in own} == {len(covered)}
+        assert len(covered) == pytest.approx(steps * 2**cycle / (2**cycles - 1), abs=1)
+
+
+def test_cycles_double_in_time() -> None:
+    """With a budget the second cycle gets twice the time of the first."""
+    plans = [part_of(TrainingPlan(1), part, 2, 2, left) for part, left in enumerate((6, 5, 4, 2))]
+    assert [plan.seconds for plan in plans] == [1.0, 1.0, 2.0, 2.0]
+    assert [plan.schedule_start == 0 for plan in plans] == [True, False, True, False]

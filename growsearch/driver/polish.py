@@ -1,7 +1,8 @@
 """The last training of the best network: what a short budget could not give every candidate.
 
-It is trained in parts, each stored when it ends: a kill loses one part, and at any moment the best
-part so far is the network of the run. The schedule runs through all parts.
+It is trained in cycles, each with a schedule of its own that runs through the cycle's parts. Every
+part is stored when it ends: a kill loses one part, and at any moment the best part so far is the
+network of the run.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, replace
 from typing import Any
+
+import numpy as np
 
 from growsearch.driver import study as state
 from growsearch.driver.clock import Clock
@@ -37,7 +40,8 @@ def polish(run: Run, clock: Clock) -> None:
         return
     best = state.best_of(run.study, run.folder)
     known = state.polish_of(run.study, best)
-    if known is not None and known["done"] >= asked.parts:
+    parts = asked.cycles * asked.parts
+    if known is not None and known["done"] >= parts:
         if clock.budget is None or clock.left < _WORTHWHILE * clock.budget:
             return
         known = None  # more time than before: once more from the start
@@ -48,16 +52,16 @@ def polish(run: Run, clock: Clock) -> None:
     progress = _Progress(best, kept.path.stem, kept.validation_accuracy)
     ends = time.monotonic() + clock.left - _after(run, network)
     whole = at_one_precision(run.trainer, network.architecture, asked.plan)
-    for part in range(done, asked.parts):
+    for part in range(done, parts):
         left = ends - time.monotonic() if clock.budget is not None else None
         if left is not None and left <= 0.0:
             return
         order = seed_of(run.seed, best.trial_number or 0, f"polish {part}")
-        plan = part_of(whole, part, asked.parts, left)
+        plan = part_of(whole, part, asked.cycles, asked.parts, left)
         try:
             result = run.train(f"polish {part + 1}", network, plan, order)
         except DivergedError as error:
-            about = progress.after(asked.parts, progress.sha256)
+            about = progress.after(parts, progress.sha256)
             run.study.set_user_attr(state.POLISH, about | {state.FAILURE: str(error)})
             return
         network, accuracy = result.network, result.final.accuracy
@@ -66,7 +70,7 @@ def polish(run: Run, clock: Clock) -> None:
         if is_better:
             progress = replace(progress, sha256=last, accuracy=accuracy)
         run.study.set_user_attr(state.POLISH, progress.after(part + 1, last))
-        run.on_event(Polished(part + 1, asked.parts, accuracy, is_better))
+        run.on_event(Polished(part + 1, parts, accuracy, is_better))
 
 
 @dataclass(frozen=True)
@@ -88,34 +92,45 @@ class _Progress:
         }
 
 
-def part_of(whole: TrainingPlan, part: int, parts: int, left: float | None) -> TrainingPlan:
+def part_of(
+    whole: TrainingPlan, part: int, cycles: int, parts: int, left: float | None
+) -> TrainingPlan:
     """The plan of one part of a polish.
 
     Parameters
     ----------
     whole : TrainingPlan
-        Of all parts; its steps count where no time is given.
-    part, parts : int
-        Which, from 0, of how many.
+        Of all cycles; its steps count where no time is given.
+    part : int
+        Which of all cycles' parts, from 0.
+    cycles : int
+        Each twice as long as the one before, with a schedule of its own.
+    parts : int
+        Of one cycle.
     left : float or None
         Seconds for this part and all after it.
 
     Examples
     --------
-    >>> plan = part_of(TrainingPlan(100), 1, 4, None)
+    >>> plan = part_of(TrainingPlan(300), 3, cycles=2, parts=2, left=None)
     >>> plan.steps, plan.schedule_start, plan.schedule_steps, plan.seconds
-    (25, 25, 100, None)
-    >>> part_of(TrainingPlan(100), 1, 4, 60.0).seconds
-    20.0
+    (100, 100, 200, None)
+    >>> part_of(TrainingPlan(300), 2, cycles=2, parts=2, left=60.0).seconds
+    30.0
     """
-    total = whole.steps if left is None else _UNITS * parts
-    first, end = part * total // parts, (part + 1) * total // parts
+    total = whole.steps if left is None else _UNITS * parts * (2**cycles - 1)
+    cycle = part // parts
+    # In units of the first cycle's part: where each part of all cycles ends.
+    ends = np.cumsum([0, *(2**c for c in range(cycles) for _ in range(parts))])
+    steps = [int(end) * total // int(ends[-1]) for end in ends]
+    first, end, start = steps[part], steps[part + 1], steps[cycle * parts]
+    share = (ends[part + 1] - ends[part]) / (ends[-1] - ends[part])
     return replace(
         whole,
         steps=end - first,
-        seconds=None if left is None else left / (parts - part),
-        schedule_start=first,
-        schedule_steps=total,
+        seconds=None if left is None else left * float(share),
+        schedule_start=first - start,
+        schedule_steps=steps[(cycle + 1) * parts] - start,
         evaluate_every=_AT_THE_END,
     )
 

@@ -204,19 +204,27 @@ class Polish(Training):
     """The last training of the best network, when the search has ended.
 
     With a time budget the search leaves it ``share`` of the time, and it takes all that is left;
-    its schedule then runs over the time. Without one it makes ``steps`` updates, or none for 0. It
-    is stored after each of its ``parts``.
+    its schedule then runs over the time. Without one it makes ``steps`` updates, or none for 0.
+
+    It has ``cycles``, each with a schedule of its own and twice as long as the one before
+    (Loshchilov and Hutter, arXiv:1608.03983): after each the network is as good as it can be in
+    that time. It is stored after each of a cycle's ``parts``.
     """
 
     steps: Annotated[int, Field(ge=0, le=10**9)] = 0
     learning_rate: Rate = 1e-4
     share: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.25
+    cycles: Annotated[int, Field(ge=1, le=10)] = 1
     parts: Annotated[int, Field(ge=1, le=1000)] = 1
 
     @model_validator(mode="after")
     def _divides(self) -> Self:
-        if 0 < self.steps < self.parts:
-            raise ValueError(f"expected at most as many parts as steps, {self.steps}")
+        least = self.parts * (2**self.cycles - 1)
+        if 0 < self.steps < least:
+            raise ValueError(
+                f"expected at least {least} steps for {self.cycles} cycles of {self.parts} parts, "
+                f"got {self.steps}"
+            )
         return self
 
     @property
