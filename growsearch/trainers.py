@@ -52,8 +52,9 @@ class TrainingPlan:
         Steps of the whole schedule; by default it ends with this plan.
     seconds : float, optional
         The training ends when so much time has passed since it was asked for, the preparation of
-        the graph and all evaluations included, after as many updates as there was time for. The
-        ``steps`` of the schedule pass evenly with the time: after half of it half of them.
+        the graph and all evaluations but the last included, after as many updates as there was
+        time for. The ``steps`` of the schedule pass evenly with the time: after half of it half
+        of them.
     label_smoothing : float
         Share of the label that is spread evenly over all classes, 0 <= share < 1.
     ema : float

@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -919,6 +920,24 @@ class TrainerContract:
         assert_close(result.weights["fc"]["kernel"], expected["kernel"], FLOAT32)
 
     # -- what goes wrong --
+
+    @pytest.mark.parametrize("seconds", [1e-6, 0.3])
+    def test_a_timed_training_ends(self, trainer: Trainer, seconds: float) -> None:
+        """After its time, however many steps its schedule has; also when no update fits."""
+        data, gives_up = split(16), time.monotonic() + 120.0
+
+        def is_endless(_: Point) -> bool:
+            return time.monotonic() > gives_up
+
+        plan = TrainingPlan(10**9, 8, 0.01, evaluate_every=5, schedule="cosine", seconds=seconds)
+        result = trainer.train(
+            rich(), data, plan, evaluate_on=data, seed=0, on_evaluation=is_endless
+        )
+        assert time.monotonic() < gives_up
+        assert result.curve[0].step == 0
+        assert result.final.step < 10**9
+        if not result.final.step:
+            assert_same(replace(result.network, slots=None), rich())
 
     @pytest.mark.parametrize("optimizer", OPTIMIZERS)
     @pytest.mark.parametrize("steps", [1, 20])

@@ -8,6 +8,7 @@ import os
 import threading
 import warnings
 import weakref
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,11 +23,12 @@ from growsearch.networks import layers as specs
 from growsearch.networks.activations import ACTIVATIONS
 from growsearch.networks.layer import Layer
 from growsearch.networks.layers import Dense, Flatten
-from growsearch.trainers import Point, TrainingPlan
+from growsearch.trainers import Point, TrainingPlan, TrainingResult
 from growsearch.training import SlimTrainer
 from growsearch.training import trainer as module
 from growsearch.training.graph import SlimGraph
 from growsearch.training.resident import ALIGNMENT, Resident, aligned
+from growsearch.training.schedules import learning_rates
 from growsearch.training.slim_graph import Mode, build
 from growsearch.training.trainer import _check_network
 from tests.backend_contract import (
@@ -368,6 +370,8 @@ def test_the_first_step_is_timed_like_the_others() -> None:
         ("momentum", float("nan")),
         ("weight_decay", -0.1),
         ("weight_decay", float("inf")),
+        ("seconds", 0.0),
+        ("seconds", float("inf")),
         ("precision", "float16"),
         ("schedule", "linear"),
         ("schedule_start", -1),
@@ -402,3 +406,116 @@ def test_every_activation_works_behind_a_batch_norm(activation: str) -> None:
     expected = network.forward(images)
     found = SlimTrainer().logits(network, images)
     assert np.abs(found - expected).max() <= 1e-5 * np.abs(expected).max()
+
+
+# --- timed trainings -----------------------------------------------------------------------------
+
+STEP, EVALUATION, BUILD = 0.01, 0.25, 0.4  # seconds, of a machine on which nothing else runs
+
+
+class Timed:
+    """A training on a clock that updates, evaluations and a graph's warm-up move."""
+
+    def __init__(self, patch: pytest.MonkeyPatch, step_seconds: float = STEP) -> None:
+        self.now, self.step_seconds = 100.0, step_seconds
+        self.began: list[float] = []  # of each update
+        self.positions: list[float] = []
+        patch.setattr(module, "time", self)
+        patch.setattr(module, "learning_rates", self._learning_rates)
+        for name, took in (
+            ("update", lambda batches: self.step_seconds * len(batches)),
+            ("evaluate", lambda _: EVALUATION),
+            ("warm_up", lambda _: BUILD),
+        ):
+            patch.setattr(SlimGraph, name, self._slow(getattr(SlimGraph, name), took))
+
+    def perf_counter(self) -> float:
+        return self.now
+
+    def _slow(self, method: Callable[..., Any], took: Callable[[Any], float]) -> Any:
+        def slow(graph: SlimGraph, first: Any, *others: Any) -> Any:
+            found = method(graph, first, *others)
+            # A warm-up makes an update of its own: that is not another one.
+            if method.__name__ == "warm_up":
+                self.began.clear()
+                self.now = 100.0
+            if method.__name__ == "update":
+                self.began += [self.now + self.step_seconds * n for n in range(len(others[0]))]
+                self.now += took(others[0])
+            else:
+                self.now += took(first)
+            return found
+
+        return slow
+
+    def _learning_rates(self, plan: TrainingPlan, positions: Any) -> Any:
+        self.positions += positions.tolist()
+        return learning_rates(plan, positions)
+
+    def train(self, **options: Any) -> TrainingResult:
+        data = split(32)
+        plan = TrainingPlan(
+            **{"steps": 50, "batch_size": 8, "evaluate_every": 10**6, "seconds": 4.0, **options}
+        )
+        return SlimTrainer().train(wide(8), data, plan, evaluate_on=data, seed=0)
+
+
+@pytest.fixture
+def timed(monkeypatch: pytest.MonkeyPatch) -> Timed:
+    return Timed(monkeypatch)
+
+
+@pytest.mark.parametrize("every", [7, 100, 10**6])
+def test_a_timed_training_takes_its_time(timed: Timed, every: int) -> None:
+    """Graph and evaluations included, but for the last; half an update may be over or lacking."""
+    result = timed.train(evaluate_every=every)
+    on_the_way = len(result.curve) - 1  # evaluations, that at the start among them
+    ended = 100.0 + BUILD + EVALUATION * on_the_way + STEP * result.final.step
+    assert timed.now == pytest.approx(ended + EVALUATION)
+    # Where an evaluation is due shortly before the end, it is the last.
+    lacking = EVALUATION if result.final.step % every == 0 else 0.51 * STEP
+    assert 104.0 - lacking <= ended <= 104.0 + 0.51 * STEP
+    assert result.final.step == len(timed.began) > 1
+
+
+@pytest.mark.parametrize("schedule", ["constant", "cosine", "one_cycle"])
+def test_a_timed_schedule_runs_evenly_with_the_time(timed: Timed, schedule: str) -> None:
+    """After a share of the time the same share of the schedule, whatever the updates are called."""
+    timed.train(schedule=schedule, evaluate_every=60)
+    passed = np.array(timed.began) - 100.0
+    assert timed.positions == pytest.approx(list(50 * passed / 4.0), abs=1e-6)
+    assert timed.positions[0] == pytest.approx(50 * (BUILD + EVALUATION) / 4.0)
+    assert 50 * (1 - (EVALUATION + 2 * STEP) / 4.0) <= timed.positions[-1] <= 50
+
+
+def test_a_part_of_a_timed_schedule_stays_in_its_part(timed: Timed) -> None:
+    """From its start to its end, to which the next part's start is next."""
+    timed.train(steps=30, schedule_start=100, schedule_steps=200, schedule="cosine")
+    assert all(100 <= position <= 130 for position in timed.positions)
+    assert timed.positions[-1] > 129
+    assert np.diff(timed.positions).min() > 0
+
+
+def test_a_slow_machine_makes_fewer_updates(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And comes to the end of its schedule all the same; one that stalls does not pass it."""
+    timed = Timed(monkeypatch, step_seconds=1.0)
+    result = timed.train(schedule="cosine")
+    assert result.final.step == 3  # of the 3.35 s that graph and first evaluation leave
+    assert timed.positions[-1] <= 50
+    timed.step_seconds = 60.0
+    timed.positions.clear()
+    assert timed.train(schedule="cosine").final.step == 1
+
+
+def test_no_time_is_no_update(timed: Timed) -> None:
+    """Where graph and first evaluation took it all, the network comes back as it was."""
+    result = timed.train(seconds=0.1)
+    assert [point.step for point in result.curve] == [0]
+    assert_same(replace(result.network, slots=None), wide(8))
+
+
+def test_a_plan_of_steps_is_not_timed(timed: Timed) -> None:
+    """However long it takes; positions are whole."""
+    result = timed.train(seconds=None, steps=40, schedule_start=5)
+    assert result.final.step == 40
+    assert timed.positions == [5.0 + step for step in range(40)]
