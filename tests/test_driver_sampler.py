@@ -162,3 +162,42 @@ def test_one_fixed_value_is_a_distribution_too() -> None:
     for _ in range(12):
         tell(study, study.ask(fixed))
     assert {trial.params["log2_factor"] for trial in study.trials} == {1.0}
+
+
+def ended(gain: float | None, seconds: object = 2.0, updates: int = 10) -> optuna.trial.FrozenTrial:
+    attributes = {"gain": gain, "seconds": seconds}
+    if not updates:
+        return optuna.create_trial(value=0.5, user_attrs=attributes)
+    reports = {0: 0.0, updates: gain or 0.0}
+    return optuna.create_trial(value=0.5, user_attrs=attributes, intermediate_values=reports)
+
+
+def test_the_gain_per_second_prefers_the_quick() -> None:
+    """Of equal gains the quicker, of equal losses too; any gain before none, none before a loss."""
+    order = [
+        ended(0.02, 1.0),
+        ended(0.02, 4.0),
+        ended(0.001, 4.0),
+        ended(0.0, 100.0),
+        ended(-0.02, 1.0),
+        ended(-0.02, 4.0),
+    ]
+    found = [state.gain_per_second_of(trial) for trial in order]
+    assert found == sorted(found, reverse=True)
+    assert len(set(found)) == len(found)
+    assert found[0] == pytest.approx(4 * found[1])
+
+
+def test_a_candidate_that_was_given_up_was_not_quick() -> None:
+    """It made fewer updates in its time: a large loss stays worse than a small one."""
+    given_up, finished = ended(-0.4, 0.2, updates=10), ended(-0.1, 2.0, updates=100)
+    assert state.gain_per_second_of(given_up) < state.gain_per_second_of(finished)
+
+
+@pytest.mark.parametrize("trial", [ended(0.1, None), ended(0.1, 0.0), ended(0.1, 1.0, updates=0)])
+def test_without_a_time_the_gain_counts_as_it_is(trial: optuna.trial.FrozenTrial) -> None:
+    assert state.gain_per_second_of(trial) == 0.1
+
+
+def test_without_a_gain_there_is_none_per_second() -> None:
+    assert state.gain_per_second_of(ended(None)) is None

@@ -7,8 +7,9 @@ whoever dies between two of these steps leaves nothing but an orphan file.
 
 from __future__ import annotations
 
+import math
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -41,22 +42,49 @@ TRAINING_FLOPS, PRECISION = "training_flops", "precision"
 
 # Of one candidate: (arm, repeat with another seed) -> result. The candidate's own is repeat 0.
 Controls = Mapping[tuple[str, int], ArmResult]
-_LOCK_SECONDS = 60  # SQLite waits for another process this long
 
 
 def create_or_load(storage: RDBStorage, name: str) -> tuple[Study, Study]:
-    """The study of a run, and its controls' beside it."""
+    """The study of a run, and its controls' beside it.
+
+    Raises
+    ------
+    RunError
+        When they are there and cannot be read.
+    """
     studies = []
     for study_name in (name, name + CONTROL_SUFFIX):
-        study = optuna.create_study(
-            storage=storage, study_name=study_name, direction="maximize", load_if_exists=True
-        )
-        if study.metric_names is None:
-            with warnings.catch_warnings():
-                warnings.filterwarnings("ignore", ".*set_metric_names", ExperimentalWarning)
-                study.set_metric_names([METRIC])
-        studies.append(study)
+        with _foreign(f"the study {study_name}"):
+            study = optuna.create_study(
+                storage=storage, study_name=study_name, direction="maximize", load_if_exists=True
+            )
+            if study.metric_names is None:
+                with warnings.catch_warnings():
+                    warnings.filterwarnings("ignore", ".*set_metric_names", ExperimentalWarning)
+                    study.set_metric_names([METRIC])
+        studies.append(_readable(study))
     return studies[0], studies[1]
+
+
+def _readable(study: Study) -> Study:
+    """The study, once all of it was read: what Optuna trips over, it trips over here.
+
+    Whatever is read later came through here, or was written by this process.
+    """
+    with _foreign(f"the study {study.study_name}"):
+        _ = study.user_attrs
+        for trial in study.get_trials(deepcopy=False):
+            numbers = [value for value in trial.params.values() if not isinstance(value, str)]
+            for number in (*numbers, *(trial.values or ())):
+                _finite(number)
+    return study
+
+
+def _finite(value: Any) -> float:
+    """The value, if it is a number that JSON can hold too."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError(f"{str(value)[:80]!r} is no finite number")
+    return float(value)
 
 
 def runs(storage: RDBStorage) -> list[str]:
@@ -86,10 +114,12 @@ def find(folder: Path, storage_url: str | None) -> tuple[Study, Study]:
             found = ", ".join(names) or "none"
             raise RunError(f"{folder}: expected the study of a run, found {found}")
         name = wanted[0]
-        return (
-            optuna.load_study(study_name=name, storage=storage),
-            optuna.load_study(study_name=name + CONTROL_SUFFIX, storage=storage),
-        )
+        with _foreign(f"the study {name}"):
+            study, control_study = (
+                optuna.load_study(study_name=each, storage=storage)
+                for each in (name, name + CONTROL_SUFFIX)
+            )
+        return _readable(study), _readable(control_study)
 
 
 def trials_that_count(study: Study) -> list[FrozenTrial]:
@@ -124,6 +154,21 @@ def fail_interrupted(study: Study) -> int:
     return len(dead)
 
 
+def _is_table(value: Any) -> bool:
+    return isinstance(value, dict)
+
+
+def _is_whole(value: Any, least: int, most: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
+
+
+# Attributes of the study that are no tables.
+_SHAPES: dict[str, Callable[[Any], bool]] = {
+    SEED: lambda value: _is_whole(value, 0, 2**63),
+    MULTIPLE: lambda value: _is_whole(value, 1, 10**9),
+}
+
+
 def attribute(study: Study, name: str) -> Any:
     """A study's attribute, or None.
 
@@ -134,8 +179,7 @@ def attribute(study: Study, name: str) -> Any:
     """
     value = study.user_attrs.get(name)
     with _foreign(f"the study's attribute {name}"):
-        whole = name in (SEED, MULTIPLE)
-        if value is not None and not isinstance(value, int if whole else dict):
+        if value is not None and not _SHAPES.get(name, _is_table)(value):
             raise TypeError(f"got {str(value)[:80]!r}")
     return value
 
@@ -145,30 +189,43 @@ def _foreign(what: str) -> Iterator[None]:
     """Turn what somebody else wrote into the study into one line."""
     try:
         yield
-    except (TypeError, ValueError, KeyError, IndexError, AttributeError) as error:
+    except _TRIPPED as error:
         if isinstance(error, GrowsearchError):
             raise
+        reason = " ".join(str(error).split())[:200]
         raise RunError(
-            f"{what}: expected what growsearch wrote ({type(error).__name__}: {error}): somebody "
+            f"{what}: expected what growsearch wrote ({type(error).__name__}: {reason}): somebody "
             "changed the study; start again in a new --out"
         ) from None
+
+
+# What Optuna, SQLAlchemy and we trip over in values that are not what we wrote.
+_TRIPPED = (
+    *(TypeError, ValueError, LookupError, AttributeError),
+    *(ArithmeticError, AssertionError, RecursionError),
+)
 
 
 def gain_of(trial: FrozenTrial) -> float | None:
     """The gain over the parent; None where there is none."""
     gain = trial.user_attrs.get("gain")
-    return float(gain) if isinstance(gain, int | float) else None
+    with _foreign(f"the gain of trial {trial.number}"):
+        return None if gain is None else _finite(gain)
 
 
 def gain_per_second_of(trial: FrozenTrial) -> float | None:
-    """The gain over the parent for each second of training; None where there is none.
+    """The gain over the parent for each second of an update; None where there is no gain.
 
-    A loss is multiplied by the seconds instead, so that the slower of two is the worse.
+    All candidates are to make as many updates, so that this orders them as the gain for each second
+    of their training does, and one that was given up early does not seem quick. A loss is
+    multiplied by the seconds instead, so that the slower of two is the worse.
     """
     gain, seconds = gain_of(trial), trial.user_attrs.get("seconds")
-    if gain is None or not isinstance(seconds, int | float) or not seconds > 0.0:
+    updates = max(trial.intermediate_values, default=0)
+    if gain is None or not isinstance(seconds, int | float) or not (seconds > 0.0 and updates):
         return gain
-    return gain / seconds if gain > 0.0 else gain * seconds
+    one = seconds / updates
+    return gain / one if gain > 0.0 else gain * one
 
 
 def best_of(study: Study, folder: Path) -> Best:
@@ -214,9 +271,25 @@ def polish_of(study: Study, best: Best) -> dict[str, Any] | None:
         return {
             "sha256": str(polish["sha256"]),
             "last": str(polish["last"]),
-            "validation_accuracy": float(polish["validation_accuracy"]),
+            "validation_accuracy": _finite(polish["validation_accuracy"]),
             "done": int(polish["done"]),
         }
+
+
+def test_of(study: Study, best: Best) -> dict[str, float]:
+    """What was measured at the end, if it was of this network; else nothing.
+
+    Raises
+    ------
+    RunError
+        When it is not what growsearch writes.
+    """
+    test = attribute(study, TEST) or {}
+    if test.get("sha256") != best.path.stem:
+        return {}
+    with _foreign(f"the study's attribute {TEST}"):
+        names = ("accuracy", "teacher_accuracy", "held_out_accuracy")
+        return {name: _finite(test[name]) for name in names if test.get(name) is not None}
 
 
 def final_of(study: Study, folder: Path) -> Best:
@@ -269,7 +342,7 @@ def teacher_of(study: Study, folder: Path) -> Best:
     if teacher is None:
         raise RunError(f"{folder}: the run has no teacher yet: run the same command again")
     with _foreign("the teacher"):
-        name, accuracy = str(teacher["sha256"]), float(teacher["validation_accuracy"])
+        name, accuracy = str(teacher["sha256"]), _finite(teacher["validation_accuracy"])
     try:
         network = fetch(name, folder / WEIGHTS)
     except NetworkFileError as error:
@@ -290,11 +363,11 @@ def spent_on(study: Study, number: int | None) -> float:
     with _foreign("the ancestry of a network"):
         while number is not None:
             about = trials[number].user_attrs
-            total += float(about[TRAINING_FLOPS])
+            total += _finite(about[TRAINING_FLOPS])
             if (parent := about["parent"]) is not None and not parent < number:
                 raise ValueError(f"trial {number} stands before its parent {parent}")
             number = parent
-        return total + float(attribute(study, TEACHER)[TRAINING_FLOPS])
+        return total + _finite(attribute(study, TEACHER)[TRAINING_FLOPS])
 
 
 def spent_of(study: Study) -> dict[str, float]:
@@ -307,7 +380,7 @@ def spent_of(study: Study) -> dict[str, float]:
     """
     spent = attribute(study, SPENT) or {}
     with _foreign("the time spent"):
-        return {str(phase): float(seconds) for phase, seconds in spent.items()}
+        return {str(phase): _finite(seconds) for phase, seconds in spent.items()}
 
 
 def records(study: Study, control_study: Study) -> tuple[TrialRecord, ...]:
@@ -353,10 +426,13 @@ def record(trial: FrozenTrial, controls: Controls) -> TrialRecord:
                 arms[arm] = result
             else:
                 repeats.setdefault(arm, {})[repeat] = result
+        parent = about.get("parent")
+        if parent is not None and not _is_whole(parent, 0, trial.number - 1):
+            raise ValueError(f"{str(parent)[:80]!r} is no earlier trial")
         return TrialRecord(
             number=trial.number,
             state=trial.state.name,
-            parent=about.get("parent"),
+            parent=parent,
             growth=str(about.get("growth", "")),
             operation=str(about.get("operation", "")),
             layer=str(about.get("layer", "")),
@@ -378,16 +454,18 @@ def record(trial: FrozenTrial, controls: Controls) -> TrialRecord:
 
 def _arm_result(trial: FrozenTrial) -> ArmResult:
     about = trial.user_attrs
-    curve = tuple((int(s), float(a), float(x)) for s, a, x in about.get("curve", ()))
+    curve = tuple((int(s), _finite(a), _finite(x)) for s, a, x in about.get("curve", ()))
     complete = trial.state == TrialState.COMPLETE
     tried = about.get("tried", ())
+    rate = about.get("learning_rate", trial.params.get("learning_rate"))
+    failure = about.get(FAILURE)
     return ArmResult(
         accuracy=trial.value if complete else (curve[-1][1] if curve else None),
         loss=curve[-1][2] if curve else None,
-        seconds=float(about.get("seconds", 0.0)),
+        seconds=_finite(about.get("seconds", 0.0)),
         curve=curve,
-        failure=about.get(FAILURE),
-        flops=float(about.get(TRAINING_FLOPS, 0.0)),
-        learning_rate=about.get("learning_rate", trial.params.get("learning_rate")),
-        tried=tuple((float(r), None if a is None else float(a)) for r, a in tried),
+        failure=None if failure is None else str(failure),
+        flops=_finite(about.get(TRAINING_FLOPS, 0.0)),
+        learning_rate=None if rate is None else _finite(rate),
+        tried=tuple((_finite(r), None if a is None else _finite(a)) for r, a in tried),
     )
