@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from growsearch import __version__
-from growsearch.errors import GrowsearchError, without_password
+from growsearch.errors import GrowsearchError, RunError, without_password
 
 if TYPE_CHECKING:
     from growsearch.driver.records import SearchResult
@@ -173,7 +173,7 @@ def compare(folder: str, storage: str | None, as_json: bool) -> None:
     result = load_result(folder, storage=storage)
     evidence = result.evidence()
     if as_json:
-        click.echo(json.dumps(evidence.to_json(), indent=2))
+        _print_json(evidence.to_json())
         return
     console = Console()
     console.print(report.report(evidence))
@@ -213,7 +213,7 @@ def reproduce(iterations: int, seeds: int, data: str | None, out: str, as_json: 
         )
     picture = report.save_plot(found, out)
     if as_json:
-        click.echo(json.dumps(found.to_json(), indent=2))
+        _print_json(found.to_json())
         return
     console.print(report.report(found))
     console.print(f"plot: {picture}", soft_wrap=True)
@@ -261,11 +261,19 @@ def _control_overrides(arms: str | None, seeds: int | None, tuned: int | None) -
     return tuple(overrides)
 
 
+def _print_json(value: dict[str, Any]) -> None:
+    try:
+        text = json.dumps(value, indent=2, allow_nan=False)
+    except ValueError:  # Python would write NaN and Infinity, which no other reader takes
+        raise RunError("the result holds a number that JSON cannot: NaN or infinity") from None
+    click.echo(text)
+
+
 def _print_result(result: SearchResult, *, as_json: bool, with_trials: bool) -> None:
     from growsearch.reports import trials as report
 
     if as_json:
-        click.echo(json.dumps(result.to_json(), indent=2))
+        _print_json(result.to_json())
         return
     if with_trials:
         click.echo("\n".join(report.table(result.trials)))
@@ -287,7 +295,7 @@ def _quiet() -> None:
     # Its pool logs the interruption of a transaction, which is rolled back all the same.
     logging.getLogger("sqlalchemy.pool").addHandler(logging.NullHandler())
     warnings.simplefilter("ignore")
-    warnings.simplefilter("default", DamagedNetworkWarning)
+    warnings.simplefilter("once", DamagedNetworkWarning)  # a run looks for the best more often
     warnings.formatwarning = lambda message, *_, **__: f"growsearch: warning: {message}\n"
 
 

@@ -162,3 +162,16 @@ def test_distributions_are_the_spaces_alone(name: str) -> None:
     assert (rate.low, rate.high, rate.log) == (*space.choices.learning_rate, True)
     factor = found["log2_factor"]
     assert (factor.low, factor.high) == space.choices.log2_factor
+
+
+@pytest.mark.parametrize("draw", [-1e300, -0.1, 2.1, 1e300])
+@pytest.mark.parametrize("name", ["position", "log2_factor"])
+def test_what_lies_beyond_a_range_is_taken_at_its_end(name: str, draw: float) -> None:
+    """Optuna lets an enqueued value pass with a warning; the nearest legal growth is tried."""
+    space = spaces()[0]
+    end = distributions(space)[name]
+    params = {"op": "widen", "position": 0.5, "log2_factor": 1.0}
+    nearest = end.low if draw < 0.5 else end.high
+    assert decode(params | {name: draw}, space.architecture, space) == decode(
+        params | {name: nearest}, space.architecture, space
+    )

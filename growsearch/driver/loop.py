@@ -56,13 +56,15 @@ def search(
         name = out.resolve().name if storage else (state.runs(opened) or [space.name])[0]
         study, control_study = state.create_or_load(opened, name)
         agree(study, space, dataset, seed, out)
-        clock = Clock(time_budget, began, state.attribute(study, state.SPENT) or {})
+        clock = Clock(time_budget, began, state.spent_of(study))
         done = len(state.trials_that_count(study))
         on_event(Started(out, name, trials, done, dataset.source, dataset.stand_in, seed))
         with clock.on("teacher"):
             space = space.with_width_multiple(width_multiple(study, space, trainer))
             run = Run(space, dataset, trainer, out, seed, study, control_study, on_event, *halves)
-            run.teach()
+            is_new = run.teach()
+        if is_new:
+            study.set_user_attr(state.SPENT, clock.spent())
         study._thread_local.in_optimize_loop = True  # callbacks may call study.stop()
         state.fail_interrupted(study)
 
@@ -81,7 +83,6 @@ def search(
         for number in lacking(run):
             finish(number)
         ended = _until(trials, done)
-        longest = 0.0
         while len(state.trials_that_count(study)) < trials:
             if study._stop_flag:
                 ended = "a callback stopped it"
@@ -90,17 +91,15 @@ def search(
             if not may_grow(best.network.architecture, space):
                 ended = "nothing is left to grow within the limits of the space"
                 break
-            if time_budget is not None and clock.left - longest < _kept_for_later(
-                space, time_budget
-            ):
-                ended = f"the time budget of {time_budget:g} s leaves no room for another trial"
-                break
-            before = clock.passed
+            if time_budget is not None:
+                longest = state.longest_trial(study, control_study)
+                if clock.left - longest < _kept_for_later(space, time_budget):
+                    ended = f"the time budget of {time_budget:g} s leaves no room for another trial"
+                    break
             with clock.on("candidates"):
                 trial = study.ask(distributions(space))
                 run.candidate(trial, best)
             finish(trial.number)
-            longest = max(longest, clock.passed - before)
         study._thread_local.in_optimize_loop = False
         with clock.on("polish"):
             polish(run, clock)
@@ -133,14 +132,13 @@ def result_of(study: Study, control_study: Study, folder: Path, *, ended: str = 
     """
     best, teacher = state.final_of(study, folder), state.teacher_of(study, folder)
     data = state.attribute(study, state.DATA) or {}
-    test = state.attribute(study, state.TEST)
-    tested = isinstance(test, dict) and test.get("sha256") == best.path.stem
+    test = state.test_of(study, best)
     return SearchResult(
         best=best,
-        test_accuracy=test.get("accuracy") if tested else None,
-        held_out_accuracy=test.get("held_out_accuracy") if tested else None,
+        test_accuracy=test.get("accuracy"),
+        held_out_accuracy=test.get("held_out_accuracy"),
         teacher_accuracy=teacher.validation_accuracy,
-        teacher_test_accuracy=test.get("teacher_accuracy") if tested else None,
+        teacher_test_accuracy=test.get("teacher_accuracy"),
         trials=state.records(study, control_study),
         study=study,
         control_study=control_study,

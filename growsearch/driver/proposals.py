@@ -49,8 +49,12 @@ def decode(
     for operation in (*operations[first:], *operations[:first]):
         legal = GROWTHS[operation].sites(architecture, space.growth_limits)
         if legal:
-            site = legal[min(int(params["position"] * len(legal)), len(legal) - 1)]
-            return site.sized(params["log2_factor"], architecture, space.growth_limits)
+            # Optuna uses what somebody enqueued beyond a range, with no more than a warning.
+            position = min(max(params["position"], 0.0), 1.0)
+            least, most = space.choices.log2_factor
+            site = legal[min(int(position * len(legal)), len(legal) - 1)]
+            factor = min(max(params["log2_factor"], least), most)
+            return site.sized(factor, architecture, space.growth_limits)
     return None
 
 

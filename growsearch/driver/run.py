@@ -68,9 +68,13 @@ class Run:
         )
         self.study.pruner = self._pruner()
 
-    def teach(self) -> None:
-        """Train the first network, unless an earlier session did."""
-        if state.attribute(self.study, state.TEACHER) is None:
+    def teach(self) -> bool:
+        """Train the first network, unless an earlier session did.
+
+        Returns whether it did.
+        """
+        is_new = state.attribute(self.study, state.TEACHER) is None
+        if is_new:
             teacher = self.space.teacher
             network = Network.initial(
                 self.space.architecture,
@@ -99,6 +103,7 @@ class Run:
                 float(seconds) if isinstance(seconds, int | float) else 0.0,
             )
         )
+        return is_new
 
     def candidate(self, trial: Trial, best: Best) -> None:
         """Grow the best network as the trial says, train it, judge it, tell."""
@@ -169,8 +174,7 @@ class Run:
         Returns whether it was not known before.
         """
         best = state.final_of(self.study, self.folder)
-        known = state.attribute(self.study, state.TEST)
-        if isinstance(known, dict) and known.get("sha256") == best.path.stem:
+        if state.test_of(self.study, best):
             return False
         teacher = state.teacher_of(self.study, self.folder)
         test = self.dataset.test

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import optuna
+from optuna.distributions import CategoricalDistribution
 from optuna.exceptions import ExperimentalWarning
 from optuna.storages import RDBStorage
 from optuna.study import Study
@@ -74,7 +75,11 @@ def _readable(study: Study) -> Study:
     with _foreign(f"the study {study.study_name}"):
         _ = study.user_attrs
         for trial in study.get_trials(deepcopy=False):
-            numbers = [value for value in trial.params.values() if not isinstance(value, str)]
+            numbers = [
+                trial.params[name]
+                for name, distribution in trial.distributions.items()
+                if not isinstance(distribution, CategoricalDistribution)
+            ]
             for number in (*numbers, *(trial.values or ())):
                 _finite(number)
     return study
@@ -89,7 +94,8 @@ def _finite(value: Any) -> float:
 
 def runs(storage: RDBStorage) -> list[str]:
     """The names of the runs in a storage."""
-    names = optuna.get_all_study_names(storage)
+    with _foreign("the studies of the storage"):  # with their attributes, though unasked
+        names = optuna.get_all_study_names(storage)
     return [name for name in names if name + CONTROL_SUFFIX in names]
 
 
@@ -381,6 +387,20 @@ def spent_of(study: Study) -> dict[str, float]:
     spent = attribute(study, SPENT) or {}
     with _foreign("the time spent"):
         return {str(phase): _finite(seconds) for phase, seconds in spent.items()}
+
+
+def longest_trial(study: Study, control_study: Study) -> float:
+    """Seconds that the longest trial took with its controls, in this session or an earlier one."""
+    took = {trial.number: _lasted(trial) for trial in trials_that_count(study)}
+    for control in control_study.get_trials(deepcopy=False):
+        number = control.user_attrs.get(CANDIDATE_NUMBER)
+        if isinstance(number, int) and number in took:
+            took[number] += _lasted(control)
+    return max(took.values(), default=0.0)
+
+
+def _lasted(trial: FrozenTrial) -> float:
+    return trial.duration.total_seconds() if trial.duration else 0.0
 
 
 def records(study: Study, control_study: Study) -> tuple[TrialRecord, ...]:
