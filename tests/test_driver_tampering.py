@@ -14,6 +14,7 @@ import pytest
 
 import growsearch as gs
 from growsearch import cli
+from growsearch.driver import study as state
 from growsearch.driver.records import DamagedNetworkWarning, SearchResult
 from growsearch.errors import GrowsearchError, RunError
 from growsearch.reports import compare
@@ -162,10 +163,9 @@ def test_a_width_multiple_is_a_whole_number_or_refused(copy: Path, value: str) -
         "width_multiple",
         value,
     )
+    study, _ = state.find(copy, None)
     with pytest.raises(RunError, match="width_multiple"):
-        from growsearch.driver import study as state
-
-        state.attribute(state.find(copy, None)[0], state.MULTIPLE)
+        state.attribute(study, state.MULTIPLE)
 
 
 def test_what_is_printed_as_json_is_json(
