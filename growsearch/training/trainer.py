@@ -288,8 +288,8 @@ def _batches(images: int, size: int, seed: int) -> Iterator[Array]:
     rng = np.random.default_rng(seed)
     pool = np.empty(0, np.intp)
     while True:
-        while len(pool) < size:
-            pool = np.concatenate([pool, rng.permutation(images)])
+        epochs = -(-(size - len(pool)) // images)  # more than one where a batch is larger than all
+        pool = np.concatenate([pool, *(rng.permutation(images) for _ in range(epochs))])
         batch, pool = pool[:size], pool[size:]
         yield batch
 
