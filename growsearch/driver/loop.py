@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -59,55 +59,64 @@ def search(
         clock = Clock(time_budget, began, state.spent_of(study))
         done = len(state.trials_that_count(study))
         on_event(Started(out, name, trials, done, dataset.source, dataset.stand_in, seed))
-        with clock.on("teacher"):
-            space = space.with_width_multiple(width_multiple(study, space, trainer))
-            run = Run(space, dataset, trainer, out, seed, study, control_study, on_event, *halves)
-            is_new = run.teach()
-        if is_new:
-            study.set_user_attr(state.SPENT, clock.spent())
-        study._thread_local.in_optimize_loop = True  # callbacks may call study.stop()
-        state.fail_interrupted(study)
-
-        def finish(number: int) -> None:
-            with clock.on("controls"):
-                run_controls(run, number)
-            trial = study.get_trials(deepcopy=False)[number]
-            controls = state.controls_of(control_study, number)
-            record = state.record(trial, controls)
-            write_note(study, trial, record)
-            study.set_user_attr(state.SPENT, clock.spent())
-            on_event(TrialFinished(record, len(state.trials_that_count(study)), trials))
-            for callback in callbacks:
-                callback(study, trial)
-
-        for number in lacking(run):
-            finish(number)
-        ended = _until(trials, done)
-        while len(state.trials_that_count(study)) < trials:
-            if study._stop_flag:
-                ended = "a callback stopped it"
-                break
-            best = state.best_of(study, out)
-            if not may_grow(best.network.architecture, space):
-                ended = "nothing is left to grow within the limits of the space"
-                break
-            if time_budget is not None:
-                longest = state.longest_trial(study, control_study)
-                if clock.left - longest < _kept_for_later(space, time_budget):
-                    ended = f"the time budget of {time_budget:g} s leaves no room for another trial"
-                    break
-            with clock.on("candidates"):
-                trial = study.ask(distributions(space))
-                run.candidate(trial, best)
-            finish(trial.number)
-        study._thread_local.in_optimize_loop = False
-        with clock.on("polish"):
-            polish(run, clock)
-        with clock.on("test"):
-            is_new = run.test()
-        if is_new:
-            study.set_user_attr(state.SPENT, clock.spent())
+        with _time_kept(study, clock):
+            with clock.on("teacher"):
+                space = space.with_width_multiple(width_multiple(study, space, trainer))
+                run = Run(
+                    space, dataset, trainer, out, seed, study, control_study, on_event, *halves
+                )
+                is_new = run.teach()
+            if is_new:
+                study.set_user_attr(state.SPENT, clock.spent())
+            ended = _try(run, clock, trials, callbacks)
+            with clock.on("polish"):
+                polish(run, clock)
+            with clock.on("test"):
+                is_new = run.test()
+            if is_new:
+                study.set_user_attr(state.SPENT, clock.spent())
         return result_of(study, control_study, out, ended=ended)
+
+
+def _try(run: Run, clock: Clock, trials: int, callbacks: Sequence[Callback]) -> str:
+    """Make the trials that are left to make, and say why there are no more."""
+    space, study, control_study = run.space, run.study, run.control_study
+    ended = _until(trials, len(state.trials_that_count(study)))
+    study._thread_local.in_optimize_loop = True  # callbacks may call study.stop()
+    state.fail_interrupted(study)
+
+    def finish(number: int) -> None:
+        with clock.on("controls"):
+            run_controls(run, number)
+        trial = study.get_trials(deepcopy=False)[number]
+        record = state.record(trial, state.controls_of(control_study, number))
+        write_note(study, trial, record)
+        study.set_user_attr(state.SPENT, clock.spent())
+        run.on_event(TrialFinished(record, len(state.trials_that_count(study)), trials))
+        for callback in callbacks:
+            callback(study, trial)
+
+    for number in lacking(run):
+        finish(number)
+    while len(state.trials_that_count(study)) < trials:
+        if study._stop_flag:
+            ended = "a callback stopped it"
+            break
+        best = state.best_of(study, run.folder)
+        if not may_grow(best.network.architecture, space):
+            ended = "nothing is left to grow within the limits of the space"
+            break
+        if clock.budget is not None:
+            longest = state.longest_trial(study, control_study)
+            if clock.left - longest < _kept_for_later(space, clock.budget):
+                ended = f"the time budget of {clock.budget:g} s leaves no room for another trial"
+                break
+        with clock.on("candidates"):
+            trial = study.ask(distributions(space))
+            run.candidate(trial, best)
+        finish(trial.number)
+    study._thread_local.in_optimize_loop = False
+    return ended
 
 
 def _until(trials: int, done: int) -> str:
@@ -169,6 +178,17 @@ def load_result(folder: str | Path, *, storage: str | None = None) -> SearchResu
     with storage_errors(storage or str(folder)):
         study, control_study = state.find(folder, storage)
         return result_of(study, control_study, folder)
+
+
+@contextmanager
+def _time_kept(study: Study, clock: Clock) -> Iterator[None]:
+    """Store the time that an interrupted session took: the budget is the whole run's."""
+    try:
+        yield
+    except BaseException:
+        with suppress(Exception):  # what is wrong with the storage is said already
+            study.set_user_attr(state.SPENT, clock.spent())
+        raise
 
 
 @contextmanager

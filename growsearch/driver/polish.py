@@ -63,6 +63,7 @@ def polish(run: Run, clock: Clock) -> None:
         except DivergedError as error:
             about = progress.after(parts, progress.sha256)
             run.study.set_user_attr(state.POLISH, about | {state.FAILURE: str(error)})
+            run.study.set_user_attr(state.SPENT, clock.spent())
             return
         network, accuracy = result.network, result.final.accuracy
         last = store(network, run.folder / state.WEIGHTS)
@@ -70,6 +71,7 @@ def polish(run: Run, clock: Clock) -> None:
         if is_better:
             progress = replace(progress, sha256=last, accuracy=accuracy)
         run.study.set_user_attr(state.POLISH, progress.after(part + 1, last))
+        run.study.set_user_attr(state.SPENT, clock.spent())
         run.on_event(Polished(part + 1, parts, accuracy, is_better))
 
 
