@@ -46,7 +46,7 @@ def images(seed: int = 0) -> Dataset:
     rng = np.random.default_rng(seed)
     splits = (
         Split(rng.random((count, 4, 4, 1), np.float32), np.arange(count) % 3)
-        for count in (24, 12, 12)
+        for count in (60, 12, 12)
     )
     return Dataset("noise", *splits, source="a test", classes=3)
 

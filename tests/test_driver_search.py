@@ -568,6 +568,26 @@ def test_data_that_do_not_fit_are_one_line(tmp_path: Path, dataset: Dataset, nam
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize("section", ["teacher", "training", "polish"])
+def test_a_batch_larger_than_the_training_images_is_one_line(tmp_path: Path, section: str) -> None:
+    """It names the section; as many as there are images are enough."""
+    sections = {"polish": {"steps": 2}} if section == "polish" else {}
+    values = space().model_dump(mode="json") | sections
+    for size in (61, 10**9):
+        values[section] |= {"batch_size": size}
+        with pytest.raises(InvalidInputError) as caught:
+            gs.search(
+                gs.SearchSpace.parse(values),
+                out=tmp_path / "run",
+                data=images(),
+                trainer=FakeTrainer(),
+                trials=0,
+            )
+        assert f"{section}.batch_size: expected at most 60" in one_line(caught)
+    assert not (tmp_path / "run").exists()
+    search(tmp_path / "run", "training.batch_size=60", trials=0)
+
+
 @pytest.mark.parametrize("damage", ["flipped", "truncated", "deleted", "link"])
 def test_a_damaged_best_network_gives_way_to_the_next(
     copy: Path, finished: SearchResult, damage: str

@@ -242,3 +242,10 @@ def _check_fits(space: SearchSpace, dataset: Dataset) -> None:
             f"teacher.architecture: expected {dataset.classes} outputs, one a class of the data, "
             f"got {outputs}"
         )
+    for section in ("teacher", "training", "polish"):
+        training = getattr(space, section)
+        if training is not None and training.batch_size > len(dataset.train):
+            raise InvalidInputError(
+                f"{section}.batch_size: expected at most {len(dataset.train):,}, as many as there "
+                f"are training images, got {training.batch_size:,}"
+            )
