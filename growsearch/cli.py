@@ -199,18 +199,15 @@ def reproduce(iterations: int, seeds: int, data: str | None, out: str, as_json: 
     from growsearch.experiments import reproduce as run_experiments
     from growsearch.reports import reproduction as report
     from growsearch.reports.progress import ReproductionDisplay
-    from growsearch.training import SlimTrainer
 
     console = Console(stderr=as_json)
-    with ReproductionDisplay(console) as display:
-        found = run_experiments(
-            trainer=SlimTrainer(),
-            iterations=iterations,
-            seeds=seeds,
-            data=data,
-            out=out,
-            on_progress=display,
-        )
+    try:
+        with ReproductionDisplay(console) as display:
+            found = run_experiments(
+                iterations=iterations, seeds=seeds, data=data, out=out, on_progress=display
+            )
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("Every seed that was finished is stored") from None
     picture = report.save_plot(found, out)
     if as_json:
         _print_json(found.to_json())
@@ -323,10 +320,10 @@ def main(arguments: list[str] | None = None, call: Callable[..., Any] = app) -> 
     except GrowsearchError as error:
         click.echo(f"growsearch: {' '.join(str(error).split())}", err=True)
         return 2
-    except (KeyboardInterrupt, click.Abort):
-        click.echo(
-            f"Interrupted. Everything finished is stored; to continue:\n  {_again()}", err=True
-        )
+    except (KeyboardInterrupt, click.Abort) as error:
+        # Of a command that has more to say of itself; click puts its own error before it.
+        stored = str(error.__cause__ or error) or "Everything finished is stored"
+        click.echo(f"Interrupted. {stored}; to continue:\n  {_again()}", err=True)
         return 130
     finally:
         signal.signal(signal.SIGTERM, previous)

@@ -1,6 +1,9 @@
 """The errors of growsearch: one root, each child also the built-in a caller would expect."""
 
 import re
+import shutil
+from contextlib import suppress
+from pathlib import Path
 from urllib.parse import unquote, unquote_plus
 
 
@@ -42,6 +45,17 @@ class RunError(GrowsearchError, RuntimeError):
 
 class DivergedError(GrowsearchError, ArithmeticError):
     """A training ended in NaN or infinity."""
+
+
+def disk_error(error: OSError, folder: Path) -> RunError:
+    """What a full or failing disk says, in one line that names path and free space."""
+    room = ""
+    with suppress(OSError):
+        room = f" ({shutil.disk_usage(folder).free / 1e6:,.0f} MB free)"
+    return RunError(
+        f"{error.filename or folder}: cannot be written: {error.strerror}{room}; everything "
+        "finished is stored: make room and run the same command again"
+    )
 
 
 # A password may hold @ and : itself, so it ends at the last @; or it is a parameter.

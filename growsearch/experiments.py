@@ -33,10 +33,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from growsearch.datasets import Data, Dataset, load
-from growsearch.errors import InvalidInputError, RunError
+from growsearch.errors import InvalidInputError, RunError, disk_error
 from growsearch.growth import Deepen, Filling, Growth, Widen, grow
 from growsearch.networks import Architecture, Network
-from growsearch.networks.files import write_atomically
+from growsearch.networks.files import make_writable, write_atomically
 from growsearch.trainers import Point, Trainer, TrainingPlan
 
 ARCHITECTURE = "5x5x32(conv1)-pool1-5x5x64(conv2)-pool2-1024(fc1)-10(fc2)"
@@ -125,11 +125,16 @@ EXPERIMENTS: tuple[Experiment, ...] = (
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a reproduction is: ``done`` of ``total``, in units of equal duration."""
+    """How far a reproduction is: ``done`` of ``total``, in units of equal duration.
+
+    ``milestone`` says that something has ended, for whoever shows no bar and prints a line at
+    times: a training; or the search for images, which the label then names.
+    """
 
     done: float
     total: float
     label: str
+    milestone: bool = False
 
 
 OnProgress = Callable[[Progress], None]
@@ -346,7 +351,7 @@ def evaluated_after(iterations: int, every: int = 100) -> tuple[int, ...]:
 
 def reproduce(
     *,
-    trainer: Trainer,
+    trainer: Trainer | None = None,
     iterations: int = 1000,
     seeds: int = 3,
     data: Data | None = None,
@@ -362,7 +367,8 @@ def reproduce(
 
     Parameters
     ----------
-    trainer : Trainer
+    trainer : Trainer, optional
+        :class:`growsearch.training.SlimTrainer` by default.
     iterations : int
         As the original counts them: evaluations at 0, ``every``, … below it; the students start
         from the teacher of the last one.
@@ -388,7 +394,8 @@ def reproduce(
     InvalidInputError
         When a number makes no sense.
     RunError
-        When ``out`` has another reproduction, or a damaged one: nothing is overwritten.
+        When ``out`` has another reproduction, or a damaged one: nothing is overwritten. Or when it
+        cannot be written to, which is found before the first training.
     DataError
         When there are no images; see `growsearch.datasets.load`.
     """
@@ -406,16 +413,26 @@ def reproduce(
         _caveats(dataset, steps),
     )
     path = None if out is None else Path(out) / FILE
-    if path is not None and path.exists():
+    if path is not None:
         found = replace(found, repeats=_earlier(path, found))
     missing = [seed for seed in range(seeds) if seed not in found.seeds]
+    if path is not None and missing:
+        make_writable(path.parent)
+    if trainer is None:
+        from growsearch.training import SlimTrainer
+
+        trainer = SlimTrainer()
     report = _Report(len(missing), on_progress)
+    report.images(dataset.source)
     for seed in missing:
         repeat = _repeat(seed, dataset, steps, trainer, report)
         found = replace(found, repeats=(*found.repeats, repeat))
         if path is not None:
             text = json.dumps(found.to_json(), indent=1, ensure_ascii=False)
-            write_atomically(path, text.encode())
+            try:
+                write_atomically(path, text.encode())
+            except OSError as error:
+                raise disk_error(error, path.parent) from None
     asked = sorted((r for r in found.repeats if r.seed < seeds), key=lambda repeat: repeat.seed)
     return replace(found, repeats=tuple(asked))
 
@@ -447,7 +464,7 @@ def _repeat(
             plan,
             evaluate_on=data.test,
             seed=order if experiment.continues else teacher_order,
-            on_evaluation=partial(report.evaluated, seed, experiment, slots, len(steps)),
+            on_evaluation=partial(report.evaluated, seed, experiment, slots, steps),
         )
         curves.append(Curve(experiment.name, slots, tuple(p.accuracy for p in result.curve)))
         if not experiment.continues:
@@ -473,14 +490,21 @@ class _Report:
         self._done = 0.0
         self._tell = tell
 
+    def images(self, source: str) -> None:
+        self._say(f"images: {source}", milestone=True)
+
     def evaluated(
-        self, seed: int, experiment: Experiment, slots: Slots, points: int, point: Point
+        self, seed: int, experiment: Experiment, slots: Slots, steps: tuple[int, ...], point: Point
     ) -> None:
-        self._done += self._cost[experiment.name] / points
+        self._done += self._cost[experiment.name] / len(steps)
+        carried = ", slots carried" if slots == "carry" else ""
+        label = f"seed {seed}: {experiment.name}{carried}, {point.step}: {point.accuracy:.4f}"
+        self._say(label, milestone=point.step == steps[-1])
+
+    def _say(self, label: str, *, milestone: bool) -> None:
         if self._tell is not None:
-            carried = ", slots carried" if slots == "carry" else ""
-            label = f"seed {seed}: {experiment.name}{carried}, {point.step}: {point.accuracy:.4f}"
-            self._tell(Progress(min(self._done, self._total), self._total, label))
+            done = min(self._done, self._total)
+            self._tell(Progress(done, self._total, label, milestone))
 
 
 def _earlier(path: Path, now: Reproduction) -> tuple[Repeat, ...]:
@@ -488,6 +512,8 @@ def _earlier(path: Path, now: Reproduction) -> tuple[Repeat, ...]:
     remedy = "name another folder, or move it away"
     try:
         then = Reproduction.from_json(path.read_bytes())
+    except (FileNotFoundError, NotADirectoryError):
+        return ()
     except (InvalidInputError, OSError) as error:
         raise RunError(f"{path}: cannot be continued: {error}: {remedy}") from None
     for what, old, new in (

@@ -510,6 +510,20 @@ def test_an_interrupted_run_says_how_it_goes_on_and_does(
     assert all(set(trial["arms"]) == {"net2net", "random"} for trial in trials)
 
 
+def test_an_interrupted_reproduction_does_not_promise_more_than_it_keeps(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """Whole seeds are stored, and that is what it says."""
+
+    def interrupted(**_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("growsearch.experiments.reproduce", interrupted)
+    assert main(["reproduce", "--out", str(tmp_path)]) == 130
+    err = capsys.readouterr().err
+    assert err.startswith("\nInterrupted. Every seed that was finished is stored; to continue:\n")
+
+
 def piped(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Run a command whose reader leaves after the first line."""
     with subprocess.Popen(

@@ -25,7 +25,7 @@ ALLOWED = {
     "trainers": {"errors", "datasets", "networks"},
     "training": {"errors", "datasets", "networks", "trainers"},
     "driver": {"errors", "datasets", "networks", "growth", "statistics", "trainers"},
-    "experiments": {"errors", "datasets", "networks", "growth", "trainers"},
+    "experiments": {"errors", "datasets", "networks", "growth", "trainers", "training"},
     "reports": {"errors", "networks", "driver", "experiments", "statistics"},
     "api": {"errors", "datasets", "driver", "trainers", "training"},
     "cli": {"", "errors", "api", "driver", "experiments", "reports", "training"},

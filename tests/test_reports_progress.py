@@ -177,9 +177,12 @@ def test_a_reproduction_shows_how_far_it_is(width: int) -> None:
     assert all(len(text) <= width for text in lines)
 
 
-def test_a_reproduction_writes_nothing_to_a_file() -> None:
-    """Where there is no terminal there is no progress."""
+def test_a_reproduction_writes_a_plain_line_for_what_has_ended() -> None:
+    """Into a file; on a terminal the bar says it."""
     written = io.StringIO()
     with ReproductionDisplay(Console(file=written, force_terminal=False, _environ={})) as display:
-        display(Progress(done=1, total=2, label="teacher"))
-    assert written.getvalue().strip() == ""
+        display(Progress(0, 2, "images: [mine]", milestone=True))
+        display(Progress(0.5, 2, "seed 0: teacher, 0: 0.1000"))
+        display(Progress(1, 2, "seed 0: teacher, 900: 0.9583", milestone=True))
+    lines = [line.strip() for line in written.getvalue().splitlines() if line.strip()]
+    assert lines == ["images: [mine]", "seed 0: teacher, 900: 0.9583"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import io
 import json
 import os
@@ -422,12 +423,61 @@ def test_progress_rises_to_its_total(digits: Dataset, tmp_path: Path) -> None:
             out=tmp_path,
             on_progress=events.append,
         )
+        images, *events = events
+        assert images.milestone
+        assert digits.source in images.label
+        assert sum(event.milestone for event in events) == TRAININGS
+        assert events[2].milestone
         done = [event.done for event in events]
         assert len(events) == TRAININGS * 3
         assert done == sorted(set(done))
         assert done[-1] == pytest.approx(events[-1].total)
         assert len({event.total for event in events}) == 1
         assert f"seed {seeds - 1}: continued, slots carried, 20" in events[-1].label
+
+
+@pytest.mark.usefixtures("small")
+def test_a_folder_that_cannot_be_used_is_refused_before_the_first_training(
+    digits: Dataset, tmp_path: Path
+) -> None:
+    """Not after an hour of it; in one line that names the folder."""
+    (tmp_path / "file").write_text("mine")
+    for out in (tmp_path / "file", tmp_path / "file" / "below", Path("/proc/self/run")):
+        trainer = Recorder()
+        with pytest.raises(RunError, match="can be written to") as raised:
+            reproduce(trainer=trainer, iterations=20, seeds=1, data=digits, out=out)
+        assert str(out) in str(raised.value)
+        assert "\n" not in str(raised.value)
+        assert not trainer.calls
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+@pytest.mark.usefixtures("small")
+def test_a_full_disk_is_one_line(
+    digits: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the path and the free space."""
+
+    def no_room(path: Path, data: bytes) -> None:
+        del data
+        raise OSError(errno.ENOSPC, "its device is full", str(path))
+
+    monkeypatch.setattr("growsearch.experiments.write_atomically", no_room)
+    with pytest.raises(RunError, match="its device is full .*MB free") as raised:
+        reproduce(
+            trainer=Recorder(), iterations=20, every=10, seeds=1, data=digits, out=tmp_path
+        )
+    assert FILE in str(raised.value)
+
+
+@pytest.mark.usefixtures("small")
+def test_tensorflows_trainer_is_the_default(
+    digits: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As it is of a search."""
+    monkeypatch.setattr("growsearch.training.SlimTrainer", Recorder)
+    found = reproduce(iterations=20, every=10, seeds=1, data=digits)
+    assert "Recorder" in found.environments[0]
 
 
 # -- values --------------------------------------------------------------------------------------

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -26,7 +25,7 @@ from growsearch.driver.records import SearchResult
 from growsearch.driver.run import Run, width_multiple
 from growsearch.driver.space import SearchSpace
 from growsearch.driver.storage import database_url, open_storage, storage_errors
-from growsearch.errors import InvalidInputError, RunError
+from growsearch.errors import InvalidInputError, RunError, disk_error
 from growsearch.trainers import Trainer
 
 Callback = Callable[[Study, FrozenTrial], None]
@@ -221,12 +220,7 @@ def _disk_errors(folder: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EACCES):
             raise
-        free = shutil.disk_usage(folder).free
-        raise RunError(
-            f"{error.filename or folder}: cannot be written: {error.strerror} "
-            f"({free / 1e6:,.0f} MB free); everything finished is stored: make room and run the "
-            "same command again"
-        ) from None
+        raise disk_error(error, folder) from None
 
 
 def _check_fits(space: SearchSpace, dataset: Dataset) -> None:

@@ -20,7 +20,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as parse_tensors
 from safetensors.numpy import save as serialize_tensors
 
-from growsearch.errors import ArchitectureError, InvalidInputError, NetworkFileError
+from growsearch.errors import ArchitectureError, InvalidInputError, NetworkFileError, RunError
 from growsearch.networks.architecture import Architecture
 from growsearch.networks.network import SLOT_DEGREES, Network, Slots
 
@@ -165,6 +165,24 @@ def write_atomically(path: Path, data: bytes) -> None:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+def make_writable(folder: Path) -> None:
+    """Make a folder and write into it, for whoever will need it after hours of work.
+
+    Raises
+    ------
+    RunError
+        When that is not possible.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=_PARTIAL) as file:
+            file.write(b"?")
+    except OSError as error:
+        raise RunError(
+            f"{folder}: expected a folder that can be written to: {error.strerror}"
+        ) from None
 
 
 def _remove_abandoned(folder: Path, now: float) -> None:

@@ -82,9 +82,10 @@ class RunDisplay:
 
 
 class ReproductionDisplay:
-    """Shows how far a reproduction is; nothing where there is no terminal."""
+    """Shows how far a reproduction is: a bar on a terminal, elsewhere a line for what has ended."""
 
     def __init__(self, console: Console) -> None:
+        self._console = console
         self._progress = _bars(console, TaskProgressColumn())
         self._task = self._progress.add_task("reproduce", total=None)
 
@@ -102,6 +103,8 @@ class ReproductionDisplay:
 
     def __call__(self, progress: ReproductionProgress) -> None:
         """Show one step."""
+        if progress.milestone and not self._console.is_terminal:
+            self._console.print(progress.label, markup=False, highlight=False, soft_wrap=True)
         self._progress.update(
             self._task,
             description=progress.label,
