@@ -735,6 +735,23 @@ def test_a_foreign_database_is_one_line(tmp_path: Path, content: bytes) -> None:
         assert (tmp_path / "study.db").read_bytes() == content
 
 
+@pytest.mark.parametrize("content", [None, b""])
+@pytest.mark.parametrize("storage", [True, False])
+def test_a_database_that_is_not_there_is_not_made_by_looking(
+    tmp_path: Path, content: bytes | None, storage: bool
+) -> None:
+    """Neither in the run folder nor where a URL leads."""
+    path = tmp_path / "study.db"
+    if content is not None:
+        path.write_bytes(content)
+    url = f"sqlite:///{path}" if storage else None
+    with pytest.raises(RunError) as caught:
+        gs.load_result(tmp_path, storage=url)
+    assert (url or str(tmp_path)) in one_line(caught)
+    assert "found none" in str(caught.value)
+    assert (path.read_bytes() if path.exists() else None) == content
+
+
 @pytest.mark.parametrize("folder", ["nowhere", "."])
 def test_a_folder_without_a_run_is_one_line(tmp_path: Path, folder: str) -> None:
     """And reading it creates nothing."""

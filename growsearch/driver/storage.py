@@ -11,7 +11,7 @@ from optuna.exceptions import OptunaError, StorageInternalError
 from optuna.storages import RDBStorage
 from sqlalchemy import event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from growsearch.errors import RunError, without_password
 
@@ -25,6 +25,24 @@ def database_url(folder: Path) -> str:
     path = (folder / DATABASE).resolve()
     # Not by hand: ? and % in a path mean something else in a URL.
     return URL.create("sqlite", database=str(path)).render_as_string(hide_password=False)
+
+
+def lacks_file(url: str) -> bool:
+    """Whether it is a SQLite database without a file, or with an empty one.
+
+    To open it would make one, which whoever only looks must not do.
+    """
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        return False  # whoever opens it says what is wrong
+    name = parsed.database or ""
+    if parsed.get_backend_name() != "sqlite" or name.startswith((":", "file:")):
+        return False
+    try:
+        return not Path(name).is_file() or Path(name).stat().st_size == 0
+    except (OSError, ValueError):
+        return True
 
 
 def open_storage(url: str) -> RDBStorage:

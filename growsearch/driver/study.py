@@ -23,7 +23,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from growsearch.driver.arms import CANDIDATE
 from growsearch.driver.records import ArmResult, Best, TrialRecord, warn_damaged
-from growsearch.driver.storage import DATABASE, database_url, open_storage, storage_errors
+from growsearch.driver.storage import DATABASE, database_url, lacks_file, open_storage, storage_errors
 from growsearch.errors import GrowsearchError, NetworkFileError, RunError
 from growsearch.networks import Network
 from growsearch.networks.files import fetch, stored_path
@@ -107,12 +107,15 @@ def find(folder: Path, storage_url: str | None) -> tuple[Study, Study]:
     RunError
         When there is none.
     """
-    if storage_url is None and not (folder / DATABASE).is_file():
+    url = storage_url or database_url(folder)
+    if lacks_file(url):
+        if storage_url is not None:
+            raise RunError(f"storage {storage_url}: expected the database of a run, found none")
         raise RunError(
             f"{folder}: expected the folder of a run, with {DATABASE} in it, found none: name the "
             "folder that was --out, or add the --storage of the run"
         )
-    storage = open_storage(storage_url or database_url(folder))
+    storage = open_storage(url)
     with storage_errors(storage_url or str(folder)):
         names = runs(storage)
         wanted = [folder.resolve().name] if len(names) > 1 or storage_url else names
