@@ -21,6 +21,10 @@ from growsearch import __version__
 from growsearch.errors import GrowsearchError, RunError, without_password
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rich.console import Console
+
     from growsearch.driver.records import SearchResult
 
 _BEGAN = time.monotonic()  # a time budget begins with the process
@@ -178,8 +182,7 @@ def compare(folder: str, storage: str | None, as_json: bool) -> None:
     console = Console()
     console.print(report.report(evidence))
     if any(each.accuracy.n for each in evidence.overall):
-        picture = report.save_plot(result.trials, evidence, folder)
-        console.print(f"plot: {picture}", soft_wrap=True)
+        _print_plot(console, lambda: report.save_plot(result.trials, evidence, folder))
 
 
 @app.command()
@@ -208,12 +211,11 @@ def reproduce(iterations: int, seeds: int, data: str | None, out: str, as_json: 
             )
     except KeyboardInterrupt:
         raise KeyboardInterrupt("Every seed that was finished is stored") from None
-    picture = report.save_plot(found, out)
     if as_json:
         _print_json(found.to_json())
-        return
-    console.print(report.report(found))
-    console.print(f"plot: {picture}", soft_wrap=True)
+    else:
+        console.print(report.report(found))
+    _print_plot(console, lambda: report.save_plot(found, out))
 
 
 @app.command()
@@ -264,6 +266,15 @@ def _print_json(value: dict[str, Any]) -> None:
     except ValueError:  # Python would write NaN and Infinity, which no other reader takes
         raise RunError("the result holds a number that JSON cannot: NaN or infinity") from None
     click.echo(text)
+
+
+def _print_plot(console: Console, save: Callable[[], Path]) -> None:
+    """Say where the picture is; a report is no worse without one."""
+    try:
+        text = f"plot: {save()}"
+    except RunError as error:
+        text = f"no plot: {error}"
+    console.print(text, soft_wrap=True, markup=False, highlight=False)
 
 
 def _print_result(result: SearchResult, *, as_json: bool, with_trials: bool) -> None:

@@ -6,6 +6,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 import shutil
 import sqlite3
 import tempfile
@@ -21,6 +22,7 @@ import optuna
 import pytest
 
 import growsearch as gs
+from growsearch import cli
 from growsearch.datasets import Dataset, Split
 from growsearch.driver.choice import split_choice
 from growsearch.driver.events import Started, TeacherReady, Training, TrialFinished
@@ -813,6 +815,18 @@ def test_a_read_only_folder_is_one_line(public: Path, finished: SearchResult) ->
             search(folder, trials=TRIALS + 1)
         assert str(folder) in one_line(caught)
     assert outcome(search(public / "run")) == outcome(finished)
+
+
+def test_a_picture_that_cannot_be_written_is_one_line_below_the_report(
+    copy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A folder that can only be read still tells all that it has."""
+    (copy / "evidence.png").mkdir()
+    assert cli.main(["compare", str(copy)]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert "All trials: validation accuracy" in out
+    assert re.search(r"^no plot: .*evidence\.png.*cannot be written.*$", out, re.MULTILINE)
 
 
 def test_a_full_disk_is_one_line(tmp_path: Path, finished: SearchResult) -> None:

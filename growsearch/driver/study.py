@@ -23,7 +23,13 @@ from optuna.trial import FrozenTrial, TrialState
 
 from growsearch.driver.arms import CANDIDATE
 from growsearch.driver.records import ArmResult, Best, TrialRecord, warn_damaged
-from growsearch.driver.storage import DATABASE, database_url, lacks_file, open_storage, storage_errors
+from growsearch.driver.storage import (
+    DATABASE,
+    database_url,
+    lacks_file,
+    open_storage,
+    storage_errors,
+)
 from growsearch.errors import GrowsearchError, NetworkFileError, RunError
 from growsearch.networks import Network
 from growsearch.networks.files import fetch, stored_path
