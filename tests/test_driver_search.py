@@ -525,6 +525,28 @@ def test_a_run_goes_on_with_what_it_was_started_with_only(
     assert outcome(search(copy)) == outcome(finished)
 
 
+def test_the_first_difference_in_the_order_of_the_space_is_named(copy: Path) -> None:
+    """Of several always the same, whatever the hash seed."""
+    others = ("training.slots='reset'", "judge.margin=2.0", "training.ema=0.5", "teacher.steps=3")
+    with pytest.raises(RunError, match=r"space\.teacher\.steps = 2, not 3"):
+        search(copy, *others)
+    with pytest.raises(RunError, match=r"space\.training\.ema = 0\.0, not 0\.5"):
+        search(copy, *others[:3])
+
+
+def test_a_run_from_before_a_key_goes_on_with_its_default(
+    copy: Path, finished: SearchResult
+) -> None:
+    """A space that was stored by an older version lacks what came later."""
+    study, _ = studies(copy)
+    stored = study.user_attrs["space"]
+    del stored["judge"], stored["training"]["ema"], stored["polish"]
+    study.set_user_attr("space", stored)
+    assert outcome(search(copy)) == outcome(finished)
+    with pytest.raises(RunError, match=r"space\.training\.ema = 0\.0, not 0\.5"):
+        search(copy, "training.ema=0.5")
+
+
 def test_the_number_of_trials_is_no_part_of_the_run(copy: Path) -> None:
     """More trials later is how a run is extended."""
     assert len(search(copy, trials=TRIALS + 1).trials) == TRIALS + 1

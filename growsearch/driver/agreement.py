@@ -11,7 +11,7 @@ from optuna.study import Study
 from growsearch.datasets import Dataset
 from growsearch.driver import study as state
 from growsearch.driver.space import SearchSpace
-from growsearch.errors import RunError
+from growsearch.errors import RunError, SearchSpaceError
 
 
 def agree(study: Study, space: SearchSpace, dataset: Dataset, seed: int, folder: Path) -> None:
@@ -24,7 +24,7 @@ def agree(study: Study, space: SearchSpace, dataset: Dataset, seed: int, folder:
     """
     now = {
         # The number of trials may grow from one session to the next; all else is the run.
-        state.SPACE: space.model_dump(mode="json", exclude={"search": {"trials", "seed"}}),
+        state.SPACE: _plain(space),
         state.SEED: seed,
         state.DATA: {
             "name": dataset.name,
@@ -40,6 +40,8 @@ def agree(study: Study, space: SearchSpace, dataset: Dataset, seed: int, folder:
         return
     for name, value in now.items():
         old, new = before[name], json.loads(json.dumps(value))
+        if name == state.SPACE and old is not None and old != new:
+            old = _completed(old)
         if name == state.DATA:
             old = old.get("fingerprint") if old else None
             new = new["fingerprint"]
@@ -53,9 +55,21 @@ def agree(study: Study, space: SearchSpace, dataset: Dataset, seed: int, folder:
             )
 
 
+def _plain(space: SearchSpace) -> dict[str, Any]:
+    return space.model_dump(mode="json", exclude={"search": {"trials", "seed"}})
+
+
+def _completed(stored: dict[str, Any]) -> dict[str, Any]:
+    """A stored space with the defaults of what it was written before there was."""
+    try:
+        return _plain(SearchSpace.parse(stored))
+    except SearchSpaceError:
+        return stored
+
+
 def _first_difference(old: Any, new: Any, name: str) -> str:
     if isinstance(old, dict) and isinstance(new, dict):
-        for key in old.keys() | new.keys():
+        for key in (*new, *(key for key in old if key not in new)):  # in the order of the model
             if old.get(key) != new.get(key):
                 return _first_difference(old.get(key), new.get(key), f"{name}.{key}")
     if name == state.DATA:
