@@ -18,6 +18,7 @@ from growsearch.driver.choice import split_choice
 from growsearch.driver.clock import Clock
 from growsearch.driver.controls import lacking, run_controls
 from growsearch.driver.events import OnEvent, Started, TrialFinished
+from growsearch.driver.identity import check, claim
 from growsearch.driver.notes import write_note
 from growsearch.driver.polish import polish
 from growsearch.driver.proposals import distributions, may_grow
@@ -54,6 +55,8 @@ def search(
         opened = open_storage(storage or database_url(out))
         name = out.resolve().name if storage else (state.runs(opened) or [space.name])[0]
         study, control_study = state.create_or_load(opened, name)
+        if storage:
+            claim(study, out, storage)
         agree(study, space, dataset, seed, out)
         clock = Clock(time_budget, began, state.spent_of(study))
         done = len(state.trials_that_count(study))
@@ -176,6 +179,8 @@ def load_result(folder: str | Path, *, storage: str | None = None) -> SearchResu
     folder = Path(folder)
     with storage_errors(storage or str(folder)):
         study, control_study = state.find(folder, storage)
+        if storage:
+            check(study, folder, storage)
         return result_of(study, control_study, folder)
 
 

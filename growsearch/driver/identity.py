@@ -1,0 +1,68 @@
+"""Which run a folder is part of, where its study lies in a storage with those of other folders.
+
+There a study is found by the folder's name, and two folders can have one. So a run is given a
+random identity, which stands in its study and in its folder.
+"""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+
+from optuna.study import Study
+
+from growsearch.errors import RunError, without_password
+from growsearch.networks.files import write_atomically
+
+IDENTITY = "run-id"  # the file, and the study's attribute
+_LONGEST = 64
+
+
+def claim(study: Study, folder: Path, storage: str) -> None:
+    """Hold a folder against its study; a new run, or one from before identities, is given one.
+
+    Raises
+    ------
+    RunError
+        When the study is another folder's.
+    """
+    check(study, folder, storage)
+    if study.user_attrs.get(IDENTITY) is None:
+        identity = _of(folder) or uuid.uuid4().hex
+        # The folder first: whoever is killed between the two finds an unclaimed study again.
+        write_atomically(folder / IDENTITY, identity.encode())
+        study.set_user_attr(IDENTITY, identity)
+
+
+def check(study: Study, folder: Path, storage: str) -> None:
+    """Hold a folder against its study, and change nothing.
+
+    Raises
+    ------
+    RunError
+        When the study is another folder's.
+    """
+    about = study.user_attrs
+    identity = about.get(IDENTITY)
+    # A run from before identities has at least weights in its folder, once it has a teacher.
+    is_same = (
+        identity == _of(folder)
+        if identity is not None
+        else "teacher" not in about or (folder / "weights").is_dir()
+    )
+    if not is_same:
+        raise RunError(
+            f"{folder}: another run named {study.study_name} is in this storage, "
+            f"{without_password(storage)}, and its folder is not this one: expected its own "
+            "folder as it was, or one of another name"
+        )
+
+
+def _of(folder: Path) -> str | None:
+    try:
+        with (folder / IDENTITY).open("rb") as file:
+            return file.read(_LONGEST).decode(errors="replace").strip() or None
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise RunError(f"{folder / IDENTITY}: cannot be read: {error.strerror}") from None
