@@ -11,7 +11,7 @@ from typing import Any
 import optuna
 import pytest
 
-from growsearch.driver.events import Started, TeacherReady
+from growsearch.driver.events import Polished, Started, TeacherReady
 from growsearch.driver.records import ArmResult, Best, SearchResult, TrialRecord
 from growsearch.networks import Architecture, Network
 from growsearch.reports import trials as report
@@ -259,3 +259,40 @@ def test_the_result_is_strict_json(folder: Path) -> None:
     assert back["trials"][0]["arms"]["random"]["curve"] == [[0, 0.9, 0.6], [4, 0.97, 0.5]]
     assert back["trials"][4]["arms"]["net2net"]["accuracy"] is None
     assert back["best"]["sha256"] == "abc"
+
+
+@pytest.mark.parametrize(("better", "told"), [(True, "kept"), (False, "not better")])
+def test_a_part_of_the_polish_has_a_line(better: bool, told: str) -> None:
+    """Which part of how many, what it gave, and whether it is the network of the run now."""
+    line = report.polish_line(Polished(2, 4, 0.99512, better))
+    assert line == f"Polish 2 of 4: validation accuracy 0.9951, {told}"
+
+
+@pytest.mark.parametrize(
+    ("spent", "told"),
+    [
+        (
+            {"teacher": 30.2, "candidates": 200.0, "controls": 0.0, "polish": 90.0, "other": 4.6},
+            "5 min 25 s: candidates 3 min 20 s, polish 1 min 30 s, teacher 30 s, other 5 s",
+        ),
+        ({"teacher": 59.6}, "1 min 0 s: teacher 1 min 0 s"),
+        ({"teacher": 0.4, "other": 0.3}, "1 s"),
+        ({}, "0 s"),
+    ],
+    ids=["several", "a minute", "less than a second each", "nothing"],
+)
+def test_the_time_is_told_by_what_it_went_into(spent: dict[str, float], told: str) -> None:
+    """The whole first, then its parts, the largest first; what rounds to nothing is left out."""
+    assert report.spent_line(spent) == told
+
+
+def test_the_summary_tells_the_time_and_the_polish(folder: Path) -> None:
+    """Where there is something to tell: what the time went into, and that more was trained."""
+    made = result(folder, spent={"teacher": 10.0, "candidates": 50.0}, held_out_accuracy=0.97)
+    rows = dict(report.summary(replace(made, best=replace(made.best, polished=True))))
+    assert rows["time"] == "1 min 0 s: candidates 50 s, teacher 10 s"
+    assert rows["best network"].endswith("(trial 3, polished)")
+    assert rows["held-out accuracy"] == "0.9700 (nothing chosen on it)"
+    plain = dict(report.summary(result(folder)))
+    assert not {"time", "held-out accuracy"} & plain.keys()
+    assert "polished" not in plain["best network"]

@@ -42,7 +42,7 @@ def run_controls(run: Run, number: int) -> None:
     Each is added to the sibling study in one transaction, when it is finished.
     """
     trial = run.study.get_trials(deepcopy=False)[number]
-    done = state.controls_by_number(run.control_study).get(number, {})
+    done = state.controls_of(run.control_study, number)
     missing = [wanted for wanted in _wanted(run, trial) if wanted not in done]
     if missing:
         start = _start_of(run, trial)

@@ -12,7 +12,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import optuna
-from optuna.distributions import BaseDistribution
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
 from optuna.samplers import BaseSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState, create_trial
@@ -60,6 +65,8 @@ class GainSampler(BaseSampler):
             storage=optuna.storages.InMemoryStorage(), direction="maximize"
         )
         optuna.logging.set_verbosity(verbosity)
+        # The mirror's own trial, which never ends: samplers write down there what they propose.
+        self._own = self._mirror._storage.get_trial(self._mirror.ask()._trial_id)
         self._mirrored: set[int] = set()
 
     def infer_relative_search_space(
@@ -73,13 +80,25 @@ class GainSampler(BaseSampler):
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
         """Draw all parameters from the sampler fitted on the gains so far."""
+        del search_space  # always the whole
         self._mirror_finished(study)
         index = self._index(study, trial.number)
-        self._mirror.sampler = self._make(seed_of(self._seed, index, "proposal"))
-        # The mirror's own trial: samplers write to it, and asking makes them see the new gains.
-        asked = self._mirror.ask(search_space)
-        self._mirror.tell(asked, state=TrialState.FAIL)  # running, it would repel later ones
-        return asked.params
+        sampler = self._make(seed_of(self._seed, index, "proposal"))
+        # Not by asking the mirror: that would look through all its trials for the parameters that
+        # they have in common, which are known here, and leave one more trial every time.
+        drawn = {name: each for name, each in sorted(self._space.items()) if not each.single()}
+        # A study keeps the trials that it has seen until it is asked: a new one has seen none.
+        mirror = optuna.load_study(
+            study_name=self._mirror.study_name, storage=self._mirror._storage, sampler=sampler
+        )
+        own, learns = self._own, bool(self._mirrored)
+        params = sampler.sample_relative(mirror, own, drawn if learns else {})
+        for name, each in self._space.items():
+            if each.single():
+                params[name] = _only_value(each)
+            elif name not in params:  # one of the first, drawn at random
+                params[name] = sampler.sample_independent(mirror, own, name, each)
+        return params
 
     def sample_independent(
         self,
@@ -103,3 +122,11 @@ class GainSampler(BaseSampler):
                 self._mirror.add_trial(
                     create_trial(params=trial.params, distributions=trial.distributions, value=gain)
                 )
+
+
+def _only_value(distribution: BaseDistribution) -> Any:
+    """The one value of a distribution that has no other."""
+    if isinstance(distribution, CategoricalDistribution):
+        return distribution.choices[0]
+    assert isinstance(distribution, FloatDistribution | IntDistribution)
+    return distribution.low

@@ -420,12 +420,14 @@ def records(study: Study, control_study: Study) -> tuple[TrialRecord, ...]:
     )
 
 
-def controls_by_number(control_study: Study) -> dict[int, Controls]:
-    """The finished controls by the number of their candidate."""
+def controls_by_number(control_study: Study, only: int | None = None) -> dict[int, Controls]:
+    """The finished controls by the number of their candidate; of one candidate, or of all."""
     controls: dict[int, dict[tuple[str, int], ArmResult]] = {}
     for trial in control_study.get_trials(deepcopy=False):
         about = trial.user_attrs
         number, arm, repeat = about.get(CANDIDATE_NUMBER), about.get(ARM), about.get(REPEAT, 0)
+        if only is not None and number != only:
+            continue  # before anything of it is read: this is asked after each trial
         if trial.state.is_finished() and isinstance(number, int) and isinstance(arm, str):
             with _foreign(f"control {trial.number}"):
                 controls.setdefault(number, {})[arm, int(repeat)] = _arm_result(trial)
@@ -434,7 +436,7 @@ def controls_by_number(control_study: Study) -> dict[int, Controls]:
 
 def controls_of(control_study: Study, number: int) -> Controls:
     """The finished controls of one candidate."""
-    return controls_by_number(control_study).get(number, {})
+    return controls_by_number(control_study, number).get(number, {})
 
 
 def record(trial: FrozenTrial, controls: Controls) -> TrialRecord:
