@@ -125,6 +125,7 @@ def run(
 
     overrides += _control_overrides(arms, control_seeds, control_tuned)
     loaded = SearchSpace.load(space, overrides)
+    _announce(as_json=as_json)
     _quiet()
     from rich.console import Console
 
@@ -196,6 +197,7 @@ def reproduce(iterations: int, seeds: int, data: str | None, out: str, as_json: 
 
     Accuracies are of the test images, as the original's were.
     """
+    _announce(as_json=as_json)
     _quiet()
     from rich.console import Console
 
@@ -290,6 +292,12 @@ def _print_result(result: SearchResult, *, as_json: bool, with_trials: bool) -> 
         click.echo("\n".join(report.stand_in_notice()))
     for name, value in report.summary(result):
         click.echo(f"{name:<20}{value}")
+
+
+def _announce(*, as_json: bool) -> None:
+    """Tell whoever sits before the screen what the first seconds go into."""
+    if (sys.stderr if as_json else sys.stdout).isatty():
+        click.echo("Loading TensorFlow and Optuna, which takes some seconds", err=as_json)
 
 
 def _quiet() -> None:

@@ -611,6 +611,28 @@ def test_the_readme_names_no_option_that_is_not_there() -> None:
     }
 
 
+@pytest.mark.parametrize("command", ["run", "reproduce"])
+@pytest.mark.parametrize("as_json", [True, False])
+def test_a_terminal_is_told_at_once_what_it_waits_for(
+    command: str, as_json: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Before anything heavy is loaded; a file or a pipe has nobody who waits."""
+
+    def loading() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("growsearch.cli._quiet", loading)
+    arguments = [command, *(["digits"] if command == "run" else []), *["--json"] * as_json]
+    main(arguments)
+    assert "Loading" not in "".join(capsys.readouterr())
+    for stream in (sys.stdout, sys.stderr):
+        monkeypatch.setattr(stream, "isatty", lambda: True)
+    main(arguments)
+    out, err = capsys.readouterr()
+    assert (err if as_json else out).startswith("Loading TensorFlow")
+    assert "Loading" not in (out if as_json else err)
+
+
 def test_the_version_is_the_packages(capsys: pytest.CaptureFixture[str]) -> None:
     """--version prints the version of the package."""
     assert main(["--version"]) == 0

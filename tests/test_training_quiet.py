@@ -84,6 +84,19 @@ def test_everything_is_printed_when_the_block_fails(capfd: pytest.CaptureFixture
     assert capfd.readouterr().err.encode() == PREAMBLE + INFORMATION
 
 
+def test_ctrl_c_is_no_failure(capfd: pytest.CaptureFixture[str]) -> None:
+    """Whoever interrupts an import wants no log of it."""
+
+    def interrupted() -> None:
+        with quiet():
+            os.write(2, PREAMBLE + INFORMATION + b"mine\n")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert capfd.readouterr().err.encode() == b"mine\n"
+
+
 def test_threads_give_stderr_back(capfd: pytest.CaptureFixture[str]) -> None:
     """However blocks of several threads overlap, the descriptor is itself again in the end."""
 
