@@ -24,7 +24,7 @@ from growsearch.networks.activations import ACTIVATIONS
 from growsearch.networks.layer import Layer
 from growsearch.networks.layers import Dense, Flatten
 from growsearch.trainers import Point, TrainingPlan, TrainingResult
-from growsearch.training import SlimTrainer
+from growsearch.training import SlimTrainer, slim_graph
 from growsearch.training import trainer as module
 from growsearch.training.graph import SlimGraph
 from growsearch.training.resident import ALIGNMENT, Resident, aligned
@@ -519,3 +519,30 @@ def test_a_plan_of_steps_is_not_timed(timed: Timed) -> None:
     result = timed.train(seconds=None, steps=40, schedule_start=5)
     assert result.final.step == 40
     assert timed.positions == [5.0 + step for step in range(40)]
+
+
+def test_a_relu_waits_for_the_pooling_behind_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nothing else uses its layer; outputs and trained weights are the same either way."""
+    architecture = Architecture(
+        (9, 6, 2),
+        (
+            Node("conv1", specs.Conv((3, 3), 4, activation="relu"), (INPUT,)),
+            Node("pool1", specs.MaxPool(), ("conv1",)),
+            Node("conv2", specs.Conv((3, 3), 4, activation="relu"), ("pool1",)),
+            Node("pool2", specs.MaxPool((2, 2), (1, 1), "same"), ("conv2",)),
+            Node("sum", specs.Add(), ("conv2", "pool2")),
+            Node("conv3", specs.Conv((3, 3), 4, activation="tanh"), ("sum",)),
+            Node("pool3", specs.MaxPool(), ("conv3",)),
+            Node("flat", Flatten(), ("pool3",)),
+            Node("fc", Dense(CLASSES), ("flat",)),
+        ),
+    )
+    assert slim_graph._pooled_first(architecture) == {"conv1": "pool1"}
+    network, data = Network.initial(architecture, rng=0), split(12, (9, 6, 2))
+    plan = TrainingPlan(4, 6, 0.1, "sgd", evaluate_every=4)
+    trained = []
+    for pooled_first in (slim_graph._pooled_first, lambda _: {}):
+        monkeypatch.setattr(slim_graph, "_pooled_first", pooled_first)
+        result = SlimTrainer().train(network, data, plan, evaluate_on=data, seed=0)
+        trained.append(result.network.forward(data.images))
+    assert np.abs(trained[0] - trained[1]).max() <= 1e-5 * np.abs(trained[1]).max()

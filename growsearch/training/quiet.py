@@ -29,7 +29,7 @@ def quiet() -> Iterator[None]:
     some lines are printed before TensorFlow reads it, whatever it says. They come from C++ and
     can only be caught at the file descriptor. Afterwards everything is printed that the level lets
     pass: all lines that are not TensorFlow's, and its errors; except, on a machine without a GPU,
-    the error that there is none. When the block fails, everything is printed; but Ctrl-C is no failure.
+    the error that there is none. When the block fails, everything is printed; Ctrl-C is no failure.
 
     Examples
     --------

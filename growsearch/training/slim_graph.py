@@ -99,14 +99,36 @@ def build_logits(architecture: Architecture, images: Any, mode: Mode) -> Any:
     with scope, biases, warnings.catch_warnings():
         # What tf-slim calls is deprecated in TensorFlow; whoever reads that cannot change it.
         warnings.filterwarnings("ignore", r"`(layer\.apply|tf\.layers\.\w+)` is deprecated")
+        delayed = _pooled_first(architecture)
         for node in architecture.nodes:
             inputs = [tensors[name] for name in node.inputs]
             layer = node.layer
             if node is architecture.output:
                 layer = _without_softmax(layer)
                 inputs = [tf.cast(tensor, tf.float32) for tensor in inputs]
-            tensors[node.name] = build(layer, inputs, node.name, mode)
+            if node.name in delayed:
+                layer = _linear(layer)
+            tensor = build(layer, inputs, node.name, mode)
+            if node.name in delayed.values():
+                tensor = tf.nn.relu(tensor)
+            tensors[node.name] = tensor
     return tensors[architecture.output.name]
+
+
+def _pooled_first(architecture: Architecture) -> dict[str, str]:
+    """Layers whose ReLU waits for the max pooling behind them, and that pooling, by name.
+
+    The largest of some numbers, cut off at 0, is the largest of the numbers cut off at 0; but
+    there are four times fewer of them to cut off, and to send gradients through.
+    """
+    return {
+        node.name: followers[0].name
+        for node in architecture.nodes
+        if (followers := architecture.consumers[node.name])
+        and getattr(node.layer, "activation", None) == "relu"
+        and len(followers) == 1
+        and isinstance(followers[0].layer, specs.MaxPool)
+    }
 
 
 def _bias_gradient(operation: Any, gradient: Any) -> tuple[Any, Any]:
@@ -278,8 +300,9 @@ def _(layer: specs.AvgPool, inputs: list[Any], name: str, mode: Mode) -> Any:
 @build.register
 def _(layer: specs.GlobalAvgPool, inputs: list[Any], name: str, mode: Mode) -> Any:
     del layer, mode
-    x = inputs[0]
-    return tf.cast(tf.reduce_mean(tf.cast(x, tf.float32), axis=(1, 2), name=name), x.dtype)
+    # A pool over all positions: the gradient of a mean is spread in float32, ten times as slowly.
+    pooled = slim.avg_pool2d(inputs[0], inputs[0].shape[1:3], stride=1, scope=name)
+    return tf.squeeze(pooled, axis=(1, 2))
 
 
 @build.register
@@ -335,8 +358,11 @@ def _(layer: specs.Concat, inputs: list[Any], name: str, mode: Mode) -> Any:
 
 def _without_softmax(layer: Any) -> Layer:
     field = "function" if isinstance(layer, specs.Activation) else "activation"
-    is_softmax = getattr(layer, field, None) == "softmax"
-    changed: Layer = replace(layer, **{field: "linear"}) if is_softmax else layer
+    return _linear(layer, field) if getattr(layer, field, None) == "softmax" else layer
+
+
+def _linear(layer: Any, field: str = "activation") -> Layer:
+    changed: Layer = replace(layer, **{field: "linear"})
     return changed
 
 
