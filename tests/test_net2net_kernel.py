@@ -85,7 +85,7 @@ def test_a_block_with_a_depthwise_convolution_widens(seed, split, multiplier):
     w1, wd = rng.normal(size=(3, 3, 2, 3)), rng.normal(size=(3, 3, 3, multiplier))
     bd, w2 = rng.normal(size=3 * multiplier), rng.normal(size=(1, 1, 3 * multiplier, 2))
     units = Units.replicate(3, 7, rng=rng, split=split)
-    v1, _, _ = wider(w1, None, np.zeros((1, 1, 3, 1)), units)
+    v1, _, _ = wider(w1, None, np.zeros((1, 1, 3, 1)), units, rng=0)
     vd, cd, behind = wider_depthwise(units, wd, bd)
     v2 = split_axis(w2, behind, 2)
     x = rng.normal(size=(6, 5, 2))

@@ -20,7 +20,7 @@ def test_a_layer_and_its_batch_norm_widen_together(seed, split, old, extra):
     w1, b1, w2 = rng.normal(size=(3, old)), rng.normal(size=old), rng.normal(size=(old, 2))
     norm = (*rng.normal(size=(3, old)), rng.uniform(0.1, 2.0, old))
     units = Units.replicate(old, old + extra, rng=rng, split=split)
-    v1, c1, v2 = wider(w1, b1, w2, units)
+    v1, c1, v2 = wider(w1, b1, w2, units, rng=0)
     x = rng.normal(size=(5, 3))
     before = np.maximum(normalized(x @ w1 + b1, *norm, 1e-3), 0.0) @ w2
     wide = wider_norm(units, *norm)

@@ -14,7 +14,7 @@ def test_slots_have_the_shapes_of_the_wider_weights(pair, seed, split, extra, de
     units = Units.replicate(
         pair.width, pair.width + extra, rng=np.random.default_rng(seed), split=split
     )
-    weights = wider(*pair.teacher, units, layout=pair.layout)
+    weights = wider(*pair.teacher, units, rng=0, layout=pair.layout)
     slots = wider_slots(*pair.teacher, units, degree=degree, layout=pair.layout)
     for weight, slot in zip(weights, slots, strict=True):
         assert (weight is None) == (slot is None)
@@ -38,7 +38,7 @@ def test_carried_slots_are_the_gradients_of_the_wider_layers(seed, split):
         return x.T @ back, back.sum(axis=0), hidden.T @ error
 
     units = Units.replicate(4, 9, rng=rng, split=split)
-    student = gradients(*wider(w1, b1, w2, units))
+    student = gradients(*wider(w1, b1, w2, units, rng=0))
     teacher = gradients(w1, b1, w2)
     for degree in (1, 2):
         powers = [each**degree for each in teacher]
@@ -73,4 +73,4 @@ def test_other_degrees_and_treatments_are_refused(options, message):
 def test_units_of_another_layer_are_refused():
     units = Units.replicate(3, 5, rng=np.random.default_rng(0))
     with pytest.raises(ValueError, match="units of the 2 old ones"):
-        wider(np.ones((1, 2)), None, np.ones((2, 1)), units)
+        wider(np.ones((1, 2)), None, np.ones((2, 1)), units, rng=0)

@@ -273,6 +273,27 @@ def test_what_cannot_be_widened_is_refused(widen, teacher, change, message):
         widen(**(options | change))
 
 
+@pytest.mark.parametrize("widen", [wider, random_pad])
+def test_randomness_is_asked_for(widen):
+    """No seed by default: two calls that are alike by accident are nobody's choice."""
+    with pytest.raises(TypeError, match="rng"):
+        widen(*DENSE, 6)
+
+
+@pytest.mark.parametrize("std", [-0.1, float("nan"), float("inf")])
+def test_a_pad_of_no_deviation_is_refused(std):
+    """Named with what came."""
+    with pytest.raises(ValueError, match="std: expected a finite number, 0 or more, got"):
+        random_pad(*DENSE, 6, rng=0, std=std)
+
+
+@pytest.mark.parametrize("bias", [-float("inf"), float("nan"), float("inf")])
+def test_a_pad_of_no_finite_bias_is_refused(bias):
+    """Named with what came."""
+    with pytest.raises(ValueError, match="bias: expected a finite number, got"):
+        random_pad(*DENSE, 6, rng=0, bias=bias)
+
+
 @pytest.mark.parametrize("noise", [-0.1, float("nan"), float("inf")])
 def test_noise_that_is_no_deviation_is_refused(noise):
     """Noise is a finite number, 0 or more."""

@@ -85,7 +85,16 @@ def normal(
     shape: tuple[int, ...], dtype: np.dtype[Any], *, std: float, rng: np.random.Generator
 ) -> Array:
     """Draw new weights N(0, std²) in ``dtype``."""
+    if not 0.0 <= std < np.inf:
+        raise ValueError(f"std: expected a finite number, 0 or more, got {std!r}")
     return (std * rng.standard_normal(shape)).astype(dtype)
+
+
+def constant(size: int, dtype: np.dtype[Any], *, bias: float) -> Array:
+    """New biases, all the same."""
+    if not -np.inf < bias < np.inf:
+        raise ValueError(f"bias: expected a finite number, got {bias!r}")
+    return np.full(size, bias, dtype)
 
 
 @functools.cache

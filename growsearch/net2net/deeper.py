@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from growsearch.net2net.arrays import Array, normal
+from growsearch.net2net.arrays import Array, constant, normal
 from growsearch.net2net.layout import Axes, axes, checked
 from growsearch.net2net.wider import Rng
 
@@ -65,12 +65,13 @@ def random_init(
 ) -> tuple[Array, Array]:
     """Kernel and bias of a random layer in the place of :func:`deeper`'s: the baseline.
 
-    Weights are N(0, std²), biases ``bias``; shapes and dtype are those of :func:`deeper`.
+    Weights are N(0, std²), biases ``bias``; shapes and dtype are those of :func:`deeper`. A ``std``
+    or ``bias`` that is no finite number, or a negative ``std``, is a ValueError.
     """
     w = checked(w, "w")
     shape, zeros = _follower(w, axes(w, layout, "w"))
     kernel = normal(shape, w.dtype, std=std, rng=np.random.default_rng(rng))
-    return kernel, np.full_like(zeros, bias)
+    return kernel, constant(len(zeros), w.dtype, bias=bias)
 
 
 def _follower(w: Array, where: Axes) -> tuple[tuple[int, ...], Array]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from growsearch.net2net.arrays import Array, add_noise, copy_axis, normal, split_axis
+from growsearch.net2net.arrays import Array, add_noise, constant, copy_axis, normal, split_axis
 from growsearch.net2net.layout import axes, channels_first, checked
 from growsearch.net2net.units import Split, Units
 
@@ -24,7 +24,7 @@ def wider(
     w2: Any,
     new_width: int | Units,
     *,
-    rng: Rng = 0,
+    rng: Rng,
     split: Split = "equal",
     noise: float = 0.0,
     layout: str = "HWIO",
@@ -49,7 +49,7 @@ def wider(
         draws them, for whoever widens more with them: a batch norm between the two layers
         (:func:`~growsearch.net2net.wider_norm`), a depthwise convolution, an optimizer's slots.
     rng : numpy.random.Generator or int
-        Draws which units are copied, unless they are given; an int is a seed.
+        Draws which units are copied, unless they are given, and the noise; an int is a seed.
     split : "equal" or "random"
         How the copies of one unit share its outgoing weights; both are exact.
     noise : float
@@ -104,7 +104,8 @@ def random_pad(
     """Widen with new random units beside the old ones: the baseline, not function-preserving.
 
     New weights, incoming and outgoing, are N(0, std²), new biases ``bias``. Parameters, returned
-    arrays and errors are those of :func:`wider`.
+    arrays and errors are those of :func:`wider`; a ``std`` or ``bias`` that is no finite number, or
+    a negative ``std``, is a ValueError too.
     """
     pair = layers_of(w1, b1, w2, new_width, layout)
     generator = np.random.default_rng(rng)
@@ -118,7 +119,7 @@ def random_pad(
     new_w1 = padded(pair.w1, pair.outputs)
     new_b1 = None
     if pair.b1 is not None:
-        new_b1 = np.append(pair.b1, np.full(extra, bias, pair.b1.dtype))
+        new_b1 = np.append(pair.b1, constant(extra, pair.b1.dtype, bias=bias))
     return new_w1, new_b1, pair.folded(padded(*pair.unfolded))
 
 
