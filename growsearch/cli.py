@@ -124,7 +124,7 @@ def run(
     from growsearch.driver.space import SearchSpace
 
     overrides += _control_overrides(arms, control_seeds, control_tuned)
-    loaded = SearchSpace.load(space, overrides)
+    loaded = SearchSpace.load(space, overrides, options=_CONTROL_OPTIONS)
     _announce(as_json=as_json)
     _quiet()
     from rich.console import Console
@@ -249,13 +249,30 @@ def dashboard(folder: str, storage: str | None, port: int) -> None:
     serve(folder, storage=storage, port=port, announce=announce)
 
 
+_CONTROL_OPTIONS = {
+    "controls.arms": "--arms",
+    "controls.seeds": "--control-seeds",
+    "controls.tuned": "--control-tuned",
+}
+
+
 def _control_overrides(arms: str | None, seeds: int | None, tuned: int | None) -> tuple[str, ...]:
     """The controls' options as changes of the search space."""
     overrides = []
     if arms is not None:
         named = [] if arms.strip() in ("", "none") else arms.split(",")
-        pairs = [each.strip().partition(":") for each in named]
-        table = ", ".join(f"{json.dumps(arm)} = {share or 1.0}" for arm, _, share in pairs)
+        fractions: dict[str, float] = {}
+        for each in named:
+            arm, colon, share = each.strip().partition(":")
+            try:
+                fractions[arm] = float(share) if colon else 1.0
+            except ValueError:
+                raise click.BadParameter(
+                    f"expected fractions such as random:0.5, got {each!r}", param_hint="--arms"
+                ) from None
+        if len(fractions) < len(named):
+            raise click.BadParameter(f"expected each arm once, got {arms!r}", param_hint="--arms")
+        table = ", ".join(f"{json.dumps(arm)} = {share}" for arm, share in fractions.items())
         overrides.append(f"controls.arms={{{table}}}")
     overrides += [f"controls.seeds={seeds}"] if seeds is not None else []
     overrides += [f"controls.tuned={tuned}"] if tuned is not None else []

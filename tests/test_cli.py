@@ -672,9 +672,11 @@ def test_a_printed_space_is_a_space(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--arms", "nobody"], ["controls.arms", "random, scratch"]),
-        (["--arms", "random:2"], ["controls.arms.random", "2"]),
-        (["--arms", "random:often"], ["controls.arms"]),
+        (["--arms", "nobody"], ["growsearch: --arms: controls.arms", "random, scratch"]),
+        (["--arms", "random:2"], ["growsearch: --arms: controls.arms.random", "2"]),
+        (["--arms", "random:often"], ["--arms", "random:0.5", "'random:often'"]),
+        (["--arms", "random,random"], ["--arms", "each arm once"]),
+        (["--set", "judge.margin=-1"], ["growsearch: --set: judge.margin"]),
         (["--control-seeds", "0"], ["--control-seeds"]),
         (["--control-tuned", "99"], ["--control-tuned"]),
     ],

@@ -145,7 +145,8 @@ def test_the_factor_decides_over_the_width(factor: float, width: int) -> None:
 
 def test_a_size_beyond_the_limits_becomes_the_nearest_legal_one() -> None:
     """Four times 16 units where 40 are allowed."""
-    space = SearchSpace.load("digits", ["limits.width=40"])
+    narrow = "teacher.architecture=5x5x8(conv1)-pool1-5x5x16(conv2)-pool2-32(fc1)-10(fc2)"
+    space = SearchSpace.load("digits", [narrow, "limits.width=40"])
     assert of(space, "widen", 0.5, 2.0).width == 40
 
 

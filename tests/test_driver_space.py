@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import random
+import re
 import tomllib
 from dataclasses import fields
 from pathlib import Path
@@ -15,6 +16,8 @@ import pytest
 from growsearch.driver.space import SearchSpace, read_shipped
 from growsearch.errors import InvalidInputError, SearchSpaceError
 from growsearch.growth import GROWTHS
+from growsearch.networks import INPUT, Architecture, Node
+from growsearch.networks.layers import Add, Conv, Dense, Flatten
 from growsearch.trainers import TrainingPlan
 
 MUTATIONS = 2500
@@ -170,9 +173,11 @@ def with_value(key: str, value: Any) -> dict[str, Any]:
 def test_an_impossible_value_names_its_key_and_itself(key: str, value: Any) -> None:
     """One line: source, key, expected, got."""
     text = refused(lambda: SearchSpace.parse(with_value(key, value), source="mine.toml"))
-    whole = "architecture" in key or "input_shape" in key  # checked together
-    assert text.startswith(f"mine.toml: {key.split('.', maxsplit=1)[0] if whole else key}")
+    assert text.startswith(f"mine.toml: {key}")
     assert "got" in text
+    # What pydantic says of itself.
+    for foreign in ("String", "Tuple", "instance of", "pattern", "dictionary", "constrained"):
+        assert foreign not in text
 
 
 @pytest.mark.parametrize("pruning", [{}, {"tolerance": -0.1}, {"tolerance": 0.1, "warmup": 3}, 5])
@@ -185,6 +190,84 @@ def test_pruning_is_checked_where_it_is_given(pruning: Any) -> None:
 def test_limits_leave_room_for_the_teacher(limit: str) -> None:
     """A space whose first network is too large already can never grow."""
     assert "room for the teacher" in refused(SearchSpace.load, "digits", [f"limits.{limit}"])
+
+
+@pytest.mark.parametrize(
+    ("override", "named"),
+    [
+        ("limits.width=63", "limits.width: expected at least 64, the width of the teacher's fc1"),
+        ("limits.width_multiple=257", "limits.width_multiple: expected at most 256"),
+    ],
+)
+def test_limits_that_leave_no_width_are_refused(override: str, named: str) -> None:
+    """The key is named; the output layer's width, which never grows, does not count."""
+    assert named in refused(SearchSpace.load, "digits", [override])
+    small = "teacher.architecture=5x5x4(conv1)-pool1-8(fc1)-10(fc2)"
+    SearchSpace.load("digits", [small, "limits.width=8", "limits.width_multiple=8"])
+
+
+GRAPH = Architecture(
+    (28, 28, 1),
+    (
+        Node("conv1", Conv((3, 3), 4), (INPUT,)),
+        Node("conv2", Conv((3, 3), 4), ("conv1",)),
+        Node("sum1", Add(), ("conv1", "conv2")),
+        Node("flat", Flatten(), ("sum1",)),
+        Node("fc1", Dense(10, "linear"), ("flat",)),
+    ),
+)
+
+
+def test_a_space_may_begin_with_a_graph(tmp_path: Path) -> None:
+    """As a TOML table, as JSON text, and as the study keeps it."""
+    found = [
+        SearchSpace.parse(with_value("teacher.architecture", GRAPH.to_json())),
+        SearchSpace.parse(with_value("teacher.architecture", json.dumps(GRAPH.to_json()))),
+    ]
+    path = tmp_path / "graph.toml"
+    text = re.sub(
+        r"(?m)^architecture = .*$",
+        lambda _: f"architecture = '{json.dumps(GRAPH.to_json())}'",
+        read_shipped("digits"),
+    )
+    path.write_text(text)
+    found.append(SearchSpace.load(path))
+    for space in found:
+        assert space.architecture == GRAPH
+        assert SearchSpace.parse(json.loads(space.model_dump_json())) == space
+
+
+def test_a_graph_brings_the_shape_of_its_input() -> None:
+    """Another one beside it is refused; an unusable graph names its key."""
+    changed = with_value("teacher.architecture", Architecture.parse("3(fc1)", (4, 4, 1)).to_json())
+    changed["teacher"].pop("input_shape", None)
+    assert SearchSpace.parse(changed).teacher.input_shape == (4, 4, 1)
+    changed["teacher"]["input_shape"] = [5, 5, 1]
+    text = refused(SearchSpace.parse, changed)
+    assert "teacher.input_shape: expected (4, 4, 1), as the architecture's; got [5, 5, 1]" in text
+    for wrong in ("{", "{}", {"layers": 5}, {"input_shape": [1], "layers": [[]]}):
+        text = refused(SearchSpace.parse, with_value("teacher.architecture", wrong))
+        assert "teacher.architecture: " in text
+
+
+def test_an_override_is_blamed_for_what_it_broke(tmp_path: Path) -> None:
+    """By its option; what the file itself has wrong is the file's."""
+    assert refused(SearchSpace.load, "digits", ["training.steps=0"]).startswith("--set: training")
+    text = refused(
+        lambda: SearchSpace.load(
+            "digits", ["seed=1", "controls.seeds=0"], options={"controls.seeds": "--control-seeds"}
+        )
+    )
+    assert text.startswith(("--set: seed", "--control-seeds: controls.seeds"))
+    text = refused(
+        lambda: SearchSpace.load(
+            "digits", ["controls.seeds=0"], options={"controls.seeds": "--control-seeds"}
+        )
+    )
+    assert text.startswith("--control-seeds: controls.seeds: ")
+    path = tmp_path / "mine.toml"
+    path.write_text(read_shipped("digits").replace("steps = ", "steps = -"))
+    assert refused(SearchSpace.load, path, ["judge.margin=1.0"]).startswith(f"{path}: ")
 
 
 @pytest.mark.parametrize("key", ["typo", "teacher.typo", "choices.typo", "pruning.typo"])

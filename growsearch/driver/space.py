@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -18,6 +21,9 @@ from growsearch.networks import Architecture
 from growsearch.networks.network import Initializer
 from growsearch.trainers import TrainingPlan
 
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
 Count = Annotated[int, Field(ge=1, le=10**9)]
 Optimizer = Literal["adam", "adamw", "momentum", "sgd"]
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -26,6 +32,14 @@ Decay = Annotated[float, Field(ge=0.0, le=10.0)]
 Share = Annotated[float, Field(ge=0.0, lt=1.0)]
 KNOBS = ("weight_decay", "label_smoothing", "ema")  # of training, that Optuna may choose
 WIDTH_MULTIPLE = 16  # where none is measured: that of the processors' kernels for bfloat16
+
+
+class _SectionError(ValueError):
+    """What is wrong with one key, found when the whole section is there."""
+
+    def __init__(self, key: str, message: str) -> None:
+        super().__init__(message)
+        self.key = key
 
 
 class _Section(BaseModel):
@@ -57,25 +71,60 @@ class Training(_Section):
 
 
 class Teacher(Training):
-    """The first network, and how it is trained before the search begins."""
+    """The first network, and how it is trained before the search begins.
+
+    Its architecture is a chain in notation; or a graph, as a table or as JSON text, as
+    :meth:`growsearch.Architecture.to_json` gives it, with the shape of its input. It is kept as
+    text.
+    """
 
     architecture: str
     input_shape: tuple[Count, ...] = Field((28, 28, 1), strict=False)
     initializer: Initializer = "he_normal"
     learning_rate: Rate = 1e-4
 
+    @model_validator(mode="before")
+    @classmethod
+    def _graph_as_text(cls, values: Any) -> Any:
+        if not isinstance(values, dict) or not _is_graph(values.get("architecture")):
+            return values
+        try:
+            graph = Architecture.from_json(values["architecture"])
+        except ArchitectureError as error:
+            raise _SectionError("architecture", str(error)) from None
+        text = json.dumps(graph.to_json())
+        return {"input_shape": graph.input_shape, **values, "architecture": text}
+
     @model_validator(mode="after")
     def _parses(self) -> Self:
         try:
-            Architecture.parse(self.architecture, self.input_shape)
+            architecture = self.first
         except ArchitectureError as error:
-            raise ValueError(str(error)) from None
+            message = str(error)
+            key = "input_shape" if message.startswith("input_shape:") else "architecture"
+            raise _SectionError(key, message.removeprefix("input_shape: ")) from None
+        if architecture.input_shape != self.input_shape:
+            expected = f"expected {architecture.input_shape}, as the architecture's"
+            raise _SectionError("input_shape", expected)
         return self
+
+    @property
+    def first(self) -> Architecture:
+        """The first network's architecture."""
+        if _is_graph(self.architecture):
+            return Architecture.from_json(self.architecture)
+        return Architecture.parse(self.architecture, self.input_shape)
 
     @property
     def plan(self) -> TrainingPlan:
         """The training of the teacher."""
         return self.plan_at(self.learning_rate)
+
+
+def _is_graph(architecture: Any) -> bool:
+    """Whether it is a table or JSON text, not notation."""
+    is_json = isinstance(architecture, str) and architecture.lstrip().startswith("{")
+    return is_json or isinstance(architecture, dict)
 
 
 class Choices(_Section):
@@ -280,17 +329,34 @@ class SearchSpace(_Section):
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        if not self.growth_limits.allow(self.architecture):
-            raise ValueError(
-                "limits: expected room for the teacher's "
-                f"{self.architecture.parameters:,} parameters and its layers"
+        limits, architecture = self.limits, self.architecture
+        if not self.growth_limits.allow(architecture):
+            raise _SectionError(
+                "limits",
+                f"expected room for the teacher's {architecture.parameters:,} parameters and its "
+                f"layers, got {limits.model_dump(exclude_none=True)}",
             )
+        if limits.width is not None:
+            hidden = [node for node in architecture.nodes[:-1] if node.layer.is_producer]
+            widest = max(hidden, key=lambda node: node.layer.width, default=None)
+            if widest is not None and widest.layer.width > limits.width:
+                raise _SectionError(
+                    "limits.width",
+                    f"expected at least {widest.layer.width}, the width of the teacher's "
+                    f"{widest.name}",
+                )
+            if limits.width_multiple != "auto" and limits.width_multiple > limits.width:
+                raise _SectionError(
+                    "limits.width_multiple",
+                    f"expected at most {limits.width}, the limits.width: no width is a multiple "
+                    "of more",
+                )
         return self
 
     @property
     def architecture(self) -> Architecture:
         """The teacher's architecture."""
-        return Architecture.parse(self.teacher.architecture, self.teacher.input_shape)
+        return self.teacher.first
 
     @property
     def growth_limits(self) -> Limits:
@@ -310,7 +376,13 @@ class SearchSpace(_Section):
         return replace(self.training.plan_at(params["learning_rate"]), **chosen)
 
     @classmethod
-    def load(cls, space: str | Path, overrides: Sequence[str] = ()) -> Self:
+    def load(
+        cls,
+        space: str | Path,
+        overrides: Sequence[str] = (),
+        *,
+        options: Mapping[str, str] = MappingProxyType({}),
+    ) -> Self:
         """Read a shipped space by name, or a TOML file by path.
 
         Parameters
@@ -319,22 +391,33 @@ class SearchSpace(_Section):
             A shipped name, such as "mnist", or the path of a TOML file.
         overrides : sequence of str
             ``KEY=VALUE`` with dotted keys and TOML values, such as ``training.steps=100``.
+        options : mapping
+            From the key of an override to the option that it came from, for errors; "--set" else.
 
         Raises
         ------
         SearchSpaceError
-            Names file, key, what was expected and what came.
+            Names the file, or the option whose override it was, the key, what was expected and
+            what came.
         """
         path = _find(space)
         try:
-            values = tomllib.loads(path.read_bytes().decode())
+            text = path.read_bytes().decode()
+            values = tomllib.loads(text)
         except OSError as error:
             raise SearchSpaceError(f"{path}: cannot be read: {error.strerror}") from None
         except (ValueError, RecursionError) as error:
             raise SearchSpaceError(f"{path}: expected TOML, got: {error}") from None
-        for override in overrides:
-            _override(values, override)
-        return cls.parse(values, source=str(path))
+        keys = [_override(values, override) for override in overrides]
+
+        try:
+            return cls.model_validate(values)
+        except ValidationError as invalid:
+            source = str(path)
+            with suppress(ValidationError):
+                cls.model_validate(tomllib.loads(text))  # then it is the overrides that are wrong
+                source = _option_of(_key(invalid.errors()[0]), keys, options)
+            raise SearchSpaceError(f"{source}: {_explain(invalid)}") from None
 
     @classmethod
     def parse(cls, values: Mapping[str, Any], *, source: str = "search space") -> Self:
@@ -375,8 +458,18 @@ def _find(space: str | Path) -> Path:
     return path
 
 
-def _override(values: dict[str, Any], override: str) -> None:
-    """Set one dotted key; the value is TOML, and what is no TOML is text."""
+def _option_of(key: str, keys: Sequence[str], options: Mapping[str, str]) -> str:
+    """The options whose overrides lie at a key, or around or below it; else all."""
+
+    def meet(one: str, other: str) -> bool:
+        return f"{one}.".startswith(f"{other}.") or f"{other}.".startswith(f"{one}.")
+
+    guilty = [each for each in keys if meet(each, key)] or keys
+    return " and ".join(dict.fromkeys(options.get(each, "--set") for each in guilty))
+
+
+def _override(values: dict[str, Any], override: str) -> str:
+    """Set one dotted key, which comes back; the value is TOML, and what is no TOML is text."""
     shown = _shown(repr(override))
     key, equals, text = override.partition("=")
     *parents, last = key.strip().split(".")
@@ -393,16 +486,18 @@ def _override(values: dict[str, Any], override: str) -> None:
         (table[last],) = tomllib.loads(f"value = {text}").values()
     except (ValueError, RecursionError):
         table[last] = text.strip()
+    return ".".join((*parents, last))
 
 
 def _explain(invalid: ValidationError) -> str:
     """The first thing that is wrong, in one line: key, expected, got."""
     first = invalid.errors(include_url=False)[0]
-    key = _shown(".".join(str(part) for part in first["loc"])) or "the whole"
+    key = _shown(_key(first)) or "the whole"
+    value = _input(first)
     try:
-        got = _shown(repr(first.get("input")))
+        got = _shown(repr(value))
     except (ValueError, RecursionError):  # thousands of digits, thousands of levels
-        got = f"an immense {type(first.get('input')).__name__}"
+        got = f"an immense {type(value).__name__}"
     if first["type"] == "extra_forbidden":
         section = SearchSpace.model_fields
         for part in first["loc"][:-1]:
@@ -415,11 +510,50 @@ def _explain(invalid: ValidationError) -> str:
         return f"{key}: expected no such key, but {', '.join(section)}; got {got}"
     if first["type"] == "missing":
         return f"{key}: expected a value, got none"
-    message = _shown(first["msg"].removeprefix("Value error, "), 400)
-    message = message.replace("Input should be", "expected")
+    message = first["msg"].removeprefix("Value error, ")
+    if (phrase := _PHRASES.get(first["type"])) is not None:
+        message = phrase.format(**first.get("ctx", {}))
+    message = _shown(message, 400).replace("Input should be", "expected")
     many = f" (and {invalid.error_count() - 1} more)" if invalid.error_count() > 1 else ""
-    got = "" if first["loc"] == () else f"; got {got}"
+    got = "" if ", got " in message else f"; got {got}"
     return f"{key}: {message}{got}{many}"
+
+
+# Where pydantic speaks of its own: its type of error -> in our words.
+_PHRASES = {
+    "string_pattern_mismatch": "expected at most 64 letters, digits, _, . and -, the first a "
+    "letter or digit",
+    "string_type": "expected text",
+    "model_type": "expected a table",
+    "dict_type": "expected a table",
+    "tuple_type": "expected a list",
+    "too_short": "expected at least {min_length} value(s)",
+    "too_long": "expected at most {max_length} value(s)",
+}
+
+
+def _at(error: ErrorDetails) -> str:
+    """The key that a check of a whole section names."""
+    cause = error.get("ctx", {}).get("error")
+    return cause.key if isinstance(cause, _SectionError) else ""
+
+
+def _key(error: ErrorDetails) -> str:
+    """The dotted key that an error is about."""
+    parts = [str(part) for part in error["loc"] if part not in _BRANCHES]
+    return ".".join([*parts, *filter(None, [_at(error)])])
+
+
+# What pydantic calls the kinds of value that a key may have.
+_BRANCHES = ("constrained-int", "literal['auto']")
+
+
+def _input(error: ErrorDetails) -> Any:
+    """The value that an error is about."""
+    value = error.get("input")
+    for part in filter(None, _at(error).split(".")):
+        value = value.get(part) if isinstance(value, dict) else value
+    return value
 
 
 def _shown(text: str, longest: int = 80) -> str:
