@@ -21,6 +21,7 @@ from growsearch.reports import compare
 from growsearch.reports.progress import RunDisplay
 from growsearch.training.precision import has_native_bfloat16
 
+PAIRS = 20  # that the comparison is to have
 ARMS = ("random", "scratch", "scratch_compute", "continued")
 
 
@@ -62,6 +63,12 @@ def main() -> None:
     console.print(f"\nOn: {environment(trainer)}", soft_wrap=True)
     count = len(result.trials)
     console.print(f"Images: {result.data_source}; seed {options.seed}; {count} trials\n")
+    fewest = min((each.accuracy.n for each in evidence.overall), default=0)
+    if fewest < PAIRS:
+        console.print(
+            f"FEWER THAN {PAIRS} PAIRS: {fewest}. {evidence.given_up} candidates were given up, "
+            f"{evidence.failed} failed; take more --trials, the same command goes on.\n"
+        )
     console.print(compare.report(evidence))
     console.print(f"plot: {compare.save_plot(result.trials, evidence, result.folder)}")
 

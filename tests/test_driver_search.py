@@ -24,6 +24,7 @@ import pytest
 import growsearch as gs
 from growsearch import cli
 from growsearch.datasets import Dataset, Split
+from growsearch.driver import study as state
 from growsearch.driver.choice import split_choice
 from growsearch.driver.events import Started, TeacherReady, Training, TrialFinished
 from growsearch.driver.records import DamagedNetworkWarning, SearchResult
@@ -301,9 +302,9 @@ def test_the_test_set_is_opened_once_at_the_end(tmp_path: Path) -> None:
     teacher = result.study.user_attrs["teacher"]["sha256"]
     assert on_test == [result.best.path.stem, teacher]
     _, held_out = split_choice(dataset.validation, 0.5)
-    last = [(name, split) for name, split in trainer.evaluated[-3:]]
-    assert [name for name, _ in last[:2]] == on_test
-    assert last[2] == (result.best.path.stem, hashlib.sha256(held_out.images).hexdigest())
+    held = hashlib.sha256(held_out.images).hexdigest()
+    last = [(name, split) for split in (images_of_test, held) for name in on_test]
+    assert trainer.evaluated[-4:] == last
 
 
 def test_events_tell_the_story_in_order(tmp_path: Path) -> None:
@@ -978,9 +979,14 @@ def test_the_best_is_measured_where_nothing_was_chosen(finished: SearchResult) -
     _, held_out = split_choice(validation, 0.5)
     found = trainer.evaluate(finished.best.network, held_out).accuracy
     assert finished.held_out_accuracy == found
+    teacher = state.teacher_of(finished.study, finished.folder)
+    assert (
+        finished.teacher_held_out_accuracy == trainer.evaluate(teacher.network, held_out).accuracy
+    )
     evidence = finished.evidence()
     assert evidence.held_out.optimism == pytest.approx(
-        finished.best.validation_accuracy - finished.held_out_accuracy
+        (finished.best.validation_accuracy - finished.held_out_accuracy)
+        - (finished.teacher_accuracy - finished.teacher_held_out_accuracy)
     )
 
 

@@ -65,11 +65,21 @@ def printed(evidence: Evidence, width: int) -> str:
 @pytest.mark.parametrize("count", [1, 12, 200])
 def test_tables_fit_the_terminal(count: int, width: int) -> None:
     """No line is longer than it, no cell cut: every figure can be read."""
-    text = printed(weigh(trials(count), HeldOut(0.98, 0.97)), width)
+    text = printed(weigh(trials(count), HeldOut(0.98, 0.97, 0.96, 0.955)), width)
     assert max(map(len, text.splitlines())) <= width
     assert "…" not in text
     assert "scratch_compute" in text
     assert "Winner's curse" in text
+
+
+def test_controls_that_failed_are_told() -> None:
+    """By arm; where none did, nothing is said."""
+    made = trials(8)
+    diverged = ArmResult(None, None, 0.0, failure="the loss became nan")
+    made[0] = replace(made[0], arms={**made[0].arms, "random": diverged})
+    text = " ".join(printed(weigh(made), 200).split())
+    assert "candidates that did not: 1 of random. They are in no pair" in text
+    assert "in no pair" not in printed(weigh(trials(8)), 200)
 
 
 def test_too_few_pairs_are_words_not_numbers() -> None:

@@ -33,6 +33,7 @@ from growsearch.experiments import (
 )
 from growsearch.networks import Architecture, Network, Slots
 from growsearch.reports.reproduction import (
+    DUELS,
     Shortfall,
     duels,
     report,
@@ -40,6 +41,7 @@ from growsearch.reports.reproduction import (
     shortfalls,
     summary,
     table,
+    to_json,
     winners,
 )
 from growsearch.trainers import Evaluation, Point, TrainingPlan, TrainingResult
@@ -464,9 +466,7 @@ def test_a_full_disk_is_one_line(
 
     monkeypatch.setattr("growsearch.experiments.write_atomically", no_room)
     with pytest.raises(RunError, match=r"its device is full .*MB free") as raised:
-        reproduce(
-            trainer=Recorder(), iterations=20, every=10, seeds=1, data=digits, out=tmp_path
-        )
+        reproduce(trainer=Recorder(), iterations=20, every=10, seeds=1, data=digits, out=tmp_path)
     assert FILE in str(raised.value)
 
 
@@ -715,3 +715,20 @@ def test_nothing_measured_is_said() -> None:
     assert "Nothing was measured" in printed(report(nothing))
     with pytest.raises(InvalidInputError, match="at least one seed"):
         save_plot(nothing, "nowhere")
+
+
+def test_who_wins_is_plain_json_too() -> None:
+    """Each comparison at each iteration, beside all else; it is read back as what it was."""
+    found = synthetic(seeds=8)
+    value = json.loads(json.dumps(to_json(found), allow_nan=False))
+    wins = value.pop("who_wins")
+    assert len(wins) == len(DUELS) * len(found.steps)
+    (last,) = [
+        each
+        for each in wins
+        if (each["title"], each["iteration"]) == ("wider − random pad", found.steps[-1])
+    ]
+    expected = duels(found)["wider − random pad"][-1]
+    assert (last["mean"], last["ahead"], last["n"]) == (expected.mean, expected.ahead, 8)
+    assert last["slots"] == "reset"
+    assert value == json.loads(json.dumps(found.to_json()))

@@ -56,6 +56,9 @@ class Comparison:
     accuracy : Paired
         Differences in validation accuracy at the end of the training, candidate less control, one
         a trial: the mean over its seeds.
+    failed : int
+        Controls that failed, where their candidate did not: they diverged, and are in no pair,
+        which flatters the arm.
     adjusted_p : float or None
         The test's p-value, corrected by Holm for the number of arms in the group.
     variance : Components or None
@@ -69,14 +72,16 @@ class Comparison:
     adjusted_p: float | None
     variance: Components | None
     reached: tuple[Reached, ...]
+    failed: int = 0
 
     def __str__(self) -> str:
         found = self.accuracy
         if found.mean is None:
             return f"{CANDIDATE} − {self.arm}: no trial in which both have a result"
+        failed = f", {self.failed} controls failed" if self.failed else ""
         text = (
             f"{CANDIDATE} − {self.arm}: {found.mean:+.4f} mean paired difference, n = {found.n} "
-            f"({found.ahead} ahead, {found.behind} behind)"
+            f"({found.ahead} ahead, {found.behind} behind{failed})"
         )
         if found.interval is None or self.adjusted_p is None:
             why = "too few pairs" if found.n < FEWEST_PAIRS else "differences too alike"
@@ -93,16 +98,24 @@ class HeldOut:
     """The winner's curse: the best network's accuracy where it was chosen, and where it was not.
 
     Of many candidates the luckiest on the images of the choice is kept, so its accuracy there is
-    too high. On the held-out half of the validation images nothing was chosen.
+    too high. On the held-out half of the validation images nothing was chosen. One half may be
+    harder than the other: how much, the teacher tells, which was not chosen among others.
     """
 
     chosen_on: float
     held_out: float
+    teacher_chosen_on: float
+    teacher_held_out: float
 
     @property
     def optimism(self) -> float:
-        """How much too high the accuracy of the choice is, a fraction."""
-        return self.chosen_on - self.held_out
+        """How much too high the accuracy of the choice is, a fraction.
+
+        What the network kept gained over the teacher where it was chosen, less what it gained
+        where nothing was chosen.
+        """
+        there = self.chosen_on - self.teacher_chosen_on
+        return there - (self.held_out - self.teacher_held_out)
 
 
 @dataclass(frozen=True)
@@ -210,9 +223,18 @@ def _compare(trials: Sequence[TrialRecord], group: str) -> list[Comparison]:
             adjusted[arm],
             variance,
             tuple(_reached(trials, arm, target) for target in _TARGETS),
+            sum(_failed(trial, arm) for trial in trials),
         )
         for arm, (accuracy, variance) in found.items()
     ]
+
+
+def _failed(trial: TrialRecord, arm: str) -> int:
+    """How many of a trial's controls failed beside a candidate that did not."""
+    return sum(
+        control.accuracy is None and candidate.accuracy is not None
+        for candidate, control in pairs(trial, arm)
+    )
 
 
 # What is to be reached: name -> the accuracy, from the trial and its candidate of one seed.

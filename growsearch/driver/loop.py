@@ -148,6 +148,7 @@ def result_of(study: Study, control_study: Study, folder: Path, *, ended: str = 
         best=best,
         test_accuracy=test.get("accuracy"),
         held_out_accuracy=test.get("held_out_accuracy"),
+        teacher_held_out_accuracy=test.get("teacher_held_out_accuracy"),
         teacher_accuracy=teacher.validation_accuracy,
         teacher_test_accuracy=test.get("teacher_accuracy"),
         trials=state.records(study, control_study),

@@ -29,12 +29,13 @@ class ArmResult:
     loss : float or None
         Mean validation cross-entropy, nats.
     seconds : float
-        Wall-clock time of the updates.
+        Wall-clock time of the updates; of a tuned control, of the try that counts.
     curve : tuple of (step, accuracy, loss)
     failure : str or None
         Why it failed.
     flops : float
-        Of the forward and backward passes of all its updates.
+        Of the forward and backward passes of all its updates; of a tuned control, of the try that
+        counts: what it costs at its best rate, not what it costs to find that.
     learning_rate : float or None
         What it was trained with; of a tuned control, the best of those that were tried.
     tried : tuple of (learning rate, accuracy or None)
@@ -138,6 +139,8 @@ class SearchResult:
         Of the best network, computed once, when the search ended; None before that.
     held_out_accuracy : float or None
         Of the best network on the validation images that no choice was made on; also at the end.
+    teacher_held_out_accuracy : float or None
+        Of the teacher on the same images.
     teacher_accuracy, teacher_test_accuracy : float
         Of the network that the search started from.
     trials : tuple of TrialRecord
@@ -167,14 +170,18 @@ class SearchResult:
     data_source: str
     stand_in: bool
     held_out_accuracy: float | None = None
+    teacher_held_out_accuracy: float | None = None
     spent: Mapping[str, float] = field(default_factory=dict)
 
     def evidence(self) -> Evidence:
         """What the controls say: candidates against each arm, in pairs, with statistics."""
         from growsearch.driver.evidence import HeldOut, weigh
 
-        chosen_on, held_out = self.best.validation_accuracy, self.held_out_accuracy
-        return weigh(self.trials, None if held_out is None else HeldOut(chosen_on, held_out))
+        held_out, teachers = self.held_out_accuracy, self.teacher_held_out_accuracy
+        if held_out is None or teachers is None:
+            return weigh(self.trials)
+        chosen_on = self.best.validation_accuracy
+        return weigh(self.trials, HeldOut(chosen_on, held_out, self.teacher_accuracy, teachers))
 
     def to_json(self) -> dict[str, Any]:
         """The result as plain JSON values."""
@@ -198,6 +205,7 @@ class SearchResult:
             "teacher": {
                 "validation_accuracy": self.teacher_accuracy,
                 "test_accuracy": self.teacher_test_accuracy,
+                "held_out_accuracy": self.teacher_held_out_accuracy,
             },
             "spent": dict(self.spent),
             "evidence": self.evidence().to_json(),

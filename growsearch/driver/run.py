@@ -177,16 +177,14 @@ class Run:
         if state.test_of(self.study, best):
             return False
         teacher = state.teacher_of(self.study, self.folder)
-        test = self.dataset.test
-        found = self.trainer.evaluate(best.network, test).accuracy
-        first = (
-            found
-            if best.path == teacher.path
-            else self.trainer.evaluate(teacher.network, test).accuracy
-        )
-        about = {"sha256": best.path.stem, "accuracy": found, "teacher_accuracy": first}
-        if self.held_out is not None:
-            about["held_out_accuracy"] = self.trainer.evaluate(best.network, self.held_out).accuracy
+        about: dict[str, Any] = {"sha256": best.path.stem}
+        for name, images in (("accuracy", self.dataset.test), ("held_out_accuracy", self.held_out)):
+            if images is None:
+                continue
+            found = self.trainer.evaluate(best.network, images).accuracy
+            is_teacher = best.path == teacher.path
+            first = found if is_teacher else self.trainer.evaluate(teacher.network, images).accuracy
+            about |= {name: found, f"teacher_{name}": first}
         self.study.set_user_attr(state.TEST, about)
         return True
 

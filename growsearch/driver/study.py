@@ -303,7 +303,8 @@ def test_of(study: Study, best: Best) -> dict[str, float]:
     if test.get("sha256") != best.path.stem:
         return {}
     with _foreign(f"the study's attribute {TEST}"):
-        names = ("accuracy", "teacher_accuracy", "held_out_accuracy")
+        measured = ("accuracy", "held_out_accuracy")
+        names = (*measured, *(f"teacher_{name}" for name in measured))
         return {name: _finite(test[name]) for name in names if test.get(name) is not None}
 
 

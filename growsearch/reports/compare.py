@@ -301,10 +301,18 @@ def _notes(evidence: Evidence) -> str:
     ] + [f"{count} failed" for count in (evidence.failed,) if count]
     if left_out:
         lines.append(f"{' and '.join(left_out)}: without controls, these are in no comparison.")
+    failed = [f"{each.failed} of {each.arm}" for each in evidence.overall if each.failed]
+    if failed:
+        lines.append(
+            f"Controls that failed, beside candidates that did not: {', '.join(failed)}. They are "
+            "in no pair, which flatters their arms."
+        )
     if (held_out := evidence.held_out) is not None:
         lines.append(
             f"Winner's curse: the network kept has {held_out.chosen_on:.4f} on the validation "
-            f"images it was chosen on, {held_out.held_out:.4f} on those held out of the choice."
+            f"images it was chosen on, {held_out.held_out:.4f} on those held out of the choice "
+            f"(the teacher {held_out.teacher_chosen_on:.4f} and {held_out.teacher_held_out:.4f}): "
+            f"{held_out.optimism:+.4f} too high by the choice."
         )
     return "\n".join(lines)
 

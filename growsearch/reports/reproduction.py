@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from rich.console import Group, RenderableType
@@ -124,6 +124,16 @@ def duels(reproduction: Reproduction) -> dict[str, tuple[Paired, ...]]:
         )
         for title, one, other, slots in DUELS
     }
+
+
+def to_json(reproduction: Reproduction) -> dict[str, Any]:
+    """The reproduction as plain JSON values, with who wins at each iteration."""
+    who_wins = [
+        {"title": title, "slots": slots, "iteration": step, **asdict(each)}
+        for title, _, _, slots in DUELS
+        for step, each in zip(reproduction.steps, duels(reproduction)[title], strict=True)
+    ]
+    return reproduction.to_json() | {"who_wins": who_wins}
 
 
 def winners(reproduction: Reproduction) -> Table:
