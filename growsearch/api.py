@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from growsearch import datasets
 from growsearch.driver import loop
@@ -72,14 +75,21 @@ def search(
         database cannot be used. Whatever is finished is stored.
     """
     began = time.monotonic() if began is None else began
+    if not isinstance(space, SearchSpace | str | os.PathLike):
+        raise InvalidInputError(
+            f"space: expected a SearchSpace, a shipped name or a path, got {space!r}"
+        )
+    if out is not None and (not isinstance(out, str | os.PathLike) or out == ""):
+        raise InvalidInputError(f"out: expected the path of a folder, got {out!r}")
+    if storage is not None and not isinstance(storage, str):
+        raise InvalidInputError(f"storage: expected the URL of a database, got {storage!r}")
     if not isinstance(space, SearchSpace):
         space = SearchSpace.load(space)
     trials = space.search.trials if trials is None else trials
     seed = space.search.seed if seed is None else seed
-    _check_whole("trials", trials, 0)
-    _check_whole("seed", seed, 0)
+    trials, seed = _whole("trials", trials), _whole("seed", seed)
     if time_budget is not None:
-        _check_seconds("time_budget", time_budget)
+        time_budget = _seconds("time_budget", time_budget)
     dataset = datasets.load(space.data, data, stand_in=space.stand_in)
     if trainer is None:
         from growsearch.training import SlimTrainer
@@ -100,17 +110,17 @@ def search(
     )
 
 
-def _check_seconds(name: str, value: object) -> None:
+def _seconds(name: str, value: object) -> float:
     if (
         isinstance(value, bool)
-        or not isinstance(value, int | float)
+        or not isinstance(value, int | float | np.integer | np.floating)
         or not 0.0 < value < float("inf")
     ):
         raise InvalidInputError(f"{name}: expected seconds, more than 0, got {value!r}")
+    return float(value)
 
 
-def _check_whole(name: str, value: object, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise InvalidInputError(
-            f"{name}: expected a whole number of at least {least}, got {value!r}"
-        )
+def _whole(name: str, value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 0:
+        raise InvalidInputError(f"{name}: expected a whole number of at least 0, got {value!r}")
+    return int(value)

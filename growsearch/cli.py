@@ -328,8 +328,17 @@ def _quiet() -> None:
     # Its pool logs the interruption of a transaction, which is rolled back all the same.
     logging.getLogger("sqlalchemy.pool").addHandler(logging.NullHandler())
     warnings.simplefilter("ignore")
-    warnings.simplefilter("once", DamagedNetworkWarning)  # a run looks for the best more often
-    warnings.formatwarning = lambda message, *_, **__: f"growsearch: warning: {message}\n"
+    warnings.simplefilter("always", DamagedNetworkWarning)
+    told: set[str] = set()
+
+    def show(message: Warning | str, *_: object, **__: object) -> None:
+        # Once: a run looks for its best network often. Python's own "once" forgets whenever
+        # somebody changes the filters.
+        if str(message) not in told:
+            told.add(str(message))
+            click.echo(f"growsearch: warning: {message}", err=True)
+
+    warnings.showwarning = show
 
 
 def _terminated(_signal: int, _frame: object) -> NoReturn:

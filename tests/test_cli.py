@@ -118,6 +118,7 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         (["run", "digits", "--seed", "-1"], ["--seed", "-1"]),
         (["run", "digits", "--time-budget", "soon"], ["--time-budget", "1h30m", "'soon'"]),
         (["run", "digits", "--data", "somewhere"], ["digits", "takes no data"]),
+        (["run", "mnist", "--data", ""], ["data", "''"]),
         (["run", "mnist", "--data", "nowhere"], ["nowhere", "nothing there"]),
         (["show"], ["DIR"]),
         (["show", "nowhere"], ["nowhere", "study.db"]),

@@ -443,8 +443,15 @@ def test_npz_may_bring_its_validation(tmp_path: Path) -> None:
     data = load("mnist", tmp_path / "v.npz")
     assert [len(data.train), len(data.validation), len(data.test)] == [60, 7, 12]
     np.savez(tmp_path / "half.npz", **arrays, x_validation=x[:7])
-    with pytest.raises(DataError, match="y_validation missing"):
+    with pytest.raises(DataError, match=r"half\.npz: y_validation missing: expected the arrays"):
         load("mnist", tmp_path / "half.npz")
+
+
+@pytest.mark.parametrize("name", ["mnist", "digits"])
+def test_no_path_is_not_the_working_directory(name: str) -> None:
+    """An empty text, as an unset variable of a shell leaves it."""
+    with pytest.raises(DataError, match="data: expected a path, got ''"):
+        load(name, "")
 
 
 class Trap:

@@ -191,6 +191,24 @@ def test_a_finished_run_says_so_and_changes_nothing(copy: Path, finished: Search
     assert {path: path.read_bytes() for path in copy.rglob("*") if path.is_file()} == before
 
 
+@pytest.mark.parametrize("trials", [0, 1])
+def test_fewer_trials_than_are_done_change_nothing(
+    copy: Path, finished: SearchResult, trials: int
+) -> None:
+    """And the end says what is there, and what was asked for."""
+    result = search(copy, trials=trials)
+    assert outcome(result) == outcome(finished)
+    assert result.ended == (
+        f"{TRIALS} trials are done since an earlier session, more than the {trials} asked for"
+    )
+
+
+def test_numbers_may_be_numpys(copy: Path, finished: SearchResult) -> None:
+    """A seed out of an array is the number that it is, in a new run and in an old one."""
+    options = {"seed": np.int64(0), "trials": np.int32(TRIALS), "time_budget": np.float32(1e6)}
+    assert outcome(search(copy, **options)) == outcome(finished)
+
+
 def test_a_run_can_be_read_without_running(copy: Path, finished: SearchResult) -> None:
     """What is read from the folder is what the search returned."""
     assert outcome(gs.load_result(copy)) == outcome(finished)
@@ -563,14 +581,25 @@ def test_the_number_of_trials_is_no_part_of_the_run(copy: Path) -> None:
         ({"time_budget": 0.0}, "time_budget"),
         ({"time_budget": float("nan")}, "time_budget"),
         ({"time_budget": float("inf")}, "time_budget"),
+        ({"storage": 5}, "storage: expected the URL of a database, got 5"),
+        ({"out": 5}, "out: expected the path of a folder, got 5"),
+        ({"out": ""}, "out: expected the path of a folder, got ''"),
+        ({"data": ""}, "data: expected a path, got ''"),
     ],
 )
 def test_unusable_options_are_one_line(tmp_path: Path, options: Any, named: str) -> None:
     """Named, before anything is written."""
     with pytest.raises(InvalidInputError) as caught:
-        search(tmp_path / "run", **options)
+        gs.search(space(), **{"out": tmp_path / "run", "data": images(), **options})
     assert named in one_line(caught)
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("what", [5, None, ["mnist"]])
+def test_what_is_no_space_is_one_line(what: Any) -> None:
+    """Neither a space nor the name or path of one."""
+    with pytest.raises(InvalidInputError, match="space: expected a SearchSpace"):
+        gs.search(what)
 
 
 def _with(dataset: Dataset, shape: tuple[int, int], classes: int) -> Dataset:

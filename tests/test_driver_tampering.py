@@ -24,8 +24,8 @@ from tests.fake_trainer import FakeTrainer, images, space
 pytestmark = pytest.mark.usefixtures("quick_sqlite")
 
 
-def search(out: Path) -> SearchResult:
-    return gs.search(space(), trials=3, out=out, data=images(), trainer=FakeTrainer(), seed=0)
+def search(out: Path, trials: int = 3) -> SearchResult:
+    return gs.search(space(), trials=trials, out=out, data=images(), trainer=FakeTrainer(), seed=0)
 
 
 @pytest.fixture(scope="module")
@@ -191,4 +191,17 @@ def test_a_broken_database_is_one_line_on_the_screen(
     out, err = capsys.readouterr()
     assert out == ""
     assert err.startswith("growsearch: ")
+    assert err.count("\n") == 1
+
+
+def test_a_damaged_best_network_is_warned_about_once(
+    copy: Path, finished: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """However often a run looks for the best one, on the screen it is one line."""
+    best = gs.load_result(finished).best.path.name
+    (copy / "weights" / best).write_bytes(b"damaged")
+    cli._quiet()
+    search(copy, trials=5)
+    err = capsys.readouterr().err
+    assert err.startswith("growsearch: warning: trial ")
     assert err.count("\n") == 1

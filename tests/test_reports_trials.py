@@ -143,6 +143,13 @@ def test_the_opening_says_where_and_on_what() -> None:
     ]
 
 
+def test_a_run_with_more_trials_than_asked_for_says_so() -> None:
+    """Not that six of none are done."""
+    event = Started(Path("runs/a"), "digits", 0, 6, "IDX files in x", stand_in=False, seed=7)
+    first = report.opening(event)[0]
+    assert first == "Run digits: 6 trials done, 0 asked for, seed 7, in runs/a"
+
+
 def test_stand_in_data_come_first_and_loud() -> None:
     """With stand-in data, nothing is said before they are announced."""
     lines = report.opening(Started(Path("a"), "mnist", 1, 0, "digits", stand_in=True, seed=0))

@@ -78,6 +78,8 @@ def load(
         raise DataError(f"expected a data set out of {', '.join(LOADERS)}, got {name!r}")
     if stand_in is not None and stand_in not in STAND_INS:
         raise DataError(f"expected a stand-in out of {', '.join(STAND_INS)}, got {stand_in!r}")
+    if isinstance(data, str) and not data:
+        raise DataError("data: expected a path, got ''")  # it would be the working directory
     if validation < 1:
         raise DataError(f"expected at least 1 validation image, got {validation}")
     if not 0 <= seed < 1 << 32:

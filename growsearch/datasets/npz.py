@@ -45,8 +45,9 @@ def read_npz(path: Path) -> dict[str, NDArray[Any]]:
             missing = [name for name in wanted if name not in names]
             if missing:
                 raise DataError(
-                    f"{path}: expected arrays {', '.join(wanted)}, {', '.join(missing)} missing: "
-                    "save them with np.savez"
+                    f"{path}: {', '.join(missing)} missing: expected the arrays "
+                    f"{', '.join(wanted)}, as np.savez(path, x_train=..., y_train=..., ...) "
+                    "writes them"
                 )
             return {name: _member(archive, f"{name}.npy") for name in names}
     except DataError:

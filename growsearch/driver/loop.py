@@ -123,6 +123,8 @@ def _try(run: Run, clock: Clock, trials: int, callbacks: Sequence[Callback]) -> 
 
 def _until(trials: int, done: int) -> str:
     """How a search ends that makes all its trials."""
+    if done > trials:
+        return f"{done} trials are done since an earlier session, more than the {trials} asked for"
     all_of = f"all {trials} trials are" if trials != 1 else "the one trial is"
     return f"{all_of} done" + (" since an earlier session" if done >= trials > 0 else "")
 

@@ -183,7 +183,10 @@ class Network:
         return forward(self, images)
 
     def save(self, path: str | Path) -> Path:
-        """Write the network to one safetensors file, atomically; returns the path."""
+        """Write the network to one safetensors file, atomically; returns the path.
+
+        Folders on the way that are not there are made.
+        """
         from growsearch.networks.files import save
 
         return save(self, Path(path))

@@ -55,7 +55,8 @@ class RunDisplay:
             case Started():
                 for text in opening(event):
                     self._print(text)
-                self._progress.update(self._trials, total=event.trials, completed=event.done)
+                total = max(event.trials, event.done)
+                self._progress.update(self._trials, total=total, completed=event.done)
             case TeacherReady():
                 self._print(teacher_line(event))
                 self._print(header())

@@ -54,9 +54,11 @@ def line(record: TrialRecord) -> str:
 
 def opening(event: Started) -> list[str]:
     """What is said when a run begins or goes on."""
+    asked = f"{event.done} of {event.trials} trials done"
+    if event.done > event.trials:
+        asked = f"{event.done} trials done, {event.trials} asked for"
     lines = [
-        f"Run {event.name}: {event.done} of {event.trials} trials done, seed {event.seed}, "
-        f"in {event.folder}",
+        f"Run {event.name}: {asked}, seed {event.seed}, in {event.folder}",
         f"Images: {event.data_source}",
     ]
     if event.stand_in:
