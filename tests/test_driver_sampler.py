@@ -201,3 +201,37 @@ def test_without_a_time_the_gain_counts_as_it_is(trial: optuna.trial.FrozenTrial
 
 def test_without_a_gain_there_is_none_per_second() -> None:
     assert state.gain_per_second_of(ended(None)) is None
+
+
+def test_parameters_are_drawn_together() -> None:
+    """From the first gain on the sampler is asked for all that have more than one value at once."""
+    asked: list[set[str]] = []
+
+    class Recording(TPESampler):
+        def sample_relative(self, study: Any, trial: Any, search_space: Any) -> dict[str, Any]:
+            asked.append(set(search_space))
+            return super().sample_relative(study, trial, search_space)
+
+    fixed = {**SPACE, "log2_factor": FloatDistribution(1.0, 1.0)}
+    used = GainSampler(
+        lambda seed: Recording(seed=seed, multivariate=True),
+        fixed,
+        seed=0,
+        gain=state.gain_of,
+        index=state.index_of,
+    )
+    study = optuna.create_study(direction="maximize", sampler=used)
+    for _ in range(3):
+        tell(study, study.ask(fixed))
+    assert asked == [set(), *[set(SPACE) - {"log2_factor"}] * 2]
+
+
+def test_asking_leaves_nothing_behind() -> None:
+    """What the sampler is fitted on are the finished trials, each once, however often it is asked."""
+    used = sampler()
+    study = run(used, 12)
+    for _ in range(3):
+        study.ask(SPACE)
+    finished = [trial for trial in used._mirror.trials if trial.state.is_finished()]
+    assert [trial.value for trial in finished] == [state.gain_of(t) for t in study.trials[:12]]
+    assert len(used._mirror.trials) == 13  # and its own
