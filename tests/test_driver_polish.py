@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import growsearch as gs
-from growsearch.driver import study as state
+from growsearch.driver import kept
 from growsearch.driver.events import Polished, Training
 from growsearch.driver.polish import part_of
 from growsearch.driver.records import DamagedNetworkWarning, SearchResult
@@ -49,7 +49,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory, quick_sqlite: None) -> Se
 
 def test_the_best_network_is_trained_on(finished: SearchResult) -> None:
     """The result is the best part of the polish, its trial the one that was polished."""
-    unpolished = state.best_of(finished.study, finished.folder)
+    unpolished = kept.best_of(finished.study, finished.folder)
     best = finished.best
     assert best.polished
     assert best.trial_number == unpolished.trial_number

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import growsearch as gs
+from growsearch.driver import reading
 from growsearch.driver import study as state
 from growsearch.driver.clock import PHASES
 from growsearch.driver.events import Training
@@ -170,7 +171,7 @@ def test_the_sampler_is_fitted_on_the_objective(tmp_path: Path, objective: str) 
     )
     mirror = result.study.sampler._mirror
     fitted = [trial.value for trial in mirror.trials if trial.value is not None]
-    of = {"gain": state.gain_of, "gain_per_second": state.gain_per_second_of}[objective]
+    of = {"gain": reading.gain_of, "gain_per_second": reading.gain_per_second_of}[objective]
     finished = [of(trial) for trial in result.study.trials]
     assert fitted == finished[: len(fitted)]
     assert len(fitted) == 11  # all that were finished when the last one was asked for
@@ -224,7 +225,7 @@ class Hours:
         self.now = 1000.0
         patch.setattr("growsearch.driver.clock.time", self)
         patch.setattr("growsearch.driver.polish.time", self)
-        patch.setattr(state, "_lasted", lambda trial: self.lasted.get(trial.number, 0.0) / 2.0)
+        patch.setattr(reading, "_lasted", lambda trial: self.lasted.get(trial.number, 0.0) / 2.0)
         self.lasted: dict[int, float] = {}
 
     def monotonic(self) -> float:
@@ -296,7 +297,7 @@ def test_an_interrupted_session_counts_too(tmp_path: Path, hours: Hours) -> None
     ):
         with pytest.raises(KeyboardInterrupt):
             budgeted(tmp_path, hours, None, on_event=interrupt(where, 2))
-        stored = state.spent_of(state.find(tmp_path, None)[0])
+        stored = reading.spent_of(state.find(tmp_path, None)[0])
         assert stored == dict.fromkeys(PHASES, 0.0) | spent
 
 
@@ -312,7 +313,7 @@ def test_a_killed_session_counts_up_to_what_it_stored(
     ):
         with pytest.raises(KeyboardInterrupt):
             budgeted(tmp_path, hours, None, polish, trials=1, on_event=interrupt(where, 0))
-        stored = state.spent_of(state.find(tmp_path, None)[0])
+        stored = reading.spent_of(state.find(tmp_path, None)[0])
         assert stored == dict.fromkeys(PHASES, 0.0) | spent
 
 

@@ -12,6 +12,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from optuna.trial import TrialState
 
+from growsearch.driver import reading
 from growsearch.driver import study as state
 from growsearch.driver.sampler import GainSampler
 
@@ -41,7 +42,7 @@ def random(seed: int) -> BaseSampler:
 
 
 def sampler(make: Callable[[int], BaseSampler] = tpe, seed: int = 0) -> GainSampler:
-    return GainSampler(make, SPACE, seed=seed, gain=state.gain_of, index=state.index_of)
+    return GainSampler(make, SPACE, seed=seed, gain=reading.gain_of, index=state.index_of)
 
 
 def tell(study: optuna.Study, trial: optuna.Trial, *, drift: float = 0.05) -> None:
@@ -157,7 +158,7 @@ def test_parameters_of_a_callers_own_trial_are_drawn_too() -> None:
 def test_one_fixed_value_is_a_distribution_too() -> None:
     """A range of a single value, as a space may have it."""
     fixed = {**SPACE, "log2_factor": FloatDistribution(1.0, 1.0)}
-    used = GainSampler(tpe, fixed, seed=0, gain=state.gain_of, index=state.index_of)
+    used = GainSampler(tpe, fixed, seed=0, gain=reading.gain_of, index=state.index_of)
     study = optuna.create_study(direction="maximize", sampler=used)
     for _ in range(12):
         tell(study, study.ask(fixed))
@@ -182,7 +183,7 @@ def test_the_gain_per_second_prefers_the_quick() -> None:
         ended(-0.02, 1.0),
         ended(-0.02, 4.0),
     ]
-    found = [state.gain_per_second_of(trial) for trial in order]
+    found = [reading.gain_per_second_of(trial) for trial in order]
     assert found == sorted(found, reverse=True)
     assert len(set(found)) == len(found)
     assert found[0] == pytest.approx(4 * found[1])
@@ -191,16 +192,16 @@ def test_the_gain_per_second_prefers_the_quick() -> None:
 def test_a_candidate_that_was_given_up_was_not_quick() -> None:
     """It made fewer updates in its time: a large loss stays worse than a small one."""
     given_up, finished = ended(-0.4, 0.2, updates=10), ended(-0.1, 2.0, updates=100)
-    assert state.gain_per_second_of(given_up) < state.gain_per_second_of(finished)
+    assert reading.gain_per_second_of(given_up) < reading.gain_per_second_of(finished)
 
 
 @pytest.mark.parametrize("trial", [ended(0.1, None), ended(0.1, 0.0), ended(0.1, 1.0, updates=0)])
 def test_without_a_time_the_gain_counts_as_it_is(trial: optuna.trial.FrozenTrial) -> None:
-    assert state.gain_per_second_of(trial) == 0.1
+    assert reading.gain_per_second_of(trial) == 0.1
 
 
 def test_without_a_gain_there_is_none_per_second() -> None:
-    assert state.gain_per_second_of(ended(None)) is None
+    assert reading.gain_per_second_of(ended(None)) is None
 
 
 def test_parameters_are_drawn_together() -> None:
@@ -217,7 +218,7 @@ def test_parameters_are_drawn_together() -> None:
         lambda seed: Recording(seed=seed, multivariate=True),
         fixed,
         seed=0,
-        gain=state.gain_of,
+        gain=reading.gain_of,
         index=state.index_of,
     )
     study = optuna.create_study(direction="maximize", sampler=used)
@@ -227,11 +228,11 @@ def test_parameters_are_drawn_together() -> None:
 
 
 def test_asking_leaves_nothing_behind() -> None:
-    """What the sampler is fitted on are the finished trials, each once, however often it is asked."""
+    """It is fitted on the finished trials, each once, however often it is asked."""
     used = sampler()
     study = run(used, 12)
     for _ in range(3):
         study.ask(SPACE)
     finished = [trial for trial in used._mirror.trials if trial.state.is_finished()]
-    assert [trial.value for trial in finished] == [state.gain_of(t) for t in study.trials[:12]]
+    assert [trial.value for trial in finished] == [reading.gain_of(t) for t in study.trials[:12]]
     assert len(used._mirror.trials) == 13  # and its own

@@ -24,7 +24,7 @@ import pytest
 import growsearch as gs
 from growsearch import cli
 from growsearch.datasets import Dataset, Split
-from growsearch.driver import study as state
+from growsearch.driver import kept
 from growsearch.driver.choice import split_choice
 from growsearch.driver.events import Started, TeacherReady, Training, TrialFinished
 from growsearch.driver.records import DamagedNetworkWarning, SearchResult
@@ -1008,7 +1008,7 @@ def test_the_best_is_measured_where_nothing_was_chosen(finished: SearchResult) -
     _, held_out = split_choice(validation, 0.5)
     found = trainer.evaluate(finished.best.network, held_out).accuracy
     assert finished.held_out_accuracy == found
-    teacher = state.teacher_of(finished.study, finished.folder)
+    teacher = kept.teacher_of(finished.study, finished.folder)
     assert (
         finished.teacher_held_out_accuracy == trainer.evaluate(teacher.network, held_out).accuracy
     )

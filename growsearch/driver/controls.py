@@ -14,6 +14,7 @@ from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from growsearch.driver import kept, reading
 from growsearch.driver import study as state
 from growsearch.driver.arms import CANDIDATE, Start
 from growsearch.driver.proposals import decode
@@ -28,7 +29,7 @@ _TUNING = 10**0.5  # between the learning rates that a tuned control tries
 
 def lacking(run: Run) -> list[int]:
     """Numbers of finished candidates that an interruption left without their controls."""
-    done = state.controls_by_number(run.control_study)
+    done = reading.controls_by_number(run.control_study)
     return [
         trial.number
         for trial in state.trials_that_count(run.study)
@@ -42,7 +43,7 @@ def run_controls(run: Run, number: int) -> None:
     Each is added to the sibling study in one transaction, when it is finished.
     """
     trial = run.study.get_trials(deepcopy=False)[number]
-    done = state.controls_of(run.control_study, number)
+    done = reading.controls_of(run.control_study, number)
     missing = [wanted for wanted in _wanted(run, trial) if wanted not in done]
     if missing:
         start = _start_of(run, trial)
@@ -53,7 +54,7 @@ def run_controls(run: Run, number: int) -> None:
 def _start_of(run: Run, trial: FrozenTrial) -> Start:
     """What the candidate of a finished trial started from, its controls' start too."""
     about = trial.user_attrs
-    parent = state.network_of(run.study, run.folder, about.get("parent"))
+    parent = kept.network_of(run.study, run.folder, about.get("parent"))
     growth = decode(trial.params, parent.architecture, run.space)
     if growth is None or json.loads(json.dumps(growth.to_json())) != about.get("growth_json"):
         raise RunError(
@@ -61,7 +62,7 @@ def _start_of(run: Run, trial: FrozenTrial) -> Start:
             f"{about.get('parent')}, got {about.get('growth')}: somebody changed the study, or "
             "another version of growsearch wrote it; start again in a new --out"
         )
-    spent = state.spent_on(run.study, about.get("parent"))
+    spent = kept.spent_on(run.study, about.get("parent"))
     return run.start(parent, growth, spent)
 
 

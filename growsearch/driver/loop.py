@@ -12,6 +12,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial
 
 from growsearch.datasets import Dataset
+from growsearch.driver import kept, reading
 from growsearch.driver import study as state
 from growsearch.driver.agreement import agree
 from growsearch.driver.choice import split_choice
@@ -58,7 +59,7 @@ def search(
         if storage:
             claim(study, out, storage)
         agree(study, space, dataset, seed, out)
-        clock = Clock(time_budget, began, state.spent_of(study))
+        clock = Clock(time_budget, began, reading.spent_of(study))
         done = len(state.trials_that_count(study))
         on_event(Started(out, name, trials, done, dataset.source, dataset.stand_in, seed))
         with _time_kept(study, clock):
@@ -91,7 +92,7 @@ def _try(run: Run, clock: Clock, trials: int, callbacks: Sequence[Callback]) -> 
         with clock.on("controls"):
             run_controls(run, number)
         trial = study.get_trials(deepcopy=False)[number]
-        record = state.record(trial, state.controls_of(control_study, number))
+        record = reading.record(trial, reading.controls_of(control_study, number))
         write_note(study, trial, record)
         study.set_user_attr(state.SPENT, clock.spent())
         run.on_event(TrialFinished(record, len(state.trials_that_count(study)), trials))
@@ -104,12 +105,12 @@ def _try(run: Run, clock: Clock, trials: int, callbacks: Sequence[Callback]) -> 
         if study._stop_flag:
             ended = "a callback stopped it"
             break
-        best = state.best_of(study, run.folder)
+        best = kept.best_of(study, run.folder)
         if not may_grow(best.network.architecture, space):
             ended = "nothing is left to grow within the limits of the space"
             break
         if clock.budget is not None:
-            longest = state.longest_trial(study, control_study)
+            longest = reading.longest_trial(study, control_study)
             if clock.left - longest < _kept_for_later(space, clock.budget):
                 ended = f"the time budget of {clock.budget:g} s leaves no room for another trial"
                 break
@@ -143,9 +144,9 @@ def result_of(study: Study, control_study: Study, folder: Path, *, ended: str = 
     RunError
         When the run has not even a teacher yet.
     """
-    best, teacher = state.final_of(study, folder), state.teacher_of(study, folder)
+    best, teacher = kept.final_of(study, folder), kept.teacher_of(study, folder)
     data = state.attribute(study, state.DATA) or {}
-    test = state.test_of(study, best)
+    test = kept.test_of(study, best)
     return SearchResult(
         best=best,
         test_accuracy=test.get("accuracy"),
@@ -153,14 +154,14 @@ def result_of(study: Study, control_study: Study, folder: Path, *, ended: str = 
         teacher_held_out_accuracy=test.get("teacher_held_out_accuracy"),
         teacher_accuracy=teacher.validation_accuracy,
         teacher_test_accuracy=test.get("teacher_accuracy"),
-        trials=state.records(study, control_study),
+        trials=reading.records(study, control_study),
         study=study,
         control_study=control_study,
         folder=folder,
         ended=ended,
         data_source=str(data.get("source", "")),
         stand_in=bool(data.get("stand_in")),
-        spent=state.spent_of(study),
+        spent=reading.spent_of(study),
     )
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from growsearch.driver import kept
 from growsearch.driver import study as state
 from growsearch.driver.clock import Clock
 from growsearch.driver.events import Polished
@@ -38,8 +39,8 @@ def polish(run: Run, clock: Clock) -> None:
     asked = run.space.polish
     if asked is None or not (asked.steps or clock.budget is not None):
         return
-    best = state.best_of(run.study, run.folder)
-    known = state.polish_of(run.study, best)
+    best = kept.best_of(run.study, run.folder)
+    known = kept.polish_of(run.study, best)
     parts = asked.cycles * asked.parts
     if known is not None and known["done"] >= parts:
         if clock.budget is None or clock.left < _WORTHWHILE * clock.budget:
@@ -48,8 +49,8 @@ def polish(run: Run, clock: Clock) -> None:
     network, done = best.network, 0
     if known is not None:
         network, done = fetch(known["last"], run.folder / state.WEIGHTS), known["done"]
-    kept = state.final_of(run.study, run.folder)
-    progress = _Progress(best, kept.path.stem, kept.validation_accuracy)
+    final = kept.final_of(run.study, run.folder)
+    progress = _Progress(best, final.path.stem, final.validation_accuracy)
     ends = time.monotonic() + clock.left - _after(run, network)
     whole = at_one_precision(run.trainer, network.architecture, asked.plan)
     for part in range(done, parts):

@@ -14,6 +14,7 @@ from optuna.study import Study
 from optuna.trial import Trial, TrialState
 
 from growsearch.datasets import Dataset, Split
+from growsearch.driver import kept, reading
 from growsearch.driver import study as state
 from growsearch.driver.arms import CANDIDATE, Start, training_flops
 from growsearch.driver.calibration import fast_multiple
@@ -93,7 +94,7 @@ class Run:
                 **outcome(result, teacher.plan),
             }
             self.study.set_user_attr(state.TEACHER, about)
-        ready = state.teacher_of(self.study, self.folder)
+        ready = kept.teacher_of(self.study, self.folder)
         seconds = state.attribute(self.study, state.TEACHER).get("seconds")
         self.on_event(
             TeacherReady(
@@ -173,10 +174,10 @@ class Run:
 
         Returns whether it was not known before.
         """
-        best = state.final_of(self.study, self.folder)
-        if state.test_of(self.study, best):
+        best = kept.final_of(self.study, self.folder)
+        if kept.test_of(self.study, best):
             return False
-        teacher = state.teacher_of(self.study, self.folder)
+        teacher = kept.teacher_of(self.study, self.folder)
         about: dict[str, Any] = {"sha256": best.path.stem}
         for name, images in (("accuracy", self.dataset.test), ("held_out_accuracy", self.held_out)):
             if images is None:
@@ -286,7 +287,7 @@ def _description(growth: Growth, best: Best, network: Network, index: int) -> di
 
 
 # What the sampler is fitted on.
-_OBJECTIVES = {"gain": state.gain_of, "gain_per_second": state.gain_per_second_of}
+_OBJECTIVES = {"gain": reading.gain_of, "gain_per_second": reading.gain_per_second_of}
 
 
 def outcome(result: TrainingResult, plan: TrainingPlan) -> dict[str, Any]:
