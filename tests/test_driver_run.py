@@ -16,7 +16,7 @@ from growsearch.driver import study as state
 from growsearch.driver.clock import PHASES
 from growsearch.driver.events import Training
 from growsearch.driver.records import SearchResult
-from growsearch.driver.space import WIDTH_MULTIPLE
+from growsearch.driver.sections import WIDTH_MULTIPLE
 from growsearch.networks import Architecture
 from growsearch.trainers import Speed, TrainingPlan, TrainingResult
 from tests.fake_trainer import FakeTrainer, images, outcome, space

@@ -24,8 +24,9 @@ from growsearch.driver.proposals import decode, distributions
 from growsearch.driver.pruner import GainPruner
 from growsearch.driver.records import Best
 from growsearch.driver.sampler import GainSampler
+from growsearch.driver.sections import WIDTH_MULTIPLE
 from growsearch.driver.seeds import rng_of, seed_of
-from growsearch.driver.space import WIDTH_MULTIPLE, SearchSpace
+from growsearch.driver.space import SearchSpace
 from growsearch.errors import DivergedError, RunError
 from growsearch.growth import Growth
 from growsearch.networks import Network
