@@ -214,7 +214,7 @@ def reproduce(iterations: int, seeds: int, data: str | None, out: str, as_json: 
     except KeyboardInterrupt:
         raise KeyboardInterrupt("Every seed that was finished is stored") from None
     if as_json:
-        _print_json(found.to_json())
+        _print_json(report.to_json(found))
     else:
         console.print(report.report(found))
     _print_plot(console, lambda: report.save_plot(found, out))

@@ -345,6 +345,8 @@ def test_trials_have_notes_for_the_dashboard(finished: SearchResult) -> None:
         note = get_note_from_system_attrs(attributes, trial._trial_id)["body"]
         assert record.growth in note
         assert "| random |" in note
+        assert f"{record.parameters:,} parameters" in note
+        assert " ms an update" in note
 
 
 # --- what ends a search -------------------------------------------------------------------------

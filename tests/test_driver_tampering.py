@@ -128,7 +128,10 @@ def test_a_curve_is_of_finite_numbers(copy: Path, value: str) -> None:
 @pytest.mark.parametrize(
     ("name", "key"),
     [
-        *(("test", key) for key in ("accuracy", "teacher_accuracy", "held_out_accuracy")),
+        ("test", "accuracy"),
+        ("test", "teacher_accuracy"),
+        ("test", "held_out_accuracy"),
+        ("test", "teacher_held_out_accuracy"),
         ("teacher", "validation_accuracy"),
         ("teacher", "seconds"),
         ("spent", "teacher"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial
 
+from growsearch.driver.arms import CANDIDATE
 from growsearch.driver.records import TrialRecord
 
 
@@ -13,10 +14,14 @@ def write_note(study: Study, trial: FrozenTrial, record: TrialRecord) -> None:
     from optuna_dashboard import save_note
 
     parent = "the teacher" if record.parent is None else f"trial {record.parent}"
+    step = record.arms[CANDIDATE].step_seconds
+    speed = f", {step * 1000.0:.1f} ms an update" if step else ""
     lines = [
         f"**{record.growth}** on {parent}: {record.old_size} → {record.new_size}",
         "",
         f"`{record.architecture}`",
+        "",
+        f"{record.parameters:,} parameters, {record.flops:,} FLOPs an image{speed}",
         "",
         "| arm | validation accuracy |",
         "|---|---|",

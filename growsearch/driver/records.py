@@ -51,6 +51,12 @@ class ArmResult:
     learning_rate: float | None = None
     tried: tuple[tuple[float, float | None], ...] = ()
 
+    @property
+    def step_seconds(self) -> float | None:
+        """Seconds of an update, as measured on this machine; None without one."""
+        steps = self.curve[-1][0] if self.curve else 0
+        return self.seconds / steps if steps else None
+
     def cost_of(self, accuracy: float) -> tuple[float, float, float] | None:
         """Updates, seconds and FLOPs until an accuracy was first reached; None if it was not."""
         wanted = round(accuracy, DIGITS)

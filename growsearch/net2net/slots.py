@@ -130,5 +130,5 @@ def _scaled(
     scale = np.where(units.share > 0.0, scale, unshared if degree == 2 else 0.0)
     array = copy_axis(checked(slot, "slot"), units, axis)
     along = tuple(set(range(array.ndim)) - {axis % array.ndim})
-    result: Array = array * np.expand_dims(scale.astype(array.dtype), along)
-    return result
+    array *= np.expand_dims(scale.astype(array.dtype), along)  # a copy already
+    return array
