@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -14,6 +15,10 @@ from pathlib import Path
 import pytest
 
 import tests.strategies  # noqa: F401  (its profile: no deadlines)
+
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    # A shell's background jobs ignore Ctrl-C, and so would all that the tests interrupt.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Letters that a URL quotes, and that a careless pattern takes for the end of a password.
 PASSWORD = "p@ss:w/rd%40 geheim"
