@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 
+import optuna
 from rich.console import Console
 
 import growsearch as gs
@@ -34,6 +35,7 @@ def main() -> None:
     parser.add_argument("--tuned", type=int, default=1, help="learning rates for each control")
     parser.add_argument("--out", default="runs/evidence")
     options = parser.parse_args()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
     precision = "bfloat16" if has_native_bfloat16() else "float32"
     space = gs.SearchSpace.load(
         "mnist",

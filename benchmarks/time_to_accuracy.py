@@ -70,10 +70,13 @@ class Contender:
         return Path(self.options.out) / f"{name}-{self.options.seed}.json"
 
     def _search(self, name: str) -> dict[str, Any]:
+        import optuna
+
         import growsearch as gs
         from growsearch.driver import arms
         from growsearch.driver.events import Polished, TeacherReady, TrialFinished
 
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
         overrides: list[str] = []
         if name == "continued":  # nothing may grow: the polish takes all the time
             overrides = [f"limits.parameters={gs.SearchSpace.load(SPACE).architecture.parameters}"]
