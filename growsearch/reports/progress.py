@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from types import TracebackType
+from typing import Self
 
 from rich.console import Console
 from rich.progress import (
@@ -22,22 +23,14 @@ from growsearch.experiments import Progress as ReproductionProgress
 from growsearch.reports.trials import header, line, opening, polish_line, teacher_line
 
 
-class RunDisplay:
-    """Shows the events of a search; bars only on a terminal, plain lines everywhere.
+class _Display:
+    """Bars that run while it is open, and lines above them."""
 
-    Parameters
-    ----------
-    console : rich.console.Console
-        Where to write.
-    """
-
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, count: ProgressColumn) -> None:
         self._console = console
-        self._progress = _bars(console, MofNCompleteColumn())
-        self._trials = self._progress.add_task("trials", total=None)
-        self._training = self._progress.add_task("training", total=None)
+        self._progress = _bars(console, count)
 
-    def __enter__(self) -> RunDisplay:
+    def __enter__(self) -> Self:
         self._progress.start()
         return self
 
@@ -48,6 +41,24 @@ class RunDisplay:
         traceback: TracebackType | None,
     ) -> None:
         self._progress.stop()
+
+    def _print(self, text: str) -> None:
+        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+class RunDisplay(_Display):
+    """Shows the events of a search; bars only on a terminal, plain lines everywhere.
+
+    Parameters
+    ----------
+    console : rich.console.Console
+        Where to write.
+    """
+
+    def __init__(self, console: Console) -> None:
+        super().__init__(console, MofNCompleteColumn())
+        self._trials = self._progress.add_task("trials", total=None)
+        self._training = self._progress.add_task("training", total=None)
 
     def __call__(self, event: Event) -> None:
         """Show one event."""
@@ -78,34 +89,18 @@ class RunDisplay:
             text, self._console.width, subsequent_indent=" " * 6, break_on_hyphens=False
         )
 
-    def _print(self, text: str) -> None:
-        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
 
-
-class ReproductionDisplay:
+class ReproductionDisplay(_Display):
     """Shows how far a reproduction is: a bar on a terminal, elsewhere a line for what has ended."""
 
     def __init__(self, console: Console) -> None:
-        self._console = console
-        self._progress = _bars(console, TaskProgressColumn())
+        super().__init__(console, TaskProgressColumn())
         self._task = self._progress.add_task("reproduce", total=None)
-
-    def __enter__(self) -> ReproductionDisplay:
-        self._progress.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._progress.stop()
 
     def __call__(self, progress: ReproductionProgress) -> None:
         """Show one step."""
         if progress.milestone and not self._console.is_terminal:
-            self._console.print(progress.label, markup=False, highlight=False, soft_wrap=True)
+            self._print(progress.label)
         self._progress.update(
             self._task,
             description=progress.label,
