@@ -4,7 +4,7 @@ Every contender is a process of its own, one after the other, and starts with no
 
 growsearch   ``growsearch run mnist_fast --time-budget BUDGET``: starts small, grows, polishes
 continued    the same run in which nothing may grow: all the time goes into the teacher
-scratch      the same search, every candidate trained from random weights
+scratch      the same search, every candidate trained from random weights, as the teacher was
 final        the network that growsearch ended with, all the time from random weights
 plain        Optuna (TPE, MedianPruner) over Keras networks from scratch, as tutorials have it
 expert       the same by somebody who knows the machine and the data: see peers.py
@@ -80,8 +80,14 @@ class Contender:
         overrides: list[str] = []
         if name == "continued":  # nothing may grow: the polish takes all the time
             overrides = [f"limits.parameters={gs.SearchSpace.load(SPACE).architecture.parameters}"]
-        if name == "scratch":
+        if name == "scratch":  # each gets the teacher's training: a warm restart is too short
             arms.ARMS[arms.CANDIDATE] = arms.ARMS["scratch"]
+            teacher = gs.SearchSpace.load(SPACE).teacher
+            lowest, highest = teacher.learning_rate / 2, teacher.learning_rate * 1.5
+            overrides = [f"choices.learning_rate=[{lowest}, {highest}]"]
+            overrides += [
+                f"training.{key}={getattr(teacher, key)}" for key in ("steps", "schedule", "shift")
+            ]
         held: list[float] = []
 
         def on_event(event: object) -> None:

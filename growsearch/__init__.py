@@ -23,6 +23,7 @@ _HOME = {
     "SlimTrainer": "growsearch.training",
     "TrainingPlan": "growsearch.trainers",
     "Widen": "growsearch.growth",
+    "WidenAll": "growsearch.growth",
     "from_keras": "growsearch.keras_models",
     "grow": "growsearch.growth",
     "load_data": "growsearch.datasets",
@@ -47,6 +48,7 @@ __all__ = [
     "SlimTrainer",
     "TrainingPlan",
     "Widen",
+    "WidenAll",
     "from_keras",
     "grow",
     "load_data",
@@ -73,6 +75,7 @@ if TYPE_CHECKING:
         EnlargeKernel,
         Limits,
         Widen,
+        WidenAll,
         grow,
         sites,
     )

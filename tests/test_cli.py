@@ -719,7 +719,7 @@ def test_without_controls_there_is_nothing_to_compare(
     """``--arms none`` runs none, the summary and ``compare`` say so, and no picture is drawn."""
     folder = tmp_path / "run"
     assert main([*run_digits(folder, "--trials", "1"), "--arms", "none"]) == 0
-    assert "no control arm has run" in capsys.readouterr().out
+    assert "off; --arms random" in capsys.readouterr().out
     assert main(["compare", str(folder)]) == 0
     assert "No control arm has run" in capsys.readouterr().out
     assert not (folder / "evidence.png").exists()

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from growsearch.driver.arms import ARMS, CANDIDATE, CONTROLS
-from growsearch.driver.judge import Score, decide, difference
+from growsearch.driver.judge import Rule, Score, decide, difference
 from growsearch.driver.records import ArmResult, TrialRecord
 from growsearch.driver.seeds import rng_of, seed_of
 
@@ -59,14 +59,38 @@ def test_the_reason_says_why(candidate: Score, reason: str) -> None:
     assert decision.kept == ("beats" in reason and "not" not in reason)
 
 
+@pytest.mark.parametrize(
+    ("candidate", "kept", "reason"),
+    [
+        (Score(0.96, SURE), True, "0.9600 is not worse than the best so far, 0.9700 (loss -0.0500"),
+        (Score(0.96, LOSSES), True, "0.9600 is not worse than the best so far, 0.9700 (loss -0.0"),
+        (Score(0.98, UNSURE), True, "0.9800 is not worse than the best so far, 0.9700 (loss -0.01"),
+        (Score(0.98, LOSSES + 0.05), False, "0.9800 is worse than the best so far, 0.9700 (loss +"),
+        (Score(0.97), True, "0.9700 is not worse than the best so far, 0.9700"),
+        (Score(0.96), False, "0.9600 is worse than the best so far, 0.9700"),
+    ],
+)
+def test_not_inferior_is_enough_where_the_space_says_so(
+    candidate: Score, kept: bool, reason: str
+) -> None:
+    """The loss decides if it is known, and a loss within its error is no reason against."""
+    decision = decide(candidate, Score(0.97, LOSSES), rule="not_inferior")
+    assert decision.kept == kept
+    assert decision.reason.startswith(reason)
+    assert not decide(candidate, Score(0.97, LOSSES), rule="not_inferior", given_up=True).kept
+
+
 @pytest.mark.parametrize("accuracy", [float("nan"), -float("inf")])
-def test_what_is_no_number_is_never_kept(accuracy: float) -> None:
+@pytest.mark.parametrize("rule", ["superior", "not_inferior"])
+def test_what_is_no_number_is_never_kept(accuracy: float, rule: Rule) -> None:
     """NaN beats nothing; nor does a loss that is none."""
-    assert not decide(Score(accuracy), Score(0.0)).kept
-    assert not decide(Score(0.9, LOSSES * np.nan), Score(0.8, LOSSES)).kept
+    assert not decide(Score(accuracy), Score(0.0), rule=rule).kept
+    assert not decide(Score(0.9, LOSSES * np.nan), Score(0.8, LOSSES), rule=rule).kept
 
 
-def kept_share(change: float, *, losses: bool = True, runs: int = 2000) -> float:
+def kept_share(
+    change: float, *, losses: bool = True, rule: Rule = "superior", runs: int = 2000
+) -> float:
     """How often a candidate is kept whose log-odds of the truth differ by ``change`` on average.
 
     Both networks are right on about 97.5 % of the images. They agree on most, as two trainings of
@@ -80,7 +104,7 @@ def kept_share(change: float, *, losses: bool = True, runs: int = 2000) -> float
             odds = common + rng.normal(0.0, 0.6, images) + shift
             known = np.logaddexp(0.0, -odds) if losses else None
             scores.append(Score(float((odds > 0.0).mean()), known))
-        found += decide(scores[0], scores[1]).kept
+        found += decide(scores[0], scores[1], rule=rule).kept
     return found / runs
 
 
@@ -98,6 +122,13 @@ def test_noise_seldom_fools_the_judge() -> None:
     assert 0.08 < equal < 0.17
     assert worse < 0.02
     assert better > 0.75
+
+
+def test_not_inferior_keeps_equals_and_refuses_what_is_clearly_worse() -> None:
+    """Simulated: five in six equal candidates pass, hardly any whose log-odds fell by a fifth."""
+    assert 0.78 < kept_share(0.0, rule="not_inferior", runs=500) < 0.9
+    assert kept_share(-0.2, rule="not_inferior", runs=500) < 0.02
+    assert kept_share(0.1, rule="not_inferior", runs=500) > 0.98
 
 
 def test_the_difference_is_signed() -> None:

@@ -35,7 +35,7 @@ from growsearch.errors import (
     RunError,
 )
 from growsearch.networks import Network
-from growsearch.trainers import Speed, TrainingPlan, TrainingResult
+from growsearch.trainers import Evaluation, Speed, TrainingPlan, TrainingResult
 from growsearch.training import SlimTrainer
 from tests.fake_trainer import FakeTrainer, images, outcome, space
 
@@ -243,6 +243,30 @@ def test_some_candidates_are_kept_and_some_are_not(finished: SearchResult) -> No
             names.add(finished.study.trials[record.number].user_attrs["sha256"])
     assert {record.kept for record in finished.trials} == {True, False}
     assert stored == names
+
+
+class Fair(FakeTrainer):
+    """Gives all networks the same losses, image by image, whatever their accuracy."""
+
+    def evaluate(self, network: Network, data: Split) -> Evaluation:
+        losses = np.linspace(0.1, 1.0, len(data), dtype=np.float32)
+        return replace(super().evaluate(network, data), losses=losses)
+
+    def train(self, network: Network, data: Split, plan: TrainingPlan, **options: Any) -> Any:
+        result = super().train(network, data, plan, **options)
+        losses = self.evaluate(result.network, options["evaluate_on"]).losses
+        return replace(result, losses=losses)
+
+
+def test_what_is_not_worse_may_be_the_next_parent(tmp_path: Path) -> None:
+    """By the rule "not_inferior" the network of the run is the last kept, lower accuracy or not."""
+    rule = "judge={'rule': 'not_inferior', 'held_out': 0.0}"
+    result = search(tmp_path, rule, trainer=Fair())
+    parents = [record.parent for record in result.trials]
+    assert parents == [None, *(record.number for record in result.trials[:-1])]
+    assert result.best.trial_number == result.trials[-1].number
+    assert min(record.gain or 0.0 for record in result.trials) < 0.0
+    assert search(tmp_path, rule, trainer=Fair()).best.path == result.best.path
 
 
 def test_candidates_report_the_difference_to_their_parent(finished: SearchResult) -> None:

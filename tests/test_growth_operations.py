@@ -23,6 +23,7 @@ from growsearch.growth import (
     Growth,
     Limits,
     Widen,
+    WidenAll,
     grow,
     growth_from_json,
     sites,
@@ -284,6 +285,7 @@ REFUSALS = [
     (CASES["grouped"], Widen("conv1", 7), "conv1: .*6 equal groups: 6 -> 7"),
     (CASES["softmax"], Widen("conv1", 8), "conv1: each of its units depends on all of them"),
     (CASES["softmax"], Widen("conv2", 8), "conv2: each unit of activation3 depends on all"),
+    (CASES["softmax"], WidenAll(("conv1", "conv2"), (8, 8)), "conv1: each of its units depends"),
     (WINDOWS, EnlargeKernel("conv0", (4, 5)), "conv0: .*valid padding.* reads other pixels"),
     (WINDOWS, EnlargeKernel("conv2", (4, 3)), "conv2: in a 4x3 .* reads other pixels"),
     (WINDOWS, EnlargeKernel("conv1", (3, 1)), "conv1: expected a larger kernel than 3x1, got 3x1"),
@@ -342,6 +344,12 @@ def test_unknown_layers_are_named():
         {"operation": "widen", "layer": "conv1", "width": 8, "noise": -0.1},
         {"operation": "widen", "layer": "conv1", "width": 8, "split": "unequal"},
         {"operation": "widen", "layer": "conv1", "width": 8, "more": 1},
+        {"operation": "widen_all", "layers": ["conv1", "conv2"], "widths": [8]},
+        {"operation": "widen_all", "layers": [], "widths": []},
+        {"operation": "widen_all", "layers": "c", "widths": [8]},
+        {"operation": "widen_all", "layers": ["conv1"], "widths": 8},
+        {"operation": "widen_all", "layers": [["conv1"]], "widths": [8]},
+        {"operation": "widen_all", "layers": ["conv1"], "widths": ["8"]},
         {"operation": "deepen", "layer": "conv1", "batch_norm": "yes"},
         {"operation": "enlarge_kernel", "layer": "conv1", "kernel": 0},
         {"operation": "enlarge_kernel", "layer": "conv1", "kernel": [5]},
@@ -514,6 +522,46 @@ def test_new_names_do_not_collide():
         ),
     )
     assert change(trained(taken), grow(trained(taken), Deepen("conv1"), rng=0)) == 0.0
+
+
+def test_all_layers_widen_by_one_factor():
+    """16-32-64 by 2 is 32-64-128; with multiples of 16 no layer goes without a step."""
+    chain = Architecture.parse(
+        "5x5x16(conv1)-pool1-3x3x32(conv2)-pool2-3x3x64(conv3)-global_avg_pool(gap)-10(fc1)",
+        (28, 28, 1),
+    )
+    limits = Limits(width_multiple=16)
+    (site,) = WidenAll.sites(chain, limits)
+    assert (site.layers, site.widths) == (("conv1", "conv2", "conv3"), (32, 48, 80))
+    assert site.sized(1.0, chain, limits).widths == (32, 64, 128)
+    assert site.sized(0.5, chain, limits).widths == (32, 48, 96)
+    assert site.sized(1.0, chain, Limits()).widths == (32, 64, 128)
+    assert site.sized(1.5, chain, Limits()).widths == (45, 91, 181)
+
+
+def test_all_layers_widen_as_far_as_the_limits_go():
+    """The largest common factor within them, not none at all; a layer at its limit is left out."""
+    chain = Architecture.parse("8(fc1)-16(fc2)-32(fc3)-3(fc4)", (8,))
+    (site,) = WidenAll.sites(chain, Limits())
+    for limits in (Limits(width=64), Limits(parameters=2_500)):
+        widths = site.sized(3.0, chain, limits).widths
+        factors = np.array(widths) / (8, 16, 32)
+        assert factors.min() > 1.5
+        assert factors.max() <= 2.2
+        assert max(factors) / min(factors) < 1.15
+    (narrow,) = WidenAll.sites(chain, Limits(width=32))
+    assert narrow.layers == ("fc1", "fc2")
+    assert WidenAll.sites(chain, Limits(width=16)) == ()  # one layer alone is a Widen
+
+
+def test_tied_layers_widen_once():
+    """A sum ties its branches: of each group one layer is named, and all of it grows."""
+    architecture = CASES["sum with concatenation"]
+    (site,) = WidenAll.sites(architecture, Limits())
+    before, after = producers(architecture), producers(site.grown(architecture))
+    widened = {name for name in before if after[name] > before[name]}
+    assert widened == set(before) - {architecture.output.name}
+    assert set(site.layers) < widened
 
 
 def test_layer_norm_widens_to_multiples_only():

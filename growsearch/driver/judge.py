@@ -12,10 +12,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+Rule = Literal["superior", "not_inferior"]
 
 
 @dataclass(frozen=True)
@@ -35,17 +37,25 @@ class Decision:
 
 
 def decide(
-    candidate: Score, best: Score, *, margin: float = 1.0, given_up: bool = False
+    candidate: Score,
+    best: Score,
+    *,
+    margin: float = 1.0,
+    rule: Rule = "superior",
+    given_up: bool = False,
 ) -> Decision:
-    """Keep a candidate that beats the best network so far by accuracy and, surely enough, by loss.
+    """Keep a candidate or not, by what it and the best network so far score on the same images.
 
     Parameters
     ----------
     candidate, best : Score
-        On the same images; where either has no losses, accuracy decides alone.
+        Where either has no losses, accuracy decides alone.
     margin : float
-        Standard errors by which the mean loss must be lower. 1 keeps one in six of candidates
-        that are no better by loss; they must also have more images right.
+        In standard errors of the difference in mean loss. 1 keeps one in six of candidates that
+        are no better by loss, where they must be better, and five in six, where they need not.
+    rule : "superior" or "not_inferior"
+        Superior: more images right, and a loss lower by more than the margin. Not inferior: a loss
+        that is not higher by more than the margin; of accuracies, one that is not lower.
     given_up : bool
         Its training was ended early, far below its parent.
 
@@ -55,12 +65,16 @@ def decide(
     Decision(kept=True, reason='0.9800 beats the best so far, 0.9700')
     >>> decide(Score(0.97), Score(0.97)).kept
     False
+    >>> decide(Score(0.97), Score(0.97), rule="not_inferior")
+    Decision(kept=True, reason='0.9700 is not worse than the best so far, 0.9700')
     """
     accuracies = f"{candidate.accuracy:.4f}", f"{best.accuracy:.4f}"
     if given_up:
         return Decision(
             False, f"given up: {accuracies[0]} is too far below its parent, {accuracies[1]}"
         )
+    if rule == "not_inferior":
+        return _not_inferior(candidate, best, margin)
     if not candidate.accuracy > best.accuracy:
         return Decision(False, f"{accuracies[0]} does not beat the best so far, {accuracies[1]}")
     if candidate.losses is not None and best.losses is not None:
@@ -72,6 +86,21 @@ def decide(
                 f"({-gain:+.4f} ± {error:.4f})",
             )
     return Decision(True, f"{accuracies[0]} beats the best so far, {accuracies[1]}")
+
+
+def _not_inferior(candidate: Score, best: Score, margin: float) -> Decision:
+    known = ""
+    if candidate.losses is not None and best.losses is not None:
+        gain, error = loss_gain(candidate.losses, best.losses)
+        kept = gain >= -margin * error
+        known = f" (loss {-gain:+.4f} ± {error:.4f})"
+    else:
+        kept = candidate.accuracy >= best.accuracy
+    compared = "not worse" if kept else "worse"
+    return Decision(
+        kept,
+        f"{candidate.accuracy:.4f} is {compared} than the best so far, {best.accuracy:.4f}{known}",
+    )
 
 
 def loss_gain(candidate: NDArray[Any], best: NDArray[Any]) -> tuple[float, float]:

@@ -16,7 +16,10 @@ from growsearch.networks.files import fetch, stored_path
 
 
 def best_of(study: Study, folder: Path) -> Best:
-    """The best kept network whose bytes verify; the teacher, where no trial beat it.
+    """The last network kept whose bytes verify; the teacher, where none was.
+
+    Each was kept because the judge preferred it to those before: what its accuracy says against
+    theirs is the judge's business.
 
     A damaged or missing file is passed over, with a warning.
 
@@ -31,8 +34,7 @@ def best_of(study: Study, folder: Path) -> Best:
         for trial in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
         if trial.user_attrs.get("kept") is True and trial.value is not None
     ]
-    kept.sort(key=lambda trial: (-float(trial.value or 0.0), trial.number))
-    for trial in kept:
+    for trial in reversed(kept):
         name = trial.user_attrs.get("sha256")
         try:
             network = fetch(str(name), weights)

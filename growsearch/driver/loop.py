@@ -162,6 +162,7 @@ def result_of(study: Study, control_study: Study, folder: Path, *, ended: str = 
         data_source=str(data.get("source", "")),
         stand_in=bool(data.get("stand_in")),
         spent=reading.spent_of(study),
+        control_arms=reading.control_arms_of(study),
     )
 
 

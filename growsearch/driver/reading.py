@@ -50,6 +50,20 @@ def spent_of(study: Study) -> dict[str, float]:
         return {str(phase): state.finite(seconds) for phase, seconds in spent.items()}
 
 
+def control_arms_of(study: Study) -> dict[str, float]:
+    """The control arms that the run's space asks for, and on which fraction of the trials.
+
+    Raises
+    ------
+    RunError
+        When they are not what growsearch writes.
+    """
+    space = state.attribute(study, state.SPACE) or {}
+    with state.foreign("the control arms of the space"):
+        arms = space.get("controls", {}).get("arms", {})
+        return {str(arm): state.finite(fraction) for arm, fraction in arms.items()}
+
+
 def longest_trial(study: Study, control_study: Study) -> float:
     """Seconds that the longest trial took with its controls, in this session or an earlier one."""
     took = {trial.number: _lasted(trial) for trial in state.trials_that_count(study)}

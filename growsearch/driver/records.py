@@ -162,6 +162,9 @@ class SearchResult:
     spent : mapping
         Seconds of the whole run by what they went into: "teacher", "candidates", "controls",
         "polish", "test", "other".
+    control_arms : mapping
+        The control arms of the space, with the fraction of the trials that each runs beside; empty
+        where they are off.
     """
 
     best: Best
@@ -178,6 +181,7 @@ class SearchResult:
     held_out_accuracy: float | None = None
     teacher_held_out_accuracy: float | None = None
     spent: Mapping[str, float] = field(default_factory=dict)
+    control_arms: Mapping[str, float] = field(default_factory=dict)
 
     def evidence(self) -> Evidence:
         """What the controls say: candidates against each arm, in pairs, with statistics."""
@@ -197,6 +201,7 @@ class SearchResult:
             "ended": self.ended,
             "data_source": self.data_source,
             "stand_in": self.stand_in,
+            "control_arms": dict(self.control_arms),
             "best": {
                 "architecture": str(best.network.architecture),
                 "parameters": best.network.parameters,

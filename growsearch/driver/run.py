@@ -153,6 +153,7 @@ class Run:
             Score(accuracy, result.losses),
             self._score(best, accuracy),
             margin=self.space.judge.margin,
+            rule=self.space.judge.rule,
             given_up=result.final.step < plan.steps,
         )
         if decision.kept:
@@ -205,7 +206,7 @@ class Run:
 
     def _score(self, best: Best, accuracy: float) -> Score:
         """The best network on the images of the choice; its losses only if they may decide."""
-        if not accuracy > best.validation_accuracy:
+        if self.space.judge.rule == "superior" and not accuracy > best.validation_accuracy:
             return Score(best.validation_accuracy)
         name = best.path.stem
         if name not in self._scores:

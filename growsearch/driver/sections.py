@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from growsearch.driver.arms import CONTROLS
+from growsearch.driver.judge import Rule
 from growsearch.errors import ArchitectureError
 from growsearch.growth import GROWTHS, Treatment
 from growsearch.networks import Architecture
@@ -218,12 +219,15 @@ class Controls(Section):
 
 
 class Judge(Section):
-    """When a candidate is kept: more images right, and surely a lower loss.
+    """When a candidate is kept.
 
-    ``margin`` is in standard errors of the difference in loss, image by image. ``held_out`` is the
-    fraction of the validation images that no choice is made on, for an honest accuracy at the end.
+    By the rule "superior": more images right, and surely a lower loss. "not_inferior": no surely
+    higher loss; for spaces whose polish shows what the larger network is worth. ``margin`` is in
+    standard errors of the difference in loss, image by image. ``held_out`` is the fraction of the
+    validation images that no choice is made on, for an honest accuracy at the end.
     """
 
+    rule: Rule = "superior"
     margin: Annotated[float, Field(ge=0.0, le=10.0)] = 1.0
     held_out: Annotated[float, Field(ge=0.0, le=0.9)] = 0.5
 

@@ -22,10 +22,12 @@ from growsearch.growth.growth import (
 from growsearch.growth.kernel import EnlargeKernel
 from growsearch.growth.skip import AddSkip
 from growsearch.growth.widen import Widen
+from growsearch.growth.widen_all import WidenAll
 from growsearch.networks import Architecture, Network
 
 GROWTHS: dict[str, type[Growth]] = {
-    growth.operation: growth for growth in (Widen, Deepen, EnlargeKernel, AddSkip, AddBranch)
+    growth.operation: growth
+    for growth in (Widen, WidenAll, Deepen, EnlargeKernel, AddSkip, AddBranch)
 }
 
 
@@ -120,6 +122,7 @@ __all__ = [
     "Setting",
     "Treatment",
     "Widen",
+    "WidenAll",
     "grow",
     "growth_from_json",
     "sites",

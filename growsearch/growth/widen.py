@@ -65,7 +65,7 @@ class Widen(Growth):
 
     def sized(self, log2_factor: float, architecture: Architecture, limits: Limits) -> Self:
         wanted = architecture[self.layer].layer.width * 2.0**log2_factor
-        step = _step(architecture, self.layer, limits)
+        step = width_step(architecture, self.layer, limits)
         # Every one of these widths is exact, and legality falls off with width: bisect.
         widths = range(self.width, round(wanted / step) * step + 1, step)
         fits = bisect_left(
@@ -94,14 +94,14 @@ class Widen(Growth):
 def _smallest(architecture: Architecture, layer: str, limits: Limits) -> tuple[str, int] | None:
     """The smallest legal widening of a layer."""
     try:
-        step = _step(architecture, layer, limits)
+        step = width_step(architecture, layer, limits)
     except NotExactError:
         return None
     width = (architecture[layer].layer.width // step + 1) * step
     return (layer, width) if _within(architecture, layer, width, limits) else None
 
 
-def _step(architecture: Architecture, layer: str, limits: Limits) -> int:
+def width_step(architecture: Architecture, layer: str, limits: Limits) -> int:
     """The number whose multiples are the layer's exact widths that the limits allow."""
     return math.lcm(learn(architecture, layer).step, limits.width_multiple)
 

@@ -130,7 +130,9 @@ def summary(result: SearchResult) -> list[tuple[str, str]]:
     if result.held_out_accuracy is not None:
         rows.append(("held-out accuracy", f"{result.held_out_accuracy:.4f} (nothing chosen on it)"))
     evidence = result.evidence()
-    rows += [("control", str(each)) for each in evidence.overall] or [("control", str(evidence))]
+    rows += [("control", str(each)) for each in evidence.overall] or [
+        ("control", _none_ran(result))
+    ]
     rows += [
         ("images", result.data_source),
         ("weights", str(best.path)),
@@ -144,6 +146,13 @@ def summary(result: SearchResult) -> list[tuple[str, str]]:
     if result.ended:
         rows.append(("ended", result.ended))
     return rows
+
+
+def _none_ran(result: SearchResult) -> str:
+    """Why there is nothing to compare with."""
+    if result.control_arms:
+        return "no control arm has run"
+    return "off; --arms random, in a new --out, runs one"
 
 
 def table(records: Sequence[TrialRecord]) -> list[str]:
