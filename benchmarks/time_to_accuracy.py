@@ -132,13 +132,13 @@ class Contender:
 
         import growsearch as gs
 
-        grown = json.loads(self._path("growsearch").read_text())
-        space = gs.SearchSpace.load(SPACE)
-        architecture = gs.Architecture.parse(grown["architecture"], space.architecture.input_shape)
+        grown = self._held(Path(self.options.out) / f"growsearch-{self.options.seed}")
+        space, architecture = gs.SearchSpace.load(SPACE), grown.architecture
         data = gs.load_data("mnist", self.options.data)
         assert space.polish
         plan = replace(space.polish.plan, schedule="one_cycle", steps=10_000, evaluate_every=10**9)
-        plan = replace(plan, seconds=self.ends - time.time() - 2.0)
+        rate = space.teacher.learning_rate  # what suits random weights
+        plan = replace(plan, learning_rate=rate, seconds=self.ends - time.time() - 2.0)
         network = gs.Network.initial(architecture, rng=self.options.seed)
         trainer = gs.SlimTrainer()
         result = trainer.train(
@@ -146,7 +146,7 @@ class Contender:
         )
         ended = time.time()
         self.report(trainer.evaluate(result.network, data.test).accuracy, ended)
-        return {"architecture": grown["architecture"], "seconds": round(ended - self.began, 1)}
+        return {"architecture": str(architecture), "seconds": round(ended - self.began, 1)}
 
     def _peer(self, name: str) -> None:
         import growsearch as gs

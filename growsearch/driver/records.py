@@ -121,9 +121,11 @@ class TrialRecord:
 
 @dataclass(frozen=True)
 class Best:
-    """The network that is kept: the teacher, if no trial beat it (``trial_number`` None).
+    """The network that is kept: the teacher, if no trial was (``trial_number`` None).
 
-    ``polished`` says that it was trained on after the search.
+    By the judge's rule "superior" it is that of ``study.best_trial``; by "not_inferior" it is the
+    last one kept, which may have a few images less. ``polished`` says that it was trained on after
+    the search.
     """
 
     network: Network
