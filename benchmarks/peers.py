@@ -103,7 +103,9 @@ def plain_network(trial: Any, images: int) -> tuple[Any, int, int]:
     model.add(layers.Dense(10, activation="softmax"))
     rate = trial.suggest_float("learning_rate", 1e-4, 1e-2, log=True)
     batch = trial.suggest_categorical("batch", [32, 64, 128])
-    model.compile(keras.optimizers.Adam(rate), "sparse_categorical_crossentropy", ["accuracy"])
+    model.compile(
+        keras.optimizers.Adam(rate), "sparse_categorical_crossentropy", metrics=["accuracy"]
+    )
     return model, batch, PLAIN_EPOCHS
 
 
@@ -116,7 +118,7 @@ def expert_network(trial: Any, images: int) -> tuple[Any, int, int]:
     shift = trial.suggest_int("shift", 0, 2) / 28
     model = keras.Sequential([keras.Input((28, 28, 1))])
     if shift:
-        model.add(layers.RandomTranslation(shift, shift, fill_mode="constant"))
+        model.add(layers.RandomTranslation(shift, shift, fill_mode="constant", dtype="float32"))
     for n, (low, high) in enumerate([(16, 48), (32, 96), (64, 160)]):
         filters = trial.suggest_int(f"filters{n}", low, high, step=16)
         kernel = trial.suggest_categorical(f"kernel{n}", [3, 5])
@@ -130,7 +132,9 @@ def expert_network(trial: Any, images: int) -> tuple[Any, int, int]:
     model.add(layers.Activation("softmax", dtype="float32"))
     rate = trial.suggest_float("learning_rate", 1e-3, 1e-2, log=True)
     schedule = keras.optimizers.schedules.CosineDecay(rate, EXPERT_EPOCHS * images // batch)
-    model.compile(keras.optimizers.Adam(schedule), "sparse_categorical_crossentropy", ["accuracy"])
+    model.compile(
+        keras.optimizers.Adam(schedule), "sparse_categorical_crossentropy", metrics=["accuracy"]
+    )
     return model, batch, EXPERT_EPOCHS
 
 
