@@ -554,6 +554,19 @@ def test_all_layers_widen_as_far_as_the_limits_go():
     assert WidenAll.sites(chain, Limits(width=16)) == ()  # one layer alone is a Widen
 
 
+@pytest.mark.parametrize("treatment", TREATMENTS)
+def test_widening_all_is_widening_each(treatment):
+    """Weights and slots are those of one Widen after the other, with the same draws."""
+    for architecture in CASES.values():
+        for growth in WidenAll.sites(architecture, SMALL):
+            parent = trained(architecture)
+            child = grow(parent, growth, rng=3, slots=treatment)
+            rng, each = np.random.default_rng(3), parent
+            for layer, width in zip(growth.layers, growth.widths, strict=True):
+                each = grow(each, Widen(layer, width), rng=rng, slots=treatment)
+            assert child.sha256 == each.sha256
+
+
 def test_tied_layers_widen_once():
     """A sum ties its branches: of each group one layer is named, and all of it grows."""
     architecture = CASES["sum with concatenation"]

@@ -17,6 +17,7 @@ from growsearch.growth import (
     EnlargeKernel,
     Limits,
     Widen,
+    WidenAll,
     grow,
 )
 from growsearch.growth.flow import flow
@@ -271,7 +272,7 @@ def test_rescaled_new_weights_step_together_as_far_as_one(name, fill):
     """
     parent = trained(CASES[name])
     for growth in every_growth(parent.architecture):
-        if isinstance(growth, Widen):
+        if isinstance(growth, Widen | WidenAll):
             continue  # its new weights are copies
         carried, rescaled = (
             grow(parent, growth, rng=1, fill=fill, slots=s).slots.values for s in TREATMENTS[1:]
