@@ -33,6 +33,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
 import growsearch as gs
+from growsearch.driver import reading
 from growsearch.driver import study as state
 from growsearch.driver.proposals import distributions
 from growsearch.driver.sampler import GainSampler
@@ -231,7 +232,7 @@ def _asks(folder: Path) -> np.ndarray[Any, Any]:
         lambda seed: optuna.samplers.TPESampler(seed=seed, multivariate=True),
         distributions(space),
         seed=0,
-        gain=state.gain_of,
+        gain=reading.gain_of,
         index=state.index_of,
     )
     found = []
