@@ -77,12 +77,12 @@ class Contender:
         from growsearch.driver.events import Polished, TeacherReady, TrialFinished
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        overrides: list[str] = []
+        space, overrides = gs.SearchSpace.load(SPACE), list[str]()
         if name == "continued":  # nothing may grow: the polish takes all the time
-            overrides = [f"limits.parameters={gs.SearchSpace.load(SPACE).architecture.parameters}"]
+            overrides = [f"limits.parameters={space.architecture.parameters}"]
         if name == "scratch":  # each gets the teacher's training: a warm restart is too short
             arms.ARMS[arms.CANDIDATE] = arms.ARMS["scratch"]
-            teacher = gs.SearchSpace.load(SPACE).teacher
+            teacher = space.teacher
             lowest, highest = teacher.learning_rate / 2, teacher.learning_rate * 1.5
             overrides = [f"choices.learning_rate=[{lowest}, {highest}]"]
             overrides += [

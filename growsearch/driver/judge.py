@@ -77,8 +77,8 @@ def decide(
         return _not_inferior(candidate, best, margin)
     if not candidate.accuracy > best.accuracy:
         return Decision(False, f"{accuracies[0]} does not beat the best so far, {accuracies[1]}")
-    if candidate.losses is not None and best.losses is not None:
-        gain, error = loss_gain(candidate.losses, best.losses)
+    if (known := _known_gain(candidate, best)) is not None:
+        gain, error = known
         if not gain > margin * error:
             return Decision(
                 False,
@@ -89,18 +89,24 @@ def decide(
 
 
 def _not_inferior(candidate: Score, best: Score, margin: float) -> Decision:
-    known = ""
-    if candidate.losses is not None and best.losses is not None:
-        gain, error = loss_gain(candidate.losses, best.losses)
+    if (known := _known_gain(candidate, best)) is not None:
+        gain, error = known
         kept = gain >= -margin * error
-        known = f" (loss {-gain:+.4f} ± {error:.4f})"
+        loss = f" (loss {-gain:+.4f} ± {error:.4f})"
     else:
-        kept = candidate.accuracy >= best.accuracy
+        kept, loss = candidate.accuracy >= best.accuracy, ""
     compared = "not worse" if kept else "worse"
     return Decision(
         kept,
-        f"{candidate.accuracy:.4f} is {compared} than the best so far, {best.accuracy:.4f}{known}",
+        f"{candidate.accuracy:.4f} is {compared} than the best so far, {best.accuracy:.4f}{loss}",
     )
+
+
+def _known_gain(candidate: Score, best: Score) -> tuple[float, float] | None:
+    """The gain in loss with its standard error, where both have losses."""
+    if candidate.losses is None or best.losses is None:
+        return None
+    return loss_gain(candidate.losses, best.losses)
 
 
 def loss_gain(candidate: NDArray[Any], best: NDArray[Any]) -> tuple[float, float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
@@ -47,7 +48,7 @@ def spent_of(study: Study) -> dict[str, float]:
     """
     spent = state.attribute(study, state.SPENT) or {}
     with state.foreign("the time spent"):
-        return {str(phase): state.finite(seconds) for phase, seconds in spent.items()}
+        return _numbers(spent)
 
 
 def control_arms_of(study: Study) -> dict[str, float]:
@@ -60,8 +61,12 @@ def control_arms_of(study: Study) -> dict[str, float]:
     """
     space = state.attribute(study, state.SPACE) or {}
     with state.foreign("the control arms of the space"):
-        arms = space.get("controls", {}).get("arms", {})
-        return {str(arm): state.finite(fraction) for arm, fraction in arms.items()}
+        return _numbers(space.get("controls", {}).get("arms", {}))
+
+
+def _numbers(table: Mapping[Any, Any]) -> dict[str, float]:
+    """A stored table of finite numbers by name."""
+    return {str(name): state.finite(value) for name, value in table.items()}
 
 
 def longest_trial(study: Study, control_study: Study) -> float:

@@ -130,9 +130,11 @@ def summary(result: SearchResult) -> list[tuple[str, str]]:
     if result.held_out_accuracy is not None:
         rows.append(("held-out accuracy", f"{result.held_out_accuracy:.4f} (nothing chosen on it)"))
     evidence = result.evidence()
-    rows += [("control", str(each)) for each in evidence.overall] or [
-        ("control", _none_ran(result))
-    ]
+    controls = [str(each) for each in evidence.overall]
+    if not controls:
+        off = "off; --arms random, in a new --out, runs one"
+        controls = [str(evidence) if result.control_arms else off]
+    rows += [("control", each) for each in controls]
     rows += [
         ("images", result.data_source),
         ("weights", str(best.path)),
@@ -146,13 +148,6 @@ def summary(result: SearchResult) -> list[tuple[str, str]]:
     if result.ended:
         rows.append(("ended", result.ended))
     return rows
-
-
-def _none_ran(result: SearchResult) -> str:
-    """Why there is nothing to compare with."""
-    if result.control_arms:
-        return "no control arm has run"
-    return "off; --arms random, in a new --out, runs one"
 
 
 def table(records: Sequence[TrialRecord]) -> list[str]:
