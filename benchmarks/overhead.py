@@ -4,7 +4,7 @@
    evaluation. Building TensorFlow's graphs and letting TensorFlow optimise them (``SlimGraph`` and
    its warm-up, once an architecture and recipe) is told apart from the driver's own time: database,
    proposals, growth, files. The claim is of the driver's time; the table has both.
-2. Growth of a network's largest layer (3136x1024 to 2048, with Adam's slots: 113 MB come out)
+2. Growth of a network's largest layer (3136x1024 to 2048, with Adam's slots: 77 MB come out)
    against writing arrays of that size once (``np.full``). They take turns.
 3. ``ask`` and ``tell`` of a trial when 125, 500 and 2,000 are finished, in SQLite on this disk.
 

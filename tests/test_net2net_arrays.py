@@ -112,10 +112,12 @@ def test_large_arrays_are_treated_like_small_ones(axis, shape):
     array = np.random.default_rng(0).normal(size=shape).astype(np.float32)
     old = shape[axis]
     made = Units.replicate(old, old + old // 2 + 1, rng=np.random.default_rng(1), split="random")
-    assert np.array_equal(copy_axis(array, made, axis), np.take(array, made.source, axis=axis))
-    begin, end = (c.astype(np.float32) for c in made.intervals)
-    trailing = (slice(None), *(None,) * (2 - axis))
     whole = np.take(array, made.source, axis=axis)
+    assert np.array_equal(copy_axis(array, made, axis), whole)
+    trailing = (slice(None), *(None,) * (2 - axis))
+    scaled = whole * made.share.astype(np.float32)[trailing]
+    assert np.array_equal(copy_axis(array, made, axis, made.share), scaled)
+    begin, end = (c.astype(np.float32) for c in made.intervals)
     expected = (whole - whole * begin[trailing]) - (whole - whole * end[trailing])
     assert np.array_equal(split_axis(array, made, axis), expected)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import math
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
@@ -16,28 +17,33 @@ from growsearch.net2net.units import Units
 Array = NDArray[Any]
 _Scalar = TypeVar("_Scalar", bound=np.generic)
 
-_CACHED = 2**16  # values of a block that stays in cache together with its temporaries
+_CACHED = 2**17  # values of a block that stays in cache while more is done to it
 _LARGE = 2**20  # values from which on several threads are faster than one
 _THREADS = min(4, os.cpu_count() or 1)  # few: the limit is memory
 
 
-def copy_axis(array: NDArray[_Scalar], units: Units, axis: int) -> NDArray[_Scalar]:
+def copy_axis(
+    array: NDArray[_Scalar], units: Units, axis: int, scale: NDArray[np.float64] | None = None
+) -> NDArray[_Scalar]:
     """Replicate ``array`` along ``axis``: slice j of the result is slice ``source[j]``.
 
-    For incoming weights, biases and batch-norm parameters. dtype is kept.
+    For incoming weights, biases and batch-norm parameters. dtype is kept. With a ``scale``, slice j
+    is multiplied by its value ``scale[j]``.
     """
     result = _empty(array, units, axis)
     old, new = _outer_units_inner(array, axis), _outer_units_inner(result, axis)
+    factor = None if scale is None else scale.astype(array.dtype)[:, None]
 
     def copy(block: tuple[slice, slice]) -> None:
         rows, copies = block
         # No source is out of range; of numpy's ways not to check that, "wrap" is twice as fast.
         np.take(old[rows], units.source[copies], axis=1, out=new[block], mode="wrap")
+        if factor is not None:
+            new[block] *= factor[copies]
 
-    if result.size < _LARGE:
-        copy((slice(None), slice(None)))
-    else:  # numpy copies without holding the interpreter
-        list(_threads().map(copy, _blocks(new, -(-result.size // _THREADS))))
+    # Copies that stay as they are need no cache.
+    size = -(-new.size // _THREADS) if factor is None else _CACHED
+    _for_each(copy, _blocks(new, size), new.size)
     return result
 
 
@@ -53,14 +59,18 @@ def split_axis(array: NDArray[_Scalar], units: Units, axis: int) -> NDArray[_Sca
     result = _empty(array, units, axis)
     old, new = _outer_units_inner(array, axis), _outer_units_inner(result, axis)
     begin, end = (c.astype(array.dtype)[:, None] for c in units.intervals)
-    for rows, copies in _blocks(new, _CACHED):
-        left, out = old[rows].take(units.source[copies], axis=1, mode="wrap"), new[rows, copies]
+
+    def split(block: tuple[slice, slice]) -> None:
+        rows, copies = block
+        left, out = old[rows].take(units.source[copies], axis=1, mode="wrap"), new[block]
         left_at_end = left * end[copies]
         np.subtract(left, left_at_end, out=left_at_end)
         if begin[copies].any():  # else a block of first copies
             np.multiply(left, begin[copies], out=out)
             np.subtract(left, out, out=left)
         np.subtract(left, left_at_end, out=out)
+
+    _for_each(split, _blocks(new, _CACHED), new.size)
     return result
 
 
@@ -96,6 +106,25 @@ def constant(size: int, dtype: np.dtype[Any], *, bias: float) -> Array:
     if not -np.inf < bias < np.inf:
         raise ValueError(f"bias: expected a finite number, got {bias!r}")
     return np.full(size, bias, dtype)
+
+
+def _for_each(
+    work: Callable[[tuple[slice, slice]], None], blocks: list[tuple[slice, slice]], size: int
+) -> None:
+    """Work on each block; numpy does so without holding the interpreter.
+
+    Each thread gets neighbours: two that first write to one huge page both clear all of it.
+    """
+
+    def some(share: list[tuple[slice, slice]]) -> None:
+        for block in share:
+            work(block)
+
+    if size < _LARGE:
+        some(blocks)
+    else:
+        each = -(-len(blocks) // _THREADS)
+        list(_threads().map(some, [blocks[i : i + each] for i in range(0, len(blocks), each)]))
 
 
 @functools.cache

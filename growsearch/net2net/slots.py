@@ -18,7 +18,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from growsearch.net2net.arrays import Array, copy_axis
-from growsearch.net2net.layout import checked
 from growsearch.net2net.units import Units
 from growsearch.net2net.wider import layers_of
 
@@ -128,7 +127,4 @@ def _scaled(
     unshared: int = 1,
 ) -> Array:
     scale = np.where(units.share > 0.0, scale, unshared if degree == 2 else 0.0)
-    array = copy_axis(checked(slot, "slot"), units, axis)
-    along = tuple(set(range(array.ndim)) - {axis % array.ndim})
-    array *= np.expand_dims(scale.astype(array.dtype), along)  # a copy already
-    return array
+    return copy_axis(slot, units, axis, scale)
