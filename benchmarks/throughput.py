@@ -6,6 +6,11 @@ memory; each framework at its best of float32 and bfloat16, PyTorch also
 of one thread and all (channels last, fused Adam). The ratio is between the best of each, round by
 round. PyTorch takes part if it is installed.
 
+Beside it stands what the processor can do: the arithmetic of our steps each second (three times the
+forward pass) as a share of that of one large matrix product in TensorFlow, in the same precision. A
+trainer cannot be faster than the peer by more than the peer leaves unused of it, unless it computes
+less.
+
     python benchmarks/throughput.py [--rounds 5] [--seconds 1.5] [--networks seed,norm-32-64-128]
         [--batches 50,128,256] [--out FILE.json]
 """
@@ -28,6 +33,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.machine import processor, versions
+from growsearch.networks import Architecture
 
 IMAGES = 8192
 RATE = 1e-4
@@ -75,7 +81,7 @@ class Growsearch:
 
     def prepare(self, network: str, batch: int, setting: str) -> Callable[[int], float]:
         """A function that trains for some steps and returns their seconds."""
-        from growsearch.networks import Architecture, Network
+        from growsearch.networks import Network
         from growsearch.trainers import TrainingPlan
 
         architecture = Architecture.parse(notation(NETWORKS[network]), (28, 28, 1))
@@ -193,6 +199,29 @@ FRAMEWORKS: dict[str, Callable[[], Any]] = {
 }
 
 
+def product(pipe: Any, rounds: int) -> None:
+    """Send the operations a second of a large matrix product, by precision, one number a round."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    import tensorflow as tf
+
+    size, times = 4096, 3
+
+    @tf.function
+    def multiply(a: Any, b: Any) -> Any:
+        return tf.add_n([tf.reduce_max(tf.matmul(a, b + i)) for i in range(times)])
+
+    found: dict[str, list[float]] = {}
+    for precision in ("float32", "bfloat16"):
+        a = tf.cast(tf.random.normal((size, size)), precision)
+        multiply(a, a)
+        for _ in range(rounds):
+            began = time.perf_counter()
+            multiply(a, a).numpy()
+            seconds = time.perf_counter() - began
+            found.setdefault(precision, []).append(2.0 * times * size**3 / seconds)
+    pipe.send(found)
+
+
 def work(framework: str, pipe: Any) -> None:
     """Answer (network, batch, setting, seconds) with images a second, until None comes."""
     made = FRAMEWORKS[framework]()
@@ -213,6 +242,11 @@ def work(framework: str, pipe: Any) -> None:
 def measure(arguments: argparse.Namespace) -> list[dict[str, Any]]:
     """Images a second by network, batch size, framework and setting, one number a round."""
     context = multiprocessing.get_context("spawn")
+    here, there = context.Pipe()
+    context.Process(target=product, args=(there, arguments.rounds), daemon=True).start()
+    products: dict[str, list[float]] = here.recv()
+    for precision, operations in products.items():
+        print(f"one large product in {precision}: {giga(operations)}", flush=True)
     pipes = {}
     for framework in FRAMEWORKS:
         if framework != "pytorch" or find_spec("torch"):
@@ -230,14 +264,19 @@ def measure(arguments: argparse.Namespace) -> list[dict[str, Any]]:
                         pipe.send((network, batch, setting, arguments.seconds))
                         speeds[framework][setting].append(pipe.recv())
             rows.append({"network": network, "batch": batch, "speeds": speeds})
-            show(rows[-1])
+            show(rows[-1], products)
     for pipe in pipes.values():
         pipe.send(None)
     return rows
 
 
-def show(row: dict[str, Any]) -> None:
-    """Each framework at its best, and ours over the faster peer."""
+def giga(speeds: Any) -> str:
+    """Operations a second, for reading."""
+    return f"{np.mean(speeds) / 1e9:,.0f} ± {np.std(speeds) / 1e9:,.0f} GFLOP/s"
+
+
+def show(row: dict[str, Any], products: dict[str, list[float]]) -> None:
+    """Each framework at its best, ours over the peers, and what each uses of the processor."""
     best = {
         framework: max(settings.items(), key=lambda item: float(np.mean(item[1])))
         for framework, settings in row["speeds"].items()
@@ -253,6 +292,12 @@ def show(row: dict[str, Any]) -> None:
         for f, rounds in peers.items()
     ]
     print(f"{row['network']:14} {row['batch']:3}  {'  '.join(cells + ratios)}", flush=True)
+    image = 3 * Architecture.parse(notation(NETWORKS[row["network"]]), (28, 28, 1)).flops
+    used = [
+        f"{framework} {image * np.mean(rounds) / np.mean(products[setting.split()[0]]):.0%}"
+        for framework, (setting, rounds) in best.items()
+    ]
+    print(f"{'':18}  of one large product: {', '.join(used)}", flush=True)
 
 
 def main() -> None:

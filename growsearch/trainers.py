@@ -66,6 +66,9 @@ class TrainingPlan:
         Each training image is moved by up to so many whole pixels along each axis; zeros follow.
     rotate : float
         Each training image is turned by up to so many degrees about its centre, bilinearly.
+    zoom : float
+        Each training image is scaled about its centre, along each axis by a factor of its own, from
+        1 / (1 + zoom) to 1 + zoom, 0 <= zoom <= 1.
     erase : int
         In each training image a square of so many pixels a side, inside the image, becomes 0.
 
@@ -91,6 +94,7 @@ class TrainingPlan:
     ema: float = 0.0
     shift: int = 0
     rotate: float = 0.0
+    zoom: float = 0.0
     erase: int = 0
 
     def __post_init__(self) -> None:
@@ -122,6 +126,8 @@ class TrainingPlan:
             raise InvalidInputError(f"weight_decay: expected 0 or more, got {self.weight_decay}")
         if not 0.0 <= self.rotate <= 180.0:
             raise InvalidInputError(f"rotate: expected 0 to 180 degrees, got {self.rotate}")
+        if not 0.0 <= self.zoom <= 1.0:
+            raise InvalidInputError(f"zoom: expected 0 to 1, got {self.zoom}")
 
     @property
     def decay(self) -> float:

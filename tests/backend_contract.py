@@ -645,7 +645,7 @@ class TrainerContract:
         [
             {"precision": "bfloat16"},
             {"precision": "bfloat16", "optimizer": "momentum", "weight_decay": 0.1, "ema": 0.9},
-            {"schedule": "one_cycle", "shift": 1, "rotate": 10.0, "erase": 2},
+            {"schedule": "one_cycle", "shift": 1, "rotate": 10.0, "zoom": 0.1, "erase": 2},
             {"label_smoothing": 0.1, "schedule": "cosine", "ema": 0.5, "optimizer": "adamw"},
         ],
         ids=["bfloat16", "bfloat16 averages", "augmented", "smoothed averages"],
@@ -810,14 +810,16 @@ class TrainerContract:
 
     # -- augmentation --
 
-    @pytest.mark.parametrize("option", [{"shift": 2}, {"rotate": 20.0}, {"erase": 3}])
+    @pytest.mark.parametrize(
+        "option", [{"shift": 2}, {"rotate": 20.0}, {"zoom": 0.2}, {"erase": 3}]
+    )
     def test_augmentation_is_of_training_only(
         self, trainer: Trainer, option: dict[str, Any]
     ) -> None:
         """It changes what is learnt, not what is measured, and arms see it alike."""
         data = split(64)
         plan = TrainingPlan(3, 16, 0.05, "sgd", **option)
-        plain = replace(plan, shift=0, rotate=0.0, erase=0)
+        plain = replace(plan, shift=0, rotate=0.0, zoom=0.0, erase=0)
         results = [
             trainer.train(rich(), data, each, evaluate_on=data, seed=0) for each in (plan, plain)
         ]
@@ -829,7 +831,7 @@ class TrainerContract:
             results[0].final.loss,
         )
 
-    @pytest.mark.parametrize("option", ["shift", "rotate", "erase"])
+    @pytest.mark.parametrize("option", ["shift", "rotate", "zoom", "erase"])
     def test_augmentation_wants_images_large_enough(self, trainer: Trainer, option: str) -> None:
         """Features cannot be shifted, nor more pixels erased than there are."""
         flat = trained(Architecture((8,), (Node("fc", Dense(CLASSES, "linear"), (INPUT,)),)))
@@ -838,7 +840,7 @@ class TrainerContract:
         object.__setattr__(data, "labels", np.zeros(4, np.int64))
         with pytest.raises(InvalidInputError, match=f"{option}: expected images"):
             trainer.train(flat, data, TrainingPlan(1, **{option: 1}), evaluate_on=data, seed=0)
-        if option != "rotate":
+        if option in ("shift", "erase"):
             images, plan = split(8), TrainingPlan(1, **{option: 7})
             with pytest.raises(InvalidInputError, match=f"{option}: expected at most"):
                 trainer.train(rich(), images, plan, evaluate_on=images, seed=0)

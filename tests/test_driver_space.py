@@ -468,7 +468,8 @@ def test_a_space_tells_the_whole_plan() -> None:
     changed = {
         **{"steps": 7, "batch_size": 9, "optimizer": "momentum", "evaluate_every": 3},
         **{"momentum": 0.8, "weight_decay": 0.01, "precision": "auto", "schedule": "cosine"},
-        **{"label_smoothing": 0.1, "ema": 0.9, "shift": 2, "rotate": 5.0, "erase": 4},
+        **{"label_smoothing": 0.1, "ema": 0.9, "shift": 2, "rotate": 5.0, "zoom": 0.1},
+        **{"erase": 4},
     }
     plain = values()
     plain["teacher"] |= changed | {"learning_rate": 0.5}

@@ -1,4 +1,4 @@
-"""Images moved, turned and erased in the graph."""
+"""Images moved, turned, scaled and erased in the graph."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def run(function: Callable[..., Any], seed: tuple[int, int], *amounts: float) ->
     with tf.Graph().as_default(), v1.Session() as session:
         images = v1.placeholder(tf.float32, (None, *IMAGES.shape[1:]))
         key = v1.placeholder(tf.int64, (2,))
-        kinds = (tf.int32, tf.float32) if function is moved else (tf.int32,)
+        kinds = (tf.int32, tf.float32, tf.float32) if function is moved else (tf.int32,)
         fed = [v1.placeholder(kind, ()) for kind in kinds]
         out = function(images, key, *fed)
         feed = {images: IMAGES, key: seed, **dict(zip(fed, amounts, strict=True))}
@@ -44,15 +44,15 @@ def translated(image: Array, dy: int, dx: int) -> Array:
 
 
 def test_no_shift_is_the_identity() -> None:
-    """Moved by up to 0 pixels and turned by up to 0 degrees, every pixel keeps its bits."""
-    assert np.array_equal(run(moved, (1, 2), 0, 0.0), IMAGES)
+    """Moved by up to 0 pixels, turned by 0 degrees, not scaled, every pixel keeps its bits."""
+    assert np.array_equal(run(moved, (1, 2), 0, 0.0, 0.0), IMAGES)
 
 
 def test_shifts_are_translations() -> None:
     """Each image is moved by whole pixels, bits kept; every shift occurs, about equally often."""
     shifts = [(dy, dx) for dy in range(-2, 3) for dx in range(-2, 3)]
     counts = dict.fromkeys(shifts, 0)
-    for image, out in zip(IMAGES, run(moved, (1, 2), 2, 0.0), strict=True):
+    for image, out in zip(IMAGES, run(moved, (1, 2), 2, 0.0, 0.0), strict=True):
         (shift,) = [s for s in shifts if np.array_equal(translated(image, *s), out)]
         counts[shift] += 1
     assert min(counts.values()) >= 1
@@ -64,7 +64,7 @@ def test_rotation_is_about_the_centre() -> None:
     y, x = np.mgrid[0:9, 0:7] - np.array([4.0, 3.0])[:, None, None]
     centred, angles = np.stack([y, x]), np.linspace(-30, 30, 1201)
     found = []
-    for image, out in zip(IMAGES[:8], run(moved, (3, 4), 0, 30.0), strict=False):
+    for image, out in zip(IMAGES[:8], run(moved, (3, 4), 0, 30.0, 0.0), strict=False):
         errors = []
         for angle in np.deg2rad(angles):
             turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
@@ -75,6 +75,25 @@ def test_rotation_is_about_the_centre() -> None:
         assert min(errors) < 0.01
         found.append(angles[int(np.argmin(errors))])
     assert np.std(found) > 5.0  # an angle of its own for each image
+
+
+def test_zoom_is_about_the_centre_and_of_each_axis() -> None:
+    """A scaled image is scipy's bilinear one by some factors within the range."""
+    y, x = np.mgrid[0:9, 0:7] - np.array([4.0, 3.0])[:, None, None]
+    factors = np.geomspace(1 / 1.2, 1.2, 41)
+    found = []
+    for image, out in zip(IMAGES[:5], run(moved, (3, 4), 0, 0.0, 0.2), strict=False):
+        errors = np.full((41, 41), np.inf)
+        for i, j in np.ndindex(errors.shape):
+            at = np.stack([y * factors[i] + 4.0, x * factors[j] + 3.0])
+            inside = (at[0] >= 0) & (at[0] <= 8) & (at[1] >= 0) & (at[1] <= 6)
+            scaled = ndimage.map_coordinates(image[..., 0], at, order=1)
+            errors[i, j] = np.abs(scaled - out[..., 0])[inside].max()
+        assert errors.min() < 0.02
+        found.append(factors[list(np.unravel_index(errors.argmin(), errors.shape))])
+    ys, xs = np.transpose(found)
+    assert min(np.std(ys), np.std(xs)) > 0.03  # factors of its own for each image
+    assert abs(np.corrcoef(ys, xs)[0, 1]) < 0.9
 
 
 def test_an_erased_square_is_zero_and_inside() -> None:
@@ -97,7 +116,7 @@ def test_erasing_nothing_and_everything() -> None:
     assert ((run(erased, (1, 2), 7) == 0).sum(axis=(1, 2, 3)) == 7 * 7 * 2).all()
 
 
-@pytest.mark.parametrize(("function", "amounts"), [(moved, (2, 10.0)), (erased, (3,))])
+@pytest.mark.parametrize(("function", "amounts"), [(moved, (2, 10.0, 0.1)), (erased, (3,))])
 def test_the_seed_decides(function: Callable[..., Any], amounts: tuple[float, ...]) -> None:
     """The same seed does the same, another number or step does otherwise."""
     first = run(function, (1, 2), *amounts)

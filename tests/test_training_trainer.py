@@ -115,6 +115,7 @@ def test_nothing_is_rebuilt_for_an_amount(built: list[SlimGraph]) -> None:
             ema=0.4 * scale,
             shift=scale,
             rotate=5.0 * scale,
+            zoom=0.1 * scale,
             erase=scale,
         )
     assert len(built) == 1
@@ -383,6 +384,8 @@ def test_the_first_step_is_timed_like_the_others() -> None:
         ("shift", 0.5),
         ("rotate", 181.0),
         ("rotate", float("nan")),
+        ("zoom", -0.1),
+        ("zoom", float("nan")),
         ("erase", -1),
     ],
 )

@@ -55,6 +55,7 @@ class Training(Section):
     ema: Share = 0.0
     shift: Annotated[int, Field(ge=0, le=1000)] = 0
     rotate: Annotated[float, Field(ge=0.0, le=180.0)] = 0.0
+    zoom: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0
     erase: Annotated[int, Field(ge=0, le=1000)] = 0
 
     def plan_at(self, learning_rate: float) -> TrainingPlan:

@@ -1,4 +1,4 @@
-"""What becomes of training images inside the graph: moved, turned, partly erased."""
+"""What becomes of training images inside the graph: moved, turned, scaled, partly erased."""
 
 from __future__ import annotations
 
@@ -9,20 +9,22 @@ from typing import Any
 from growsearch.training.backend import tf
 
 
-def moved(images: Any, seed: Any, shift: Any, rotate: Any) -> Any:
-    """Images turned about their centres and moved by whole pixels; zeros where nothing was.
+def moved(images: Any, seed: Any, shift: Any, rotate: Any, zoom: Any) -> Any:
+    """Images scaled and turned about their centres and moved by whole pixels, zeros around them.
 
-    One interpolation does both; without a turn it gives the pixels themselves.
+    One interpolation does it all; where images are only moved it gives the pixels themselves.
 
     Parameters
     ----------
     images : float32 tensor, shape (n, height, width, channels)
     seed : int64 tensor, shape (2,)
-        The same seed does the same; each image has an angle and a shift of its own.
+        The same seed does the same; each image has a shift, an angle and a scale of its own.
     shift : int32 tensor, shape ()
         Largest shift along each axis, in pixels.
     rotate : float32 tensor, shape ()
         Largest angle, in degrees.
+    zoom : float32 tensor, shape ()
+        Along each axis by itself, from 1 / (1 + zoom) to 1 + zoom times as large.
     """
     count = tf.shape(images)[0]
     _, height, width, _ = images.shape
@@ -33,12 +35,14 @@ def moved(images: Any, seed: Any, shift: Any, rotate: Any) -> Any:
     angle = rotate * (math.pi / 180.0)
     angle *= tf.random.stateless_uniform((count,), _of(seed, "rotate"), -1.0, 1.0)
     cos, sin = tf.cos(angle), tf.sin(angle)
+    scale = tf.random.stateless_uniform((2, count), _of(seed, "zoom"), -1.0, 1.0)
+    sx, sy = tf.unstack(tf.pow(1.0 + zoom, scale))
     x, y = (width - 1) / 2.0, (height - 1) / 2.0  # pixel centres
     zero = tf.zeros_like(cos)
     # From an output pixel to the input pixel that it shows.
     rows = (
-        *(cos, -sin, x - (cos * x - sin * y) + dx),
-        *(sin, cos, y - (sin * x + cos * y) + dy),
+        *(sx * cos, -sx * sin, x - sx * (cos * x - sin * y) + dx),
+        *(sy * sin, sy * cos, y - sy * (sin * x + cos * y) + dy),
         *(zero, zero),
     )
     return tf.raw_ops.ImageProjectiveTransformV3(

@@ -60,7 +60,7 @@ class Recipe:
             precision,
             decays=plan.decay > 0.0,
             averages=plan.ema > 0.0,
-            moves=plan.shift > 0 or plan.rotate > 0.0,
+            moves=plan.shift > 0 or plan.rotate > 0.0 or plan.zoom > 0.0,
             erases=plan.erase > 0,
         )
 
@@ -231,7 +231,11 @@ class SlimGraph:
         if self.recipe.averages:
             feed[updates.ema] = plan.ema
         if self.recipe.moves:
-            feed |= {updates.shift: plan.shift, updates.rotate: plan.rotate}
+            feed |= {
+                updates.shift: plan.shift,
+                updates.rotate: plan.rotate,
+                updates.zoom: plan.zoom,
+            }
         if self.recipe.erases:
             feed[updates.erase] = plan.erase
         losses: NDArray[np.float32] = self.session.run(updates.losses, feed)
@@ -283,6 +287,7 @@ class _Updates:
         self.ema = v1.placeholder(tf.float32, ())
         self.shift = v1.placeholder(tf.int32, ())
         self.rotate = v1.placeholder(tf.float32, ())
+        self.zoom = v1.placeholder(tf.float32, ())
         self.erase = v1.placeholder(tf.int32, ())
         count = tf.shape(self.batches)[0]
         _, losses = tf.while_loop(
@@ -316,7 +321,7 @@ class _Updates:
 
     def _augmented(self, images: Any, seed: Any) -> Any:
         if self._built.recipe.moves:
-            images = moved(images, seed, self.shift, self.rotate)
+            images = moved(images, seed, self.shift, self.rotate, self.zoom)
         if self._built.recipe.erases:
             images = erased(images, seed, self.erase)
         return images

@@ -331,7 +331,7 @@ def _check_images(network: Network, images: Array) -> None:
 def _check_augmentation(architecture: Architecture, plan: TrainingPlan) -> None:
     shape = architecture.input_shape
     if len(shape) != 3:
-        for name in ("shift", "rotate", "erase"):
+        for name in ("shift", "rotate", "zoom", "erase"):
             if getattr(plan, name):
                 raise InvalidInputError(f"{name}: expected images, got inputs of shape {shape}")
         return
