@@ -14,6 +14,7 @@ from growsearch.driver import kept
 from growsearch.driver.events import Polished, Training
 from growsearch.driver.polish import part_of
 from growsearch.driver.records import DamagedNetworkWarning, SearchResult
+from growsearch.errors import InvalidInputError
 from growsearch.trainers import TrainingPlan
 from tests.fake_trainer import TOO_FAST, FakeTrainer, images, outcome, space
 
@@ -202,6 +203,31 @@ def test_parts_make_up_the_whole(steps: int, cycles: int, parts: int) -> None:
         assert covered == list(range(len(covered)))
         assert {p.schedule_steps for p in own} == {len(covered)}
         assert len(covered) == pytest.approx(steps * 2**cycle / (2**cycles - 1), abs=1)
+
+
+def test_the_last_cycle_may_differ(tmp_path: Path) -> None:
+    """What it names is its own, to the last part; the rest, and all cycles before, stay."""
+    last = "{'learning_rate': 0.02, 'schedule': 'constant', 'ema': 0.5, 'zoom': 0.1}"
+    own = "'cycles': 2, 'schedule': 'cosine', 'shift': 1"
+    polish = POLISH.replace("}", f", {own}, 'last': {last}}}")
+    trainer = Planner()
+    search(tmp_path, trainer=trainer, polish=polish)
+    told = [(p.learning_rate, p.schedule, p.ema, p.zoom, p.shift) for p in trainer.plans]
+    before, after = (0.01, "cosine", 0.0, 0.0, 1), (0.02, "constant", 0.5, 0.1, 1)
+    assert told == [before] * 3 + [after] * 3
+    assert [plan.steps for plan in trainer.plans] == [1, 1, 1, 2, 2, 2]
+
+
+@pytest.mark.parametrize("key", ["shift", "erase"])
+@pytest.mark.parametrize("section", ["teacher", "training", "polish", "polish.last"])
+def test_augmentation_that_no_image_bears_is_refused_before_the_search(
+    tmp_path: Path, section: str, key: str
+) -> None:
+    """Not after all trials, when its turn comes."""
+    last = f"polish={{'steps': 9, 'last': {{'{key}': 100}}}}"
+    wrong = last if section == "polish.last" else f"{section}.{key}=100"
+    with pytest.raises(InvalidInputError, match=f"{section}.{key}: expected at most"):
+        search(tmp_path, wrong)
 
 
 def test_cycles_double_in_time() -> None:

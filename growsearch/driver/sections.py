@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -22,6 +22,9 @@ Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Rate = Annotated[float, Field(gt=0.0, le=100.0)]
 Decay = Annotated[float, Field(ge=0.0, le=10.0)]
 Share = Annotated[float, Field(ge=0.0, lt=1.0)]
+Schedule = Literal["constant", "cosine", "one_cycle"]
+Pixels = Annotated[int, Field(ge=0, le=1000)]
+Degrees = Annotated[float, Field(ge=0.0, le=180.0)]
 KNOBS = ("weight_decay", "label_smoothing", "ema")  # of training, that Optuna may choose
 WIDTH_MULTIPLE = 16  # where none is measured: that of the processors' kernels for bfloat16
 
@@ -50,13 +53,13 @@ class Training(Section):
     momentum: Share = 0.9
     weight_decay: Decay | None = None
     precision: Literal["float32", "bfloat16", "auto"] = "float32"
-    schedule: Literal["constant", "cosine", "one_cycle"] = "constant"
+    schedule: Schedule = "constant"
     label_smoothing: Share = 0.0
     ema: Share = 0.0
-    shift: Annotated[int, Field(ge=0, le=1000)] = 0
-    rotate: Annotated[float, Field(ge=0.0, le=180.0)] = 0.0
-    zoom: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0
-    erase: Annotated[int, Field(ge=0, le=1000)] = 0
+    shift: Pixels = 0
+    rotate: Degrees = 0.0
+    zoom: Fraction = 0.0
+    erase: Pixels = 0
 
     def plan_at(self, learning_rate: float) -> TrainingPlan:
         """The plan with a learning rate."""
@@ -247,6 +250,24 @@ class Pruning(Section):
     reduction: Annotated[int, Field(ge=1, le=100)] = 1
 
 
+class LastCycle(Section):
+    """What is different in the last cycle of a polish; what is not named is as in the others.
+
+    Weights averaged along a training at a constant middle rate generalise better than those at the
+    end of a schedule that falls to zero (Izmailov et al., arXiv:1803.05407); until they have been
+    averaged for long enough they do not, so that short cycles are better without.
+    """
+
+    learning_rate: Rate | None = None
+    schedule: Schedule | None = None
+    label_smoothing: Share | None = None
+    ema: Share | None = None
+    shift: Pixels | None = None
+    rotate: Degrees | None = None
+    zoom: Fraction | None = None
+    erase: Pixels | None = None
+
+
 class Polish(Training):
     """The last training of the best network, when the search has ended.
 
@@ -255,7 +276,7 @@ class Polish(Training):
 
     It has ``cycles``, each with a schedule of its own and twice as long as the one before
     (Loshchilov and Hutter, arXiv:1608.03983): after each the network is as good as it can be in
-    that time. It is stored after each of a cycle's ``parts``.
+    that time. It is stored after each of a cycle's ``parts``. The ``last`` cycle may differ.
     """
 
     steps: Annotated[int, Field(ge=0, le=10**9)] = 0
@@ -263,6 +284,7 @@ class Polish(Training):
     share: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.25
     cycles: Annotated[int, Field(ge=1, le=10)] = 1
     parts: Annotated[int, Field(ge=1, le=1000)] = 1
+    last: LastCycle | None = None
 
     @model_validator(mode="after")
     def _divides(self) -> Self:
@@ -279,6 +301,12 @@ class Polish(Training):
         """The whole polish; where it makes no updates, for a time to be set."""
         timed = self.model_copy(update={"steps": max(self.steps, 1)})
         return timed.plan_at(self.learning_rate)
+
+    @property
+    def last_plan(self) -> TrainingPlan:
+        """The whole polish, trained as its last cycle is."""
+        changed = self.last.model_dump(exclude_none=True) if self.last else {}
+        return replace(self.plan, **changed)
 
 
 class Search(Section):
