@@ -321,3 +321,20 @@ def test_sgd_has_a_step_count_and_no_slots():
     for growth in every_growth(parent.architecture):
         child = grow(parent, growth, rng=0)
         assert (child.slots.optimizer, child.slots.step, dict(child.slots.values)) == ("sgd", 3, {})
+
+
+@pytest.mark.parametrize("slot", ["m", "v"])
+def test_a_slot_that_is_not_finite_is_refused(slot):
+    """A growth does not carry on what a training broke."""
+    parent, _ = parent_with("adam")
+    values = {
+        name: {
+            layer: {n: np.full_like(a, np.nan if name == slot else 1.0) for n, a in arrays.items()}
+            for layer, arrays in layers.items()
+        }
+        for name, layers in parent.slots.values.items()
+    }
+    broken = Network(parent.architecture, parent.weights, Slots("adam", 3, values))
+    layer = Widen.sites(parent.architecture, Limits())[0]
+    with pytest.raises(ValueError, match="slot: expected finite values"):
+        grow(broken, layer, rng=0)

@@ -173,6 +173,14 @@ def test_an_axis_that_does_not_fit_is_refused(operation, axis):
 
 
 @pytest.mark.parametrize("operation", [copy_axis, split_axis])
+def test_an_empty_array_stays_empty(operation):
+    """Its units are copied all the same."""
+    made = Units.replicate(3, 5, rng=np.random.default_rng(0))
+    assert operation(np.empty((0, 3)), made, 1).shape == (0, 5)
+    assert operation(np.empty((3, 0)), made, 0).shape == (5, 0)
+
+
+@pytest.mark.parametrize("operation", [copy_axis, split_axis])
 def test_an_axis_may_be_counted_from_the_end(operation):
     """axis=-1 is the last axis, axis=-2 the one before."""
     array = np.random.default_rng(0).normal(size=(3, 3, 3))

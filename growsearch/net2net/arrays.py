@@ -41,8 +41,8 @@ def copy_axis(
         if factor is not None:
             new[block] *= factor[copies]
 
-    # Copies that stay as they are need no cache.
-    size = -(-new.size // _THREADS) if factor is None else _CACHED
+    # Copies that stay as they are need no cache, only a share for each thread.
+    size = _CACHED if factor is not None else max(_CACHED, -(-new.size // _THREADS))
     _for_each(copy, _blocks(new, size), new.size)
     return result
 

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from growsearch.net2net.arrays import Array, copy_axis
+from growsearch.net2net.layout import checked
 from growsearch.net2net.units import Units
 from growsearch.net2net.wider import layers_of
 
@@ -127,4 +128,4 @@ def _scaled(
     unshared: int = 1,
 ) -> Array:
     scale = np.where(units.share > 0.0, scale, unshared if degree == 2 else 0.0)
-    return copy_axis(slot, units, axis, scale)
+    return copy_axis(checked(slot, "slot"), units, axis, scale)
