@@ -135,6 +135,28 @@ class TrainingPlan:
         return DECAYS.get(self.optimizer, 0.0) if self.weight_decay is None else self.weight_decay
 
 
+def check_augmentation(plan: TrainingPlan, shape: tuple[int, ...]) -> None:
+    """Refuse a plan whose augmentation inputs of this shape cannot bear.
+
+    Raises
+    ------
+    InvalidInputError
+        Names the option, what was expected and what came.
+    """
+    if len(shape) != 3:
+        for name in ("shift", "rotate", "zoom", "erase"):
+            if getattr(plan, name):
+                raise InvalidInputError(f"{name}: expected images, got inputs of shape {shape}")
+        return
+    smaller = min(shape[:2])
+    for name, most in (("shift", smaller - 1), ("erase", smaller)):
+        if (value := getattr(plan, name)) > most:
+            raise InvalidInputError(
+                f"{name}: expected at most {most} pixels for images of {shape[0]} x {shape[1]}, "
+                f"got {value}"
+            )
+
+
 def _check_whole(name: str, value: Any, least: int) -> None:
     if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
         raise InvalidInputError(

@@ -25,11 +25,10 @@ from growsearch.driver.polish import polish
 from growsearch.driver.proposals import distributions, may_grow
 from growsearch.driver.records import SearchResult
 from growsearch.driver.run import Run, width_multiple
-from growsearch.driver.sections import LastCycle, Training
 from growsearch.driver.space import SearchSpace
 from growsearch.driver.storage import database_url, open_storage, storage_errors
 from growsearch.errors import InvalidInputError, RunError, disk_error
-from growsearch.trainers import Trainer
+from growsearch.trainers import Trainer, check_augmentation
 
 Callback = Callable[[Study, FrozenTrial], None]
 
@@ -247,23 +246,19 @@ def _check_fits(space: SearchSpace, dataset: Dataset) -> None:
             f"teacher.architecture: expected {dataset.classes} outputs, one a class of the data, "
             f"got {outputs}"
         )
-    trainings: dict[str, Training] = {"teacher": space.teacher, "training": space.training}
+    plans = {
+        "teacher": space.teacher.plan,
+        "training": space.training.plan_at(space.choices.learning_rate[0]),
+    }
     if space.polish is not None:
-        trainings["polish"] = space.polish
-    for section, training in trainings.items():
-        if training.batch_size > len(dataset.train):
+        plans |= {"polish": space.polish.plan, "polish.last": space.polish.last_plan}
+    for section, plan in plans.items():
+        if plan.batch_size > len(dataset.train):
             raise InvalidInputError(
                 f"{section}.batch_size: expected at most {len(dataset.train):,}, as many as there "
-                f"are training images, got {training.batch_size:,}"
+                f"are training images, got {plan.batch_size:,}"
             )
-    height, width = dataset.image_shape[:2]
-    augmentations: dict[str, Training | LastCycle] = {**trainings}
-    if space.polish is not None and space.polish.last is not None:
-        augmentations["polish.last"] = space.polish.last
-    for section, augmented in augmentations.items():
-        for key, most in (("shift", min(height, width) - 1), ("erase", min(height, width))):
-            if (getattr(augmented, key) or 0) > most:
-                raise InvalidInputError(
-                    f"{section}.{key}: expected at most {most} pixels for images of {height} x "
-                    f"{width}, got {getattr(augmented, key)}"
-                )
+        try:
+            check_augmentation(plan, dataset.image_shape)
+        except InvalidInputError as error:
+            raise InvalidInputError(f"{section}.{error}") from None

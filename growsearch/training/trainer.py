@@ -24,6 +24,7 @@ from growsearch.trainers import (
     Speed,
     TrainingPlan,
     TrainingResult,
+    check_augmentation,
 )
 from growsearch.training.graph import Recipe, SlimGraph
 from growsearch.training.precision import has_native_bfloat16, step_seconds
@@ -86,7 +87,7 @@ class SlimTrainer:
             _check_split(network, split)
         if not network.parameters:
             raise InvalidInputError(f"{network.architecture}: expected weights to train, got none")
-        _check_augmentation(network.architecture, plan)
+        check_augmentation(plan, network.architecture.input_shape)
         with self._alone():
             precision = self._precision(network.architecture, plan)
             graph = self._graph(network.architecture, Recipe.of(plan, precision))
@@ -326,19 +327,3 @@ def _check_images(network: Network, images: Array) -> None:
     expected, got = network.architecture.input_shape, images.shape[1:]
     if expected != got:
         raise InvalidInputError(f"images: expected shape {expected} for this network, got {got}")
-
-
-def _check_augmentation(architecture: Architecture, plan: TrainingPlan) -> None:
-    shape = architecture.input_shape
-    if len(shape) != 3:
-        for name in ("shift", "rotate", "zoom", "erase"):
-            if getattr(plan, name):
-                raise InvalidInputError(f"{name}: expected images, got inputs of shape {shape}")
-        return
-    smaller = min(shape[:2])
-    for name, most in (("shift", smaller - 1), ("erase", smaller)):
-        if (value := getattr(plan, name)) > most:
-            raise InvalidInputError(
-                f"{name}: expected at most {most} pixels for images of {shape[0]} x {shape[1]}, "
-                f"got {value}"
-            )
