@@ -52,16 +52,14 @@ def polish(run: Run, clock: Clock) -> None:
     final = kept.final_of(run.study, run.folder)
     progress = _Progress(best, final.path.stem, final.validation_accuracy)
     ends = time.monotonic() + clock.left - _after(run, network)
-    plan_of = {
-        is_last: at_one_precision(run.trainer, network.architecture, plan)
-        for is_last, plan in ((False, asked.plan), (True, asked.last_plan))
-    }
     for part in range(done, parts):
+        is_last = part // asked.parts == asked.cycles - 1
+        whole = asked.last_plan if is_last else asked.plan
+        whole = at_one_precision(run.trainer, network.architecture, whole)
         left = ends - time.monotonic() if clock.budget is not None else None
         if left is not None and left <= 0.0:
             return
         order = seed_of(run.seed, best.trial_number or 0, f"polish {part}")
-        whole = plan_of[part // asked.parts == asked.cycles - 1]
         plan = part_of(whole, part, asked.cycles, asked.parts, left)
         try:
             result = run.train(f"polish {part + 1}", network, plan, order)
