@@ -62,7 +62,7 @@ def run(
 ) -> tuple[TrainingResult, float]:
     """One way to go on, from random weights to the end; its last part, and seconds of all.
 
-    ``time`` is what all of it may take, the updates alone; else the steps count.
+    ``time`` is what all of it may take, evaluations but the last included; else the steps count.
     """
     whole = TrainingPlan(
         steps,

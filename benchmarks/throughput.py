@@ -6,7 +6,7 @@ memory; each framework at its best of float32 and bfloat16, PyTorch also
 of one thread and all (channels last, fused Adam). The ratio is between the best of each, round by
 round. PyTorch takes part if it is installed.
 
-Beside it stands what the processor can do: the arithmetic of our steps each second (three times the
+Beside it stands what the processor can do: the arithmetic of the steps each second (three times the
 forward pass) as a share of that of one large matrix product in TensorFlow, in the same precision. A
 trainer cannot be faster than the peer by more than the peer leaves unused of it, unless it computes
 less.
@@ -199,7 +199,7 @@ FRAMEWORKS: dict[str, Callable[[], Any]] = {
 }
 
 
-def product(pipe: Any, rounds: int) -> None:
+def multiply_large(pipe: Any, rounds: int) -> None:
     """Send the operations a second of a large matrix product, by precision, one number a round."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import tensorflow as tf
@@ -239,14 +239,24 @@ def work(framework: str, pipe: Any) -> None:
         pipe.send(steps * batch / run(steps))
 
 
-def measure(arguments: argparse.Namespace) -> list[dict[str, Any]]:
-    """Images a second by network, batch size, framework and setting, one number a round."""
+def measure_product(rounds: int) -> dict[str, list[float]]:
+    """Operations a second of one large matrix product by precision, one number a round."""
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()
-    context.Process(target=product, args=(there, arguments.rounds), daemon=True).start()
-    products: dict[str, list[float]] = here.recv()
-    for precision, operations in products.items():
-        print(f"one large product in {precision}: {giga(operations)}", flush=True)
+    process = context.Process(target=multiply_large, args=(there, rounds), daemon=True)
+    process.start()
+    there.close()  # so that a process that fails is an error here
+    product: dict[str, list[float]] = here.recv()
+    process.join()
+    for precision, speeds in product.items():
+        mean, noise = np.mean(speeds) / 1e9, np.std(speeds) / 1e9
+        print(f"one large product in {precision}: {mean:,.0f} ± {noise:,.0f} GFLOP/s", flush=True)
+    return product
+
+
+def measure(arguments: argparse.Namespace, product: dict[str, list[float]]) -> list[dict[str, Any]]:
+    """Images a second by network, batch size, framework and setting, one number a round."""
+    context = multiprocessing.get_context("spawn")
     pipes = {}
     for framework in FRAMEWORKS:
         if framework != "pytorch" or find_spec("torch"):
@@ -264,18 +274,13 @@ def measure(arguments: argparse.Namespace) -> list[dict[str, Any]]:
                         pipe.send((network, batch, setting, arguments.seconds))
                         speeds[framework][setting].append(pipe.recv())
             rows.append({"network": network, "batch": batch, "speeds": speeds})
-            show(rows[-1], products)
+            show(rows[-1], product)
     for pipe in pipes.values():
         pipe.send(None)
     return rows
 
 
-def giga(speeds: Any) -> str:
-    """Operations a second, for reading."""
-    return f"{np.mean(speeds) / 1e9:,.0f} ± {np.std(speeds) / 1e9:,.0f} GFLOP/s"
-
-
-def show(row: dict[str, Any], products: dict[str, list[float]]) -> None:
+def show(row: dict[str, Any], product: dict[str, list[float]]) -> None:
     """Each framework at its best, ours over the peers, and what each uses of the processor."""
     best = {
         framework: max(settings.items(), key=lambda item: float(np.mean(item[1])))
@@ -294,7 +299,7 @@ def show(row: dict[str, Any], products: dict[str, list[float]]) -> None:
     print(f"{row['network']:14} {row['batch']:3}  {'  '.join(cells + ratios)}", flush=True)
     image = 3 * Architecture.parse(notation(NETWORKS[row["network"]]), (28, 28, 1)).flops
     used = [
-        f"{framework} {image * np.mean(rounds) / np.mean(products[setting.split()[0]]):.0%}"
+        f"{framework} {image * np.mean(rounds) / np.mean(product[setting.split()[0]]):.0%}"
         for framework, (setting, rounds) in best.items()
     ]
     print(f"{'':18}  of one large product: {', '.join(used)}", flush=True)
@@ -313,9 +318,10 @@ def main() -> None:
         f"{processor()}{load}; {versions('tensorflow', 'keras', 'torch')}; "
         f"n = {arguments.rounds}, mean ± std, images a second"
     )
-    rows = measure(arguments)
+    product = measure_product(arguments.rounds)
+    rows = measure(arguments, product)
     if arguments.out:
-        arguments.out.write_text(json.dumps(rows, indent=1))
+        arguments.out.write_text(json.dumps({"product": product, "rows": rows}, indent=1))
 
 
 if __name__ == "__main__":
