@@ -1,4 +1,4 @@
-"""Fixtures that several files share: quick SQLite, a real PostgreSQL."""
+"""Fixtures that several files share: quick SQLite, a real PostgreSQL, MNIST's files."""
 
 from __future__ import annotations
 
@@ -35,6 +35,16 @@ def quick_sqlite() -> Iterator[None]:
     event.listen(Engine, "connect", without_fsync)
     yield
     event.remove(Engine, "connect", without_fsync)
+
+
+@pytest.fixture(scope="session")
+def mnist_folder() -> Path:
+    """MNIST's files, where this machine has them."""
+    named = os.environ.get("GROWSEARCH_TEST_MNIST")
+    folder = Path(named) if named else Path(__file__).parents[2] / "shared/data/mnist"
+    if not folder.is_dir():
+        pytest.skip("MNIST is not on this machine: set GROWSEARCH_TEST_MNIST")
+    return folder
 
 
 @dataclass(frozen=True)

@@ -96,15 +96,6 @@ def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="session")
-def mnist_folder() -> Path:
-    named = os.environ.get("GROWSEARCH_TEST_MNIST")
-    folder = Path(named) if named else Path(__file__).parents[2] / "shared/data/mnist"
-    if not folder.is_dir():
-        pytest.skip("MNIST is not on this machine: set GROWSEARCH_TEST_MNIST")
-    return folder
-
-
-@pytest.fixture(scope="session")
 def real(mnist_folder: Path) -> Dataset:
     return load("mnist", mnist_folder)
 

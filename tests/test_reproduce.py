@@ -683,11 +683,10 @@ def test_other_images_and_iterations_are_marked(digits: Dataset) -> None:
     assert "700 updates" in found.caveats[1]
 
 
-@pytest.mark.skipif(not os.environ.get("GROWSEARCH_DATA"), reason="GROWSEARCH_DATA is not set")
 @pytest.mark.usefixtures("small")
-def test_mnist_is_comparable() -> None:
+def test_mnist_is_comparable(mnist_folder: Path) -> None:
     """On MNIST itself, with the original's iterations, the published figures are a measure."""
-    found = reproduce(trainer=Recorder(), seeds=1, stand_in=None)
+    found = reproduce(trainer=Recorder(), seeds=1, data=mnist_folder, stand_in=None)
     assert found.caveats == ()
     assert found.test_images == 10_000
 
