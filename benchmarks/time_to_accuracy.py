@@ -5,7 +5,8 @@ Every contender is a process of its own, one after the other, and starts with no
 growsearch   ``growsearch run mnist_fast --time-budget BUDGET``: starts small, grows, polishes
 continued    the same run in which nothing may grow: all the time goes into the teacher
 scratch      the same search, every candidate trained from random weights, as the teacher was
-final        the network that growsearch ended with, all the time from random weights
+final        the network that growsearch ended with, all the time from random weights: one cycle,
+             then averaged as the last cycle of the polish is
 plain        Optuna (TPE, MedianPruner) over Keras networks from scratch, as tutorials have it
 expert       the same by somebody who knows the machine and the data: see peers.py
 autokeras    AutoKeras's defaults, where it is installed
@@ -136,16 +137,20 @@ class Contender:
         space, architecture = gs.SearchSpace.load(SPACE), grown.architecture
         data = gs.load_data("mnist", self.options.data)
         assert space.polish
-        plan = replace(space.polish.plan, schedule="one_cycle", steps=10_000, evaluate_every=10**9)
         rate = space.teacher.learning_rate  # what suits random weights
-        plan = replace(plan, learning_rate=rate, seconds=self.ends - time.time() - 2.0)
+        first = replace(space.polish.plan, schedule="one_cycle", learning_rate=rate)
         network = gs.Network.initial(architecture, rng=self.options.seed)
-        trainer = gs.SlimTrainer()
-        result = trainer.train(
-            network, data.train, plan, evaluate_on=data.validation, seed=self.options.seed
-        )
-        ended = time.time()
-        self.report(trainer.evaluate(result.network, data.test).accuracy, ended)
+        trainer, trained = gs.SlimTrainer(), list[tuple[float, Any]]()
+        for number, (plan, until) in enumerate(((first, 0.4), (space.polish.last_plan, 1.0))):
+            seconds = self.began + until * self.options.budget - time.time() - 2.0
+            plan = replace(plan, steps=10_000, evaluate_every=10**9, seconds=seconds)
+            seed = 2 * self.options.seed + number
+            network = trainer.train(
+                network, data.train, plan, evaluate_on=data.validation, seed=seed
+            ).network
+            trained.append((time.time(), network))
+        for ended, network in trained:
+            self.report(trainer.evaluate(network, data.test).accuracy, ended)
         return {"architecture": str(architecture), "seconds": round(ended - self.began, 1)}
 
     def _peer(self, name: str) -> None:
