@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from growsearch import datasets
+from growsearch.checks import whole_number
 from growsearch.driver import loop
 from growsearch.driver.space import SearchSpace
 from growsearch.errors import InvalidInputError
@@ -87,7 +88,7 @@ def search(
         space = SearchSpace.load(space)
     trials = space.search.trials if trials is None else trials
     seed = space.search.seed if seed is None else seed
-    trials, seed = _whole("trials", trials), _whole("seed", seed)
+    trials, seed = whole_number("trials", trials, 0), whole_number("seed", seed, 0, 2**32 - 1)
     if time_budget is not None:
         time_budget = _seconds("time_budget", time_budget)
     dataset = datasets.load(space.data, data, stand_in=space.stand_in)
@@ -118,9 +119,3 @@ def _seconds(name: str, value: object) -> float:
     ):
         raise InvalidInputError(f"{name}: expected seconds, more than 0, got {value!r}")
     return float(value)
-
-
-def _whole(name: str, value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 0:
-        raise InvalidInputError(f"{name}: expected a whole number of at least 0, got {value!r}")
-    return int(value)

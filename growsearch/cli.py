@@ -76,7 +76,7 @@ def app() -> None:
 @click.option("--out", metavar="DIR", help="Run folder; runs/SPACE by default.")
 @_storage
 @_data
-@click.option("--seed", type=click.IntRange(min=0), help="Of everything random.")
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Of everything random.")
 @click.option(
     "--set",
     "overrides",

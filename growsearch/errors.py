@@ -43,8 +43,16 @@ class RunError(GrowsearchError, RuntimeError):
     """A run folder or its study cannot be used as asked."""
 
 
-class DivergedError(GrowsearchError, ArithmeticError):
+class TrainingFailedError(GrowsearchError):
+    """A training cannot end, because of what is trained or how; a search counts it as failed."""
+
+
+class DivergedError(TrainingFailedError, ArithmeticError):
     """A training ended in NaN or infinity."""
+
+
+class OutOfMemoryError(TrainingFailedError, MemoryError):
+    """A training needs more memory than there is."""
 
 
 def disk_error(error: OSError, folder: Path) -> RunError:

@@ -58,3 +58,11 @@ def test_one_precision_is_measured() -> None:
     asked = Machine(2, precision="bfloat16")
     fast_multiple(asked, TrainingPlan(10, precision="float32", batch_size=7))
     assert {(plan.precision, plan.batch_size) for _, plan in asked.asked} == {("float32", 7)}
+
+
+def test_the_probe_is_not_augmented() -> None:
+    """Its images are its own: what the data's bear may be too much for them."""
+    machine = Machine(4)
+    fast_multiple(machine, TrainingPlan(10, shift=30, rotate=9.0, zoom=0.1, erase=40))
+    for _, plan in machine.asked:
+        assert (plan.shift, plan.rotate, plan.zoom, plan.erase) == (0, 0.0, 0.0, 0)

@@ -116,6 +116,7 @@ def test_what_is_fast_enough_is_the_same_run(tmp_path: Path) -> None:
 
 KNOBS = {"weight_decay": (0.001, 0.1), "label_smoothing": (0.05, 0.2), "ema": (0.5, 0.9)}
 TUNED = [f"choices.{name}={list(bounds)}" for name, bounds in KNOBS.items()]
+TUNED += ["training.optimizer='adamw'"]  # whose weights decay
 
 
 def test_tuned_knobs_are_in_plans_and_stored(tmp_path: Path) -> None:
@@ -225,8 +226,6 @@ class Hours:
         self.now = 1000.0
         patch.setattr("growsearch.driver.clock.time", self)
         patch.setattr("growsearch.driver.polish.time", self)
-        patch.setattr(reading, "_lasted", lambda trial: self.lasted.get(trial.number, 0.0) / 2.0)
-        self.lasted: dict[int, float] = {}
 
     def monotonic(self) -> float:
         return self.now
@@ -261,7 +260,6 @@ def budgeted(
         *overrides,
         **{"trials": 50, "trainer": trainer, "time_budget": budget, "began": hours.now, **options},
     )
-    hours.lasted = {record.number: 20.0 for record in result.trials}
     return result, trainer.trained
 
 

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from growsearch.datasets import Split
-from growsearch.errors import DivergedError, InvalidInputError
+from growsearch.errors import DivergedError, InvalidInputError, OutOfMemoryError
 from growsearch.networks import INPUT, Architecture, Network, Node
 from growsearch.networks import layers as specs
 from growsearch.networks.activations import ACTIVATIONS
@@ -26,6 +26,7 @@ from growsearch.networks.layers import Dense, Flatten
 from growsearch.trainers import Point, TrainingPlan, TrainingResult
 from growsearch.training import SlimTrainer, slim_graph
 from growsearch.training import trainer as module
+from growsearch.training.backend import tf
 from growsearch.training.graph import SlimGraph
 from growsearch.training.resident import ALIGNMENT, Resident, aligned
 from growsearch.training.schedules import learning_rates
@@ -393,6 +394,28 @@ def test_unusable_plans_are_named(option: str, value: object) -> None:
     """A plan that cannot be followed is refused when it is made, by the option's name."""
     with pytest.raises(InvalidInputError, match=f"{option}: expected"):
         TrainingPlan(**{"steps": 1, option: value})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+def test_a_decay_that_nothing_applies_is_refused(optimizer: str) -> None:
+    """Only AdamW's and momentum's weights decay."""
+    with pytest.raises(InvalidInputError, match=f"weight_decay: expected none with {optimizer}: "):
+        TrainingPlan(1, optimizer=optimizer, weight_decay=0.1)
+    assert TrainingPlan(1, optimizer=optimizer, weight_decay=0.0).decay == 0.0
+
+
+def test_a_training_without_memory_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """TensorFlow's own error is pages long; the trainer can be used again."""
+    trainer, network, data = SlimTrainer(), rich(), split(20)
+
+    def exhausted(*_: Any, **__: Any) -> None:
+        raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating\nHint: …")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SlimGraph, "update", exhausted)
+        with pytest.raises(OutOfMemoryError, match=r"^OOM when allocating: lower the batch size"):
+            trainer.train(network, data, TrainingPlan(1, 20), evaluate_on=data, seed=0)
+    assert trainer.evaluate(network, data).accuracy >= 0.0
 
 
 @pytest.mark.parametrize("activation", sorted(set(ACTIVATIONS) - {"softmax"}))

@@ -31,6 +31,7 @@ def fast_multiple(trainer: MeasuresSpeed, plan: TrainingPlan) -> int:
         One of MULTIPLES; 16 where no smaller one is fast.
     """
     base = _probe(BASE)
+    plan = replace(plan, shift=0, rotate=0.0, zoom=0.0, erase=0)  # the probe's images are its own
     speed = trainer.speed_of(base, plan)
     if speed.precision == "bfloat16":
         return MULTIPLES[-1]

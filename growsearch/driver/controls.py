@@ -1,8 +1,4 @@
-"""The controls of a finished candidate: which it gets, and how they are run and stored.
-
-Each is added to the sibling study in one transaction, when it is finished; one that is done is
-never run again.
-"""
+"""The controls of a finished candidate: which it gets, and how they are run and stored."""
 
 from __future__ import annotations
 
@@ -20,7 +16,7 @@ from growsearch.driver.arms import CANDIDATE, Start
 from growsearch.driver.proposals import decode
 from growsearch.driver.run import Run, outcome
 from growsearch.driver.seeds import rng_of, seed_of
-from growsearch.errors import DivergedError, RunError
+from growsearch.errors import RunError
 from growsearch.networks import Network
 from growsearch.trainers import TrainingPlan, TrainingResult
 
@@ -110,8 +106,8 @@ def _best_of(
     for plan in plans:
         try:
             result = run.train(name, network, plan, order)
-        except DivergedError as error:
-            failure = str(error)
+        except state.TRAINING_FAILED as error:
+            failure = state.failure_of(error)
             tried.append((plan.learning_rate, None))
             continue
         tried.append((plan.learning_rate, result.final.accuracy))

@@ -76,7 +76,7 @@ def test_of(study: Study, best: Best) -> dict[str, float]:
     test = state.attribute(study, state.TEST) or {}
     if test.get("sha256") != best.path.stem:
         return {}
-    with state.foreign(f"the study's state.attribute {state.TEST}"):
+    with state.foreign(f"the study's attribute {state.TEST}"):
         measured = ("accuracy", "held_out_accuracy")
         names = (*measured, *(f"teacher_{name}" for name in measured))
         return {name: state.finite(test[name]) for name in names if test.get(name) is not None}

@@ -88,7 +88,10 @@ def _try(run: Run, clock: Clock, trials: int, callbacks: Sequence[Callback]) -> 
     study._thread_local.in_optimize_loop = True  # callbacks may call study.stop()
     state.fail_interrupted(study)
 
-    def finish(number: int) -> None:
+    last, longest = reading.laps_of(study)
+
+    def finish(number: int, began: float) -> None:
+        nonlocal last, longest
         with clock.on("controls"):
             run_controls(run, number)
         trial = study.get_trials(deepcopy=False)[number]
@@ -98,9 +101,12 @@ def _try(run: Run, clock: Clock, trials: int, callbacks: Sequence[Callback]) -> 
         run.on_event(TrialFinished(record, len(state.trials_that_count(study)), trials))
         for callback in callbacks:
             callback(study, trial)
+        last, longest = max(last, number), max(longest, clock.passed - began)
+        study.set_user_attr(state.LAPS, {"last": last, "longest": longest})
 
-    for number in lacking(run):
-        finish(number)
+    unfinished = {trial.number for trial in state.trials_that_count(study) if trial.number > last}
+    for number in sorted(unfinished.union(lacking(run))):
+        finish(number, clock.passed)
     while len(state.trials_that_count(study)) < trials:
         if study._stop_flag:
             ended = "a callback stopped it"
@@ -109,15 +115,15 @@ def _try(run: Run, clock: Clock, trials: int, callbacks: Sequence[Callback]) -> 
         if not may_grow(best.network.architecture, space):
             ended = "nothing is left to grow within the limits of the space"
             break
-        if clock.budget is not None:
-            longest = reading.longest_trial(study, control_study)
-            if clock.left - longest < _kept_for_later(space, clock.budget):
-                ended = f"the time budget of {clock.budget:g} s leaves no room for another trial"
-                break
+        began = clock.passed
+        budget = clock.budget
+        if budget is not None and clock.left - longest < _kept_for_later(space, budget):
+            ended = f"the time budget of {budget:g} s leaves no room for another trial"
+            break
         with clock.on("candidates"):
             trial = study.ask(distributions(space))
             run.candidate(trial, best)
-        finish(trial.number)
+        finish(trial.number, began)
     study._thread_local.in_optimize_loop = False
     return ended
 

@@ -17,10 +17,10 @@ from growsearch.driver import kept
 from growsearch.driver import study as state
 from growsearch.driver.clock import Clock
 from growsearch.driver.events import Polished
-from growsearch.driver.records import Best
+from growsearch.driver.records import Best, warn_damaged
 from growsearch.driver.run import Run
 from growsearch.driver.seeds import seed_of
-from growsearch.errors import DivergedError
+from growsearch.errors import NetworkFileError
 from growsearch.networks import Network
 from growsearch.networks.files import fetch, store
 from growsearch.trainers import TrainingPlan, at_one_precision
@@ -48,9 +48,13 @@ def polish(run: Run, clock: Clock) -> None:
         known = None  # more time than before: once more from the start
     network, done = best.network, 0
     if known is not None:
-        network, done = fetch(known["last"], run.folder / state.WEIGHTS), known["done"]
+        try:
+            network, done = fetch(known["last"], run.folder / state.WEIGHTS), known["done"]
+        except NetworkFileError as error:
+            warn_damaged(f"the polish begins again, its last part is passed over: {error}")
     final = kept.final_of(run.study, run.folder)
     progress = _Progress(best, final.path.stem, final.validation_accuracy)
+    index = 0 if best.trial_number is None else state.index_of(run.study, best.trial_number)
     ends = time.monotonic() + clock.left - _after(run, network)
     for part in range(done, parts):
         is_last = part // asked.parts == asked.cycles - 1
@@ -59,13 +63,13 @@ def polish(run: Run, clock: Clock) -> None:
         left = ends - time.monotonic() if clock.budget is not None else None
         if left is not None and left <= 0.0:
             return
-        order = seed_of(run.seed, best.trial_number or 0, f"polish {part}")
+        order = seed_of(run.seed, index, f"polish {part}")
         plan = part_of(whole, part, asked.cycles, asked.parts, left)
         try:
             result = run.train(f"polish {part + 1}", network, plan, order)
-        except DivergedError as error:
+        except state.TRAINING_FAILED as error:
             about = progress.after(parts, progress.sha256)
-            run.study.set_user_attr(state.POLISH, about | {state.FAILURE: str(error)})
+            run.study.set_user_attr(state.POLISH, about | {state.FAILURE: state.failure_of(error)})
             run.study.set_user_attr(state.SPENT, clock.spent())
             return
         network, accuracy = result.network, result.final.accuracy

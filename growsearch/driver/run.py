@@ -8,10 +8,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from optuna.exceptions import OptunaError
 from optuna.pruners import BasePruner, NopPruner
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from optuna.study import Study
 from optuna.trial import Trial, TrialState
+from sqlalchemy.exc import SQLAlchemyError
 
 from growsearch.datasets import Dataset, Split
 from growsearch.driver import kept, reading
@@ -27,7 +29,7 @@ from growsearch.driver.sampler import GainSampler
 from growsearch.driver.sections import WIDTH_MULTIPLE
 from growsearch.driver.seeds import rng_of, seed_of
 from growsearch.driver.space import SearchSpace
-from growsearch.errors import DivergedError, RunError
+from growsearch.errors import GrowsearchError, RunError
 from growsearch.growth import Growth
 from growsearch.networks import Network
 from growsearch.networks.files import store
@@ -108,14 +110,20 @@ class Run:
         return is_new
 
     def candidate(self, trial: Trial, best: Best) -> None:
-        """Grow the best network as the trial says, train it, judge it, tell."""
+        """Grow the best network as the trial says, train it, judge it, tell.
+
+        A training that cannot end fails the trial, and the search goes on. Any other error ends the
+        session; the same command repeats the trial where the error was not of its making.
+        """
         try:
             self._candidate(trial, best)
-        except BaseException:
-            # Interrupted, or a full disk: the same command repeats the trial. If not even this
-            # can be written, the next session finds it running and does the same.
+        except state.TRAINING_FAILED as error:
+            trial.set_user_attr(state.FAILURE, state.failure_of(error))
+            self.study.tell(trial, state=TrialState.FAIL)
+        except BaseException as error:
+            # If not even this can be written, the next session finds it running and repeats it.
             with contextlib.suppress(Exception):
-                trial.set_user_attr(state.FAILURE, state.INTERRUPTED)
+                trial.set_user_attr(state.FAILURE, _failure(error))
                 self.study.tell(trial, state=TrialState.FAIL, skip_if_finished=True)
             raise
 
@@ -142,12 +150,7 @@ class Run:
             return trial.should_prune()
 
         order = seed_of(self.seed, index, "order")
-        try:
-            result = self.train(f"trial {trial.number}", network, plan, order, report)
-        except DivergedError as error:
-            trial.set_user_attr(state.FAILURE, str(error))
-            self.study.tell(trial, state=TrialState.FAIL)
-            return
+        result = self.train(f"trial {trial.number}", network, plan, order, report)
         accuracy = result.final.accuracy
         decision = decide(
             Score(accuracy, result.losses),
@@ -267,6 +270,14 @@ def width_multiple(study: Study, space: SearchSpace, trainer: Trainer) -> int:
             known = fast_multiple(trainer, space.teacher.plan)
         study.set_user_attr(state.MULTIPLE, known)
     return int(known)
+
+
+def _failure(error: BaseException) -> str:
+    """Why a trial failed: interrupted, if what it tried cannot be the reason."""
+    outside = (OSError, GrowsearchError, SQLAlchemyError, OptunaError)
+    if not isinstance(error, Exception) or isinstance(error, outside):
+        return state.INTERRUPTED
+    return " ".join(f"{type(error).__name__}: {error}".split())
 
 
 def _description(growth: Growth, best: Best, network: Network, index: int) -> dict[str, Any]:

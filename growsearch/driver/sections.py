@@ -14,7 +14,7 @@ from growsearch.errors import ArchitectureError
 from growsearch.growth import GROWTHS, Treatment
 from growsearch.networks import Architecture
 from growsearch.networks.network import Initializer
-from growsearch.trainers import TrainingPlan
+from growsearch.trainers import DECAYS, TrainingPlan, no_decay
 
 Count = Annotated[int, Field(ge=1, le=10**9)]
 Optimizer = Literal["adam", "adamw", "momentum", "sgd"]
@@ -60,6 +60,12 @@ class Training(Section):
     rotate: Degrees = 0.0
     zoom: Fraction = 0.0
     erase: Pixels = 0
+
+    @model_validator(mode="after")
+    def _decays(self) -> Self:
+        if self.weight_decay and self.optimizer not in DECAYS:
+            raise SectionError("weight_decay", no_decay(self.optimizer))
+        return self
 
     def plan_at(self, learning_rate: float) -> TrainingPlan:
         """The plan with a learning rate."""

@@ -31,7 +31,7 @@ from growsearch.driver.sections import (
 from growsearch.errors import SearchSpaceError
 from growsearch.growth import Limits
 from growsearch.networks import Architecture
-from growsearch.trainers import TrainingPlan
+from growsearch.trainers import DECAYS, TrainingPlan, no_decay
 
 
 class SearchSpace(Section):
@@ -88,6 +88,8 @@ class SearchSpace(Section):
                     f"expected at most {limits.width}, the limits.width: no width is a multiple "
                     "of more",
                 )
+        if self.choices.weight_decay is not None and self.training.optimizer not in DECAYS:
+            raise SectionError("choices.weight_decay", no_decay(self.training.optimizer))
         return self
 
     @property

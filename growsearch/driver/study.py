@@ -28,7 +28,12 @@ from growsearch.driver.storage import (
     open_storage,
     storage_errors,
 )
-from growsearch.errors import GrowsearchError, RunError
+from growsearch.errors import (
+    GrowsearchError,
+    RunError,
+    TrainingFailedError,
+    without_password,
+)
 
 WEIGHTS = "weights"
 CONTROL_SUFFIX = "-control"
@@ -36,9 +41,11 @@ METRIC = "validation accuracy"
 
 # Attributes of the study.
 SPACE, SEED, DATA, TEACHER, TEST = "space", "seed", "data", "teacher", "test"
-POLISH, SPENT, MULTIPLE = "polish", "spent", "width_multiple"
+POLISH, SPENT, LAPS, MULTIPLE = "polish", "spent", "laps", "width_multiple"
 # Attributes of a trial: why it failed, and of a control: whose it is, and which.
 FAILURE, INTERRUPTED = "failure", "interrupted"
+# What fails a trial, and not the session.
+TRAINING_FAILED = (TrainingFailedError, MemoryError)
 CANDIDATE_NUMBER, ARM, REPEAT = "candidate", "arm", "repeat"
 # Attributes of teacher, trial and control: what training it took.
 TRAINING_FLOPS, PRECISION = "training_flops", "precision"
@@ -50,8 +57,13 @@ def create_or_load(storage: RDBStorage, name: str) -> tuple[Study, Study]:
     Raises
     ------
     RunError
-        When they are there and cannot be read.
+        When they are there and cannot be read, or the name is that of some run's controls.
     """
+    if name.endswith(CONTROL_SUFFIX):
+        raise RunError(
+            f"{name}: expected a name that does not end in {CONTROL_SUFFIX}, as those of the "
+            "studies of controls do: use another --out"
+        )
     studies = []
     for study_name in (name, name + CONTROL_SUFFIX):
         with foreign(f"the study {study_name}"):
@@ -109,7 +121,10 @@ def find(folder: Path, storage_url: str | None) -> tuple[Study, Study]:
     url = storage_url or database_url(folder)
     if lacks_file(url):
         if storage_url is not None:
-            raise RunError(f"storage {storage_url}: expected the database of a run, found none")
+            raise RunError(
+                f"storage {without_password(storage_url)}: expected the database of a run, found "
+                "none"
+            )
         raise RunError(
             f"{folder}: expected the folder of a run, with {DATABASE} in it, found none: name the "
             "folder that was --out, or add the --storage of the run"
@@ -144,6 +159,11 @@ def is_interrupted(trial: FrozenTrial) -> bool:
     return trial.state == TrialState.FAIL and trial.user_attrs.get(FAILURE) in (None, INTERRUPTED)
 
 
+def failure_of(error: BaseException) -> str:
+    """Why a training failed, in one line."""
+    return " ".join(str(error).split()) or "out of memory"
+
+
 def index_of(study: Study, number: int) -> int:
     """A trial's place among those that count: its repetition after a crash has the same."""
     before = study.get_trials(deepcopy=False)[:number]
@@ -173,7 +193,7 @@ def is_whole(value: Any, least: int, most: int) -> bool:
 
 # Attributes of the study that are no tables.
 _SHAPES: dict[str, Callable[[Any], bool]] = {
-    SEED: lambda value: is_whole(value, 0, 2**63),
+    SEED: lambda value: is_whole(value, 0, 2**32 - 1),
     MULTIPLE: lambda value: is_whole(value, 1, 10**9),
 }
 

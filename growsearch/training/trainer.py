@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from growsearch.datasets import Split
-from growsearch.errors import DivergedError, InvalidInputError
+from growsearch.errors import DivergedError, InvalidInputError, OutOfMemoryError
 from growsearch.networks import Architecture, Network
 from growsearch.trainers import (
     Evaluation,
@@ -26,6 +26,7 @@ from growsearch.trainers import (
     TrainingResult,
     check_augmentation,
 )
+from growsearch.training.backend import tf
 from growsearch.training.graph import Recipe, SlimGraph
 from growsearch.training.precision import has_native_bfloat16, step_seconds
 from growsearch.training.resident import Resident, aligned
@@ -166,6 +167,11 @@ class SlimTrainer:
             self._thread = threading.get_ident()
             try:
                 yield
+            except tf.errors.ResourceExhaustedError as error:
+                raise OutOfMemoryError(
+                    f"{error.message.splitlines()[0][:200]}: lower the batch size, or limits of "
+                    "the search space such as parameters and width"
+                ) from None
             finally:
                 self._thread = None
 
