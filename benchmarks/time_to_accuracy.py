@@ -138,12 +138,13 @@ class Contender:
         data = gs.load_data("mnist", self.options.data)
         assert space.polish
         rate = space.teacher.learning_rate  # what suits random weights
-        first = replace(space.polish.plan, schedule="one_cycle", learning_rate=rate)
+        one_cycle = replace(space.polish.plan, schedule="one_cycle", learning_rate=rate)
+        plans = (one_cycle, 0.4), (space.polish.last_plan, 1.0)  # until which part of the budget
         network = gs.Network.initial(architecture, rng=self.options.seed)
         trainer, trained = gs.SlimTrainer(), list[tuple[float, Any]]()
-        for number, (plan, until) in enumerate(((first, 0.4), (space.polish.last_plan, 1.0))):
+        for number, (whole, until) in enumerate(plans):
             seconds = self.began + until * self.options.budget - time.time() - 2.0
-            plan = replace(plan, steps=10_000, evaluate_every=10**9, seconds=seconds)
+            plan = replace(whole, steps=10_000, evaluate_every=10**9, seconds=seconds)
             seed = 2 * self.options.seed + number
             network = trainer.train(
                 network, data.train, plan, evaluate_on=data.validation, seed=seed

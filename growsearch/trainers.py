@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from numbers import Integral
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from growsearch.checks import whole_number
 from growsearch.datasets import Split
 from growsearch.errors import InvalidInputError
 from growsearch.networks import Architecture, Network
@@ -17,7 +17,7 @@ from growsearch.networks.network import SLOT_DEGREES
 
 PRECISIONS = ("auto", "float32", "bfloat16")
 SCHEDULES = ("constant", "cosine", "one_cycle")
-DECAYS = {"adamw": 1e-2}  # the weight decay of a plan that names none; others have none
+DECAYS = {"adamw": 1e-2, "momentum": 0.0}  # the weight decay of a plan that names none
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,8 @@ class TrainingPlan:
         Of the "momentum" optimizer (Nesterov's).
     weight_decay : float, optional
         Decoupled, of "adamw" and "momentum", relative to the learning rate; kernels decay, biases
-        and normalisations do not. By default 0.01 with "adamw" and none with "momentum".
+        and normalisations do not. By default 0.01 with "adamw" and none with "momentum"; the
+        other optimizers have none.
     precision : "float32", "bfloat16" or "auto"
         What the updates compute with. Weights, slots, the loss and every evaluation are float32
         in any case. "auto" leaves it to the trainer, which says in its result what it took.
@@ -98,12 +99,14 @@ class TrainingPlan:
     erase: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch_size", "evaluate_every"):
-            _check_whole(name, getattr(self, name), 1)
-        for name in ("schedule_start", "shift", "erase"):
-            _check_whole(name, getattr(self, name), 0)
+        least = dict.fromkeys(("steps", "batch_size", "evaluate_every"), 1)
+        least |= dict.fromkeys(("schedule_start", "shift", "erase"), 0)
+        for name, bound in least.items():
+            object.__setattr__(self, name, whole_number(name, getattr(self, name), bound))
         if self.schedule_steps is not None:
-            _check_whole("schedule_steps", self.schedule_steps, self.schedule_start + self.steps)
+            ends = self.schedule_start + self.steps
+            whole = whole_number("schedule_steps", self.schedule_steps, ends)
+            object.__setattr__(self, "schedule_steps", whole)
         for name in ("learning_rate", "seconds"):
             value = getattr(self, name)
             if value is not None and not 0.0 < value < float("inf"):
@@ -124,6 +127,8 @@ class TrainingPlan:
                 )
         if not 0.0 <= self.decay < float("inf"):
             raise InvalidInputError(f"weight_decay: expected 0 or more, got {self.weight_decay}")
+        if self.decay and self.optimizer not in DECAYS:
+            raise InvalidInputError(f"weight_decay: {no_decay(self.optimizer)}")
         if not 0.0 <= self.rotate <= 180.0:
             raise InvalidInputError(f"rotate: expected 0 to 180 degrees, got {self.rotate}")
         if not 0.0 <= self.zoom <= 1.0:
@@ -131,8 +136,13 @@ class TrainingPlan:
 
     @property
     def decay(self) -> float:
-        """The weight decay, which is the optimizer's own where the plan names none."""
+        """The weight decay; the optimizer's own where the plan names none."""
         return DECAYS.get(self.optimizer, 0.0) if self.weight_decay is None else self.weight_decay
+
+
+def no_decay(optimizer: str) -> str:
+    """Why a weight decay is refused with an optimizer."""
+    return f"expected none with {optimizer}: weights decay with {' and '.join(DECAYS)}"
 
 
 def check_augmentation(plan: TrainingPlan, shape: tuple[int, ...]) -> None:
@@ -155,13 +165,6 @@ def check_augmentation(plan: TrainingPlan, shape: tuple[int, ...]) -> None:
                 f"{name}: expected at most {most} pixels for images of {shape[0]} x {shape[1]}, "
                 f"got {value}"
             )
-
-
-def _check_whole(name: str, value: Any, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
-        raise InvalidInputError(
-            f"{name}: expected a whole number of at least {least}, got {value!r}"
-        )
 
 
 @dataclass(frozen=True)

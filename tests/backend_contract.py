@@ -47,6 +47,7 @@ from growsearch.networks.layers import (
 )
 from growsearch.networks.network import SLOT_DEGREES
 from growsearch.trainers import (
+    DECAYS,
     MeasuresSpeed,
     Point,
     Trainer,
@@ -454,7 +455,8 @@ class TrainerContract:
         network = regression()
         if start is not None:
             network = with_slots(network, optimizer, start)
-        plan = TrainingPlan(3, 40, 0.1, optimizer, momentum=0.8, weight_decay=0.5)
+        decay = 0.5 if optimizer in DECAYS else None
+        plan = TrainingPlan(3, 40, 0.1, optimizer, momentum=0.8, weight_decay=decay)
         result = trainer.train(network, data, plan, evaluate_on=data, seed=0).network
         weights, states = updated(network, data, plan)
         # At step 0 epsilon counts: some add it before the bias correction, as the paper allows.

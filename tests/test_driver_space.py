@@ -479,3 +479,27 @@ def test_a_space_tells_the_whole_plan() -> None:
     assert space.teacher.plan == space.plan({"learning_rate": 0.5}) == expected
     left_out = {f.name for f in fields(TrainingPlan)} - set(changed) - {"learning_rate"}
     assert left_out == {"schedule_start", "schedule_steps", "seconds"}
+
+
+@pytest.mark.parametrize("section", ["teacher", "training", "polish"])
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+def test_a_decay_that_nothing_applies_is_refused(section: str, optimizer: str) -> None:
+    """Adam and SGD have none: nobody tunes a knob that turns nothing."""
+    changed = values()
+    changed[section] = {**changed.get(section, {"steps": 9}), "optimizer": optimizer}
+    changed[section]["weight_decay"] = 0.01
+    message = refused(SearchSpace.parse, changed)
+    assert f"{section}.weight_decay: expected none with {optimizer}" in message
+    assert "adamw and momentum" in message
+    changed[section]["weight_decay"] = 0.0
+    SearchSpace.parse(changed)
+
+
+def test_a_decay_to_choose_needs_an_optimizer_that_decays() -> None:
+    """Or Optuna would choose among equals."""
+    changed = values()
+    changed["training"]["optimizer"] = "adam"
+    changed["choices"]["weight_decay"] = [0.001, 0.1]
+    assert "choices.weight_decay: expected none with adam" in refused(SearchSpace.parse, changed)
+    changed["training"]["optimizer"] = "adamw"
+    SearchSpace.parse(changed)

@@ -605,3 +605,41 @@ def test_only_growths_are_grown():
     with pytest.raises(TypeError, match="expected a Growth such as"):
         grow(network, "widen", rng=0)  # type: ignore[arg-type]
     assert images_for(network.architecture).shape == (3, 6)
+
+
+def test_a_kernel_grows_to_the_size_asked_for():
+    """As near as is legal, in one growth: 3x3 by four is 11x11 where kernels are odd."""
+    architecture = Architecture.parse("3x3x4(conv1)-10(fc1)", input_shape=(28, 28, 1))
+    limits = Limits(kernel=31)
+    (site,) = EnlargeKernel.sites(architecture, limits)
+    for factor, expected in ((0.5, 5), (1.0, 5), (2.0, 11), (3.0, 23)):
+        assert site.sized(factor, architecture, limits).kernel == (expected, expected)
+    assert site.sized(3.0, architecture, Limits(kernel=15)).kernel == (15, 15)
+
+
+def test_a_branch_has_the_kernel_that_it_says():
+    """Where images of its own size are none that fit beside the layer's, it has the layer's."""
+    text = "3x3x4(conv1,padding=valid)-10(fc1)"
+    architecture = Architecture.parse(text, input_shape=(8, 8, 1))
+    (site,) = AddBranch.sites(architecture, Limits())
+    assert site.kernel is None
+    branch = site.grown(architecture)["conv1_branch"].layer
+    assert (branch.kernel, branch.padding) == ((3, 3), "valid")
+    with pytest.raises(NotExactError, match="images are 6 x 6, got 8 x 8 with kernel 5: use"):
+        AddBranch("conv1", 2, 5).grown(architecture)
+
+
+@pytest.mark.parametrize(
+    "growth",
+    [
+        Widen("conv1", np.int64(8)),
+        AddBranch("conv1", np.int32(2), np.int64(5)),
+        EnlargeKernel("conv1", np.int64(5)),
+        EnlargeKernel("conv1", (np.int64(5), 5)),
+    ],
+)
+def test_whole_numbers_of_numpys_are_whole_numbers(growth):
+    """And are kept as Python's, which JSON can hold."""
+    architecture = Architecture.parse("3x3x4(conv1)-10(fc1)", input_shape=(8, 8, 1))
+    assert growth.grown(architecture).parameters > architecture.parameters
+    assert growth_from_json(json.loads(json.dumps(growth.to_json()))) == growth

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from growsearch.net2net import Units
+from growsearch.net2net import Units, random_pad, wider
 from tests.strategies import seeds, splits, units
 
 
@@ -146,3 +146,37 @@ def test_what_cannot_be_replicated_is_refused(change, message):
     arguments = {"old": 3, "new": 6, "rng": np.random.default_rng(0)} | change
     with pytest.raises(ValueError, match=message):
         Units.replicate(arguments.pop("old"), arguments.pop("new"), **arguments)
+
+
+@pytest.mark.parametrize(
+    ("source", "share", "message"),
+    [
+        ([0, 1, 2], [1.0, 1.0, 1.0], "each of the 2 old units as a source, none else"),
+        ([0, 0], [0.5, 0.5], "each of the 2 old units as a source, none else"),
+        ([0, -1], [1.0, 1.0], "each of the 2 old units as a source, none else"),
+        ([0, 1, 1], [1.0, 1.0, 1.0], "shares that sum to 1 for each old unit, got sums from 1 to"),
+        ([0, 1, 1], [1.0, 1.0], "one share a source"),
+        ([0.0, 1.0, 1.0], [1.0, 0.5, 0.5], "whole sources, got float64"),
+    ],
+)
+def test_units_that_are_no_copies_are_refused(source, share, message):
+    """Whoever makes them by hand: they would wrap around, or change what is computed."""
+    units = Units(np.array(source), np.array(share), 2)
+    with pytest.raises(ValueError, match=f"^units: expected {message}"):
+        wider(np.eye(2), np.zeros(2), np.eye(2), units, rng=0)
+
+
+def test_random_units_are_no_copies():
+    """The baseline draws new units: it takes their number."""
+    with pytest.raises(ValueError, match=r"^new_width: expected a whole number, got units"):
+        random_pad(np.eye(2), np.zeros(2), np.eye(2), Units.unchanged(2), rng=0)
+
+
+def test_units_leave_the_callers_arrays_writable():
+    """They look at them read-only."""
+    source, share = np.array([0, 1, 1]), np.array([1.0, 0.5, 0.5])
+    made = Units(source, share, 2)
+    assert source.flags.writeable
+    assert share.flags.writeable
+    assert not made.source.flags.writeable
+    assert not made.share.flags.writeable

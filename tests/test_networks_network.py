@@ -399,11 +399,41 @@ def test_an_optimizer_has_its_own_slots_and_no_others(optimizer):
         Slots(optimizer, 0, {"velocity": {}})
 
 
-@pytest.mark.parametrize("step", [-1, 1.0, True, "7", None, float("nan"), np.int64(7)])
+@pytest.mark.parametrize("step", [-1, 1.0, True, "7", None, float("nan"), np.bool_(True)])
 def test_a_step_is_a_whole_number(step):
-    """And one that JSON can hold."""
+    """Or it is refused."""
     with pytest.raises(InvalidInputError, match="step: expected a whole number of at least 0, got"):
         Slots("sgd", step, {})
+
+
+def test_a_step_of_numpys_is_one_that_json_can_hold():
+    """Numpy counts in types of its own."""
+    assert type(Slots("sgd", np.int64(7), {}).step) is int
+
+
+def test_a_network_does_not_change_with_the_arrays_it_was_made_from():
+    """The caller may go on writing to them: weights and slots are the network's own."""
+    weights = copied(Network.initial(CHAIN, rng=0).weights)
+    slots = copied(weights)
+    for layer, arrays in slots.items():
+        slots[layer] = {n: a for n, a in arrays.items() if n not in ("mean", "variance")}
+    network = Network(CHAIN, weights, Slots("momentum", 3, {"momentum": slots}))
+    before = network.sha256
+    for arrays in (*weights.values(), *slots.values()):
+        for array in arrays.values():
+            assert array.flags.writeable
+            array[:] = 7.0
+    del network.__dict__["sha256"]
+    assert network.sha256 == before
+
+
+def test_arrays_that_nobody_can_write_to_are_not_copied():
+    """So that a network made from another costs nothing."""
+    network = Network.initial(CHAIN, rng=0)
+    again = Network(CHAIN, network.weights)
+    for layer, arrays in network.weights.items():
+        for name, array in arrays.items():
+            assert again.weights[layer][name] is array
 
 
 def test_a_diverged_network_exists_but_has_no_file_and_no_hash():

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import ClassVar, Self
 
+from growsearch.checks import whole_number
 from growsearch.errors import InvalidInputError, NotExactError
 from growsearch.growth.blocks import block_activation, block_end, block_norm
 from growsearch.growth.flow import append_units
@@ -30,37 +32,35 @@ class AddBranch(Growth):
         A dense layer or convolution, not the output.
     units : int
         Units of the branch.
-    kernel : int
-        Height and width of the branch's kernel, odd; of no meaning beside a dense layer.
+    kernel : int or None
+        Height and width of the branch's kernel, odd, with padding ``same``; of no meaning beside a
+        dense layer. None is the layer's own kernel, padding and dilation.
     """
 
     layer: str
     units: int
-    kernel: int = 3
+    kernel: int | None = 3
 
     operation: ClassVar[str] = "add_branch"
 
     def __post_init__(self) -> None:
-        for name in ("units", "kernel"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise InvalidInputError(
-                    f"{name}: expected a whole number of at least 1, got {value!r}"
-                )
-        if self.kernel % 2 == 0:
-            raise InvalidInputError(f"kernel: expected an odd number, got {self.kernel}")
+        object.__setattr__(self, "units", whole_number("units", self.units, 1))
+        if self.kernel is not None:
+            object.__setattr__(self, "kernel", whole_number("kernel", self.kernel, 1))
+            if self.kernel % 2 == 0:
+                raise InvalidInputError(f"kernel: expected an odd number, got {self.kernel}")
 
     @classmethod
     def sites(cls, architecture: Architecture, limits: Limits) -> tuple[Self, ...]:
-        found = []
+        found: list[Self] = []
         for node in architecture.nodes:
             layer = node.layer
             if isinstance(layer, Conv | Dense) and node is not architecture.output:
-                # Beside the kernels of most networks: what the layer does not have.
+                # Beside the kernels of most networks: what the layer does not have, if it fits.
                 kernel = 1 if isinstance(layer, Dense) else 3 if layer.kernel != (3, 3) else 5
-                site = cls(node.name, limits.width_multiple, kernel)
-                if site._is_legal(architecture, limits):
-                    found.append(site)
+                every = (cls(node.name, limits.width_multiple, k) for k in (kernel, None))
+                legal = (site for site in every if site._is_legal(architecture, limits))
+                found.extend(islice(legal, 1))
         return tuple(found)
 
     def sized(self, log2_factor: float, architecture: Architecture, limits: Limits) -> Self:
@@ -126,7 +126,7 @@ class AddBranch(Growth):
         layer: Conv | Dense
         first = "linear" if norm else activation
         if isinstance(node.layer, Conv):
-            layer = _beside(node.layer, self.kernel, self.units, architecture.input_shapes(node)[0])
+            layer = self._convolution(node.layer, architecture.input_shapes(node)[0])
             layer = replace(layer, activation=first, use_bias=norm is None)
         else:
             layer = Dense(self.units, first, use_bias=norm is None)
@@ -138,14 +138,21 @@ class AddBranch(Growth):
         nodes.append(Node(f"{name}_concat", Concat(), (end, nodes[-1].name)))
         return nodes
 
-
-def _beside(layer: Conv, kernel: int, units: int, shape: Shape) -> Conv:
-    """A convolution whose images are as large as those of ``layer`` on the same input.
-
-    With the same stride and padding ``same``, if that is how large they are; else the layer's own
-    kernel, padding and dilation.
-    """
-    branch = Conv((kernel, kernel), units, stride=layer.stride)
-    if branch.output_shape(shape)[:2] == layer.output_shape(shape)[:2]:
+    def _convolution(self, beside: Conv, shape: Shape) -> Conv:
+        """The branch's convolution, whose images are as large as those of the layer beside it."""
+        if self.kernel is None:
+            return Conv(
+                beside.kernel,
+                self.units,
+                stride=beside.stride,
+                padding=beside.padding,
+                dilation=beside.dilation,
+            )
+        branch = Conv((self.kernel, self.kernel), self.units, stride=beside.stride)
+        got, expected = branch.output_shape(shape)[:2], beside.output_shape(shape)[:2]
+        if got != expected:
+            raise NotExactError(
+                f"{self.layer}: expected a branch whose images are {expected[0]} x {expected[1]}, "
+                f"got {got[0]} x {got[1]} with kernel {self.kernel}: use kernel None"
+            )
         return branch
-    return replace(branch, kernel=layer.kernel, padding=layer.padding, dilation=layer.dilation)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import count, islice
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from growsearch.checks import whole_number
 from growsearch.errors import InvalidInputError, NotExactError
 from growsearch.growth.growth import Growth, Limits, Setting
 from growsearch.growth.replicate import fresh, rebuild, unlearnt
@@ -48,12 +49,11 @@ class EnlargeKernel(Growth):
     operation: ClassVar[str] = "enlarge_kernel"
 
     def __post_init__(self) -> None:
-        if isinstance(self.kernel, int):
-            object.__setattr__(self, "kernel", (self.kernel, self.kernel))
-        pair = self.kernel if isinstance(self.kernel, tuple | list) else ()
-        if len(pair) != 2 or not all(type(k) is int and k > 0 for k in pair):
-            raise InvalidInputError(f"kernel: expected two whole numbers, got {self.kernel!r}")
-        object.__setattr__(self, "kernel", tuple(pair))
+        kernel: Any = self.kernel
+        pair = kernel if isinstance(kernel, tuple | list) else (kernel, kernel)
+        if len(pair) != 2:
+            raise InvalidInputError(f"kernel: expected height and width, got {kernel!r}")
+        object.__setattr__(self, "kernel", tuple(whole_number("kernel", k, 1) for k in pair))
 
     @classmethod
     def sites(cls, architecture: Architecture, limits: Limits) -> tuple[Self, ...]:
@@ -72,7 +72,7 @@ class EnlargeKernel(Growth):
         wanted = max(old) * 2.0**log2_factor
         down, right = self.kernel[0] - old[0], self.kernel[1] - old[1]
         best = self
-        for times in range(2, max(old)):
+        for times in count(2):
             site = replace(self, kernel=(old[0] + times * down, old[1] + times * right))
             if max(site.kernel) > wanted or not site._is_legal(architecture, limits):
                 break

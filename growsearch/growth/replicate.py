@@ -28,6 +28,7 @@ from growsearch.net2net.arrays import add_noise, copy_axis, normal, split_axis
 from growsearch.net2net.slots import incoming_slot, outgoing_slot
 from growsearch.networks import Architecture, Network, Slots
 from growsearch.networks.layer import Axis, Weight
+from growsearch.networks.network import handed_over
 
 Array = NDArray[Any]
 ADAPTIVE = ("adam", "adamw")  # optimizers that divide by the root of the mean squared gradient
@@ -122,7 +123,7 @@ def rebuild(
     """
     new = new or {}
     weights = {
-        layer: {name: change(layer, name, array) for name, array in arrays.items()}
+        layer: {name: handed_over(change(layer, name, array)) for name, array in arrays.items()}
         for layer, arrays in network.weights.items()
     }
     weights.update({layer: dict(arrays) for layer, arrays in new.items()})
@@ -132,7 +133,10 @@ def rebuild(
     for slot, layers in old.values.items():
         degree = old.degrees[slot]
         values[slot] = {
-            layer: {n: change_slot(layer, n, a, degree, old.optimizer) for n, a in arrays.items()}
+            layer: {
+                n: handed_over(change_slot(layer, n, a, degree, old.optimizer))
+                for n, a in arrays.items()
+            }
             for layer, arrays in layers.items()
         }
         for layer, arrays in new.items():

@@ -9,6 +9,7 @@ from typing import ClassVar, Self
 
 import numpy as np
 
+from growsearch.checks import whole_number
 from growsearch.errors import InvalidInputError, NotExactError
 from growsearch.growth.flow import flow, learn
 from growsearch.growth.growth import Growth, Limits, Setting
@@ -45,8 +46,7 @@ class Widen(Growth):
     operation: ClassVar[str] = "widen"
 
     def __post_init__(self) -> None:
-        if isinstance(self.width, bool) or not isinstance(self.width, int):
-            raise InvalidInputError(f"width: expected a whole number, got {self.width!r}")
+        object.__setattr__(self, "width", whole_number("width", self.width, 1))
         if not 0.0 <= self.noise < math.inf:
             raise InvalidInputError(
                 f"noise: expected a finite number, 0 or more, got {self.noise!r}"

@@ -35,8 +35,10 @@ class Units:
     old: int
 
     def __post_init__(self) -> None:
-        for array in (self.source, self.share):
-            array.setflags(write=False)
+        for name in ("source", "share"):
+            view = np.asarray(getattr(self, name)).view()
+            view.setflags(write=False)
+            object.__setattr__(self, name, view)
 
     def __len__(self) -> int:
         return len(self.source)
@@ -54,6 +56,28 @@ class Units:
         )
 
     __hash__ = None  # type: ignore[assignment]
+
+    def check(self) -> None:
+        """Raise ValueError unless every old unit is copied, and its copies' shares sum to 1."""
+        if self.source.ndim != 1 or self.source.shape != self.share.shape:
+            raise ValueError(
+                f"units: expected one share a source, got sources of shape {self.source.shape} and "
+                f"shares of shape {self.share.shape}"
+            )
+        if not np.issubdtype(self.source.dtype, np.integer):
+            raise ValueError(f"units: expected whole sources, got {self.source.dtype}")
+        known = np.unique(self.source)
+        if not np.array_equal(known, np.arange(self.old)):
+            raise ValueError(
+                f"units: expected each of the {self.old} old units as a source, none else, "
+                f"got {known}"
+            )
+        sums = np.bincount(self.source, weights=self.share, minlength=self.old)
+        if not np.allclose(sums, 1.0):
+            raise ValueError(
+                f"units: expected shares that sum to 1 for each old unit, got sums from "
+                f"{sums.min():g} to {sums.max():g}"
+            )
 
     @classmethod
     def unchanged(cls, width: int) -> Self:

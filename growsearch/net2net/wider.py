@@ -53,8 +53,8 @@ def wider(
     split : "equal" or "random"
         How the copies of one unit share its outgoing weights; both are exact.
     noise : float
-        Standard deviation of noise on the new copies' incoming weights, relative to that of
-        ``w1``. More than 0 breaks the copies' symmetry and, knowingly, exactness.
+        Standard deviation of noise on the new copies' incoming weights, relative to that of all
+        widened ones. More than 0 breaks the copies' symmetry and, knowingly, exactness.
     layout : "HWIO", "IO", "OIHW" or "OI"
         TensorFlow's axis order, or PyTorch's (flattened channels first).
 
@@ -107,6 +107,8 @@ def random_pad(
     arrays and errors are those of :func:`wider`; a ``std`` or ``bias`` that is no finite number, or
     a negative ``std``, is a ValueError too.
     """
+    if isinstance(new_width, Units):
+        raise ValueError("new_width: expected a whole number, got units: random ones are no copies")
     pair = layers_of(w1, b1, w2, new_width, layout)
     generator = np.random.default_rng(rng)
     extra = new_width - pair.width
@@ -191,6 +193,7 @@ def layers_of(w1: Any, b1: Any, w2: Any, new_width: int | Units, layout: str) ->
                 f"new_width: expected units of the {old} old ones of w1, got units of "
                 f"{new_width.old}"
             )
+        new_width.check()
     elif isinstance(new_width, bool) or not isinstance(new_width, int | np.integer):
         raise ValueError(f"new_width: expected a whole number, got {new_width!r}")
     elif new_width <= old:

@@ -113,11 +113,6 @@ class Layer(ABC):
         """What a producer's own units must look like, in the terms of TiedUnitsError."""
         return {}
 
-    def adapted(self, units: tuple[Units, ...]) -> Layer:
-        """The layer behind replicated inputs; differs only where a field repeats the width."""
-        del units
-        return self
-
 
 def check_choice(name: str, value: str, choices: Mapping[str, Any] | tuple[str, ...]) -> None:
     """Raise ValueError unless ``value`` is one of ``choices``."""

@@ -12,6 +12,7 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from growsearch.checks import whole_number
 from growsearch.errors import ArchitectureError, InvalidInputError
 from growsearch.networks.architecture import Architecture
 from growsearch.networks.layer import Weight
@@ -60,10 +61,7 @@ class Slots:
             raise InvalidInputError(
                 f"slots of {self.optimizer}: expected {expected}, got {', '.join(self.values)}"
             )
-        if isinstance(self.step, bool) or not isinstance(self.step, int) or self.step < 0:
-            raise InvalidInputError(
-                f"step: expected a whole number of at least 0, got {self.step!r}"
-            )
+        object.__setattr__(self, "step", whole_number("step", self.step, 0))
         frozen = MappingProxyType({name: read_only(each) for name, each in self.values.items()})
         object.__setattr__(self, "values", frozen)
 
@@ -75,7 +73,7 @@ class Slots:
 
 @dataclass(frozen=True, eq=False)
 class Network:
-    """An architecture with its weights and optimizer slots; frozen, its arrays read-only.
+    """An architecture with its weights and optimizer slots; frozen, its arrays its own.
 
     Parameters
     ----------
@@ -150,7 +148,10 @@ class Network:
             )
         generator = np.random.default_rng(rng)
         weights = {
-            layer: {name: _start(w, initializer, generator).astype(dtype) for name, w in ws.items()}
+            layer: {
+                name: handed_over(_start(w, initializer, generator).astype(dtype))
+                for name, w in ws.items()
+            }
             for layer, ws in architecture.weights.items()
         }
         return cls(architecture, weights)
@@ -218,16 +219,28 @@ class Network:
 
 
 def read_only(weights: Weights) -> Weights:
-    """The same mappings and arrays, none of which can be written to."""
+    """The same mappings and values, none of which can be written to.
+
+    Arrays that somebody could write to are copied: a network is what it was when it was made.
+    """
     frozen = {}
     for layer, arrays in weights.items():
-        views = {}
+        own = {}
         for name, array in arrays.items():
-            view = np.asarray(array).view()
-            view.setflags(write=False)
-            views[name] = view
-        frozen[layer] = MappingProxyType(views)
+            own[name] = np.array(array, copy=None if _is_frozen(array) else True)
+            own[name].setflags(write=False)
+        frozen[layer] = MappingProxyType(own)
     return MappingProxyType(frozen)
+
+
+def handed_over(array: Array) -> Array:
+    """An array that nobody else holds, made read-only: a network takes it as it is."""
+    array.setflags(write=False)
+    return array
+
+
+def _is_frozen(array: Any) -> bool:
+    return isinstance(array, np.ndarray) and not array.flags.writeable
 
 
 def check_arrays(expected: Mapping[str, Mapping[str, Weight]], arrays: Weights, what: str) -> None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from growsearch.datasets import Split
 from growsearch.errors import InvalidInputError
 from growsearch.networks import Architecture, Network, Slots
-from growsearch.networks.network import SLOT_DEGREES
+from growsearch.networks.network import SLOT_DEGREES, handed_over
 from growsearch.trainers import Evaluation, TrainingPlan
 from growsearch.training.augment import erased, moved
 from growsearch.training.backend import tf, v1
@@ -174,9 +174,9 @@ class SlimGraph:
         for path, array in arrays.items():
             kind, *rest = path.split("/")
             if kind == kept:
-                weights.setdefault(rest[0], {})[rest[1]] = array
+                weights.setdefault(rest[0], {})[rest[1]] = handed_over(array)
             elif kind == "slots":
-                slots[rest[0]].setdefault(rest[1], {})[rest[2]] = array
+                slots[rest[0]].setdefault(rest[1], {})[rest[2]] = handed_over(array)
         return Network(self.architecture, weights, Slots(self.optimizer.name, step, slots))
 
     def warm_up(self, plan: TrainingPlan) -> None:

@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from growsearch.trainers import TrainingPlan
+from growsearch.trainers import DECAYS, TrainingPlan
 from growsearch.training.backend import tf, v1
 
 BETA1, BETA2 = 0.9, 0.999
-DECAYING = ("adamw", "momentum")
 
 
 class Optimizer:
@@ -29,7 +28,7 @@ class Optimizer:
 
     def __init__(self, name: str, *, decays: bool) -> None:
         self.name = name
-        self._decays = decays and name in DECAYING
+        self._decays = decays and name in DECAYS
         self._rate: Any = None  # the current step's, as a tensor
         self._momentum = v1.placeholder(tf.float32, ())
         self._decay = v1.placeholder(tf.float32, ())
