@@ -1,4 +1,4 @@
-"""Fixtures that several files share: quick SQLite, a real PostgreSQL, MNIST's files."""
+"""Fixtures that several files share: databases, images, finished runs, the environment."""
 
 from __future__ import annotations
 
@@ -45,6 +45,19 @@ def mnist_folder() -> Path:
     if not folder.is_dir():
         pytest.skip("MNIST is not on this machine: set GROWSEARCH_TEST_MNIST")
     return folder
+
+
+@pytest.fixture
+def own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No test sees the user's data, cache or proxy, or reaches out of this machine."""
+    from growsearch.datasets import mnist
+
+    monkeypatch.delenv("GROWSEARCH_DATA", raising=False)
+    monkeypatch.delenv("GROWSEARCH_OFFLINE", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setattr(mnist, "MIRRORS", ())
+    monkeypatch.setattr(mnist, "cache_folder", lambda: tmp_path / "cache" / "mnist")
 
 
 @dataclass(frozen=True)
