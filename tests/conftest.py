@@ -11,10 +11,14 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 import tests.strategies  # noqa: F401  (its profile: no deadlines)
+
+if TYPE_CHECKING:
+    from growsearch.driver.records import SearchResult
 
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     # A shell's background jobs ignore Ctrl-C, and so would all that the tests interrupt.
@@ -58,6 +62,21 @@ def own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.setattr(mnist, "MIRRORS", ())
     monkeypatch.setattr(mnist, "cache_folder", lambda: tmp_path / "cache" / "mnist")
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory, quick_sqlite: None) -> SearchResult:
+    """A run that nothing interrupted; to be copied, not changed."""
+    from tests.small_search import search
+
+    del quick_sqlite
+    return search(tmp_path_factory.mktemp("finished") / "run")
+
+
+@pytest.fixture
+def copy(finished: SearchResult, tmp_path: Path) -> Path:
+    """A folder of its own with the finished run."""
+    return Path(shutil.copytree(finished.folder, tmp_path / "run"))
 
 
 @dataclass(frozen=True)
