@@ -9,7 +9,7 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,9 @@ import pytest
 import tests.strategies  # noqa: F401  (its profile: no deadlines)
 
 if TYPE_CHECKING:
+    from growsearch.datasets import Dataset
     from growsearch.driver.records import SearchResult
+    from growsearch.experiments import Reproduction
 
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     # A shell's background jobs ignore Ctrl-C, and so would all that the tests interrupt.
@@ -77,6 +79,35 @@ def finished(tmp_path_factory: pytest.TempPathFactory, quick_sqlite: None) -> Se
 def copy(finished: SearchResult, tmp_path: Path) -> Path:
     """A folder of its own with the finished run."""
     return Path(shutil.copytree(finished.folder, tmp_path / "run"))
+
+
+@pytest.fixture(scope="session")
+def digits() -> Dataset:
+    """The digits, as they stand in for MNIST."""
+    from growsearch.datasets import load
+
+    return replace(load("digits"), stand_in=True)
+
+
+@pytest.fixture
+def small_architecture(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A smaller architecture, for the laws of a reproduction that do not depend on it."""
+    monkeypatch.setattr(
+        "growsearch.experiments.ARCHITECTURE", "5x5x32(conv1)-pool1-5x5x4(conv2)-pool2-10(fc2)"
+    )
+
+
+@pytest.fixture(scope="session")
+def measured(
+    digits: Dataset, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Reproduction, Path]:
+    """A short real reproduction of one seed, and its folder."""
+    from growsearch.experiments import reproduce
+    from growsearch.training import SlimTrainer
+
+    out = tmp_path_factory.mktemp("measured")
+    found = reproduce(trainer=SlimTrainer(), iterations=30, every=10, seeds=1, data=digits, out=out)
+    return found, out
 
 
 @dataclass(frozen=True)
