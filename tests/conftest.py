@@ -110,6 +110,42 @@ def measured(
     return found, out
 
 
+@pytest.fixture
+def own_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No data set of this machine, no network, and an environment that stays as it was."""
+    from tests.command_line import ROOT
+
+    monkeypatch.setenv("GROWSEARCH_OFFLINE", "1")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "empty cache"))
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "3")
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.delenv("GROWSEARCH_DATA", raising=False)
+
+
+@pytest.fixture(scope="session")
+def printed_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A finished run of two trials, and what was printed meanwhile, by a process of its own."""
+    from tests.command_line import COMMAND, ROOT, SECONDS, run_digits
+
+    folder = tmp_path_factory.mktemp("cli") / "a run"
+    done = subprocess.run(
+        [*COMMAND, *run_digits(folder, "--trials", "2")],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=SECONDS,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )
+    assert done.stderr == ""
+    return folder, done.stdout
+
+
+@pytest.fixture
+def run_folder(printed_run: tuple[Path, str]) -> Path:
+    """The folder of a run that the command line has finished."""
+    return printed_run[0]
+
+
 @dataclass(frozen=True)
 class Server:
     """A PostgreSQL server of its own, on a free port, with one user and its password."""
