@@ -1,4 +1,4 @@
-"""Fixtures that several files share: quick SQLite, a real PostgreSQL, MNIST's files."""
+"""Fixtures that several files share: databases, images, finished runs, the environment."""
 
 from __future__ import annotations
 
@@ -9,12 +9,18 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 import tests.strategies  # noqa: F401  (its profile: no deadlines)
+
+if TYPE_CHECKING:
+    from growsearch.datasets import Dataset
+    from growsearch.driver.records import SearchResult
+    from growsearch.experiments import Reproduction
 
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     # A shell's background jobs ignore Ctrl-C, and so would all that the tests interrupt.
@@ -45,6 +51,99 @@ def mnist_folder() -> Path:
     if not folder.is_dir():
         pytest.skip("MNIST is not on this machine: set GROWSEARCH_TEST_MNIST")
     return folder
+
+
+@pytest.fixture
+def own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No test sees the user's data, cache or proxy, or reaches out of this machine."""
+    from growsearch.datasets import mnist
+
+    monkeypatch.delenv("GROWSEARCH_DATA", raising=False)
+    monkeypatch.delenv("GROWSEARCH_OFFLINE", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setattr(mnist, "MIRRORS", ())
+    monkeypatch.setattr(mnist, "cache_folder", lambda: tmp_path / "cache" / "mnist")
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory, quick_sqlite: None) -> SearchResult:
+    """A run that nothing interrupted; to be copied, not changed."""
+    from tests.small_search import search
+
+    del quick_sqlite
+    return search(tmp_path_factory.mktemp("finished") / "run")
+
+
+@pytest.fixture
+def copy(finished: SearchResult, tmp_path: Path) -> Path:
+    """A folder of its own with the finished run."""
+    return Path(shutil.copytree(finished.folder, tmp_path / "run"))
+
+
+@pytest.fixture(scope="session")
+def digits() -> Dataset:
+    """The digits, as they stand in for MNIST."""
+    from growsearch.datasets import load
+
+    return replace(load("digits"), stand_in=True)
+
+
+@pytest.fixture
+def small_architecture(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A smaller architecture, for the laws of a reproduction that do not depend on it."""
+    monkeypatch.setattr(
+        "growsearch.experiments.ARCHITECTURE", "5x5x32(conv1)-pool1-5x5x4(conv2)-pool2-10(fc2)"
+    )
+
+
+@pytest.fixture(scope="session")
+def measured(
+    digits: Dataset, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Reproduction, Path]:
+    """A short real reproduction of one seed, and its folder."""
+    from growsearch.experiments import reproduce
+    from growsearch.training import SlimTrainer
+
+    out = tmp_path_factory.mktemp("measured")
+    found = reproduce(trainer=SlimTrainer(), iterations=30, every=10, seeds=1, data=digits, out=out)
+    return found, out
+
+
+@pytest.fixture
+def own_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No data set of this machine, no network, and an environment that stays as it was."""
+    from tests.command_line import ROOT
+
+    monkeypatch.setenv("GROWSEARCH_OFFLINE", "1")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "empty cache"))
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "3")
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.delenv("GROWSEARCH_DATA", raising=False)
+
+
+@pytest.fixture(scope="session")
+def printed_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A finished run of two trials, and what was printed meanwhile, by a process of its own."""
+    from tests.command_line import COMMAND, ROOT, SECONDS, run_digits
+
+    folder = tmp_path_factory.mktemp("cli") / "a run"
+    done = subprocess.run(
+        [*COMMAND, *run_digits(folder, "--trials", "2")],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=SECONDS,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )
+    assert done.stderr == ""
+    return folder, done.stdout
+
+
+@pytest.fixture
+def run_folder(printed_run: tuple[Path, str]) -> Path:
+    """The folder of a run that the command line has finished."""
+    return printed_run[0]
 
 
 @dataclass(frozen=True)

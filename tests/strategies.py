@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
@@ -117,3 +117,27 @@ def layers(
     b1 = kernel(width) if draw(st.booleans()) else None
     result = Layers(kernel(*size, inputs, width), b1, w2, "HWIO")
     return result if layout == "HWIO" else result.in_pytorch_layout()
+
+
+# --- files --------------------------------------------------------------------------------------
+
+# For laws that write each example into the same temporary folder.
+quick = settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+
+
+@st.composite
+def mutated(draw: st.DrawFn, data: bytes) -> bytes:
+    """Bytes cut short, extended, or with some of them overwritten."""
+    kind = draw(st.sampled_from(["cut", "extend", "overwrite", "replace"]))
+    if kind == "cut":
+        return data[: draw(st.integers(0, len(data) - 1))]
+    if kind == "extend":
+        return data + draw(st.binary(min_size=1, max_size=40))
+    if kind == "replace":
+        return draw(st.binary(max_size=64))
+    changed = bytearray(data)
+    for _ in range(draw(st.integers(1, 4))):
+        changed[draw(st.integers(0, len(changed) - 1))] = draw(st.integers(0, 255))
+    return bytes(changed)

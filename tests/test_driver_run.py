@@ -20,6 +20,7 @@ from growsearch.driver.sections import WIDTH_MULTIPLE
 from growsearch.networks import Architecture
 from growsearch.trainers import Speed, TrainingPlan, TrainingResult
 from tests.fake_trainer import FakeTrainer, images, outcome, space
+from tests.small_search import interrupt
 
 pytestmark = pytest.mark.usefixtures("quick_sqlite")
 
@@ -48,16 +49,6 @@ class Measuring(FakeTrainer):
 def search(out: Path, *overrides: str, **options: Any) -> SearchResult:
     options = {"data": images(), "trainer": Measuring(), "seed": 0, "trials": 5, **options}
     return gs.search(space(*overrides), out=out, **options)
-
-
-def interrupt(training: str, step: int) -> Callable[[Any], None]:
-    """Ctrl-C at a step of a training."""
-
-    def on_event(event: Any) -> None:
-        if isinstance(event, Training) and (event.what, event.step) == (training, step):
-            raise KeyboardInterrupt
-
-    return on_event
 
 
 # --- the time of an update ------------------------------------------------------------------------

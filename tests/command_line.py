@@ -1,0 +1,52 @@
+"""The command line on the digits: a small run's arguments, and what it prints."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from growsearch.cli import main
+
+ROOT = Path(__file__).parents[1]
+SMALL = [
+    *("--set", "teacher.steps=5"),
+    *("--set", "teacher.architecture=3x3x4(conv1)-pool1-8(fc1)-10(fc2)"),
+    *("--set", "training.steps=4"),
+    *("--set", "training.evaluate_every=2"),
+]
+COMMAND = [sys.executable, "-m", "growsearch"]
+SECONDS = 120  # for a process that should have ended long ago
+TRIAL = re.compile(
+    r"^ +(\d+) (widen|deepen) \w+ \d+ → \d+( layers)? +(teacher|\d+) +0\.\d{4} [+-]0\.\d{4} "
+    r"(kept|not kept) +random 0\.\d{4}$",
+    re.MULTILINE,
+)
+
+
+def run_digits(folder: Path, *more: str) -> list[str]:
+    """The arguments of a small run."""
+    return ["run", "digits", *SMALL, "--out", str(folder), *more]
+
+
+def contents(folder: Path) -> dict[str, tuple[bytes, int]]:
+    """Bytes and time of every file below a folder."""
+    return {
+        str(path.relative_to(folder)): (path.read_bytes(), path.stat().st_mtime_ns)
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """The one line that a bad command gets; everything else about it is checked."""
+    status = main(list(arguments))
+    out, err = capsys.readouterr()
+    assert status == 2
+    assert out == ""
+    assert err.startswith("growsearch: ")
+    assert err.count("\n") == 1
+    assert err.endswith("\n")
+    return err

@@ -1,0 +1,158 @@
+"""Data in whatever form they are handed over: the same data set, or one line, never a stand-in."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from growsearch.datasets import LOADERS, Dataset, load
+from growsearch.errors import DataError, DataNotFoundError
+from tests.messages import one_line
+from tests.mnist_files import PARTS, pairs, small_mnist, split, write_folder
+from tests.strategies import quick
+
+pytestmark = pytest.mark.usefixtures("own_cache")
+
+
+def every_form(tmp_path: Path) -> Iterator[tuple[str, Any]]:
+    arrays = small_mnist()
+    names = ["{}", "{}.gz"]
+    for number, name in enumerate(names):
+        yield name, write_folder(tmp_path / f"folder{number}", arrays, name)
+    dotted = write_folder(tmp_path / "dotted", arrays)
+    for path in list(dotted.iterdir()):
+        path.rename(path.with_name(path.name.replace("-idx", ".idx")))
+    yield "dotted", str(dotted)
+    keys = ("x_train", "y_train", "x_test", "y_test")
+    np.savez(tmp_path / "plain.npz", **dict(zip(keys, arrays, strict=True)))
+    yield "npz", tmp_path / "plain.npz"
+    np.savez_compressed(tmp_path / "small.npz", **dict(zip(keys, arrays, strict=True)))
+    yield "compressed npz", str(tmp_path / "small.npz")
+    yield "arrays", pairs(arrays)
+    channels = (arrays[0][..., None], arrays[1], arrays[2][..., None], arrays[3].astype(np.int32))
+    yield "arrays with channels", pairs(channels)
+    floats = (arrays[0] / np.float32(255), arrays[1], arrays[2] / np.float32(255), arrays[3])
+    yield "float arrays", pairs(floats)
+    yield "lists", [[arrays[0], arrays[1].tolist()], [arrays[2], arrays[3].tolist()]]
+
+
+def test_every_form_gives_the_same_data(tmp_path: Path) -> None:
+    """Folder, gzip, either spelling, npz and arrays of the same images are the same data set."""
+    marks = {}
+    for form, data in every_form(tmp_path):
+        loaded = load("mnist", data)
+        assert loaded.name == "mnist"
+        assert loaded.classes == 10
+        assert loaded.image_shape == (28, 28, 1)
+        assert not loaded.stand_in
+        marks[form] = loaded.fingerprint
+    assert len(marks) == 9
+    assert len(set(marks.values())) == 1, marks
+
+
+def test_dataset_is_returned_as_it_is() -> None:
+    """A Dataset handed over is the data set, under each name."""
+    data = Dataset("own", split(), split(), split(), source="s")
+    assert all(load(name, data) is data for name in LOADERS)
+
+
+@given(st.integers(2, 80), st.integers(1, 100))
+@quick
+def test_validation_is_the_first_part(n: int, validation: int) -> None:
+    """The first min(validation, n // 6) training images, at least one, are the validation split."""
+    images, labels, x_test, y_test = small_mnist(n)
+    data = load("mnist", ((images, labels), (x_test, y_test)), validation=validation)
+    count = len(data.validation)
+    assert count == max(1, min(validation, n // 6))
+    joined = np.concatenate([data.validation.images, data.train.images])[..., 0]
+    assert np.array_equal(joined, images / np.float32(255))
+    assert np.array_equal(np.concatenate([data.validation.labels, data.train.labels]), labels)
+    assert len(data.test) == len(y_test)
+
+
+@pytest.mark.parametrize("name", ["mnist", "digits"])
+def test_no_path_is_not_the_working_directory(name: str) -> None:
+    """An empty text, as an unset variable of a shell leaves it."""
+    with pytest.raises(DataError, match="data: expected a path, got ''"):
+        load(name, "")
+
+
+def test_missing_files_are_named(tmp_path: Path) -> None:
+    """A path without data is a DataNotFoundError that names the path and what is missing."""
+    folder = write_folder(tmp_path / "data", small_mnist())
+    for part in PARTS:
+        moved = (folder / part).rename(tmp_path / "aside")
+        with pytest.raises(DataNotFoundError) as raised:
+            load("mnist", folder, stand_in="digits")
+        assert part in one_line(raised)
+        assert str(folder) in one_line(raised)
+        moved.rename(folder / part)
+    for nothing in (tmp_path / "nothing", "~nobody-of-that-name/data", "nul\0byte"):
+        with pytest.raises(DataNotFoundError, match="nothing there") as raised:
+            load("mnist", nothing, stand_in="digits")
+        one_line(raised)
+    with pytest.raises(DataError, match="cannot be opened"):
+        load("mnist", "x" * 5000, stand_in="digits")
+
+
+def replaced(index: int, array: Any) -> Any:
+    arrays: list[Any] = list(small_mnist())
+    arrays[index] = array
+    return pairs(tuple(arrays))
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (42, "a folder with the four IDX files"),
+        ((np.zeros(3),), "a folder with the four IDX files"),
+        (replaced(0, np.zeros((60, 27, 28), np.uint8)), "train: expected mnist images of shape"),
+        (replaced(2, np.zeros((12, 28, 28, 3), np.uint8)), "test: expected mnist images of shape"),
+        (replaced(0, np.zeros((60, 784), np.uint8)), "(60, 784)"),
+        (replaced(0, np.full((60, 28, 28), 255.0)), "from 0 to 1"),
+        (replaced(0, np.full((60, 28, 28), np.nan)), "NaN"),
+        (replaced(0, np.zeros((59, 28, 28), np.uint8)), "59 images and 60 labels"),
+        (replaced(1, np.full(60, 10)), "labels from 0 to 9, got 10"),
+        (replaced(3, np.full(12, 255)), "labels from 0 to 9, got 255"),
+        (replaced(1, np.zeros((60, 10), np.int64)), "one-hot"),
+        (replaced(1, np.zeros(60)), "integer"),
+        (replaced(2, np.zeros((0, 28, 28), np.uint8)), "empty"),
+        (pairs(small_mnist(1)), "at least 2 training images"),
+    ],
+)
+def test_bad_data_is_an_error_and_never_the_stand_in(data: Any, words: str) -> None:
+    """Data that were named and cannot be used raise one line, even if a stand-in is allowed."""
+    with pytest.raises(DataError) as raised:
+        load("mnist", data, stand_in="digits")
+    assert words in one_line(raised)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"name": "cifar"}, "mnist, digits"),
+        ({"name": "mnist", "stand_in": "noise"}, "stand-in out of digits"),
+        ({"name": "mnist", "validation": 0}, "at least 1 validation image"),
+        ({"name": "digits", "seed": -1}, "seed"),
+        ({"name": "digits", "data": "somewhere"}, "takes no data"),
+    ],
+)
+def test_bad_arguments_are_refused(arguments: dict[str, Any], words: str) -> None:
+    """An unknown name, stand-in or number raises a DataError that says what is possible."""
+    with pytest.raises(DataError) as raised:
+        load(**arguments)
+    assert words in one_line(raised)
+
+
+def test_loading_leaves_the_folder_alone(tmp_path: Path) -> None:
+    """Reading data writes nothing: a read-only folder has the same files and times afterwards."""
+    folder = write_folder(tmp_path / "data", small_mnist(), "{}.gz")
+    folder.chmod(0o555)
+    before = {path: path.stat().st_mtime_ns for path in [folder, *folder.iterdir()]}
+    load("mnist", folder)
+    assert {path: path.stat().st_mtime_ns for path in [folder, *folder.iterdir()]} == before
+    folder.chmod(0o755)

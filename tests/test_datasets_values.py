@@ -1,0 +1,161 @@
+"""Split and Dataset are values: read-only, in range, told by every byte, light to import."""
+
+import subprocess
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis.extra import numpy as hnp
+
+from growsearch.datasets import Dataset, Split
+from growsearch.errors import DataError
+from tests.messages import one_line
+from tests.mnist_files import split
+from tests.strategies import quick
+
+
+def test_split_is_read_only_and_its_own() -> None:
+    """Nobody changes a split: its arrays refuse writes, and the caller's array is not in it."""
+    images, labels = np.zeros((2, 28, 28, 1), np.float32), np.array([0, 1])
+    made = Split(images, labels)
+    images[:], labels[:] = 1, 5
+    assert made.images.max() == 0
+    assert made.labels.tolist() == [0, 1]
+    with pytest.raises(ValueError, match="read-only"):
+        made.images[0] = 1
+    with pytest.raises(ValueError, match="read-only"):
+        made.labels[0] = 1
+    with pytest.raises(AttributeError):
+        made.images = images  # type: ignore[misc]
+
+
+def test_split_does_not_copy_what_is_read_only() -> None:
+    """A read-only float32 array is shared: cutting MNIST in two costs no second copy."""
+    whole = split(6)
+    assert np.shares_memory(Split(whole.images[:3], whole.labels[:3]).images, whole.images)
+
+
+@given(hnp.arrays(np.uint8, (3, 5, 4, 2)))
+@quick
+def test_uint8_pixels_are_divided_by_255(images: np.ndarray) -> None:
+    """Pixel p of 0..255 becomes float32 p/255, to 1e-7."""
+    made = Split(images, np.arange(3))  # type: ignore[arg-type]
+    assert made.images.dtype == np.float32
+    assert np.abs(made.images - images / 255.0).max() <= 1e-7
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, ">f4"])
+def test_floats_become_float32(dtype: Any) -> None:
+    """Floats from 0 to 1 of any width and byte order are taken as they are."""
+    made = split(2, images=np.full((2, 28, 28, 1), 0.25, dtype))
+    assert made.images.dtype == np.float32
+    assert made.images.dtype.isnative
+    assert (made.images == 0.25).all()
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.int32, np.uint64])
+def test_integer_labels_become_int64(dtype: Any) -> None:
+    """Labels of any integer type become int64 of the same value."""
+    made = split(2, labels=np.array([3, 9], dtype))
+    assert made.labels.dtype == np.int64
+    assert made.labels.tolist() == [3, 9]
+
+
+def pixel(value: float, dtype: Any = np.float32) -> np.ndarray:
+    images = np.full((4, 28, 28, 1), 0.5, dtype)
+    images[2, 3, 4, 0] = value
+    return images
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"images": np.zeros((4, 28, 28), np.float32)}, "(n, height, width, channels)"),
+        ({"images": np.zeros((4, 784), np.float32)}, "(4, 784)"),
+        ({"images": np.zeros((0, 28, 28, 1), np.float32), "labels": np.arange(0)}, "empty"),
+        ({"images": np.zeros((4, 0, 28, 1), np.float32)}, "at least one image"),
+        ({"images": np.zeros((3, 28, 28, 1), np.float32)}, "3 images and 4 labels"),
+        ({"images": np.zeros((4, 28, 28, 1), np.int32)}, "int32"),
+        ({"images": np.zeros((4, 28, 28, 1), np.complex64)}, "complex64"),
+        ({"images": np.full((4, 28, 28, 1), "a")}, "uint8"),
+        ({"images": [[1], [2, 3]]}, "ragged"),
+        ({"images": pixel(np.nan)}, "NaN"),
+        ({"images": pixel(np.inf)}, "infinity"),
+        ({"images": pixel(-np.inf)}, "infinity"),
+        ({"images": pixel(255.0)}, "from 0 to 1, got 0.5 to 255"),
+        ({"images": pixel(-0.1)}, "got -0.1 to 0.5"),
+        ({"labels": np.arange(4.0)}, "integer labels, got float64"),
+        ({"labels": np.array([True, False, True, False])}, "bool"),
+        ({"labels": np.array(["a", "b", "c", "d"])}, "integer"),
+        ({"labels": np.eye(4, dtype=np.int64)}, "one-hot"),
+        ({"labels": np.array([0, 1, -1, 2])}, "got -1 to 2"),
+        ({"labels": np.array([0, 1, 2, 2**63], np.uint64)}, "labels from 0"),
+    ],
+)
+def test_unusable_split_is_refused(changes: dict[str, Any], words: str) -> None:
+    """Images or labels of a wrong rank, count, type or value raise a DataError of one line."""
+    with pytest.raises(DataError) as raised:
+        split(**changes)
+    assert words in one_line(raised)
+
+
+def test_dataset_knows_shape_and_classes() -> None:
+    """Shape and number of classes are those of the training split, unless classes are given."""
+    data = Dataset("d", split(4), split(3), split(2), source="s")
+    assert data.image_shape == (28, 28, 1)
+    assert data.classes == 4
+    assert not data.stand_in
+    assert Dataset("d", split(4), split(3), split(2), source="s", classes=10).classes == 10
+
+
+@pytest.mark.parametrize("part", ["train", "validation", "test"])
+@pytest.mark.parametrize(
+    ("bad", "words"),
+    [
+        ({"labels": np.array([0, 1, 2, 10])}, "labels from 0 to 9, got 10"),
+        ({"images": np.zeros((4, 32, 28, 1), np.float32)}, "32x28x1"),
+        ({"images": np.zeros((4, 28, 28, 3), np.float32)}, "28x28x3"),
+    ],
+)
+def test_splits_must_fit_together(part: str, bad: dict[str, Any], words: str) -> None:
+    """One image shape and labels below `classes` hold in every split, or a DataError says where."""
+    parts = dict.fromkeys(("train", "validation", "test"), split()) | {part: split(**bad)}
+    with pytest.raises(DataError) as raised:
+        Dataset("d", **parts, source="here", classes=10)
+    assert words in one_line(raised)
+    assert "here" in one_line(raised)
+
+
+def test_label_that_training_lacks_is_refused() -> None:
+    """Without `classes`, a label beyond those of the training split is out of range."""
+    with pytest.raises(DataError, match="from 0 to 2, got 3"):
+        Dataset("d", split(3), split(4), split(2), source="s")
+
+
+def test_fingerprint_tells_every_byte() -> None:
+    """Equal data have equal fingerprints; a pixel, label, shape or split changed changes it."""
+    a, b = split(4), split(3)
+
+    def mark(*parts: Split, name: str = "d") -> str:
+        return Dataset(name, *parts, source=name, classes=10).fingerprint
+
+    other = split(4, images=a.images * np.float32(0.999))
+    flipped = split(4, labels=a.labels[::-1])
+    flat = [Split(s.images.reshape(-1, 14, 56, 1), s.labels) for s in (a, b, b)]
+    marks = [mark(a, b, b), mark(other, b, b), mark(flipped, b, b), mark(*flat), mark(b, a, b)]
+    assert len(set(marks)) == len(marks)
+    assert all(len(m) == 64 and set(m) <= set("0123456789abcdef") for m in marks)
+    assert mark(split(4), split(3), split(3), name="renamed") == marks[0]
+
+
+def test_import_is_light() -> None:
+    """Importing growsearch.datasets loads none of the heavy modules it may need later."""
+    code = "import sys, growsearch.datasets; print(*sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(run.stdout.split())
+    assert "growsearch.datasets" in loaded
+    assert not loaded & {"tensorflow", "optuna", "sklearn", "scipy", "pooch", "requests", "tqdm"}
+    ours = {name for name in loaded if name.startswith("growsearch.")}
+    assert all(name.startswith(("growsearch.datasets", "growsearch.errors")) for name in ours)
