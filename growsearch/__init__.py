@@ -13,6 +13,7 @@ _HOME = {
     "AddBranch": "growsearch.growth",
     "AddSkip": "growsearch.growth",
     "Architecture": "growsearch.networks",
+    "Dataset": "growsearch.datasets",
     "Deepen": "growsearch.growth",
     "EnlargeKernel": "growsearch.growth",
     "GrowsearchError": "growsearch.errors",
@@ -38,6 +39,7 @@ __all__ = [
     "AddBranch",
     "AddSkip",
     "Architecture",
+    "Dataset",
     "Deepen",
     "EnlargeKernel",
     "GrowsearchError",
@@ -62,6 +64,7 @@ __all__ = [
 if TYPE_CHECKING:
     from growsearch import net2net
     from growsearch.api import search
+    from growsearch.datasets import Dataset
     from growsearch.datasets import load as load_data
     from growsearch.driver.loop import load_result
     from growsearch.driver.records import SearchResult

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,7 +56,7 @@ def search(
         See :func:`growsearch.datasets.load`; found by itself by default.
     seed : int, optional
         Of everything random; the space's by default.
-    callbacks : sequence of callables
+    callbacks : callable or sequence of callables
         Called as in Optuna, ``callback(study, frozen_trial)``, after each trial and its controls.
     trainer : Trainer, optional
         :class:`growsearch.training.SlimTrainer` by default.
@@ -89,6 +89,9 @@ def search(
     trials = space.search.trials if trials is None else trials
     seed = space.search.seed if seed is None else seed
     trials, seed = whole_number("trials", trials, 0), whole_number("seed", seed, 0, 2**32 - 1)
+    callbacks = tuple(callbacks) if isinstance(callbacks, Iterable) else (callbacks,)
+    if not all(callable(callback) for callback in callbacks):
+        raise InvalidInputError(f"callbacks: expected callables, got {callbacks!r}")
     if time_budget is not None:
         time_budget = _seconds("time_budget", time_budget)
     dataset = datasets.load(space.data, data, stand_in=space.stand_in)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from numbers import Integral
 from typing import Any
 
-from growsearch.errors import InvalidInputError
+from growsearch.errors import InvalidInputError, OutOfMemoryError
 
 
 def whole_number(name: str, value: Any, least: int, most: int | None = None) -> int:
@@ -27,3 +28,33 @@ def whole_number(name: str, value: Any, least: int, most: int | None = None) -> 
         bounds = f"of at least {least}" if most is None else f"from {least} to {most}"
         raise InvalidInputError(f"{name}: expected a whole number {bounds}, got {value!r}")
     return int(value)
+
+
+def check_memory(what: str, needed: float) -> None:
+    """Refuse what could not be held, before the operating system ends the process for it.
+
+    Parameters
+    ----------
+    what : str
+        What the memory is for, for the message.
+    needed : float
+        Bytes.
+
+    Raises
+    ------
+    OutOfMemoryError
+        When this machine has less memory in all.
+    """
+    if needed > (memory := _physical_memory()):
+        raise OutOfMemoryError(
+            f"{what}: expected to need at most the {memory / 1e9:,.0f} GB of this machine's "
+            f"memory, got {needed / 1e9:,.0f} GB"
+        )
+
+
+def _physical_memory() -> float:
+    """Bytes; infinite where the system does not say."""
+    try:
+        return float(os.sysconf("SC_PAGE_SIZE")) * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):  # Windows
+        return float("inf")

@@ -212,7 +212,7 @@ def reproduce(iterations: int, seeds: int, data: str | None, out: str, as_json: 
                 iterations=iterations, seeds=seeds, data=data, out=out, on_progress=display
             )
     except KeyboardInterrupt:
-        raise KeyboardInterrupt("Every seed that was finished is stored") from None
+        raise KeyboardInterrupt("Finished seeds are stored, the one in progress is not") from None
     if as_json:
         _print_json(report.to_json(found))
     else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, get_args, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +13,10 @@ from growsearch.checks import whole_number
 from growsearch.datasets import Split
 from growsearch.errors import InvalidInputError
 from growsearch.networks import Architecture, Network
-from growsearch.networks.network import SLOT_DEGREES
 
-PRECISIONS = ("auto", "float32", "bfloat16")
-SCHEDULES = ("constant", "cosine", "one_cycle")
+Optimizer = Literal["adam", "adamw", "momentum", "sgd"]
+Precision = Literal["auto", "float32", "bfloat16"]
+Schedule = Literal["constant", "cosine", "one_cycle"]
 DECAYS = {"adamw": 1e-2, "momentum": 0.0}  # the weight decay of a plan that names none
 
 
@@ -111,11 +111,12 @@ class TrainingPlan:
             value = getattr(self, name)
             if value is not None and not 0.0 < value < float("inf"):
                 raise InvalidInputError(f"{name}: expected more than 0, got {value}")
-        for name, choices in (
-            ("optimizer", tuple(SLOT_DEGREES)),
-            ("precision", PRECISIONS),
-            ("schedule", SCHEDULES),
+        for name, kind in (
+            ("optimizer", Optimizer),
+            ("precision", Precision),
+            ("schedule", Schedule),
         ):
+            choices = get_args(kind)
             if (value := getattr(self, name)) not in choices:
                 raise InvalidInputError(
                     f"{name}: expected one of {', '.join(choices)}, got {value!r}"

@@ -81,7 +81,9 @@ def test_an_interrupted_reproduction_does_not_promise_more_than_it_keeps(
     monkeypatch.setattr("growsearch.experiments.reproduce", interrupted)
     assert main(["reproduce", "--out", str(tmp_path)]) == 130
     err = capsys.readouterr().err
-    assert err.startswith("\nInterrupted. Every seed that was finished is stored; to continue:\n")
+    assert err.startswith(
+        "\nInterrupted. Finished seeds are stored, the one in progress is not; to continue:\n"
+    )
 
 
 def piped(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import growsearch as gs
@@ -184,3 +185,18 @@ def test_arms_are_compared_at_one_precision(tmp_path: Path) -> None:
     after = iter(trainer.plans)
     expected = [taken[1]] * 3 + [taken[2]] * 5 + [taken[3]] * 5
     assert [plan.precision for plan in after] == expected
+
+
+def test_from_scratch_is_by_he_whatever_the_teacher_was(tmp_path: Path) -> None:
+    """The control is as strong as it can be: biases begin at 0, not at the teacher's .1."""
+    starts: list[float] = []
+
+    class Watches(FakeTrainer):
+        def train(self, network: Any, *args: Any, **options: Any) -> Any:
+            starts.append(float(np.abs(network.weights["conv1"]["bias"]).max()))
+            return super().train(network, *args, **options)
+
+    overrides = "teacher.initializer='truncated_normal'", "controls.arms=['scratch']"
+    search(tmp_path, *overrides, trials=1, trainer=Watches())
+    teacher, _, scratch = starts
+    assert (teacher, scratch) == (np.float32(0.1), 0.0)

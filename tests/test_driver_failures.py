@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -77,7 +78,7 @@ def test_a_polish_without_memory_leaves_the_best(tmp_path: Path) -> None:
 
 
 def test_a_teacher_without_memory_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(OutOfMemoryError, match=r"^no room$"):
+    with pytest.raises(OutOfMemoryError, match=r"^teacher: no room$"):
         search(tmp_path, trainer=Raises(OutOfMemoryError("no room"), TEACHER))
     assert search(tmp_path).trials
 
@@ -168,3 +169,61 @@ def test_an_impossible_seed_is_refused(tmp_path: Path, seed: Any) -> None:
     with pytest.raises(InvalidInputError, match="seed: expected a whole number from 0 to 42949"):
         search(tmp_path, seed=seed)
     assert not list(tmp_path.iterdir())
+
+
+def test_enqueued_trials_are_tried(tmp_path: Path) -> None:
+    """In their order; whatever is not given is proposed."""
+    first = search(tmp_path, trials=1)
+    whole = {"op": "deepen", "position": 0.5, "log2_factor": 1.0, "learning_rate": 0.001}
+    for params in (whole, {"op": "widen"}):
+        first.study.enqueue_trial(params)
+    result = search(tmp_path, trials=4)
+    assert [record.state for record in result.trials] == ["COMPLETE"] * 4
+    assert [record.operation for record in result.trials[1:3]] == ["deepen", "widen"]
+    assert result.study.trials[1].params == whole
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"op": "shrink"}, {"position": float("nan")}, {"learning_rate": "fast"}]
+)
+def test_an_enqueued_trial_of_another_space_fails(tmp_path: Path, wrong: dict[str, Any]) -> None:
+    """With its reason; the search goes on."""
+    first = search(tmp_path, trials=1)
+    first.study.enqueue_trial(wrong)
+    result = search(tmp_path)
+    assert [record.state for record in result.trials] == ["COMPLETE", "FAIL", "COMPLETE"]
+    assert result.trials[1].reason.startswith("enqueued with what is none of the space's: ")
+    assert outcome(search(tmp_path)) == outcome(result)
+
+
+@pytest.mark.filterwarnings("ignore:Fixed parameter")
+@pytest.mark.parametrize("rate", [float("inf"), -1.0, 50.0])
+def test_an_enqueued_rate_out_of_range_fails(tmp_path: Path, rate: float) -> None:
+    """Optuna would use it, and neither store it beside a control nor learn from it."""
+    first = search(tmp_path, trials=1)
+    first.study.enqueue_trial({"learning_rate": rate})
+    result = search(tmp_path)
+    assert [record.state for record in result.trials] == ["COMPLETE", "FAIL", "COMPLETE"]
+    assert f"learning_rate: expected 0.001 to 0.01, got {rate:g}" in result.trials[1].reason
+    json.dumps(gs.load_result(tmp_path).to_json(), allow_nan=False)
+
+
+@pytest.mark.parametrize("callbacks", [5, ["x"], [None]])
+def test_callbacks_that_cannot_be_called_are_refused(tmp_path: Path, callbacks: Any) -> None:
+    """Before the first training."""
+    with pytest.raises(InvalidInputError, match="callbacks: expected callables, got"):
+        search(tmp_path, callbacks=callbacks)
+    assert not list(tmp_path.iterdir())
+
+
+def test_one_callback_needs_no_list(tmp_path: Path) -> None:
+    seen: list[int] = []
+    search(tmp_path, callbacks=lambda _, trial: seen.append(trial.number))
+    assert seen == [0, 1, 2]
+
+
+@pytest.mark.parametrize("storage", ["sqlite://", "sqlite:///:memory:"])
+def test_a_database_in_memory_is_refused(tmp_path: Path, storage: str) -> None:
+    """What is stored there would be gone with the process."""
+    with pytest.raises(RunError, match="it would not outlive this process"):
+        search(tmp_path, storage=storage)

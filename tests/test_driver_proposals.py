@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from growsearch.driver.proposals import decode, distributions, may_grow
+from growsearch.driver.proposals import decode, distributions, may_grow, outside
 from growsearch.driver.space import SearchSpace
 from growsearch.growth import GROWTHS, Growth
 from growsearch.networks import Architecture
@@ -165,14 +165,14 @@ def test_distributions_are_the_spaces_alone(name: str) -> None:
     assert (factor.low, factor.high) == space.choices.log2_factor
 
 
-@pytest.mark.parametrize("draw", [-1e300, -0.1, 2.1, 1e300])
-@pytest.mark.parametrize("name", ["position", "log2_factor"])
-def test_what_lies_beyond_a_range_is_taken_at_its_end(name: str, draw: float) -> None:
-    """Optuna lets an enqueued value pass with a warning; the nearest legal growth is tried."""
+@pytest.mark.parametrize("draw", [-1e300, -0.1, 4.1, 1e300, float("inf")])
+@pytest.mark.parametrize("name", ["position", "log2_factor", "learning_rate"])
+def test_what_lies_beyond_a_range_is_named(name: str, draw: float) -> None:
+    """Optuna lets an enqueued value pass with a warning."""
     space = spaces()[0]
-    end = distributions(space)[name]
-    params = {"op": "widen", "position": 0.5, "log2_factor": 1.0}
-    nearest = end.low if draw < 0.5 else end.high
-    assert decode(params | {name: draw}, space.architecture, space) == decode(
-        params | {name: nearest}, space.architecture, space
-    )
+    each = distributions(space)[name]
+    params = {"op": "widen", "position": 0.5, "log2_factor": 1.0, "learning_rate": each.high}
+    params |= {name: each.low}
+    assert outside(params, space) is None
+    expected = f"{name}: expected {each.low:g} to {each.high:g}, got {draw:g}"
+    assert outside(params | {name: draw}, space) == expected

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.usefixtures("quick_sqlite")
 
 
 def test_values_are_validation_accuracies(finished: SearchResult) -> None:
-    """Optuna's best trial is the best network."""
+    """Optuna's best trial is the best network, where the trainer gives no losses."""
     assert finished.study.best_trial.number == finished.best.trial_number
     assert finished.study.best_value == finished.best.validation_accuracy
     assert finished.study.metric_names == ["validation accuracy"]

@@ -11,7 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from growsearch.errors import ArchitectureError, InvalidInputError, NotExactError
+from growsearch.errors import (
+    ArchitectureError,
+    InvalidInputError,
+    NotExactError,
+    OutOfMemoryError,
+)
 from growsearch.growth import (
     FILLINGS,
     GROWTHS,
@@ -29,7 +34,7 @@ from growsearch.growth import (
     sites,
 )
 from growsearch.growth.growth import RANDOM_BIAS, RANDOM_STD
-from growsearch.networks import INPUT, Architecture, Network, Node
+from growsearch.networks import INPUT, Architecture, Network, Node, Slots
 from growsearch.networks.files import digest
 from growsearch.networks.layers import Add, BatchNorm, Conv, Dense, LayerNorm, ZeroPad
 from tests.strategies import seeds
@@ -643,3 +648,34 @@ def test_whole_numbers_of_numpys_are_whole_numbers(growth):
     architecture = Architecture.parse("3x3x4(conv1)-10(fc1)", input_shape=(8, 8, 1))
     assert growth.grown(architecture).parameters > architecture.parameters
     assert growth_from_json(json.loads(json.dumps(growth.to_json()))) == growth
+
+
+@pytest.mark.parametrize("layer", ["conv1", "fc1"])
+@pytest.mark.parametrize("width", [2**31 - 1, 10**9])
+def test_what_no_memory_holds_is_refused_before_it_is_allocated(layer, width, monkeypatch):
+    """The operating system would end the process, without a word."""
+    monkeypatch.setattr("growsearch.checks._physical_memory", lambda: 8e9)
+    architecture = Architecture.parse("3x3x4(conv1)-8(fc1)-10(fc2)", input_shape=(28, 28, 1))
+    parent = Network.initial(architecture, rng=0)
+    with pytest.raises(OutOfMemoryError, match=r"expected to need at most .* GB"):
+        grow(parent, Widen(layer, width), rng=0)
+
+
+def test_a_network_with_slots_needs_as_much_again(monkeypatch):
+    """Weights and two slots: three times four bytes a parameter."""
+    architecture = Architecture.parse("8(fc1)-10(fc2)", input_shape=(3,))
+    parent = Network.initial(architecture, rng=0)
+    slots = dict.fromkeys(("m", "v"), parent.weights)
+    trained = Network(architecture, parent.weights, Slots("adam", 1, slots))
+    parameters = Widen("fc1", 1000).grown(architecture).parameters
+    monkeypatch.setattr("growsearch.checks._physical_memory", lambda: 12.0 * parameters - 1.0)
+    grow(parent, Widen("fc1", 1000), rng=0)
+    with pytest.raises(OutOfMemoryError, match=f"a network of {parameters:,} parameters: "):
+        grow(trained, Widen("fc1", 1000), rng=0)
+
+
+def test_only_networks_grow():
+    """An architecture has no weights to keep a function with."""
+    architecture = Architecture.parse("8(fc1)-10(fc2)", input_shape=(3,))
+    with pytest.raises(TypeError, match="network: expected a Network, got"):
+        grow(architecture, Widen("fc1", 16), rng=0)

@@ -193,12 +193,12 @@ def test_a_permuted_identity_has_signed_differences_that_cancel():
 @pytest.mark.parametrize(
     ("student", "message"),
     [
-        ((np.ones((4, 9)), None, np.ones((8, 5))), "expected a kernel with 9 inputs, got 8"),
-        ((np.ones((3, 9)), None, np.ones((9, 5))), "expected a kernel with 4 inputs, got 3"),
+        ((np.ones((4, 9)), None, np.ones((8, 5))), "student w2: expected 9 inputs, got 8"),
+        ((np.ones((3, 9)), None, np.ones((9, 5))), "student w1: expected 4 inputs, got 3"),
         ((np.ones((4, 9)), None, np.ones((9, 1))), r"student: expected outputs .* 5\), got .* 1\)"),
         (
             (np.ones((4, 9, 1)), None, np.ones((9, 5))),
-            r"student: expected .* got shape \(4, 9, 1\)",
+            r"student w1: expected .* got shape \(4, 9, 1\)",
         ),
     ],
 )
@@ -215,3 +215,25 @@ def test_checks_agree_with_themselves():
     student = wider(*pair.teacher, NEW, rng=0, noise=0.1)
     assert verify_wider(pair.teacher, student, rng=5) == verify_wider(pair.teacher, student, rng=5)
     assert verify_wider(pair.teacher, student, rng=5) != verify_wider(pair.teacher, student, rng=6)
+
+
+@pytest.mark.parametrize("shape", [(1,), (2,), (9, 1)])
+def test_a_bias_of_another_shape_is_refused(shape):
+    """One that numpy would broadcast would be certified exact."""
+    teacher = np.ones((4, 6)), np.zeros(6), np.ones((6, 5))
+    with pytest.raises(ValueError, match=r"student b1: expected shape \(9,\), .* got"):
+        verify_wider(teacher, (np.ones((4, 9)), np.zeros(shape), np.ones((9, 5))))
+    with pytest.raises(ValueError, match=r"teacher b: expected shape \(6,\), .* got"):
+        verify_deeper((np.ones((4, 6)), np.zeros(shape)), (np.eye(6), None))
+
+
+def test_two_arrays_are_no_pair_of_layers():
+    """A pair of layers has a bias between its kernels, or None."""
+    with pytest.raises(ValueError, match=r"teacher: expected \(w1, b1, w2\), got 2 arrays"):
+        verify_wider((np.ones((4, 6)), np.ones((6, 5))), (np.ones((4, 6)), None, np.ones((6, 5))))
+
+
+def test_nothing_is_verified_without_samples():
+    """At least one image."""
+    with pytest.raises(ValueError, match="samples: expected at least 1, got 0"):
+        verify_deeper((np.ones((4, 6)), None), (np.eye(6), None), samples=0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from collections.abc import Callable
 from dataclasses import FrozenInstanceError, replace
 from typing import Any
@@ -443,3 +445,31 @@ def test_a_diverged_network_exists_but_has_no_file_and_no_hash():
     network = Network(CHAIN, weights)
     with pytest.raises(GrowsearchError, match="fc1/bias: expected finite values, got NaN"):
         _ = network.sha256
+
+
+def test_a_network_can_be_copied_and_pickled():
+    """As it must be to go to another process; what comes back is frozen too."""
+    weights = Network.initial(CHAIN, rng=0).weights
+    slots = {
+        layer: {n: a for n, a in arrays.items() if n not in ("mean", "variance")}
+        for layer, arrays in weights.items()
+    }
+    network = Network(CHAIN, weights, Slots("momentum", 3, {"momentum": slots}))
+    again = pickle.loads(pickle.dumps(network))
+    assert again.sha256 == network.sha256
+    assert again.architecture == network.architecture
+    assert not again.weights["fc1"]["kernel"].flags.writeable
+    assert copy.copy(network).sha256 == network.sha256
+    assert copy.deepcopy(network) is network
+
+
+def test_a_folder_is_no_file_to_write(tmp_path):
+    """The message names it, and no temporary file."""
+    with pytest.raises(InvalidInputError, match="expected the path of a file to write, got a fold"):
+        Network.initial(CHAIN, rng=0).save(tmp_path)
+
+
+def test_an_input_shape_is_a_tuple():
+    """One number is no shape."""
+    with pytest.raises(ArchitectureError, match="input_shape: expected a tuple, got 28"):
+        Architecture.parse("2(fc1)", input_shape=28)

@@ -197,3 +197,43 @@ def test_a_folder_that_cannot_be_written_to_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(RunError, match=r"file.evidence.png: the plot cannot be written: "):
         save_plot(records, weigh(records), tmp_path / "file")
+
+
+def test_scratch_alone_says_what_it_does_not_have() -> None:
+    """Equal steps are not equal compute: the other arm is named, unless it ran."""
+    alone = [
+        replace(trial, arms={"net2net": trial.arms["net2net"], "scratch": trial.arms["random"]})
+        for trial in trials(8)
+    ]
+    assert "scratch_compute, in --arms of another run, has as much compute" in printed(
+        weigh(alone), 200
+    )
+    assert "of another run" not in printed(weigh(trials(8)), 200)
+
+
+def test_tuned_controls_are_told() -> None:
+    """They have the best of several, on the images that are compared."""
+    tuned = [
+        replace(
+            trial,
+            arms={
+                **trial.arms,
+                "random": replace(
+                    trial.arms["random"], tried=((1e-3, 0.9), (1e-2, 0.8), (1.0, None))
+                ),
+            },
+        )
+        for trial in trials(8)
+    ]
+    assert weigh(tuned).tuned == 3
+    assert "Each control has the best of 3 learning rates" in printed(weigh(tuned), 200)
+    assert "learning rates" not in printed(weigh(trials(8)), 200)
+
+
+@pytest.mark.parametrize(("held_out", "said"), [(0.95, "+0.0200 too high"), (0.98, "none to be")])
+def test_a_choice_that_was_not_optimistic_is_not_called_too_high(
+    held_out: float, said: str
+) -> None:
+    """The luck may also lie on the other half."""
+    evidence = weigh(trials(8), HeldOut(0.97, held_out, 0.9, 0.9))
+    assert said in printed(evidence, 200)

@@ -14,7 +14,9 @@ from growsearch.driver.space import SearchSpace
 from growsearch.errors import RunError, SearchSpaceError
 
 
-def agree(study: Study, space: SearchSpace, dataset: Dataset, seed: int, folder: Path) -> None:
+def record_or_compare(
+    study: Study, space: SearchSpace, dataset: Dataset, seed: int, folder: Path
+) -> None:
     """Write down what a new run works on; hold an old run's against what is asked now.
 
     Raises

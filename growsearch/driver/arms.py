@@ -60,6 +60,8 @@ def _random(start: Start, rng: np.random.Generator) -> Network:
 
 
 def _scratch(start: Start, rng: np.random.Generator) -> Network:
+    # By He, whatever the teacher began with: a control is to be as strong as it can be, and from
+    # truncated_normal it is .10 behind after 60 updates (benchmarks/README.md).
     return Network.initial(start.growth.grown(start.parent.architecture), rng=rng)
 
 

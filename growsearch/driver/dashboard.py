@@ -44,10 +44,17 @@ def serve(
         try:
             probe.bind((HOST, port))
         except OSError as error:
-            raise RunError(
-                f"port {port} of {HOST} cannot be used ({error.strerror}): choose another --port"
-            ) from None
+            raise _unusable(port, error) from None
     from optuna_dashboard import run_server
 
     announce(f"http://{HOST}:{port}/")
-    run_server(study._storage, host=HOST, port=port)
+    try:
+        run_server(study._storage, host=HOST, port=port)
+    except OSError as error:  # taken since it was tried
+        raise _unusable(port, error) from None
+
+
+def _unusable(port: int, error: OSError) -> RunError:
+    return RunError(
+        f"port {port} of {HOST} cannot be used ({error.strerror}): choose another --port"
+    )

@@ -123,7 +123,8 @@ class Evidence:
     """What a run says of growth: comparisons over all trials and by operation.
 
     Candidates that were ``given_up`` early or ``failed`` have no controls. They are counted,
-    because the comparisons are of growths that did neither.
+    because the comparisons are of growths that did neither. Controls were ``tuned`` over so many
+    learning rates.
     """
 
     overall: tuple[Comparison, ...]
@@ -131,6 +132,7 @@ class Evidence:
     held_out: HeldOut | None = None
     given_up: int = 0
     failed: int = 0
+    tuned: int = 1
 
     def __str__(self) -> str:
         if not self.overall:
@@ -162,6 +164,7 @@ class Evidence:
             "held_out": held_out,
             "given_up": self.given_up,
             "failed": self.failed,
+            "tuned": self.tuned,
         }
 
 
@@ -185,6 +188,7 @@ def weigh(records: Iterable[TrialRecord], held_out: HeldOut | None = None) -> Ev
         held_out,
         given_up=states.count("PRUNED"),
         failed=states.count("FAIL"),
+        tuned=max((len(arm.tried) for t in trials for arm in t.arms.values()), default=0) or 1,
     )
 
 

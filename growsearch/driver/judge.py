@@ -122,11 +122,3 @@ def loss_gain(candidate: NDArray[Any], best: NDArray[Any]) -> tuple[float, float
     if n < 2:
         return float(differences.mean()), math.inf
     return float(differences.mean()), float(differences.std(ddof=1) / math.sqrt(n))
-
-
-def difference(accuracy: float, parent: float) -> float:
-    """The gain over the parent, as candidates report it along the way.
-
-    Differences compare across generations, so that one pruning threshold serves the whole run.
-    """
-    return accuracy - parent

@@ -56,7 +56,7 @@ def polish_of(study: Study, best: Best) -> dict[str, Any] | None:
     polish = state.attribute(study, state.POLISH)
     if polish is None or polish.get("of") != best.path.stem:
         return None
-    with state.foreign("the polish"):
+    with state.untrusted("the polish"):
         return {
             "sha256": str(polish["sha256"]),
             "last": str(polish["last"]),
@@ -76,7 +76,7 @@ def test_of(study: Study, best: Best) -> dict[str, float]:
     test = state.attribute(study, state.TEST) or {}
     if test.get("sha256") != best.path.stem:
         return {}
-    with state.foreign(f"the study's attribute {state.TEST}"):
+    with state.untrusted(f"the study's attribute {state.TEST}"):
         measured = ("accuracy", "held_out_accuracy")
         names = (*measured, *(f"teacher_{name}" for name in measured))
         return {name: state.finite(test[name]) for name in names if test.get(name) is not None}
@@ -115,7 +115,7 @@ def network_of(study: Study, folder: Path, number: int | None) -> Network:
     """
     if number is None:
         return teacher_of(study, folder).network
-    with state.foreign(f"the parent {number!r}"):
+    with state.untrusted(f"the parent {number!r}"):
         about = study.get_trials(deepcopy=False)[number].user_attrs
         return fetch(str(about["sha256"]), folder / state.WEIGHTS)
 
@@ -131,7 +131,7 @@ def teacher_of(study: Study, folder: Path) -> Best:
     teacher = state.attribute(study, state.TEACHER)
     if teacher is None:
         raise RunError(f"{folder}: the run has no teacher yet: run the same command again")
-    with state.foreign("the teacher"):
+    with state.untrusted("the teacher"):
         name, accuracy = str(teacher["sha256"]), state.finite(teacher["validation_accuracy"])
     try:
         network = fetch(name, folder / state.WEIGHTS)
@@ -150,7 +150,7 @@ def spent_on(study: Study, number: int | None) -> float:
     """
     total = 0.0
     trials = study.get_trials(deepcopy=False)
-    with state.foreign("the ancestry of a network"):
+    with state.untrusted("the ancestry of a network"):
         while number is not None:
             about = trials[number].user_attrs
             total += state.finite(about[state.TRAINING_FLOPS])

@@ -14,7 +14,7 @@ from optuna.trial import FrozenTrial
 from growsearch.datasets import Dataset
 from growsearch.driver import kept, reading
 from growsearch.driver import study as state
-from growsearch.driver.agreement import agree
+from growsearch.driver.agreement import record_or_compare
 from growsearch.driver.choice import split_choice
 from growsearch.driver.clock import Clock
 from growsearch.driver.controls import lacking, run_controls
@@ -22,7 +22,7 @@ from growsearch.driver.events import OnEvent, Started, TrialFinished
 from growsearch.driver.identity import check, claim
 from growsearch.driver.notes import write_note
 from growsearch.driver.polish import polish
-from growsearch.driver.proposals import distributions, may_grow
+from growsearch.driver.proposals import may_grow
 from growsearch.driver.records import SearchResult
 from growsearch.driver.run import Run, width_multiple
 from growsearch.driver.space import SearchSpace
@@ -58,7 +58,7 @@ def search(
         study, control_study = state.create_or_load(opened, name)
         if storage:
             claim(study, out, storage)
-        agree(study, space, dataset, seed, out)
+        record_or_compare(study, space, dataset, seed, out)
         clock = Clock(time_budget, began, reading.spent_of(study))
         done = len(state.trials_that_count(study))
         on_event(Started(out, name, trials, done, dataset.source, dataset.stand_in, seed))
@@ -71,7 +71,7 @@ def search(
                 is_new = run.teach()
             if is_new:
                 study.set_user_attr(state.SPENT, clock.spent())
-            ended = _try(run, clock, trials, callbacks)
+            ended = _run_trials(run, clock, trials, callbacks)
             with clock.on("polish"):
                 polish(run, clock)
             with clock.on("test"):
@@ -81,7 +81,7 @@ def search(
         return result_of(study, control_study, out, ended=ended)
 
 
-def _try(run: Run, clock: Clock, trials: int, callbacks: Sequence[Callback]) -> str:
+def _run_trials(run: Run, clock: Clock, trials: int, callbacks: Sequence[Callback]) -> str:
     """Make the trials that are left to make, and say why there are no more."""
     space, study, control_study = run.space, run.study, run.control_study
     ended = _until(trials, len(state.trials_that_count(study)))
@@ -121,9 +121,8 @@ def _try(run: Run, clock: Clock, trials: int, callbacks: Sequence[Callback]) -> 
             ended = f"the time budget of {budget:g} s leaves no room for another trial"
             break
         with clock.on("candidates"):
-            trial = study.ask(distributions(space))
-            run.candidate(trial, best)
-        finish(trial.number, began)
+            number = run.next_trial(best)
+        finish(number, began)
     study._thread_local.in_optimize_loop = False
     return ended
 
@@ -132,8 +131,10 @@ def _until(trials: int, done: int) -> str:
     """How a search ends that makes all its trials."""
     if done > trials:
         return f"{done} trials are done since an earlier session, more than the {trials} asked for"
+    if trials == 0:
+        return "no trials were asked for"
     all_of = f"all {trials} trials are" if trials != 1 else "the one trial is"
-    return f"{all_of} done" + (" since an earlier session" if done >= trials > 0 else "")
+    return f"{all_of} done" + (" since an earlier session" if done >= trials else "")
 
 
 def _kept_for_later(space: SearchSpace, budget: float) -> float:

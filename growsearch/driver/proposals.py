@@ -30,6 +30,15 @@ def distributions(space: SearchSpace) -> dict[str, BaseDistribution]:
     }
 
 
+def outside(params: Mapping[str, Any], space: SearchSpace) -> str | None:
+    """What is beyond the space's ranges in a trial's parameters; Optuna uses what is enqueued."""
+    for name, each in distributions(space).items():
+        value = params[name]
+        if isinstance(each, FloatDistribution) and not each.low <= value <= each.high:
+            return f"{name}: expected {each.low:g} to {each.high:g}, got {value:g}"
+    return None
+
+
 def decode(
     params: Mapping[str, Any], architecture: Architecture, space: SearchSpace
 ) -> Growth | None:
@@ -49,12 +58,8 @@ def decode(
     for operation in (*operations[first:], *operations[:first]):
         legal = GROWTHS[operation].sites(architecture, space.growth_limits)
         if legal:
-            # Optuna uses what somebody enqueued beyond a range, with no more than a warning.
-            position = min(max(params["position"], 0.0), 1.0)
-            least, most = space.choices.log2_factor
-            site = legal[min(int(position * len(legal)), len(legal) - 1)]
-            factor = min(max(params["log2_factor"], least), most)
-            return site.sized(factor, architecture, space.growth_limits)
+            site = legal[min(int(params["position"] * len(legal)), len(legal) - 1)]
+            return site.sized(params["log2_factor"], architecture, space.growth_limits)
     return None
 
 

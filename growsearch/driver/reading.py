@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,7 +20,7 @@ Controls = Mapping[tuple[str, int], ArmResult]
 def gain_of(trial: FrozenTrial) -> float | None:
     """The gain over the parent; None where there is none."""
     gain = trial.user_attrs.get("gain")
-    with state.foreign(f"the gain of trial {trial.number}"):
+    with state.untrusted(f"the gain of trial {trial.number}"):
         return None if gain is None else state.finite(gain)
 
 
@@ -47,7 +48,7 @@ def spent_of(study: Study) -> dict[str, float]:
         When they are not what growsearch writes.
     """
     spent = state.attribute(study, state.SPENT) or {}
-    with state.foreign("the time spent"):
+    with state.untrusted("the time spent"):
         return _numbers(spent)
 
 
@@ -60,7 +61,7 @@ def control_arms_of(study: Study) -> dict[str, float]:
         When they are not what growsearch writes.
     """
     space = state.attribute(study, state.SPACE) or {}
-    with state.foreign("the control arms of the space"):
+    with state.untrusted("the control arms of the space"):
         return _numbers(space.get("controls", {}).get("arms", {}))
 
 
@@ -81,7 +82,7 @@ def laps_of(study: Study) -> tuple[int, float]:
         When they are not what growsearch writes.
     """
     laps = state.attribute(study, state.LAPS) or {}
-    with state.foreign("the trials' time"):
+    with state.untrusted("the trials' time"):
         return int(laps.get("last", -1)), state.finite(laps.get("longest", 0.0))
 
 
@@ -106,7 +107,7 @@ def controls_by_number(control_study: Study, only: int | None = None) -> dict[in
         if only is not None and number != only:
             continue  # before anything of it is read: this is asked after each trial
         if trial.state.is_finished() and isinstance(number, int) and isinstance(arm, str):
-            with state.foreign(f"control {trial.number}"):
+            with state.untrusted(f"control {trial.number}"):
                 controls.setdefault(number, {})[arm, int(repeat)] = _arm_result(trial)
     return dict(controls)
 
@@ -125,7 +126,7 @@ def record(trial: FrozenTrial, controls: Controls) -> TrialRecord:
         When its attributes are not what growsearch writes.
     """
     about = trial.user_attrs
-    with state.foreign(f"trial {trial.number}"):
+    with state.untrusted(f"trial {trial.number}"):
         candidate = _arm_result(trial)
         arms = {CANDIDATE: candidate}
         repeats: dict[str, dict[int, ArmResult]] = {}
@@ -147,7 +148,7 @@ def record(trial: FrozenTrial, controls: Controls) -> TrialRecord:
             layer_kind=str(about.get("layer_kind", "")),
             old_size=str(about.get("old", "")),
             new_size=str(about.get("new", "")),
-            learning_rate=trial.params.get("learning_rate"),
+            learning_rate=candidate.learning_rate,
             architecture=str(about.get("architecture", "")),
             parameters=int(about.get("parameters", 0)),
             flops=int(about.get("flops", 0)),
@@ -166,6 +167,8 @@ def _arm_result(trial: FrozenTrial) -> ArmResult:
     complete = trial.state == TrialState.COMPLETE
     tried = about.get("tried", ())
     rate = about.get("learning_rate", trial.params.get("learning_rate"))
+    if trial.state == TrialState.FAIL and rate is not None and not math.isfinite(rate):
+        rate = None  # which is why it failed
     failure = about.get(state.FAILURE)
     return ArmResult(
         accuracy=trial.value if complete else (curve[-1][1] if curve else None),

@@ -123,9 +123,9 @@ class TrialRecord:
 class Best:
     """The network that is kept: the teacher, if no trial was (``trial_number`` None).
 
-    By the judge's rule "superior" it is that of ``study.best_trial``; by "not_inferior" it is the
-    last one kept, which may have a few images less. ``polished`` says that it was trained on after
-    the search.
+    It need not be that of ``study.best_trial``: the judge looks at losses too, and may refuse a
+    candidate that has more images right, or keep one that has fewer. ``polished`` says that it
+    was trained on after the search.
     """
 
     network: Network

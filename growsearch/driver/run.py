@@ -21,15 +21,15 @@ from growsearch.driver import study as state
 from growsearch.driver.arms import CANDIDATE, Start, training_flops
 from growsearch.driver.calibration import fast_multiple
 from growsearch.driver.events import OnEvent, TeacherReady, Training
-from growsearch.driver.judge import Score, decide, difference
-from growsearch.driver.proposals import decode, distributions
+from growsearch.driver.judge import Score, decide
+from growsearch.driver.proposals import decode, distributions, outside
 from growsearch.driver.pruner import GainPruner
 from growsearch.driver.records import Best
 from growsearch.driver.sampler import GainSampler
 from growsearch.driver.sections import WIDTH_MULTIPLE
 from growsearch.driver.seeds import rng_of, seed_of
 from growsearch.driver.space import SearchSpace
-from growsearch.errors import GrowsearchError, RunError
+from growsearch.errors import GrowsearchError, RunError, TrainingFailedError
 from growsearch.growth import Growth
 from growsearch.networks import Network
 from growsearch.networks.files import store
@@ -43,6 +43,7 @@ from growsearch.trainers import (
     at_one_precision,
 )
 
+_ENQUEUED = "enqueued with what is none of the space's"
 _SAMPLE = 256  # training images on which new batch normalisations measure their statistics
 
 
@@ -87,7 +88,10 @@ class Run:
             )
             order = seed_of(self.seed, 0, "teacher order")
             plan = at_one_precision(self.trainer, network.architecture, teacher.plan)
-            result = self.train("teacher", network, plan, order)
+            try:
+                result = self.train("teacher", network, plan, order)
+            except TrainingFailedError as error:
+                raise type(error)(f"teacher: {error}") from None
             sha256 = store(result.network, self.folder / state.WEIGHTS)
             about = {
                 "sha256": sha256,
@@ -109,25 +113,40 @@ class Run:
         )
         return is_new
 
-    def candidate(self, trial: Trial, best: Best) -> None:
-        """Grow the best network as the trial says, train it, judge it, tell.
+    def next_trial(self, best: Best) -> int:
+        """Ask for a trial, grow the best network as it says, train it, judge it, tell.
 
         A training that cannot end fails the trial, and the search goes on. Any other error ends the
         session; the same command repeats the trial where the error was not of its making.
+
+        Returns
+        -------
+        int
+            The trial's number.
         """
+        try:
+            trial = self.study.ask(distributions(self.space))
+        except ValueError as error:
+            queued = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))[-1]
+            if "fixed_params" not in queued.system_attrs:  # Optuna's, of a trial that was enqueued
+                raise
+            state.fail(self.study, queued, f"{_ENQUEUED}: {error}")
+            return queued.number
         try:
             self._candidate(trial, best)
         except state.TRAINING_FAILED as error:
-            trial.set_user_attr(state.FAILURE, state.failure_of(error))
-            self.study.tell(trial, state=TrialState.FAIL)
+            state.fail(self.study, trial, state.failure_of(error))
         except BaseException as error:
             # If not even this can be written, the next session finds it running and repeats it.
             with contextlib.suppress(Exception):
-                trial.set_user_attr(state.FAILURE, _failure(error))
-                self.study.tell(trial, state=TrialState.FAIL, skip_if_finished=True)
+                state.fail(self.study, trial, _failure(error))
             raise
+        return trial.number
 
     def _candidate(self, trial: Trial, best: Best) -> None:
+        if (reason := outside(trial.params, self.space)) is not None:
+            state.fail(self.study, trial, f"{_ENQUEUED}: {reason}")
+            return
         growth = decode(trial.params, best.network.architecture, self.space)
         if growth is None:
             raise RunError("no operation of the space has a legal site on the best network")
@@ -141,12 +160,12 @@ class Run:
         plan, slow = self._timed(network, plan)
         trial.set_user_attr(state.PRECISION, plan.precision)
         if slow:
-            trial.set_user_attr(state.FAILURE, slow)
-            self.study.tell(trial, state=TrialState.FAIL)
+            state.fail(self.study, trial, slow)
             return
 
         def report(point: Point) -> bool:
-            trial.report(difference(point.accuracy, best.validation_accuracy), point.step)
+            # Gains compare across generations: one pruning threshold serves the whole run.
+            trial.report(point.accuracy - best.validation_accuracy, point.step)
             return trial.should_prune()
 
         order = seed_of(self.seed, index, "order")
@@ -163,7 +182,7 @@ class Run:
             trial.set_user_attr("sha256", store(result.network, self.folder / state.WEIGHTS))
         found = {
             **outcome(result, plan),
-            "gain": difference(accuracy, best.validation_accuracy),
+            "gain": accuracy - best.validation_accuracy,
             "kept": decision.kept,
             "reason": decision.reason,
         }

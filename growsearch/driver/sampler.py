@@ -1,9 +1,9 @@
 """A sampler fitted on the gain over the parent, not on the accuracy that the study shows.
 
-The trial's value is the accuracy, so that the best trial is the best network. But under a moving
-parent, accuracy says more about when a proposal was made than whether it was good: a sampler
-fitted on it learns nothing. So the wrapped sampler sees a mirror of the study, in memory, whose
-values are the gains.
+The trial's value is the accuracy, so that the study's history is that of the accuracies. But
+under a moving parent, accuracy says more about when a proposal was made than whether it was good: a
+sampler fitted on it learns nothing. So the wrapped sampler sees a mirror of the study, in memory,
+whose values are the gains.
 """
 
 from __future__ import annotations

@@ -14,15 +14,20 @@ from growsearch.errors import ArchitectureError
 from growsearch.growth import GROWTHS, Treatment
 from growsearch.networks import Architecture
 from growsearch.networks.network import Initializer
-from growsearch.trainers import DECAYS, TrainingPlan, no_decay
+from growsearch.trainers import (
+    DECAYS,
+    Optimizer,
+    Precision,
+    Schedule,
+    TrainingPlan,
+    no_decay,
+)
 
 Count = Annotated[int, Field(ge=1, le=10**9)]
-Optimizer = Literal["adam", "adamw", "momentum", "sgd"]
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Rate = Annotated[float, Field(gt=0.0, le=100.0)]
 Decay = Annotated[float, Field(ge=0.0, le=10.0)]
 Share = Annotated[float, Field(ge=0.0, lt=1.0)]
-Schedule = Literal["constant", "cosine", "one_cycle"]
 Pixels = Annotated[int, Field(ge=0, le=1000)]
 Degrees = Annotated[float, Field(ge=0.0, le=180.0)]
 KNOBS = ("weight_decay", "label_smoothing", "ema")  # of training, that Optuna may choose
@@ -52,7 +57,7 @@ class Training(Section):
     evaluate_every: Count = 100
     momentum: Share = 0.9
     weight_decay: Decay | None = None
-    precision: Literal["float32", "bfloat16", "auto"] = "float32"
+    precision: Precision = "float32"
     schedule: Schedule = "constant"
     label_smoothing: Share = 0.0
     ema: Share = 0.0

@@ -18,7 +18,8 @@ def seed_of(seed: int, index: int, purpose: str) -> int:
         The trial's place among those that count; an interrupted trial and its repetition have
         the same one.
     purpose : str
-        Such as "data" (one for all arms of a trial) or "random" (the arm's new weights).
+        Such as "order" (of the images, one for all arms of a trial) or "random" (the arm's new
+        weights).
     """
     text = f"{seed}/{index}/{purpose}".encode()
     return int.from_bytes(hashlib.sha256(text).digest()[:4], "little") >> 1

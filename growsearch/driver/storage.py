@@ -56,6 +56,8 @@ def open_storage(url: str) -> RDBStorage:
     shown = without_password(url)
     try:
         is_sqlite = make_url(url).get_backend_name() == "sqlite"
+        if is_sqlite and make_url(url).database in (None, "", ":memory:"):
+            raise ValueError("it would not outlive this process")
         options = {"connect_args": {"timeout": _LOCK_SECONDS}} if is_sqlite else {}
         storage = RDBStorage(url, engine_kwargs={"pool_pre_ping": True, **options})
     except (SQLAlchemyError, OptunaError, ImportError, OSError, ValueError, RuntimeError) as error:
@@ -77,7 +79,8 @@ def open_storage(url: str) -> RDBStorage:
 def _begin_immediate(storage: RDBStorage) -> None:
     """Take SQLite's write lock at the start of a transaction, not in its middle.
 
-    With the default, two processes read the same queued trial and both take it.
+    With the default, a transaction that read before it writes fails where another process, such as
+    the dashboard, wrote in between.
     """
 
     @event.listens_for(storage.engine, "connect")

@@ -19,7 +19,7 @@ from optuna.distributions import CategoricalDistribution
 from optuna.exceptions import ExperimentalWarning
 from optuna.storages import RDBStorage
 from optuna.study import Study
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial, Trial, TrialState
 
 from growsearch.driver.storage import (
     DATABASE,
@@ -66,7 +66,7 @@ def create_or_load(storage: RDBStorage, name: str) -> tuple[Study, Study]:
         )
     studies = []
     for study_name in (name, name + CONTROL_SUFFIX):
-        with foreign(f"the study {study_name}"):
+        with untrusted(f"the study {study_name}"):
             study = optuna.create_study(
                 storage=storage, study_name=study_name, direction="maximize", load_if_exists=True
             )
@@ -83,13 +83,14 @@ def _readable(study: Study) -> Study:
 
     Whatever is read later came through here, or was written by this process.
     """
-    with foreign(f"the study {study.study_name}"):
+    with untrusted(f"the study {study.study_name}"):
         _ = study.user_attrs
         for trial in study.get_trials(deepcopy=False):
             numbers = [
                 trial.params[name]
                 for name, distribution in trial.distributions.items()
                 if not isinstance(distribution, CategoricalDistribution)
+                and trial.state != TrialState.FAIL  # it may be why: anything can be enqueued
             ]
             for number in (*numbers, *(trial.values or ())):
                 finite(number)
@@ -105,7 +106,7 @@ def finite(value: Any) -> float:
 
 def runs(storage: RDBStorage) -> list[str]:
     """The names of the runs in a storage."""
-    with foreign("the studies of the storage"):  # with their attributes, though unasked
+    with untrusted("the studies of the storage"):  # with their attributes, though unasked
         names = optuna.get_all_study_names(storage)
     return [name for name in names if name + CONTROL_SUFFIX in names]
 
@@ -137,7 +138,7 @@ def find(folder: Path, storage_url: str | None) -> tuple[Study, Study]:
             found = ", ".join(names) or "none"
             raise RunError(f"{folder}: expected the study of a run, found {found}")
         name = wanted[0]
-        with foreign(f"the study {name}"):
+        with untrusted(f"the study {name}"):
             study, control_study = (
                 optuna.load_study(study_name=each, storage=storage)
                 for each in (name, name + CONTROL_SUFFIX)
@@ -175,11 +176,16 @@ def fail_interrupted(study: Study) -> int:
 
     Only whoever holds the run's lock may call this: then nobody else is running them.
     """
-    dead = study.get_trials(deepcopy=False, states=(TrialState.RUNNING, TrialState.WAITING))
+    dead = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
     for trial in dead:
-        study._storage.set_trial_user_attr(trial._trial_id, FAILURE, INTERRUPTED)
-        study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
+        fail(study, trial, INTERRUPTED)
     return len(dead)
+
+
+def fail(study: Study, trial: Trial | FrozenTrial, reason: str) -> None:
+    """End a running trial as failed, for a reason."""
+    study._storage.set_trial_user_attr(trial._trial_id, FAILURE, reason)
+    study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
 
 
 def _is_table(value: Any) -> bool:
@@ -193,7 +199,7 @@ def is_whole(value: Any, least: int, most: int) -> bool:
 
 # Attributes of the study that are no tables.
 _SHAPES: dict[str, Callable[[Any], bool]] = {
-    SEED: lambda value: is_whole(value, 0, 2**32 - 1),
+    SEED: lambda value: is_whole(value, 0, 2**63),
     MULTIPLE: lambda value: is_whole(value, 1, 10**9),
 }
 
@@ -207,14 +213,14 @@ def attribute(study: Study, name: str) -> Any:
         When it is not what growsearch writes.
     """
     value = study.user_attrs.get(name)
-    with foreign(f"the study's attribute {name}"):
+    with untrusted(f"the study's attribute {name}"):
         if value is not None and not _SHAPES.get(name, _is_table)(value):
             raise TypeError(f"got {str(value)[:80]!r}")
     return value
 
 
 @contextmanager
-def foreign(what: str) -> Iterator[None]:
+def untrusted(what: str) -> Iterator[None]:
     """Turn what somebody else wrote into the study into one line."""
     try:
         yield

@@ -62,6 +62,8 @@ def grow(
     ------
     NotExactError
         When the growth cannot keep the function at this place, and why.
+    OutOfMemoryError
+        When this machine could not hold the larger network; before it tries.
 
     Examples
     --------
@@ -74,6 +76,8 @@ def grow(
     """
     if not isinstance(growth, Growth):
         raise TypeError(f"growth: expected a Growth such as Widen('conv1', 64), got {growth!r}")
+    if not isinstance(network, Network):
+        raise TypeError(f"network: expected a Network, got {network!r}")
     return growth.apply(network, Setting(np.random.default_rng(rng), fill, slots, images))
 
 

@@ -9,16 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from math import lcm
+from math import lcm, prod
 from typing import Any
 
 import numpy as np
 
+from growsearch.checks import check_memory
 from growsearch.errors import NotExactError
 from growsearch.net2net import Units
 from growsearch.net2net.units import Split
 from growsearch.networks import INPUT, Architecture, Node
 from growsearch.networks.layer import TiedUnitsError
+
+_BYTES = 64  # of a unit while units are drawn
 
 
 @dataclass(frozen=True)
@@ -50,11 +53,15 @@ def flow(
     ------
     NotExactError
         When the function cannot be kept, and why.
+    OutOfMemoryError
+        When this machine could not hold so many units.
     """
-    pattern = learn(architecture, layer)
+    pattern = pattern_of(architecture, layer)
     split = split or ("equal" if pattern.balanced else "random")
     if (obstacle := pattern.obstacle(width, split)) is not None:
         raise NotExactError(f"{layer}: {obstacle}")
+    positions = prod(architecture.shapes[layer][:-1])  # each has the units, where it is flattened
+    check_memory(f"{layer} with {width:,} units", _BYTES * width * positions)
     units, producers = _settle(architecture, layer, pattern.draw(width, rng, split))
     wider = {p: architecture[p].layer.widened(len(units[p])) for p in producers}
     return Flow(units, architecture.with_layers(wider))
@@ -88,7 +95,7 @@ def append_units(architecture: Architecture, name: str, nodes: Sequence[Node]) -
     return Flow(units, grown, appended=name)
 
 
-def learn(architecture: Architecture, layer: str) -> Pattern:
+def pattern_of(architecture: Architecture, layer: str) -> Pattern:
     """Find the pattern in which units must be drawn, from all the layers that they meet.
 
     It depends on the graph alone: neither legality nor the wider architecture is left to chance.

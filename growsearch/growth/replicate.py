@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from growsearch.checks import check_memory
 from growsearch.growth.flow import Flow
 from growsearch.growth.growth import RANDOM_BIAS, RANDOM_STD, Setting
 from growsearch.net2net import Units
@@ -122,6 +123,12 @@ def rebuild(
         The old layer whose slots tell what is usual for new ones.
     """
     new = new or {}
+    carried = 0 if network.slots is None or setting.slots == "reset" else len(network.slots.values)
+    size = max(array.itemsize for arrays in network.weights.values() for array in arrays.values())
+    check_memory(
+        f"a network of {architecture.parameters:,} parameters",
+        architecture.parameters * size * (1 + carried),
+    )
     weights = {
         layer: {name: handed_over(change(layer, name, array)) for name, array in arrays.items()}
         for layer, arrays in network.weights.items()

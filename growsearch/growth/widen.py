@@ -11,7 +11,7 @@ import numpy as np
 
 from growsearch.checks import whole_number
 from growsearch.errors import InvalidInputError, NotExactError
-from growsearch.growth.flow import flow, learn
+from growsearch.growth.flow import flow, pattern_of
 from growsearch.growth.growth import Growth, Limits, Setting
 from growsearch.growth.replicate import replicate
 from growsearch.net2net.units import Split
@@ -103,7 +103,7 @@ def _smallest(architecture: Architecture, layer: str, limits: Limits) -> tuple[s
 
 def width_step(architecture: Architecture, layer: str, limits: Limits) -> int:
     """The number whose multiples are the layer's exact widths that the limits allow."""
-    return math.lcm(learn(architecture, layer).step, limits.width_multiple)
+    return math.lcm(pattern_of(architecture, layer).step, limits.width_multiple)
 
 
 def _within(architecture: Architecture, layer: str, width: int, limits: Limits) -> bool:

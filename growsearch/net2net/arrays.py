@@ -19,7 +19,10 @@ _Scalar = TypeVar("_Scalar", bound=np.generic)
 
 _CACHED = 2**17  # values of a block that stays in cache while more is done to it
 _LARGE = 2**20  # values from which on several threads are faster than one
-_THREADS = min(4, os.cpu_count() or 1)  # few: the limit is memory
+_PROCESSORS = (
+    len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+)
+_THREADS = min(4, _PROCESSORS)  # few: the limit is memory
 
 
 def copy_axis(

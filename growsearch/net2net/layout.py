@@ -58,7 +58,9 @@ def checked(array: Any, role: str) -> Array:
     """``array`` as a floating array of finite values, else a ValueError that names ``role``."""
     result = np.asarray(array)
     if not np.issubdtype(result.dtype, np.floating):
-        raise ValueError(f"{role}: expected floating-point values, got dtype {result.dtype}")
+        raise ValueError(
+            f"{role}: expected floating-point values of numpy's, got dtype {result.dtype}"
+        )
     # One pass at the speed of memory: the sum of squares is finite only if each value is. It may
     # overflow by itself, so a suspicion is checked value by value.
     flat = result.ravel(order="K")

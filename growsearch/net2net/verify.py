@@ -50,12 +50,14 @@ def verify_wider(
     >>> verify_wider(layers, wider(*layers, 7, rng=rng)) < 1e-12
     True
     """
-    w1, w2 = (_channels_last(w, layout, "teacher") for w in (teacher[0], teacher[2]))
-    v1, v2 = (_channels_last(w, layout, "student") for w in (student[0], student[2]))
+    w1, b1, w2 = _layers(teacher, ("w1", "b1", "w2"), "teacher", layout)
+    v1, c1, v2 = _layers(student, ("w1", "b1", "w2"), "student", layout)
     images = _images(w1, w2, samples, rng)
-    old = _through(_relu(_through(images, w1, teacher[1], layout)), w2, None, layout)
-    new = _through(_relu(_through(images, v1, student[1], layout)), v2, None, layout)
-    return _distance(old, new)
+    old = _through(
+        _relu(_through(images, w1, b1, layout, "teacher w1")), w2, None, layout, "teacher w2"
+    )
+    new = _relu(_through(images, v1, c1, layout, "student w1"))
+    return _distance(old, _through(new, v2, None, layout, "student w2"))
 
 
 def verify_deeper(
@@ -85,20 +87,41 @@ def verify_deeper(
     >>> verify_deeper((w, None), deeper(w))
     0.0
     """
-    w = _channels_last(teacher[0], layout, "teacher")
-    v = _channels_last(student[0], layout, "student")
-    old = _relu(_through(_images(w, None, samples, rng), w, teacher[1], layout))
-    return _distance(old, _relu(_through(old, v, student[1], layout)))
+    w, b = _layers(teacher, ("w", "b"), "teacher", layout)
+    v, c = _layers(student, ("w", "b"), "student", layout)
+    old = _relu(_through(_images(w, None, samples, rng), w, b, layout, "teacher w"))
+    return _distance(old, _relu(_through(old, v, c, layout, "student w")))
 
 
-def _channels_last(w: Any, layout: str, role: str) -> Array:
-    w = np.asarray(w, np.float64)
-    where = axes(w, layout, role)
-    return np.transpose(w, (*where.spatial, where.inputs, where.outputs))
+def _layers(
+    arrays: Sequence[Any], names: tuple[str, ...], role: str, layout: str
+) -> tuple[Any, ...]:
+    """Kernels in float64 with channels last, the first one's bias beside it, all of which fit."""
+    if len(arrays) != len(names):
+        raise ValueError(f"{role}: expected ({', '.join(names)}), got {len(arrays)} arrays")
+    checked: list[Any] = []
+    for name, array in zip(names, arrays, strict=True):
+        if name.startswith("w"):
+            kernel = np.asarray(array, np.float64)
+            where = axes(kernel, layout, f"{role} {name}")
+            checked.append(np.transpose(kernel, (*where.spatial, where.inputs, where.outputs)))
+        elif array is None:
+            checked.append(None)
+        else:
+            units = (checked[0].shape[-1],)
+            if np.shape(array) != units:
+                raise ValueError(
+                    f"{role} {name}: expected shape {units}, one value a unit, "
+                    f"got {np.shape(array)}"
+                )
+            checked.append(np.asarray(array, np.float64))
+    return tuple(checked)
 
 
 def _images(w1: Array, w2: Array | None, samples: int, rng: Rng) -> Array:
     """Random inputs that fit w1; across a flatten, images with as many positions as w2 expects."""
+    if samples < 1:
+        raise ValueError(f"samples: expected at least 1, got {samples}")
     generator = np.random.default_rng(rng)
     if w1.ndim == 2:
         return generator.normal(size=(samples * _VECTORS, w1.shape[0]))
@@ -110,14 +133,14 @@ def _images(w1: Array, w2: Array | None, samples: int, rng: Rng) -> Array:
     return generator.normal(size=(samples, height, width, w1.shape[2]))
 
 
-def _through(x: Array, w: Array, b: Any, layout: str) -> Array:
+def _through(x: Array, w: Array, b: Array | None, layout: str, role: str) -> Array:
     """One layer, same padding; images are flattened in the order of ``layout`` where w is dense."""
     if w.ndim == 2:
         if x.ndim == 4 and channels_first(layout):
             x = np.moveaxis(x, 3, 1)
         x = x.reshape(len(x), -1)
     if x.shape[-1] != w.shape[-2]:
-        raise ValueError(f"expected a kernel with {x.shape[-1]} inputs, got {w.shape[-2]}")
+        raise ValueError(f"{role}: expected {x.shape[-1]} inputs, got {w.shape[-2]}")
     if w.ndim == 2:
         out = x @ w
     else:
@@ -130,7 +153,7 @@ def _through(x: Array, w: Array, b: Any, layout: str) -> Array:
             ],
             axis=3,
         )
-    return out if b is None else out + np.asarray(b, np.float64)
+    return out if b is None else out + b
 
 
 def _relu(x: Array) -> Array:

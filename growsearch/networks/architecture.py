@@ -6,7 +6,7 @@ import json
 import math
 import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any, Self
@@ -223,6 +223,8 @@ class Architecture:
         """
         from growsearch.networks.notation import parse_chain
 
+        if not isinstance(input_shape, Sequence):
+            raise ArchitectureError(f"input_shape: expected a tuple, got {input_shape!r}")
         return cls(tuple(input_shape), parse_chain(text, tuple(input_shape)))
 
     def __str__(self) -> str:
@@ -306,9 +308,10 @@ def _option(declared: str, value: Any, where: str) -> Any:
     if value is None and "None" in declared:
         return None
     if "Pair" in declared:
-        if isinstance(value, list | tuple) and len(value) == 2 and all(map(is_int, value)):
-            return tuple(value)
-        raise ArchitectureError(f"{where}: expected two whole numbers, got {value!r}")
+        pair = (value, value) if is_int(value) else value
+        if isinstance(pair, list | tuple) and len(pair) == 2 and all(map(is_int, pair)):
+            return tuple(pair)
+        raise ArchitectureError(f"{where}: expected one or two whole numbers, got {value!r}")
     if declared == "float" and (is_int(value) or isinstance(value, float)):
         largest = sys.float_info.max
         if -largest <= value <= largest:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import math
@@ -85,6 +86,8 @@ def digest(network: Network) -> str:
 
 def save(network: Network, path: Path) -> Path:
     """Write a network's file atomically; see :func:`write_atomically` for its errors."""
+    if path.is_dir():
+        raise InvalidInputError(f"{path}: expected the path of a file to write, got a folder")
     write_atomically(path, serialize(network))
     return path
 
@@ -187,7 +190,7 @@ def make_writable(folder: Path) -> None:
 
 def _remove_abandoned(folder: Path, now: float) -> None:
     """Remove what killed writers have left; ``now`` by the clock that dates the folder's files."""
-    with suppress(OSError):  # another worker was faster
+    with suppress(OSError):  # another process was faster
         for partial in folder.glob(_PARTIAL + "*"):
             if now - partial.stat().st_mtime > _ABANDONED:
                 partial.unlink()
@@ -238,6 +241,8 @@ def _read(path: Path) -> bytes:
     try:
         handle = os.open(path, os.O_RDONLY | _FLAGS)
     except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise NetworkFileError(f"{path}: expected a regular file, got a link") from None
         raise NetworkFileError(f"{path}: cannot be read: {error.strerror}") from None
     except ValueError as error:  # no path can have such a name
         raise NetworkFileError(f"{str(path)!r}: cannot be read: {error}") from None

@@ -65,6 +65,10 @@ class Slots:
         frozen = MappingProxyType({name: read_only(each) for name, each in self.values.items()})
         object.__setattr__(self, "values", frozen)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        values = {name: _plain(weights) for name, weights in self.values.items()}
+        return type(self), (self.optimizer, self.step, values)
+
     @property
     def degrees(self) -> Mapping[str, int]:
         """The degree in the gradient of each slot."""
@@ -214,6 +218,12 @@ class Network:
 
         return to_keras(self)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.architecture, _plain(self.weights), self.slots)
+
+    def __deepcopy__(self, memo: Any) -> Self:
+        return self  # nothing of it can change
+
     def __repr__(self) -> str:
         return f"Network({self.architecture}, {self.parameters:,} parameters)"
 
@@ -231,6 +241,11 @@ def read_only(weights: Weights) -> Weights:
             own[name].setflags(write=False)
         frozen[layer] = MappingProxyType(own)
     return MappingProxyType(frozen)
+
+
+def _plain(weights: Weights) -> dict[str, dict[str, Array]]:
+    """The same as dictionaries, which can be pickled."""
+    return {layer: dict(arrays) for layer, arrays in weights.items()}
 
 
 def handed_over(array: Array) -> Array:

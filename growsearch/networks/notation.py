@@ -87,7 +87,8 @@ def _part(part: str, *, last: bool) -> tuple[str, Layer]:
         key, equals, value = option.partition("=")
         if not equals or key in given:
             raise ArchitectureError(
-                f"{name}: expects options as key=value, once each, got {option!r}"
+                f"{name}: expects options as key=value, once each, got {option!r}; a pair is "
+                "written as in stride=2x2"
             )
         given[key] = _value(value)
     if last and kind in ("conv", "dense"):

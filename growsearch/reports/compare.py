@@ -294,6 +294,16 @@ def _notes(evidence: Evidence) -> str:
             "scratch_compute trains the grown architecture from scratch with the compute of the "
             "candidate and all its ancestors; every other arm has equal steps."
         )
+    elif any(each.arm == "scratch" for each in evidence.overall):
+        lines.append(
+            "scratch has the candidate's steps alone, not what its ancestors were trained for: "
+            "scratch_compute, in --arms of another run, has as much compute."
+        )
+    if evidence.tuned > 1:
+        lines.append(
+            f"Each control has the best of {evidence.tuned} learning rates, chosen on the images "
+            "that are compared, the candidate one: that flatters the controls."
+        )
     left_out = [
         f"{count} {'candidate was' if count == 1 else 'candidates were'} given up early"
         for count in (evidence.given_up,)
@@ -312,7 +322,11 @@ def _notes(evidence: Evidence) -> str:
             f"Winner's curse: the network kept has {held_out.chosen_on:.4f} on the validation "
             f"images it was chosen on, {held_out.held_out:.4f} on those held out of the choice "
             f"(the teacher {held_out.teacher_chosen_on:.4f} and {held_out.teacher_held_out:.4f}): "
-            f"{held_out.optimism:+.4f} too high by the choice."
+            + (
+                f"{held_out.optimism:+.4f} too high by the choice."
+                if held_out.optimism > 0.0
+                else "none to be seen here."
+            )
         )
     return "\n".join(lines)
 

@@ -296,9 +296,11 @@ def _carried(reproduction: Reproduction) -> str:
         if experiment.growth is not None:
             carried = reproduction.accuracies(experiment.name, "carry")
             change = (carried - reproduction.accuracies(experiment.name)).mean(axis=0)
-            at_first, at_last = (_short(float(change[i]), sign=True) for i in (1, -1))
-            changes.append(f"{experiment.name} {at_first} and {at_last}")
-    return f"Slots carried, not reset, change at {first} and {last}: {'; '.join(changes)}."
+            places = (1, -1) if first != last else (-1,)
+            found = " and ".join(_short(float(change[i]), sign=True) for i in places)
+            changes.append(f"{experiment.name} {found}")
+    when = f"{first} and {last}" if first != last else f"{last}"
+    return f"Slots carried, not reset, change at {when}: {'; '.join(changes)}."
 
 
 def _why(reproduction: Reproduction) -> str:

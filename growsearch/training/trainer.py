@@ -305,7 +305,7 @@ def _check_finite(what: str, value: float, step: int, plan: TrainingPlan) -> Non
     if not math.isfinite(value):
         raise DivergedError(
             f"{what} became {value} at step {step} of {plan.steps} with learning "
-            f"rate {plan.learning_rate:g}: lower the range of the learning rate"
+            f"rate {plan.learning_rate:g}: lower the learning rate"
         )
 
 
