@@ -204,7 +204,7 @@ def test_an_enqueued_rate_out_of_range_fails(tmp_path: Path, rate: float) -> Non
     first.study.enqueue_trial({"learning_rate": rate})
     result = search(tmp_path)
     assert [record.state for record in result.trials] == ["COMPLETE", "FAIL", "COMPLETE"]
-    assert f"learning_rate: expected 0.001 to 0.01, got {rate:g}" in result.trials[1].reason
+    assert f"learning_rate: expected 0.0003 to 0.003, got {rate:g}" in result.trials[1].reason
     json.dumps(gs.load_result(tmp_path).to_json(), allow_nan=False)
 
 

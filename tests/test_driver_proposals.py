@@ -171,8 +171,8 @@ def test_what_lies_beyond_a_range_is_named(name: str, draw: float) -> None:
     """Optuna lets an enqueued value pass with a warning."""
     space = spaces()[0]
     each = distributions(space)[name]
-    params = {"op": "widen", "position": 0.5, "log2_factor": 1.0, "learning_rate": each.high}
-    params |= {name: each.low}
+    params = {"op": "widen", "position": 0.5, "log2_factor": 1.0}
+    params |= {"learning_rate": distributions(space)["learning_rate"].high, name: each.low}
     assert outside(params, space) is None
     expected = f"{name}: expected {each.low:g} to {each.high:g}, got {draw:g}"
     assert outside(params | {name: draw}, space) == expected

@@ -237,3 +237,4 @@ def test_a_choice_that_was_not_optimistic_is_not_called_too_high(
     """The luck may also lie on the other half."""
     evidence = weigh(trials(8), HeldOut(0.97, held_out, 0.9, 0.9))
     assert said in printed(evidence, 200)
+    assert "those from scratch do not" in printed(evidence, 200)

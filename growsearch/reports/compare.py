@@ -328,6 +328,11 @@ def _notes(evidence: Evidence) -> str:
                 else "none to be seen here."
             )
         )
+        if any(each.arm.startswith("scratch") for each in evidence.overall):
+            lines.append(
+                "All arms are compared on the images of the choice. Those that inherit a parent's "
+                "weights inherit what it owes to the choice; those from scratch do not."
+            )
     return "\n".join(lines)
 
 
