@@ -1,11 +1,15 @@
-"""The machine and the versions that a figure was measured with, in one line."""
+"""What every benchmark prints: the machine, the versions, and how far repeats are apart."""
 
 from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 
 def processor() -> str:
@@ -27,3 +31,8 @@ def versions(*packages: str) -> str:
         except PackageNotFoundError:
             found.append(f"no {name}")
     return ", ".join([f"Python {platform.python_version()}", *found])
+
+
+def deviation(values: Sequence[float] | np.ndarray[Any, Any]) -> float:
+    """The standard deviation of repeats, estimated from them (n - 1); 0 for one alone."""
+    return float(np.std(values, ddof=1)) if len(values) > 1 else 0.0

@@ -17,14 +17,12 @@ Ratios are of medians; writing and widening take turns, so that a busy machine s
 
 from __future__ import annotations
 
-import os
-import platform
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+from machine import deviation, processor, versions
 from numpy.typing import NDArray
 
 from growsearch.net2net import verify_wider, wider
@@ -80,22 +78,14 @@ def compare(name: str, layers: Layers, new_width: int) -> float:
         seconds(lambda: loop_and_concatenate(*layers, new_width, rng=0)) for _ in range(N_LOOP)
     ]
     writing, widening = np.median(times, axis=0)
-    deviation = times.std(axis=0)
+    spread = [deviation(column) for column in times.T]
     loop = float(np.median(loops))
     print(
-        f"{name:<38} write {writing * 1e3:.2f} ± {deviation[0] * 1e3:.2f} ms   "
-        f"wider {widening * 1e3:.2f} ± {deviation[1] * 1e3:.2f} ms   loop {loop:.2f} s   "
+        f"{name:<38} write {writing * 1e3:.2f} ± {spread[0] * 1e3:.2f} ms   "
+        f"wider {widening * 1e3:.2f} ± {spread[1] * 1e3:.2f} ms   loop {loop:.2f} s   "
         f"wider/write {widening / writing:.1f}   loop/wider {loop / widening:.0f}"
     )
     return float(widening / writing)
-
-
-def hardware() -> str:
-    """Name the processor, as Linux gives it."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
-    return f"{os.cpu_count()} x {names[0] if names else platform.processor()}"
 
 
 def main() -> int:
@@ -105,7 +95,7 @@ def main() -> int:
     def normal(*shape: int) -> Array:
         return rng.standard_normal(shape, dtype=np.float32)
 
-    print(f"{hardware()}; Python {platform.python_version()}, numpy {np.__version__}")
+    print(f"{processor()}; {versions('numpy')}")
     print(f"medians ± standard deviation, n = {N} (loop: {N_LOOP}), float32")
     ratio = compare(
         "dense 3136x1024 -> 2048, dense x10",

@@ -8,7 +8,7 @@
    against writing arrays of that size once (``np.full``). They take turns.
 3. ``ask`` and ``tell`` of a trial when 125, 500 and 2,000 are finished, in SQLite on this disk.
 
-The trials are short, so that the first part ends within three minutes; with longer trainings the
+The trials are short, so that the first part ends within five minutes; with longer trainings the
 share of everything else is smaller.
 
     python benchmarks/overhead.py [--data DIR] [--trials 20] [--steps 80] [--part run|growth|ask]
@@ -27,7 +27,7 @@ from typing import Any
 
 import numpy as np
 import optuna
-from machine import processor, versions
+from machine import deviation, processor, versions
 from optuna.trial import create_trial
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
@@ -40,7 +40,8 @@ from growsearch.driver.sampler import GainSampler
 from growsearch.driver.storage import database_url, open_storage
 from growsearch.growth import Widen, grow
 from growsearch.networks import Architecture, Network, Slots
-from growsearch.training import trainer as tensorflow
+from growsearch.training import trainer as trainer_module
+from growsearch.training.graph import SlimGraph
 from growsearch.training.precision import has_native_bfloat16
 
 MOST_OF_A_RUN, MOST_OF_WRITING, MOST_SECONDS = 0.05, 2.0, 0.1
@@ -92,7 +93,7 @@ def run(data: str | None, trials: int, steps: int) -> bool:
     watch, trainer = Watch(), gs.SlimTrainer()
     built: list[int] = []
 
-    class Watched(tensorflow.SlimGraph):
+    class Watched(SlimGraph):
         def __init__(self, *arguments: Any) -> None:
             built.append(1)
             with watch.on("graphs: building"):
@@ -102,7 +103,7 @@ def run(data: str | None, trials: int, steps: int) -> bool:
             with watch.on("graphs: TensorFlow optimises them"):
                 super().warm_up(plan)
 
-    tensorflow.SlimGraph = Watched  # type: ignore[misc]
+    setattr(trainer_module, "SlimGraph", Watched)  # noqa: B010
     for name in ("train", "evaluate"):
         told = "training and evaluation"
         setattr(trainer, name, watch.over(told, getattr(trainer, name)))
@@ -155,7 +156,7 @@ def growth() -> bool:
         return [np.full(shape, 1.0, np.float32) for shape in shapes]
 
     found = np.array([(_seconds(write), _seconds(widen)) for _ in range(N_GROWTHS + 3)])[3:]
-    (writing, widening), (noise, more) = np.median(found, axis=0), found.std(axis=0)
+    (writing, widening), (noise, more) = np.median(found, axis=0), map(deviation, found.T)
     megabytes = sum(4 * np.prod(shape) for shape in shapes) / 1e6
     print(
         f"\n2. fc1 from 1024 to 2048 units, weights and Adam's slots, {megabytes:.0f} MB, medians "
@@ -188,7 +189,7 @@ def ask(counts: tuple[int, ...] = (125, 500, 2000)) -> bool:
         medians.append(float(np.median(both)))
         print(
             f"   {count:5} finished trials: ask {asking:5.1f} ms, tell {telling:5.1f} ms, "
-            f"together {medians[-1]:5.1f} ± {both.std():.1f} ms"
+            f"together {medians[-1]:5.1f} ± {deviation(both):.1f} ms"
         )
     slope = (medians[-1] - medians[0]) / (counts[-1] - counts[0])
     print(

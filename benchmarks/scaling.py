@@ -28,7 +28,7 @@ from typing import Any
 import matplotlib
 import numpy as np
 import optuna
-from machine import processor, versions
+from machine import deviation, processor, versions
 
 import growsearch as gs
 from growsearch.datasets import Dataset, Split
@@ -54,8 +54,10 @@ def noise(images: int) -> Dataset:
     """Random images in ten classes: nothing is to be learned, all is to be computed."""
     rng = np.random.default_rng(0)
     sizes = (images, max(images // 2, 20), 20)
-    splits = [Split(rng.random((n, 28, 28, 1), np.float32), np.arange(n) % 10) for n in sizes]
-    return Dataset("noise", *splits, source="noise", classes=10)
+    train, validation, test = (
+        Split(rng.random((n, 28, 28, 1), np.float32), np.arange(n) % 10) for n in sizes
+    )
+    return Dataset("noise", train, validation, test, source="noise", classes=10)
 
 
 class Log:
@@ -118,7 +120,7 @@ def costs(out: Path, axes: Any) -> None:
 
 def _say(what: str, seconds: Iterable[float]) -> None:
     found = np.array(list(seconds))
-    print(f"  {what}: {found.mean():.2f} ± {found.std():.2f} s a trial, n = {len(found)}")
+    print(f"  {what}: {found.mean():.2f} ± {deviation(found):.2f} s a trial, n = {len(found)}")
 
 
 def many(out: Path, trials: int, axes: Any) -> bool:
@@ -154,6 +156,8 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=Path("runs/scaling"))
     parser.add_argument("--part", choices=("costs", "trials"), help="both by default")
     options = parser.parse_args()
+    if options.trials <= WARM:
+        parser.error(f"--trials: expected more than {WARM}, after which memory is to be flat")
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     print(f"{processor()}; {versions('numpy', 'optuna', 'tensorflow')}")
     panels = 2 if options.part else 4

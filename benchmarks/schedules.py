@@ -8,7 +8,7 @@ growth: an update of the small network takes half as long.
 through    one one-cycle schedule over all updates; the growth changes nothing about it
 restart    a whole one-cycle before the growth, and a cosine from RESTART after it
 low        the same, from a tenth of it
-constant   a whole one-cycle before the growth, and RESTART to the end
+constant   a whole one-cycle before the growth, and a tenth of RESTART to the end
 grown      no growth: the large network from random weights, one one-cycle over all updates
 small      no growth: the small network, one one-cycle over all updates
 
@@ -21,16 +21,12 @@ seconds of training.
 from __future__ import annotations
 
 import argparse
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
+from machine import deviation, processor, versions
+from throughput import notation
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
-from benchmarks.machine import processor, versions
-from benchmarks.throughput import notation
 from growsearch import datasets
 from growsearch.growth import Widen, grow
 from growsearch.networks import Architecture, Network
@@ -134,8 +130,7 @@ def main() -> None:
         losses = [result.final.loss for result, _ in runs]
         seconds = [seconds for _, seconds in runs]
         cells = (
-            f"{np.mean(values):.4f} ± {np.std(values, ddof=1) if len(values) > 1 else 0.0:.4f}"
-            for values in (accuracies, losses)
+            f"{np.mean(values):.4f} ± {deviation(values):.4f}" for values in (accuracies, losses)
         )
         print(f"| {name} | {' | '.join(cells)} | {np.mean(seconds):.0f} |", flush=True)
 

@@ -1,10 +1,10 @@
 """What becomes of Adam's memory in a growth: reset, carried, or carried and rescaled.
 
-Claim: with slots carried, the first 100 iterations after a growth lose no accuracy against training
-on without growth; with slots reset they do. The table gives validation accuracy (5,000 MNIST
-images) 0, 20, 40, 60, 100 and 300 iterations after the growth, mean ± standard deviation over the
-seeds, paired differences to training on, and the dip: the lowest point of the first 100 iterations
-below the parent.
+Claim: with slots carried and rescaled, the first 100 iterations after a growth lose no accuracy
+against training on without growth; with slots reset they may. The table gives validation accuracy
+(5,000 MNIST images) 0, 20, 40, 60, 100 and 300 iterations after the growth, mean ± standard
+deviation over the seeds, paired differences to training on, and the dip: the lowest point of the
+first 100 iterations below the parent.
 
     python benchmarks/slots.py --data DIR [--seeds 5] [--optimizer adam] [--architecture both]
 """

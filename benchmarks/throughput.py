@@ -21,7 +21,6 @@ import argparse
 import json
 import multiprocessing
 import os
-import sys
 import time
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -29,10 +28,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from machine import deviation, processor, versions
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
-from benchmarks.machine import processor, versions
 from growsearch.networks import Architecture
 
 IMAGES = 8192
@@ -206,7 +203,7 @@ def multiply_large(pipe: Any, rounds: int) -> None:
 
     size, times = 4096, 3
 
-    @tf.function
+    @tf.function  # type: ignore[untyped-decorator]
     def multiply(a: Any, b: Any) -> Any:
         return tf.add_n([tf.reduce_max(tf.matmul(a, b + i)) for i in range(times)])
 
@@ -249,7 +246,7 @@ def measure_product(rounds: int) -> dict[str, list[float]]:
     product: dict[str, list[float]] = here.recv()
     process.join()
     for precision, speeds in product.items():
-        mean, noise = np.mean(speeds) / 1e9, np.std(speeds) / 1e9
+        mean, noise = np.mean(speeds) / 1e9, deviation(speeds) / 1e9
         print(f"one large product in {precision}: {mean:,.0f} ± {noise:,.0f} GFLOP/s", flush=True)
     return product
 
@@ -262,6 +259,7 @@ def measure(arguments: argparse.Namespace, product: dict[str, list[float]]) -> l
         if framework != "pytorch" or find_spec("torch"):
             pipes[framework], theirs = context.Pipe()
             context.Process(target=work, args=(framework, theirs), daemon=True).start()
+            theirs.close()  # so that a process that fails is an error here
     rows = []
     for network in arguments.networks.split(","):
         for batch in map(int, arguments.batches.split(",")):
@@ -287,13 +285,13 @@ def show(row: dict[str, Any], product: dict[str, list[float]]) -> None:
         for framework, settings in row["speeds"].items()
     }
     cells = [
-        f"{framework} {np.mean(rounds):6,.0f} ± {np.std(rounds):4,.0f} ({setting})"
+        f"{framework} {np.mean(rounds):6,.0f} ± {deviation(rounds):4,.0f} ({setting})"
         for framework, (setting, rounds) in best.items()
     ]
     ours = np.array(best["growsearch"][1])
     peers = {f: np.array(rounds) for f, (_, rounds) in best.items() if f != "growsearch"}
     ratios = [
-        f"x{np.mean(ours / rounds):.2f} ± {np.std(ours / rounds):.2f} of {f}"
+        f"x{np.mean(ours / rounds):.2f} ± {deviation(ours / rounds):.2f} of {f}"
         for f, rounds in peers.items()
     ]
     print(f"{row['network']:14} {row['batch']:3}  {'  '.join(cells + ratios)}", flush=True)

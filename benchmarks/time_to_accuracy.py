@@ -3,7 +3,7 @@
 Every contender is a process of its own, one after the other, and starts with nothing:
 
 growsearch   ``growsearch run mnist_fast --time-budget BUDGET``: starts small, grows, polishes
-continued    the same run in which nothing may grow: all the time goes into the teacher
+continued    the same run in which nothing may grow: the teacher is polished for the rest
 scratch      the same search, every candidate trained from random weights, as the teacher was
 final        the network that growsearch ended with, all the time from random weights: one cycle,
              then averaged as the last cycle of the polish is
@@ -30,10 +30,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
-from benchmarks.machine import processor, versions
+from machine import deviation, processor, versions
 
 SPACE = "mnist_fast"
 MARKS = (0.1, 0.2, 0.4, 1.0)  # of the budget: 1, 2, 4 and 10 minutes of ten
@@ -64,7 +61,8 @@ class Contender:
             about = self._final()
         else:
             self._peer(name)
-        result = {"contender": name, "seed": self.options.seed, "points": self.points, **about}
+        result = {"contender": name, "seed": self.options.seed, "budget": self.options.budget}
+        result |= {"points": self.points, **about}
         self._path(name).write_text(json.dumps(result))
 
     def _path(self, name: str) -> Path:
@@ -155,8 +153,9 @@ class Contender:
         return {"architecture": str(architecture), "seconds": round(ended - self.began, 1)}
 
     def _peer(self, name: str) -> None:
+        import peers
+
         import growsearch as gs
-        from benchmarks import peers
 
         data = gs.load_data("mnist", self.options.data)
         if name == "autokeras":
@@ -183,7 +182,10 @@ def compete(options: argparse.Namespace, names: list[str]) -> None:
                 command += ["--began", repr(time.time()), "--budget", str(options.budget)]
                 command += ["--data", options.data] if options.data else []
                 subprocess.run([*command, "--out", options.out], check=True)
-            print(f"{name} {seed}: {json.loads(path.read_text())['points'][-1]}", flush=True)
+            found = json.loads(path.read_text())
+            if (budget := found.get("budget", options.budget)) != options.budget:
+                raise SystemExit(f"{path}: of a budget of {budget:g} s: use another --out")
+            print(f"{name} {seed}: {(found['points'] or ['nothing'])[-1]}", flush=True)
 
 
 def table(options: argparse.Namespace, names: list[str]) -> str:
@@ -195,7 +197,7 @@ def table(options: argparse.Namespace, names: list[str]) -> str:
     ]
     slack = 1.05  # a run may end within five hundredths of its budget
     for name in names:
-        found = sorted(Path(options.out).glob(f"{name}-*.json"))
+        found = [Path(options.out) / f"{name}-{seed}.json" for seed in range(options.seeds)]
         runs = [json.loads(path.read_text())["points"] for path in found]
         cells = [spread([at(run, mark * slack) for run in runs]) for mark in marks]
         lines.append(f"| {name} | {len(runs)} | " + " | ".join(cells) + " |")
@@ -206,8 +208,8 @@ def spread(values: list[float]) -> str:
     """Mean ± standard deviation; a dash where a run held nothing yet."""
     if not values or np.isnan(values).any():
         return "–"
-    deviation = f" ± {np.std(values, ddof=1):.4f}" if len(values) > 1 else ""
-    return f"{np.mean(values):.4f}{deviation}".replace("0.", ".")
+    noise = f" ± {deviation(values):.4f}" if len(values) > 1 else ""
+    return f"{np.mean(values):.4f}{noise}".replace("0.", ".")
 
 
 def main() -> None:

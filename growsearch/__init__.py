@@ -22,6 +22,7 @@ _HOME = {
     "SearchResult": "growsearch.driver.records",
     "SearchSpace": "growsearch.driver.space",
     "SlimTrainer": "growsearch.training",
+    "Split": "growsearch.datasets",
     "TrainingPlan": "growsearch.trainers",
     "Widen": "growsearch.growth",
     "WidenAll": "growsearch.growth",
@@ -48,6 +49,7 @@ __all__ = [
     "SearchResult",
     "SearchSpace",
     "SlimTrainer",
+    "Split",
     "TrainingPlan",
     "Widen",
     "WidenAll",
@@ -64,7 +66,7 @@ __all__ = [
 if TYPE_CHECKING:
     from growsearch import net2net
     from growsearch.api import search
-    from growsearch.datasets import Dataset
+    from growsearch.datasets import Dataset, Split
     from growsearch.datasets import load as load_data
     from growsearch.driver.loop import load_result
     from growsearch.driver.records import SearchResult

@@ -197,7 +197,7 @@ def test_an_enqueued_trial_of_another_space_fails(tmp_path: Path, wrong: dict[st
 
 
 @pytest.mark.filterwarnings("ignore:Fixed parameter")
-@pytest.mark.parametrize("rate", [float("inf"), -1.0, 50.0])
+@pytest.mark.parametrize("rate", [float("inf"), 1e-9, 50.0])
 def test_an_enqueued_rate_out_of_range_fails(tmp_path: Path, rate: float) -> None:
     """Optuna would use it, and neither store it beside a control nor learn from it."""
     first = search(tmp_path, trials=1)

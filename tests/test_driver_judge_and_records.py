@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from growsearch.driver.arms import ARMS, CANDIDATE, CONTROLS
-from growsearch.driver.judge import Rule, Score, decide, difference
+from growsearch.driver.arms import ARMS, CONTROLS
+from growsearch.driver.judge import Rule, Score, decide
 from growsearch.driver.records import ArmResult, TrialRecord
 from growsearch.driver.seeds import rng_of, seed_of
 
@@ -131,12 +131,6 @@ def test_not_inferior_keeps_equals_and_refuses_what_is_clearly_worse() -> None:
     assert kept_share(0.1, rule="not_inferior", runs=500) > 0.98
 
 
-def test_the_difference_is_signed() -> None:
-    """Above the parent is positive."""
-    assert difference(0.75, 0.5) == 0.25
-    assert difference(0.25, 0.5) == -0.25
-
-
 ARM = ArmResult(0.5, 1.25, 2.0, ((0, 0.25, 2.0), (4, 0.5, 1.25)))
 RECORD = TrialRecord(
     number=3,
@@ -212,11 +206,10 @@ def test_a_seed_fits_every_library(seed: int, index: int, purpose: str) -> None:
 def test_seeds_are_the_same_in_every_version() -> None:
     """A run that is resumed years later draws the same."""
     assert seed_of(0, 0, "order") == 1839385552
-    assert rng_of(0, 0, "order").integers(1 << 30) == rng_of(0, 0, "order").integers(1 << 30)
+    assert rng_of(0, 0, "order").integers(1 << 30) == 627386802
     assert not np.array_equal(rng_of(0, 0, "a").random(4), rng_of(0, 1, "a").random(4))
 
 
 def test_only_the_candidate_is_no_control() -> None:
     """Every other arm answers a question."""
-    assert (*CONTROLS, CANDIDATE) == (*[arm for arm in ARMS if arm != CANDIDATE], "net2net")
     assert CONTROLS == ("random", "scratch", "scratch_compute", "continued")

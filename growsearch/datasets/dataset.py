@@ -24,7 +24,7 @@ class Split:
     Parameters
     ----------
     images : float32 (n, height, width, channels)
-        Pixels from 0 to 1. Other floats are converted; uint8 is divided by 255.
+        Pixels from 0 to 1. Other floats are converted; whole numbers up to 255 are divided by it.
     labels : int64 (n,)
         Class of each image, from 0. Other integers are converted.
 
