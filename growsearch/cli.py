@@ -72,11 +72,13 @@ def app() -> None:
 @app.command()
 @click.argument("space", default="mnist")
 @click.option("--trials", type=click.IntRange(min=0), help="Trials in all, earlier ones included.")
-@click.option("--time-budget", type=Duration(), metavar="SPAN", help="Of all: 90s, 10m, 1h.")
+@click.option(
+    "--time-budget", type=Duration(), metavar="SPAN", help="Time for the whole run: 90s, 10m."
+)
 @click.option("--out", metavar="DIR", help="Run folder; runs/SPACE by default.")
 @_storage
 @_data
-@click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Of everything random.")
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Seed of everything random.")
 @click.option(
     "--set",
     "overrides",
