@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
+
+from growsearch.driver.records import DamagedNetworkWarning, SearchResult
+from growsearch.errors import GrowsearchError
+from growsearch.reports import compare
+from growsearch.reports.trials import summary, table
 
 
 def one_line(caught: pytest.ExceptionInfo[BaseException]) -> str:
@@ -11,3 +21,23 @@ def one_line(caught: pytest.ExceptionInfo[BaseException]) -> str:
     assert text
     assert "\n" not in text
     return text
+
+
+def refusal(call: Callable[[Path], SearchResult], folder: Path) -> str:
+    """What a call says that refuses; "" where it answers, with a result that can be shown."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DamagedNetworkWarning)
+        try:
+            result = call(folder)
+        except GrowsearchError as error:
+            refused = str(error)
+        else:
+            refused = ""
+            json.dumps(result.to_json(), allow_nan=False)
+            assert result.best.network.sha256 == result.best.path.stem
+            assert summary(result)
+            assert table(result.trials)
+            assert compare.report(result.evidence())
+    assert "\n" not in refused
+    assert len(refused) < 1000
+    return refused

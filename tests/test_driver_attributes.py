@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,10 +12,10 @@ from typing import Any
 import pytest
 
 import growsearch as gs
-from growsearch.driver.records import DamagedNetworkWarning, SearchResult
-from growsearch.errors import GrowsearchError, RunError
+from growsearch.driver.records import SearchResult
+from growsearch.errors import RunError
 from tests.fake_trainer import outcome
-from tests.messages import one_line
+from tests.messages import one_line, refusal
 from tests.small_search import search, studies
 
 pytestmark = pytest.mark.usefixtures("quick_sqlite")
@@ -41,28 +40,13 @@ def unpaired(copy: Path) -> Path:
     return copy
 
 
-def answered_or_refused(call: Callable[[Path], SearchResult], folder: Path) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DamagedNetworkWarning)
-        try:
-            result = call(folder)
-        except GrowsearchError as error:
-            refused = str(error)
-        else:
-            refused = ""
-            json.dumps(result.to_json())
-            assert result.best.network.sha256 == result.best.path.stem
-    assert "\n" not in refused
-    assert len(refused) < 1000
-
-
 @pytest.mark.parametrize("value", ["../../etc/passwd", 7, {"sha256": 1}, {}])
 @pytest.mark.parametrize("name", ["space", "seed", "data", "teacher", "test"])
 def test_tampered_study_attributes_are_one_line(copy: Path, name: str, value: Any) -> None:
     """Whatever somebody writes into the study: an answer or one line, never a traceback."""
     studies(copy)[0].set_user_attr(name, value)
     for call in (search, gs.load_result):
-        answered_or_refused(call, copy)
+        refusal(call, copy)
 
 
 @pytest.mark.parametrize("value", ["../../etc/passwd", 10**9, [{}]])
@@ -81,7 +65,7 @@ def test_tampered_trial_attributes_are_one_line(unpaired: Path, name: str, value
             (json.dumps(value), name),
         )
     for call in (gs.load_result, search):
-        answered_or_refused(call, unpaired)
+        refusal(call, unpaired)
 
 
 @pytest.mark.parametrize("name", ["growth_json", "parent", "index", "curve", "sha256", "seconds"])
@@ -90,7 +74,7 @@ def test_missing_trial_attributes_are_one_line(unpaired: Path, name: str) -> Non
     with database(unpaired) as sql:
         sql.execute("DELETE FROM trial_user_attributes WHERE key = ?", (name,))
     for call in (gs.load_result, search):
-        answered_or_refused(call, unpaired)
+        refusal(call, unpaired)
 
 
 def test_a_tampered_growth_is_not_carried_out(unpaired: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,11 @@ import pytest
 from optuna_dashboard import get_note
 
 import growsearch as gs
-from growsearch.driver.records import DamagedNetworkWarning, SearchResult
+from growsearch.driver.records import DamagedNetworkWarning
 from growsearch.errors import InvalidInputError, OutOfMemoryError, RunError
 from growsearch.networks import Network
-from tests.fake_trainer import FakeTrainer, images, outcome, space
+from tests import small_search
+from tests.fake_trainer import FakeTrainer, outcome
 
 pytestmark = pytest.mark.usefixtures("quick_sqlite")
 
@@ -36,10 +38,7 @@ class Raises(FakeTrainer):
         return super().train(network, *args, **options)
 
 
-def search(out: Path, *overrides: str, **options: Any) -> SearchResult:
-    options = {"data": images(), "trainer": FakeTrainer(), "seed": 0, "trials": 3, **options}
-    return gs.search(space(*overrides), out=out, **options)
-
+search = partial(small_search.search, trials=3)
 
 # Trainings: 0 is the teacher's, then a candidate's and its control's in turn.
 TEACHER, CANDIDATE, CONTROL = range(3)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import sqlite3
-import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +14,15 @@ import pytest
 import growsearch as gs
 from growsearch import cli
 from growsearch.driver import study as state
-from growsearch.driver.records import DamagedNetworkWarning, SearchResult
-from growsearch.errors import GrowsearchError, RunError
-from growsearch.reports import compare
-from growsearch.reports.trials import summary, table
-from tests.fake_trainer import FakeTrainer, images, space
+from growsearch.driver.records import SearchResult
+from growsearch.errors import RunError
+from tests import small_search
+from tests.messages import refusal
 
 pytestmark = pytest.mark.usefixtures("quick_sqlite")
 
 
-def search(out: Path, trials: int = 3) -> SearchResult:
-    return gs.search(space(), trials=trials, out=out, data=images(), trainer=FakeTrainer(), seed=0)
+search = partial(small_search.search, trials=3)
 
 
 @pytest.fixture(scope="module")
@@ -46,25 +43,6 @@ def tamper(folder: Path, statement: str, *values: Any) -> None:
     with connection:
         assert connection.execute(statement, values).rowcount, statement
     connection.close()
-
-
-def refusal(call: Callable[[Path], SearchResult], folder: Path) -> str:
-    """What a call says that refuses; "" where it answers, with a result that can be shown."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DamagedNetworkWarning)
-        try:
-            result = call(folder)
-        except GrowsearchError as error:
-            refused = str(error)
-        else:
-            refused = ""
-            json.dumps(result.to_json(), allow_nan=False)
-            assert summary(result)
-            assert table(result.trials)
-            assert compare.report(result.evidence())
-    assert "\n" not in refused
-    assert len(refused) < 1000
-    return refused
 
 
 BROKEN = [
