@@ -189,12 +189,14 @@ def test_more_time_polishes_once_more(tmp_path: Path) -> None:
     assert len(trainer.plans) == 4
 
 
+@pytest.mark.parametrize("t_mul", [1, 2, 3])
 @pytest.mark.parametrize("cycles", [1, 2, 3])
-@pytest.mark.parametrize(("steps", "parts"), [(10, 1), (70, 3), (101, 7)])
-def test_parts_make_up_the_whole(steps: int, cycles: int, parts: int) -> None:
+@pytest.mark.parametrize(("steps", "parts"), [(20, 1), (70, 3), (101, 7)])
+def test_parts_make_up_the_whole(steps: int, parts: int, cycles: int, t_mul: int) -> None:
     """The parts are all steps, none twice, and those of a cycle make up its schedule."""
     plans = [
-        part_of(TrainingPlan(steps), part, cycles, parts, None) for part in range(cycles * parts)
+        part_of(TrainingPlan(steps), part, cycles, parts, None, t_mul)
+        for part in range(cycles * parts)
     ]
     assert sum(plan.steps for plan in plans) == steps
     for cycle in range(cycles):
@@ -202,7 +204,8 @@ def test_parts_make_up_the_whole(steps: int, cycles: int, parts: int) -> None:
         covered = [s for p in own for s in range(p.schedule_start, p.schedule_start + p.steps)]
         assert covered == list(range(len(covered)))
         assert {p.schedule_steps for p in own} == {len(covered)}
-        assert len(covered) == pytest.approx(steps * 2**cycle / (2**cycles - 1), abs=1)
+        lengths = [t_mul**each for each in range(cycles)]
+        assert len(covered) == pytest.approx(steps * lengths[cycle] / sum(lengths), abs=1)
 
 
 def test_the_last_cycle_may_differ(tmp_path: Path) -> None:
@@ -216,6 +219,9 @@ def test_the_last_cycle_may_differ(tmp_path: Path) -> None:
     before, after = (0.01, "cosine", 0.0, 0.0, 1), (0.02, "constant", 0.5, 0.1, 1)
     assert told == [before] * 3 + [after] * 3
     assert [plan.steps for plan in trainer.plans] == [1, 1, 1, 2, 2, 2]
+    equal = Planner()
+    search(tmp_path / "equal", trainer=equal, polish=polish.replace("}}", "}, 't_mul': 1}"))
+    assert [plan.steps for plan in equal.plans] == [1, 2, 1, 2, 1, 2]
 
 
 @pytest.mark.parametrize("key", ["shift", "erase"])

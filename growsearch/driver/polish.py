@@ -64,7 +64,7 @@ def polish(run: Run, clock: Clock) -> None:
         if left is not None and left <= 0.0:
             return
         order = seed_of(run.seed, index, f"polish {part}")
-        plan = part_of(whole, part, asked.cycles, asked.parts, left)
+        plan = part_of(whole, part, asked.cycles, asked.parts, left, asked.t_mul)
         try:
             result = run.train(f"polish {part + 1}", network, plan, order)
         except state.TRAINING_FAILED as error:
@@ -102,7 +102,7 @@ class _Progress:
 
 
 def part_of(
-    whole: TrainingPlan, part: int, cycles: int, parts: int, left: float | None
+    whole: TrainingPlan, part: int, cycles: int, parts: int, left: float | None, t_mul: int = 2
 ) -> TrainingPlan:
     """The plan of one part of a polish.
 
@@ -113,11 +113,13 @@ def part_of(
     part : int
         Which of all cycles' parts, from 0.
     cycles : int
-        Each twice as long as the one before, with a schedule of its own.
+        Each with a schedule of its own.
     parts : int
         Of one cycle.
     left : float or None
         Seconds for this part and all after it.
+    t_mul : int
+        How many times as long as the cycle before each cycle is.
 
     Examples
     --------
@@ -127,10 +129,10 @@ def part_of(
     >>> part_of(TrainingPlan(300), 2, cycles=2, parts=2, left=60.0).seconds
     30.0
     """
-    total = whole.steps if left is None else _UNITS * parts * (2**cycles - 1)
     cycle = part // parts
     # In units of the first cycle's part: where each part of all cycles ends.
-    ends = np.cumsum([0, *(2**c for c in range(cycles) for _ in range(parts))])
+    ends = np.cumsum([0, *(t_mul**c for c in range(cycles) for _ in range(parts))])
+    total = whole.steps if left is None else _UNITS * int(ends[-1])
     steps = [int(end) * total // int(ends[-1]) for end in ends]
     first, end, start = steps[part], steps[part + 1], steps[cycle * parts]
     share = (ends[part + 1] - ends[part]) / (ends[-1] - ends[part])

@@ -285,7 +285,7 @@ class Polish(Training):
     With a time budget the search leaves it ``share`` of the time, and it takes all that is left;
     its schedule then runs over the time. Without one it makes ``steps`` updates, or none for 0.
 
-    It has ``cycles``, each with a schedule of its own and twice as long as the one before
+    It has ``cycles``, each with a schedule of its own and ``t_mul`` times as long as the one before
     (Loshchilov and Hutter, arXiv:1608.03983): after each the network is as good as it can be in
     that time. It is stored after each of a cycle's ``parts``. The ``last`` cycle may differ.
     """
@@ -294,12 +294,13 @@ class Polish(Training):
     learning_rate: Rate = 1e-4
     share: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.25
     cycles: Annotated[int, Field(ge=1, le=10)] = 1
+    t_mul: Annotated[int, Field(ge=1, le=4)] = 2
     parts: Annotated[int, Field(ge=1, le=1000)] = 1
     last: LastCycle | None = None
 
     @model_validator(mode="after")
     def _divides(self) -> Self:
-        least = self.parts * (2**self.cycles - 1)
+        least = self.parts * sum(self.t_mul**cycle for cycle in range(self.cycles))
         if 0 < self.steps < least:
             raise ValueError(
                 f"expected at least {least} steps for {self.cycles} cycles of {self.parts} parts, "
