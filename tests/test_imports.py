@@ -18,7 +18,7 @@ ALLOWED = {
     "checks": {"errors"},
     "net2net": set(),
     "statistics": set(),
-    "datasets": {"checks", "errors"},
+    "datasets": {"errors"},
     # Network.to_keras is a door for users: it loads keras_models when it is called.
     "networks": {"checks", "errors", "net2net", "keras_models"},
     "keras_models": {"errors", "networks"},

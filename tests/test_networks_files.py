@@ -542,10 +542,12 @@ def test_a_folder_that_cannot_be_written_is_one_line(folder, network, tmp_path):
 
 
 def test_a_path_that_is_a_folder_is_not_replaced_and_nothing_is_left(network, tmp_path):
-    """The rename fails; the temporary file goes."""
+    """It is refused before anything is written; where only the rename fails, nothing is left."""
     (tmp_path / "x" / "kept").mkdir(parents=True)
-    with pytest.raises(OSError, match="directory"):
+    with pytest.raises(InvalidInputError, match="x: expected the path of a file to write"):
         network.save(tmp_path / "x")
+    with pytest.raises(OSError, match="directory"):
+        files.write_atomically(tmp_path / "x", b"")
     assert [each.name for each in tmp_path.rglob("*")] == ["x", "kept"]
 
 

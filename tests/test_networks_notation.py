@@ -296,8 +296,8 @@ def test_shapes_and_parameters_are_those_of_keras(name):
         ("10(fc1,units=3)", "fc1: expects options as key=value, once each, got 'units=3'"),
         ("10(fc1,use_bias=1)", "fc1: use_bias: expected bool, got 1"),
         ("10(fc1,activation=)", "fc1: activation: expected one of linear, relu, "),
-        ("3x3x8(c,stride=2)", "c: stride: expected two whole numbers, got 2"),
-        ("3x3x8(c,stride=2x2x2)", "c: stride: expected two whole numbers, got '2x2x2'"),
+        ("3x3x8(c,stride=true)", "c: stride: expected one or two whole numbers, got True"),
+        ("3x3x8(c,stride=2x2x2)", "c: stride: expected one or two whole numbers, got '2x2x2'"),
         ("3x3x8(c,padding=full)", "c: padding: expected one of same, valid, got 'full'"),
         ("3x3x8(c,groups=3)", "c: expects filters in 3 equal groups, got 8 filters"),
         ("3x3x8(c,groups=2)", "c: expects input channels in 2 equal groups, got 1 channels"),
@@ -554,3 +554,9 @@ def test_every_layer_type_and_option_can_be_written_and_read():
                 assert Architecture.parse(str(architecture), shape) == architecture
                 if option.default not in (MISSING, value):
                     assert re.search(rf"[,(]{option.name}=", str(architecture)) or kind == "dense"
+
+
+def test_one_number_is_a_square_pair():
+    """As in Keras."""
+    pair, one = (Architecture.parse(f"3x3x8(c,stride={s})-2(fc)", (8, 8, 1)) for s in ("2x2", "2"))
+    assert pair == one

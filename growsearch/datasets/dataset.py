@@ -24,7 +24,7 @@ class Split:
     Parameters
     ----------
     images : float32 (n, height, width, channels)
-        Pixels from 0 to 1. Other floats are converted; whole numbers up to 255 are divided by it.
+        Pixels from 0 to 1. Other floats are converted; uint8 is divided by 255.
     labels : int64 (n,)
         Class of each image, from 0. Other integers are converted.
 
@@ -176,12 +176,11 @@ def _checked_images(given: ArrayLike) -> Images:
         raise DataError(
             f"expected at least one image, got shape {images.shape}: the split is empty"
         )
-    if np.issubdtype(images.dtype, np.integer) and 0 <= images.min() <= images.max() <= 255:
+    if images.dtype == np.uint8:
         return _frozen(np.divide(images, 255, dtype=np.float32, order="C"))
     if not np.issubdtype(images.dtype, np.floating):
         raise DataError(
-            "expected pixels as whole numbers from 0 to 255, or as floats from 0 to 1, got "
-            f"{images.dtype}{_range(images)}: convert them"
+            f"expected images as uint8, or as floats from 0 to 1, got {images.dtype}: convert them"
         )
     low, high = float(images.min()), float(images.max())  # both carry a NaN through
     if not (np.isfinite(low) and np.isfinite(high)):
@@ -192,11 +191,6 @@ def _checked_images(given: ArrayLike) -> Images:
             "scale them, or pass uint8 pixels from 0 to 255"
         )
     return _frozen(images.astype(np.float32, order="C", copy=images.flags.writeable))
-
-
-def _range(images: NDArray[Any]) -> str:
-    is_whole = np.issubdtype(images.dtype, np.integer)
-    return f" from {images.min()} to {images.max()}" if is_whole else ""
 
 
 def _checked_labels(given: ArrayLike) -> Labels:

@@ -59,7 +59,7 @@ def checked(array: Any, role: str) -> Array:
     result = np.asarray(array)
     if not np.issubdtype(result.dtype, np.floating):
         raise ValueError(
-            f"{role}: expected floating-point values of numpy's, got dtype {result.dtype}"
+            f"{role}: expected floating-point values, got dtype {result.dtype}: convert them"
         )
     # One pass at the speed of memory: the sum of squares is finite only if each value is. It may
     # overflow by itself, so a suspicion is checked value by value.
