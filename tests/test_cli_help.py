@@ -54,7 +54,7 @@ def test_every_command_and_option_has_help_text_and_stands_in_the_readme(name: s
 
 
 def test_the_readme_names_no_option_that_is_not_there() -> None:
-    """Every option in the README's commands belongs to one; benchmarks have options of their own."""
+    """Every option in the commands of the README belongs to one; benchmarks have their own."""
     known = {
         text
         for command in app.commands.values()
