@@ -32,7 +32,7 @@ def search(
     storage: str | None = None,
     data: datasets.Data | None = None,
     seed: int | None = None,
-    callbacks: Sequence[Callback] = (),
+    callbacks: Callback | Sequence[Callback] = (),
     trainer: Trainer | None = None,
     on_event: OnEvent | None = None,
     began: float | None = None,

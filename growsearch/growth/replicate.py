@@ -123,8 +123,10 @@ def rebuild(
         The old layer whose slots tell what is usual for new ones.
     """
     new = new or {}
-    carried = 0 if network.slots is None or setting.slots == "reset" else len(network.slots.values)
-    size = max(array.itemsize for arrays in network.weights.values() for array in arrays.values())
+    old = None if setting.slots == "reset" else network.slots
+    carried = 0 if old is None else len(old.values)
+    every = (array for arrays in network.weights.values() for array in arrays.values())
+    size = max((array.itemsize for array in every), default=0)
     check_memory(
         f"a network of {architecture.parameters:,} parameters",
         architecture.parameters * size * (1 + carried),
@@ -134,9 +136,9 @@ def rebuild(
         for layer, arrays in network.weights.items()
     }
     weights.update({layer: dict(arrays) for layer, arrays in new.items()})
-    if network.slots is None or setting.slots == "reset":
+    if old is None:
         return Network(architecture, weights)
-    old, values = network.slots, {}
+    values = {}
     for slot, layers in old.values.items():
         degree = old.degrees[slot]
         values[slot] = {
