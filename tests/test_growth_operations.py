@@ -652,13 +652,14 @@ def test_whole_numbers_of_numpys_are_whole_numbers(growth):
 
 @pytest.mark.parametrize("layer", ["conv1", "fc1"])
 @pytest.mark.parametrize("width", [2**31 - 1, 10**9])
-def test_what_no_memory_holds_is_refused_before_it_is_allocated(layer, width, monkeypatch):
+@pytest.mark.parametrize("growth", [Widen, AddBranch])
+def test_what_no_memory_holds_is_refused_before_it_is_allocated(growth, layer, width, monkeypatch):
     """The operating system would end the process, without a word."""
     monkeypatch.setattr("growsearch.checks._physical_memory", lambda: 8e9)
     architecture = Architecture.parse("3x3x4(conv1)-8(fc1)-10(fc2)", input_shape=(28, 28, 1))
     parent = Network.initial(architecture, rng=0)
     with pytest.raises(OutOfMemoryError, match=r"expected to need at most .* GB"):
-        grow(parent, Widen(layer, width), rng=0)
+        grow(parent, growth(layer, width - 8), rng=0)
 
 
 def test_a_network_with_slots_needs_as_much_again(monkeypatch):

@@ -60,11 +60,15 @@ def flow(
     split = split or ("equal" if pattern.balanced else "random")
     if (obstacle := pattern.obstacle(width, split)) is not None:
         raise NotExactError(f"{layer}: {obstacle}")
-    positions = prod(architecture.shapes[layer][:-1])  # each has the units, where it is flattened
-    check_memory(f"{layer} with {width:,} units", _BYTES * width * positions)
+    _check_memory(architecture, layer, width)
     units, producers = _settle(architecture, layer, pattern.draw(width, rng, split))
     wider = {p: architecture[p].layer.widened(len(units[p])) for p in producers}
     return Flow(units, architecture.with_layers(wider))
+
+
+def _check_memory(architecture: Architecture, layer: str, units: int) -> None:
+    positions = prod(architecture.shapes[layer][:-1])  # each has the units, where it is flattened
+    check_memory(f"{layer} with {units:,} units", _BYTES * units * positions)
 
 
 def append_units(architecture: Architecture, name: str, nodes: Sequence[Node]) -> Flow:
@@ -77,9 +81,12 @@ def append_units(architecture: Architecture, name: str, nodes: Sequence[Node]) -
     ------
     NotExactError
         When a layer behind cannot take them, and why.
+    OutOfMemoryError
+        When this machine could not hold so many units.
     """
     old = architecture.shapes[name][-1]
     extra = architecture.shapes_of(nodes)[nodes[-1].name][-1] - old
+    _check_memory(architecture, name, old + extra)
     source = np.concatenate([np.arange(old), np.zeros(extra, np.intp)])
     share = np.concatenate([np.ones(old), np.zeros(extra)])
     try:
