@@ -17,10 +17,10 @@ import optuna
 from rich.console import Console
 
 import growsearch as gs
-from growsearch.experiments import environment
 from growsearch.reports import compare
 from growsearch.reports.progress import RunDisplay
-from growsearch.training.precision import has_native_bfloat16
+from growsearch.reproduction.run import environment
+from growsearch.training.slim.precision import has_native_bfloat16
 
 PAIRS = 20  # that the comparison is to have
 ARMS = ("random", "scratch", "scratch_compute", "continued")

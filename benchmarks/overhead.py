@@ -33,16 +33,16 @@ from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
 import growsearch as gs
-from growsearch.driver import reading
-from growsearch.driver import study as state
 from growsearch.driver.proposals import distributions
 from growsearch.driver.sampler import GainSampler
-from growsearch.driver.storage import database_url, open_storage
 from growsearch.growth import Widen, grow
 from growsearch.networks import Architecture, Network, Slots
-from growsearch.training import trainer as trainer_module
-from growsearch.training.graph import SlimGraph
-from growsearch.training.precision import has_native_bfloat16
+from growsearch.study import read as reading
+from growsearch.study import study as state
+from growsearch.study.database import database_url, open_storage
+from growsearch.training.slim import trainer as trainer_module
+from growsearch.training.slim.precision import has_native_bfloat16
+from growsearch.training.slim.session import SlimGraph
 
 MOST_OF_A_RUN, MOST_OF_WRITING, MOST_SECONDS = 0.05, 2.0, 0.1
 N_GROWTHS, N_ASKS = 30, 20

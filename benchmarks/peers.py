@@ -28,7 +28,7 @@ def optuna_keras(dataset: Dataset, seed: int, ends: float, report: Report, *, ex
     import keras
     import optuna
 
-    from growsearch.training.precision import has_native_bfloat16
+    from growsearch.training.slim.precision import has_native_bfloat16
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     keras.utils.set_random_seed(seed)

@@ -30,8 +30,8 @@ from throughput import notation
 from growsearch import datasets
 from growsearch.growth import Widen, grow
 from growsearch.networks import Architecture, Network
-from growsearch.trainers import TrainingPlan, TrainingResult
-from growsearch.training import SlimTrainer
+from growsearch.training import TrainingPlan, TrainingResult
+from growsearch.training.slim import SlimTrainer
 
 SMALL, LARGE = (16, 32, 64), (32, 64, 128)
 TOP, RESTART = 0.8, 0.3  # of mnist_fast: its teacher's, its candidates'

@@ -19,11 +19,11 @@ from typing import Any
 import numpy as np
 
 from growsearch import datasets
-from growsearch.experiments import environment
 from growsearch.growth import TREATMENTS, Deepen, Growth, Widen, grow
 from growsearch.networks import Architecture, Network
-from growsearch.trainers import TrainingPlan
-from growsearch.training import SlimTrainer
+from growsearch.reproduction.run import environment
+from growsearch.training import TrainingPlan
+from growsearch.training.slim import SlimTrainer
 
 ARCHITECTURES = {
     "seed": "5x5x32(conv1)-pool1-5x5x64(conv2)-pool2-1024(fc1)-10(fc2)",

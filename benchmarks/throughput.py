@@ -70,7 +70,7 @@ class Growsearch:
 
     def __init__(self) -> None:
         from growsearch.datasets import Split
-        from growsearch.training import SlimTrainer
+        from growsearch.training.slim import SlimTrainer
 
         self.data = Split(*data())
         self.few = Split(self.data.images[:10], self.data.labels[:10])
@@ -79,7 +79,7 @@ class Growsearch:
     def prepare(self, network: str, batch: int, setting: str) -> Callable[[int], float]:
         """A function that trains for some steps and returns their seconds."""
         from growsearch.networks import Network
-        from growsearch.trainers import TrainingPlan
+        from growsearch.training import TrainingPlan
 
         architecture = Architecture.parse(notation(NETWORKS[network]), (28, 28, 1))
         start = Network.initial(architecture, rng=0)

@@ -72,8 +72,8 @@ class Contender:
         import optuna
 
         import growsearch as gs
-        from growsearch.driver import arms
         from growsearch.driver.events import Polished, TeacherReady, TrialFinished
+        from growsearch.trials import arms
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         space, overrides = gs.SearchSpace.load(SPACE), list[str]()

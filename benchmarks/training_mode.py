@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 from slots import ARCHITECTURES
 
 from growsearch import datasets
-from growsearch.experiments import environment
 from growsearch.growth import Deepen, grow
 from growsearch.networks import Architecture, Network
-from growsearch.trainers import TrainingPlan
-from growsearch.training import SlimTrainer
-from growsearch.training.backend import tf, v1
-from growsearch.training.slim_graph import Mode, build_logits, model_variables
+from growsearch.reproduction.run import environment
+from growsearch.training import TrainingPlan
+from growsearch.training.slim import SlimTrainer
+from growsearch.training.slim.backend import tf, v1
+from growsearch.training.slim.builders import Mode, build_logits, model_variables
 
 MEASURED_ON = (50, 256, 1000, 5000)
 BATCHES, BATCH = 10, 50

@@ -19,18 +19,18 @@ _HOME = {
     "GrowsearchError": "growsearch.errors",
     "Limits": "growsearch.growth",
     "Network": "growsearch.networks",
-    "SearchResult": "growsearch.driver.records",
-    "SearchSpace": "growsearch.driver.space",
-    "SlimTrainer": "growsearch.training",
+    "SearchResult": "growsearch.study.result",
+    "SearchSpace": "growsearch.space",
+    "SlimTrainer": "growsearch.training.slim",
     "Split": "growsearch.datasets",
-    "TrainingPlan": "growsearch.trainers",
+    "TrainingPlan": "growsearch.training",
     "Widen": "growsearch.growth",
     "WidenAll": "growsearch.growth",
-    "from_keras": "growsearch.keras_models",
+    "from_keras": "growsearch.interop.keras",
     "grow": "growsearch.growth",
     "load_data": "growsearch.datasets",
-    "load_result": "growsearch.driver.loop",
-    "reproduce": "growsearch.experiments",
+    "load_result": "growsearch.study.result",
+    "reproduce": "growsearch.reproduction.run",
     "search": "growsearch.api",
     "sites": "growsearch.growth",
 }
@@ -68,11 +68,7 @@ if TYPE_CHECKING:
     from growsearch.api import search
     from growsearch.datasets import Dataset, Split
     from growsearch.datasets import load as load_data
-    from growsearch.driver.loop import load_result
-    from growsearch.driver.records import SearchResult
-    from growsearch.driver.space import SearchSpace
     from growsearch.errors import GrowsearchError
-    from growsearch.experiments import reproduce
     from growsearch.growth import (
         AddBranch,
         AddSkip,
@@ -84,10 +80,13 @@ if TYPE_CHECKING:
         grow,
         sites,
     )
-    from growsearch.keras_models import from_keras
+    from growsearch.interop.keras import from_keras
     from growsearch.networks import Architecture, Network
-    from growsearch.trainers import TrainingPlan
-    from growsearch.training import SlimTrainer
+    from growsearch.reproduction.run import reproduce
+    from growsearch.space import SearchSpace
+    from growsearch.study.result import SearchResult, load_result
+    from growsearch.training import TrainingPlan
+    from growsearch.training.slim import SlimTrainer
 
 
 def __getattr__(name: str) -> Any:

@@ -1,5 +1,5 @@
 """``python -m growsearch``."""
 
-from growsearch.cli import entry
+from growsearch.cli.app import entry
 
 entry()

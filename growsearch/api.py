@@ -13,14 +13,14 @@ import numpy as np
 from growsearch import datasets
 from growsearch.checks import whole_number
 from growsearch.driver import loop
-from growsearch.driver.space import SearchSpace
 from growsearch.errors import InvalidInputError
+from growsearch.space import SearchSpace
 
 if TYPE_CHECKING:
     from growsearch.driver.events import OnEvent
     from growsearch.driver.loop import Callback
-    from growsearch.driver.records import SearchResult
-    from growsearch.trainers import Trainer
+    from growsearch.study.result import SearchResult
+    from growsearch.training import Trainer
 
 
 def search(
@@ -96,7 +96,7 @@ def search(
         time_budget = _seconds("time_budget", time_budget)
     dataset = datasets.load(space.data, data, stand_in=space.stand_in)
     if trainer is None:
-        from growsearch.training import SlimTrainer
+        from growsearch.training.slim import SlimTrainer
 
         trainer = SlimTrainer()
     return loop.search(

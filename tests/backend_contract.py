@@ -46,7 +46,7 @@ from growsearch.networks.layers import (
     ZeroPad,
 )
 from growsearch.networks.network import SLOT_DEGREES
-from growsearch.trainers import (
+from growsearch.training import (
     DECAYS,
     MeasuresSpeed,
     Point,

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from growsearch.networks import Network
-from growsearch.training.backend import tf, v1
-from growsearch.training.slim_graph import Mode, build_logits, model_variables
+from growsearch.training.slim.backend import tf, v1
+from growsearch.training.slim.builders import Mode, build_logits, model_variables
 
 
 def slim_logits(network: Network, images: NDArray[Any], *, training: bool) -> NDArray[np.float32]:

@@ -19,8 +19,8 @@ import tests.strategies  # noqa: F401  (its profile: no deadlines)
 
 if TYPE_CHECKING:
     from growsearch.datasets import Dataset
-    from growsearch.driver.records import SearchResult
-    from growsearch.experiments import Reproduction
+    from growsearch.reproduction.result import Reproduction
+    from growsearch.study.result import SearchResult
 
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     # A shell's background jobs ignore Ctrl-C, and so would all that the tests interrupt.
@@ -93,7 +93,7 @@ def digits() -> Dataset:
 def small_architecture(monkeypatch: pytest.MonkeyPatch) -> None:
     """A smaller architecture, for the laws of a reproduction that do not depend on it."""
     monkeypatch.setattr(
-        "growsearch.experiments.ARCHITECTURE", "5x5x32(conv1)-pool1-5x5x4(conv2)-pool2-10(fc2)"
+        "growsearch.reproduction.run.ARCHITECTURE", "5x5x32(conv1)-pool1-5x5x4(conv2)-pool2-10(fc2)"
     )
 
 
@@ -102,8 +102,8 @@ def measured(
     digits: Dataset, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Reproduction, Path]:
     """A short real reproduction of one seed, and its folder."""
-    from growsearch.experiments import reproduce
-    from growsearch.training import SlimTrainer
+    from growsearch.reproduction.run import reproduce
+    from growsearch.training.slim import SlimTrainer
 
     out = tmp_path_factory.mktemp("measured")
     found = reproduce(trainer=SlimTrainer(), iterations=30, every=10, seeds=1, data=digits, out=out)

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from growsearch.datasets import Split
-from growsearch.experiments import EXPERIMENTS, Curve, Repeat, Reproduction
 from growsearch.networks import Network, Slots
-from growsearch.trainers import Evaluation, Point, TrainingPlan, TrainingResult
+from growsearch.reproduction.experiments import EXPERIMENTS
+from growsearch.reproduction.result import Curve, Repeat, Reproduction
+from growsearch.training import Evaluation, Point, TrainingPlan, TrainingResult
 
 STUDENTS = [experiment for experiment in EXPERIMENTS if experiment.continues]
 PUBLISHED = [experiment for experiment in EXPERIMENTS if experiment.published]

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from growsearch.datasets import Dataset, Split
-from growsearch.driver.records import SearchResult
-from growsearch.driver.space import SearchSpace
 from growsearch.errors import DivergedError
 from growsearch.networks import Network
 from growsearch.networks.reference import forward
-from growsearch.trainers import Evaluation, OnEvaluation, Point, TrainingPlan, TrainingResult
+from growsearch.space import SearchSpace
+from growsearch.study.result import SearchResult
+from growsearch.training import Evaluation, OnEvaluation, Point, TrainingPlan, TrainingResult
 
 SPACE = SearchSpace.load(
     "digits",

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from growsearch.driver.records import DamagedNetworkWarning, SearchResult
 from growsearch.errors import GrowsearchError
 from growsearch.reports import compare
 from growsearch.reports.trials import summary, table
+from growsearch.study.networks import DamagedNetworkWarning
+from growsearch.study.result import SearchResult
 
 
 def one_line(caught: pytest.ExceptionInfo[BaseException]) -> str:

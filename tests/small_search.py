@@ -10,7 +10,7 @@ import optuna
 
 import growsearch as gs
 from growsearch.driver.events import Training
-from growsearch.driver.records import SearchResult
+from growsearch.study.result import SearchResult
 from tests.fake_trainer import FakeTrainer, images, space
 
 TRIALS = 5

@@ -18,7 +18,7 @@ import growsearch as gs
 from growsearch.datasets import Dataset, Split
 from growsearch.driver.events import Started, TeacherReady, Training, TrialFinished
 from growsearch.errors import DataError, InvalidInputError, SearchSpaceError
-from growsearch.trainers import Evaluation, Point, TrainingResult
+from growsearch.training import Evaluation, Point, TrainingResult
 
 Arrays = tuple[
     tuple[NDArray[np.uint8], NDArray[np.int64]], tuple[NDArray[np.uint8], NDArray[np.int64]]

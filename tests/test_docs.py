@@ -9,12 +9,11 @@ from typing import Any, get_args
 import pytest
 from pydantic import BaseModel
 
-from growsearch.driver import sections
-from growsearch.driver.arms import CONTROLS
-from growsearch.driver.space import SearchSpace
 from growsearch.growth import GROWTHS, TREATMENTS
 from growsearch.networks.network import INITIALIZERS
-from growsearch.trainers import Optimizer, Precision, Schedule
+from growsearch.space import SearchSpace, sections
+from growsearch.training import Optimizer, Precision, Schedule
+from growsearch.trials.arms import CONTROLS
 
 TEXT = (Path(__file__).parents[1] / "docs" / "search_spaces.md").read_text()
 ROWS = re.findall(r"^\| `(\w+)` \|", TEXT, flags=re.MULTILINE)

@@ -10,15 +10,16 @@ from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from growsearch.driver import kept, reading
-from growsearch.driver import study as state
-from growsearch.driver.arms import CANDIDATE, Start
 from growsearch.driver.proposals import decode
 from growsearch.driver.run import Run, outcome
-from growsearch.driver.seeds import rng_of, seed_of
 from growsearch.errors import RunError
 from growsearch.networks import Network
-from growsearch.trainers import TrainingPlan, TrainingResult
+from growsearch.study import networks as kept
+from growsearch.study import read as reading
+from growsearch.study import study as state
+from growsearch.training import TrainingPlan, TrainingResult
+from growsearch.trials.arms import CANDIDATE, Start
+from growsearch.trials.seeds import rng_of, seed_of
 
 _TUNING = 10**0.5  # between the learning rates that a tuned control tries
 

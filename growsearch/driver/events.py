@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from growsearch.driver.records import TrialRecord
+from growsearch.trials.records import TrialRecord
 
 
 @dataclass(frozen=True)

@@ -12,23 +12,24 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial
 
 from growsearch.datasets import Dataset
-from growsearch.driver import kept, reading
-from growsearch.driver import study as state
-from growsearch.driver.agreement import record_or_compare
-from growsearch.driver.choice import split_choice
-from growsearch.driver.clock import Clock
+from growsearch.driver.budget import Clock
 from growsearch.driver.controls import lacking, run_controls
 from growsearch.driver.events import OnEvent, Started, TrialFinished
-from growsearch.driver.identity import check, claim
-from growsearch.driver.notes import write_note
+from growsearch.driver.holdout import split_choice
 from growsearch.driver.polish import polish
 from growsearch.driver.proposals import may_grow
-from growsearch.driver.records import SearchResult
 from growsearch.driver.run import Run, width_multiple
-from growsearch.driver.space import SearchSpace
-from growsearch.driver.storage import database_url, open_storage, storage_errors
 from growsearch.errors import InvalidInputError, RunError, disk_error
-from growsearch.trainers import Trainer, check_augmentation
+from growsearch.space import SearchSpace
+from growsearch.study import networks as kept
+from growsearch.study import read as reading
+from growsearch.study import study as state
+from growsearch.study.database import database_url, open_storage, storage_errors
+from growsearch.study.notes import write_note
+from growsearch.study.result import SearchResult
+from growsearch.study.run_id import check, claim
+from growsearch.study.same_run import record_or_compare
+from growsearch.training import Trainer, check_augmentation
 
 Callback = Callable[[Study, FrozenTrial], None]
 

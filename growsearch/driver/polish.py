@@ -13,17 +13,17 @@ from typing import Any
 
 import numpy as np
 
-from growsearch.driver import kept
-from growsearch.driver import study as state
-from growsearch.driver.clock import Clock
+from growsearch.driver.budget import Clock
 from growsearch.driver.events import Polished
-from growsearch.driver.records import Best, warn_damaged
 from growsearch.driver.run import Run
-from growsearch.driver.seeds import seed_of
 from growsearch.errors import NetworkFileError
 from growsearch.networks import Network
 from growsearch.networks.files import fetch, store
-from growsearch.trainers import TrainingPlan, at_one_precision
+from growsearch.study import networks as kept
+from growsearch.study import study as state
+from growsearch.study.networks import Best, warn_damaged
+from growsearch.training import TrainingPlan, at_one_precision
+from growsearch.trials.seeds import seed_of
 
 _WORTHWHILE = 0.1  # of the budget: less time than that is not polished with again
 _AT_THE_END = 10**9

@@ -13,9 +13,9 @@ from typing import Any
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
 
-from growsearch.driver.space import SearchSpace
 from growsearch.growth import GROWTHS, Growth
 from growsearch.networks import Architecture
+from growsearch.space import SearchSpace
 
 
 def distributions(space: SearchSpace) -> dict[str, BaseDistribution]:

@@ -8,7 +8,7 @@ from optuna.pruners import BasePruner, ThresholdPruner
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
-from growsearch.driver.study import is_interrupted
+from growsearch.study.study import is_interrupted
 
 
 class GainPruner(BasePruner):

@@ -16,24 +16,22 @@ from optuna.trial import Trial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
 from growsearch.datasets import Dataset, Split
-from growsearch.driver import kept, reading
-from growsearch.driver import study as state
-from growsearch.driver.arms import CANDIDATE, Start, training_flops
-from growsearch.driver.calibration import fast_multiple
 from growsearch.driver.events import OnEvent, TeacherReady, Training
-from growsearch.driver.judge import Score, decide
 from growsearch.driver.proposals import decode, distributions, outside
 from growsearch.driver.pruner import GainPruner
-from growsearch.driver.records import Best
 from growsearch.driver.sampler import GainSampler
-from growsearch.driver.sections import WIDTH_MULTIPLE
-from growsearch.driver.seeds import rng_of, seed_of
-from growsearch.driver.space import SearchSpace
+from growsearch.driver.width_probe import fast_multiple
 from growsearch.errors import GrowsearchError, RunError, TrainingFailedError
 from growsearch.growth import Growth
 from growsearch.networks import Network
 from growsearch.networks.files import store
-from growsearch.trainers import (
+from growsearch.space import SearchSpace
+from growsearch.space.sections import WIDTH_MULTIPLE
+from growsearch.study import networks as kept
+from growsearch.study import read as reading
+from growsearch.study import study as state
+from growsearch.study.networks import Best
+from growsearch.training import (
     MeasuresSpeed,
     OnEvaluation,
     Point,
@@ -42,6 +40,9 @@ from growsearch.trainers import (
     TrainingResult,
     at_one_precision,
 )
+from growsearch.trials.arms import CANDIDATE, Start, training_flops
+from growsearch.trials.judge import Score, decide
+from growsearch.trials.seeds import rng_of, seed_of
 
 _ENQUEUED = "enqueued with what is none of the space's"
 _SAMPLE = 256  # training images on which new batch normalisations measure their statistics

@@ -22,7 +22,7 @@ from optuna.samplers import BaseSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from growsearch.driver.seeds import seed_of
+from growsearch.trials.seeds import seed_of
 
 SamplerFactory = Callable[[int], BaseSampler]
 

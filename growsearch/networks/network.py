@@ -214,7 +214,7 @@ class Network:
 
         Its inverse is :func:`growsearch.from_keras`. Loads Keras.
         """
-        from growsearch.keras_models import to_keras
+        from growsearch.interop.keras import to_keras
 
         return to_keras(self)
 

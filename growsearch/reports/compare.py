@@ -13,13 +13,13 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from growsearch.driver.arms import CANDIDATE, CONTROLS
-from growsearch.driver.evidence import Comparison, Evidence, Reached, pairs
-from growsearch.driver.records import ArmResult, TrialRecord
 from growsearch.errors import InvalidInputError
+from growsearch.evidence.comparison import Comparison, Evidence, Reached, pairs
+from growsearch.evidence.statistics import FEWEST_PAIRS, Paired, mean_interval
 from growsearch.reports.pictures import save_png
 from growsearch.reports.tables import plain_table
-from growsearch.statistics import FEWEST_PAIRS, Paired, mean_interval
+from growsearch.trials.arms import CANDIDATE, CONTROLS
+from growsearch.trials.records import ArmResult, TrialRecord
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

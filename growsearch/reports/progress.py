@@ -18,9 +18,16 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from growsearch.driver.events import Event, Polished, Started, TeacherReady, Training, TrialFinished
-from growsearch.experiments import Progress as ReproductionProgress
+from growsearch.driver.events import (
+    Event,
+    Polished,
+    Started,
+    TeacherReady,
+    Training,
+    TrialFinished,
+)
 from growsearch.reports.trials import header, line, opening, polish_line, teacher_line
+from growsearch.reproduction.run import Progress as ReproductionProgress
 
 
 class _Display:

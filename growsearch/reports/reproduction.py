@@ -13,10 +13,11 @@ from rich.table import Table
 from rich.text import Text
 
 from growsearch.errors import InvalidInputError
-from growsearch.experiments import EXPERIMENTS, Experiment, Reproduction, Row, Slots, Spread
+from growsearch.evidence.statistics import FEWEST_PAIRS, Paired, paired
 from growsearch.reports.pictures import save_png
 from growsearch.reports.tables import plain_table
-from growsearch.statistics import FEWEST_PAIRS, Paired, paired
+from growsearch.reproduction.experiments import EXPERIMENTS, Experiment, Slots
+from growsearch.reproduction.result import Reproduction, Row, Spread
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -6,10 +6,11 @@ import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from growsearch.driver.arms import CANDIDATE
 from growsearch.driver.events import Polished, Started, TeacherReady
-from growsearch.driver.records import SearchResult, TrialRecord
-from growsearch.driver.storage import DATABASE
+from growsearch.study.database import DATABASE
+from growsearch.study.result import SearchResult
+from growsearch.trials.arms import CANDIDATE
+from growsearch.trials.records import TrialRecord
 
 # Name and width of each column; a line with one control fits a terminal of 80 characters.
 _COLUMNS = (

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from growsearch.trainers import TrainingPlan
+from growsearch.training import TrainingPlan
 
 # Of one_cycle: the share of the steps in which the rate rises, and how far below the highest rate
 # it starts and ends. PyTorch's and fastai's.

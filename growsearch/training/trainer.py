@@ -1,76 +1,81 @@
-"""Brief training in TensorFlow: one graph an architecture, reused by every arm and repeat."""
+"""What a trainer does: the protocol, and the result it returns."""
 
 from __future__ import annotations
 
-import math
-import threading
-import time
-from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from growsearch.datasets import Split
-from growsearch.errors import DivergedError, InvalidInputError, OutOfMemoryError
-from growsearch.networks import Architecture, Network
-from growsearch.trainers import (
-    Evaluation,
-    OnEvaluation,
-    Point,
-    Speed,
-    TrainingPlan,
-    TrainingResult,
-    check_augmentation,
-)
-from growsearch.training.backend import tf
-from growsearch.training.graph import Recipe, SlimGraph
-from growsearch.training.precision import has_native_bfloat16, step_seconds
-from growsearch.training.resident import Resident, aligned
-from growsearch.training.schedules import learning_rates
-
-Array = NDArray[Any]
-
-# Updates run in one call, as many as take so long and at most so many: Python waits for the end of
-# a call, and Ctrl-C with it.
-CALL_SECONDS, CALL_STEPS = 0.2, 200
+from growsearch.networks import Network
+from growsearch.training.plan import TrainingPlan
 
 
-class SlimTrainer:
-    """Trains networks in TensorFlow graphs built with tf-slim; satisfies ``Trainer``.
+@dataclass(frozen=True)
+class Evaluation:
+    """Accuracy (a fraction) and mean cross-entropy (nats) of a network on a split.
 
-    Threads may share a trainer; it serves one at a time.
+    ``losses`` are the images' own, in the split's order, shape (n,), for comparisons on the same
+    images; None where a trainer does not give them.
+    """
+
+    accuracy: float
+    loss: float
+    losses: NDArray[np.float32] | None = field(default=None, repr=False, compare=False)
+
+
+@dataclass(frozen=True)
+class Point:
+    """One evaluation on the way: after how many updates, and what it gave."""
+
+    step: int
+    accuracy: float
+    loss: float
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """The trained network with its slots, its curve, and what it cost.
 
     Parameters
     ----------
-    cached_graphs : int
-        Graphs kept, each with its session; the one used longest ago goes first.
-    threads : int, optional
-        That TensorFlow's operations may use, by default one for each processor of this process.
-        The first graph of a process decides for all.
-
-    Examples
-    --------
-    >>> from growsearch.training import SlimTrainer                  # doctest: +SKIP
-    >>> result = SlimTrainer().train(network, data.train, plan,      # doctest: +SKIP
-    ...                              evaluate_on=data.validation, seed=0)
+    network : Network
+    curve : tuple of Point
+        From step 0, before the first update, to the last.
+    seconds : float
+        Wall-clock time of the updates, without evaluations.
+    images_per_second : float
+        Training images a second of that time; 0 without an update.
+    losses : float32 array, shape (n,), or None
+        The images' own losses at the last evaluation.
+    precision : "float32" or "bfloat16"
+        What the updates were computed with.
     """
 
-    def __init__(self, *, cached_graphs: int = 4, threads: int | None = None) -> None:
-        if cached_graphs < 1:
-            raise InvalidInputError(f"cached_graphs: expected at least 1, got {cached_graphs}")
-        if threads is not None and threads < 1:
-            raise InvalidInputError(f"threads: expected at least 1, got {threads}")
-        self._cached_graphs = cached_graphs
-        self._threads = threads
-        self._graphs: OrderedDict[tuple[Architecture, Recipe], SlimGraph] = OrderedDict()
-        self._speeds: dict[tuple[Architecture, int, str], Speed] = {}
-        self._resident = Resident()
-        self._lock = threading.Lock()
-        self._thread: int | None = None
+    network: Network
+    curve: tuple[Point, ...]
+    seconds: float
+    images_per_second: float
+    losses: NDArray[np.float32] | None = field(default=None, repr=False, compare=False)
+    precision: str = "float32"
+
+    @property
+    def final(self) -> Point:
+        """The last evaluation."""
+        return self.curve[-1]
+
+
+OnEvaluation = Callable[[Point], bool | None]
+
+
+class Trainer(Protocol):
+    """Trains and evaluates networks; one call serves every arm.
+
+    An implementation passes ``tests/backend_contract.py``.
+    """
 
     def train(
         self,
@@ -82,254 +87,39 @@ class SlimTrainer:
         seed: int,
         on_evaluation: OnEvaluation | None = None,
     ) -> TrainingResult:
-        """Train a network; see :meth:`growsearch.trainers.Trainer.train`."""
-        asked = time.perf_counter()
-        for split in (data, evaluate_on):
-            _check_split(network, split)
-        if not network.parameters:
-            raise InvalidInputError(f"{network.architecture}: expected weights to train, got none")
-        check_augmentation(plan, network.architecture.input_shape)
-        with self._alone():
-            precision = self._precision(network.architecture, plan)
-            graph = self._graph(network.architecture, Recipe.of(plan, precision))
-            graph.warm_up(plan)
-            graph.load(network)
-            slots = graph.carried(network)
-            curve: list[Point] = []
-            losses: list[Array | None] = []
+        """Train a network; two calls with one seed see the same images in the same order.
 
-            def stops(step: int) -> bool:
-                found = graph.evaluate(evaluate_on)
-                losses[:] = [found.losses]
-                _check_finite("the loss in evaluation", found.loss, step, plan)
-                curve.append(Point(step, found.accuracy, found.loss))
-                return bool(on_evaluation and on_evaluation(curve[-1]))
+        Parameters
+        ----------
+        network : Network
+            Where to start: weights, and slots if they are the plan's optimizer's.
+        data : Split
+            What to train on.
+        plan : TrainingPlan
+        evaluate_on : Split
+            What the curve is measured on.
+        seed : int
+            Of the order of the images, of dropout, and of what becomes of the images.
+        on_evaluation : callable, optional
+            Called with each point of the curve; a true result ends the training there.
 
-            resident = self._resident.arrays(data)
-            batches = _batches(len(data), plan.batch_size, seed)
-            key = np.random.SeedSequence(seed).generate_state(1, np.uint64)[0] >> 1
-            clock = _Clock(plan, asked)
-            seconds, step, pace = 0.0, 0, 1
-            stop = stops(0)
-            while not (stop or clock.is_over(step)):
-                until = step + plan.evaluate_every
-                while step < until and not clock.is_over(step):
-                    began = time.perf_counter()
-                    count = clock.at_most(min(pace, until - step), step)
-                    rates = learning_rates(plan, clock.positions(step, count))
-                    indices = np.stack([next(batches) for _ in range(count)])
-                    keys = np.stack([np.full(count, key, np.int64), step + np.arange(count)], 1)
-                    found = graph.update(resident, indices, plan, rates, keys)
-                    took = time.perf_counter() - began
-                    for number, loss in enumerate(found.tolist(), step + 1):
-                        _check_finite("the loss", loss, number, plan)
-                    seconds += took
-                    clock.step_seconds = took / count
-                    pace = _pace(count, took)
-                    step += count
-                stop = stops(step)
-            trained = graph.unload((slots.step if slots else 0) + step)
-        _check_network(trained, step, plan)
-        speed = step * plan.batch_size / seconds if seconds else 0.0
-        return TrainingResult(trained, tuple(curve), seconds, speed, losses[0], precision)
-
-    def speed_of(self, architecture: Architecture, plan: TrainingPlan) -> Speed:
-        """What the plan's precision comes to, and how long an update then takes.
-
-        "auto" is bfloat16 where the machine computes it natively and some updates of each, taken
-        in turn, say that it is faster. The answer for an architecture and batch size is kept.
+        Raises
+        ------
+        DivergedError
+            When a loss, a weight or a slot becomes NaN or infinite.
+        InvalidInputError
+            When the images are not of the network's input shape, a label is not below its number
+            of outputs, or there is nothing to train.
         """
-        with self._alone():
-            return self._speed(architecture, plan)
+        ...
 
     def evaluate(self, network: Network, data: Split) -> Evaluation:
         """Accuracy and loss in evaluation mode."""
-        _check_split(network, data)
-        with self._alone():
-            return self._loaded(network).evaluate(data)
+        ...
 
-    def logits(self, network: Network, images: Any) -> Array:
-        """The network's outputs in evaluation mode, float32, shape (n, classes)."""
-        array = np.asarray(images, np.float32)
-        _check_images(network, array)
-        with self._alone():
-            return self._loaded(network).logits(array)
+    def logits(self, network: Network, images: Any) -> Any:
+        """The network's outputs in evaluation mode, float32, shape (n, classes).
 
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """One training at a time: a graph's variables hold one network."""
-        if self._thread == threading.get_ident():
-            raise RuntimeError(
-                "this trainer is in the middle of a training: "
-                "on_evaluation cannot use it, only a trainer of its own"
-            )
-        with self._lock:
-            self._thread = threading.get_ident()
-            try:
-                yield
-            except tf.errors.ResourceExhaustedError as error:
-                raise OutOfMemoryError(
-                    f"{error.message.splitlines()[0][:200]}: lower the batch size, or limits of "
-                    "the search space such as parameters and width"
-                ) from None
-            finally:
-                self._thread = None
-
-    def _precision(self, architecture: Architecture, plan: TrainingPlan) -> str:
-        if plan.precision != "auto":
-            return plan.precision
-        return self._speed(architecture, plan).precision if has_native_bfloat16() else "float32"
-
-    def _speed(self, architecture: Architecture, plan: TrainingPlan) -> Speed:
-        key = (architecture, plan.batch_size, plan.precision)
-        if key not in self._speeds:
-            names: tuple[str, ...] = (plan.precision,)
-            if plan.precision == "auto":
-                names = ("float32", "bfloat16") if has_native_bfloat16() else ("float32",)
-            self._speeds[key] = self._measured(architecture, plan, names)
-        return self._speeds[key]
-
-    def _measured(
-        self, architecture: Architecture, plan: TrainingPlan, precisions: Sequence[str]
-    ) -> Speed:
-        """Measured with graphs of their own, of which the faster one stays for the training."""
-        images = np.zeros((plan.batch_size, *architecture.input_shape), np.float32)
-        data = aligned(images, np.float32), np.zeros(plan.batch_size, np.int32)
-
-        def timer(graph: SlimGraph) -> Callable[[int], float]:
-            def seconds(steps: int) -> float:
-                indices = np.tile(np.arange(plan.batch_size), (steps, 1))
-                rates, keys = np.zeros(steps, np.float32), np.zeros((steps, 2), np.int64)
-                began = time.perf_counter()
-                graph.update(data, indices, plan, rates, keys)
-                return time.perf_counter() - began
-
-            return seconds
-
-        graphs = {
-            name: SlimGraph(architecture, Recipe.of(plan, name), self._threads)
-            for name in precisions
-        }
-        try:
-            for graph in graphs.values():
-                graph.warm_up(plan)
-            seconds = step_seconds({name: timer(graph) for name, graph in graphs.items()})
-            chosen = min(seconds, key=seconds.__getitem__)
-            self._keep(graphs.pop(chosen))
-        finally:
-            for graph in graphs.values():
-                graph.close()
-        return Speed(chosen, seconds[chosen])
-
-    def _loaded(self, network: Network) -> SlimGraph:
-        """A graph of any recipe that holds the network."""
-        recipes = [recipe for built, recipe in self._graphs if built == network.architecture]
-        graph = self._graph(network.architecture, recipes[-1] if recipes else Recipe())
-        graph.load(network)
-        return graph
-
-    def _graph(self, architecture: Architecture, recipe: Recipe) -> SlimGraph:
-        key = (architecture, recipe)
-        if key in self._graphs:
-            self._graphs.move_to_end(key)
-        else:
-            self._make_room()
-            self._graphs[key] = SlimGraph(architecture, recipe, self._threads)
-        return self._graphs[key]
-
-    def _keep(self, graph: SlimGraph) -> None:
-        key = (graph.architecture, graph.recipe)
-        if key in self._graphs:
-            self._graphs.pop(key).close()
-        self._make_room()
-        self._graphs[key] = graph
-
-    def _make_room(self) -> None:
-        while len(self._graphs) >= self._cached_graphs:
-            _, oldest = self._graphs.popitem(last=False)
-            oldest.close()
-
-
-@dataclass
-class _Clock:
-    """How far a training is in its plan: by updates, or by the time that has passed."""
-
-    plan: TrainingPlan
-    asked: float
-    step_seconds: float = 0.0  # of the updates before
-
-    def _passed(self) -> float:
-        return time.perf_counter() - self.asked
-
-    def is_over(self, step: int) -> bool:
-        """Whether no update is left; with a time, when less than half of one fits."""
-        if self.plan.seconds is None:
-            return step >= self.plan.steps
-        return self._passed() + 0.5 * self.step_seconds >= self.plan.seconds
-
-    def at_most(self, count: int, step: int) -> int:
-        """As many of the next updates as are left."""
-        if self.plan.seconds is None:
-            return min(count, self.plan.steps - step)
-        if not self.step_seconds:
-            return 1
-        return max(1, min(count, round((self.plan.seconds - self._passed()) / self.step_seconds)))
-
-    def positions(self, step: int, count: int) -> NDArray[np.float64]:
-        """The next updates' positions in the schedule."""
-        if self.plan.seconds is None:
-            return self.plan.schedule_start + np.arange(step, step + count, dtype=np.float64)
-        passed = self._passed() + self.step_seconds * np.arange(count)
-        share = np.minimum(passed / self.plan.seconds, 1.0)
-        return np.asarray(self.plan.schedule_start + self.plan.steps * share)
-
-
-def _pace(steps: int, seconds: float) -> int:
-    """Updates in the next call, from how long the last took; at most twice as many as there."""
-    wanted = int(CALL_SECONDS * steps / max(seconds, 1e-6))
-    return max(1, min(wanted, 2 * steps, CALL_STEPS))
-
-
-def _batches(images: int, size: int, seed: int) -> Iterator[Array]:
-    """Indices of batches, for ever: every epoch a new order, each image once an epoch."""
-    rng = np.random.default_rng(seed)
-    pool = np.empty(0, np.intp)
-    while True:
-        epochs = -(-(size - len(pool)) // images)  # more than one where a batch is larger than all
-        pool = np.concatenate([pool, *(rng.permutation(images) for _ in range(epochs))])
-        batch, pool = pool[:size], pool[size:]
-        yield batch
-
-
-def _check_finite(what: str, value: float, step: int, plan: TrainingPlan) -> None:
-    if not math.isfinite(value):
-        raise DivergedError(
-            f"{what} became {value} at step {step} of {plan.steps} with learning "
-            f"rate {plan.learning_rate:g}: lower the learning rate"
-        )
-
-
-def _check_network(network: Network, step: int, plan: TrainingPlan) -> None:
-    """The last update comes after its loss, and an infinite slot shows in no loss at all."""
-    groups = {"weights": network.weights, **(network.slots.values if network.slots else {})}
-    for group, layers in groups.items():
-        for layer, arrays in layers.items():
-            for name, array in arrays.items():
-                worst = float(np.abs(array).max(initial=0.0))  # carries a NaN through
-                _check_finite(f"{layer}: the largest of {group} {name}", worst, step, plan)
-
-
-def _check_split(network: Network, data: Split) -> None:
-    _check_images(network, data.images)
-    classes = network.architecture.shapes[network.architecture.output.name][-1]
-    if (largest := int(data.labels.max())) >= classes:
-        raise InvalidInputError(
-            f"labels: expected 0 to {classes - 1} for this network's {classes} outputs, "
-            f"got {largest}"
-        )
-
-
-def _check_images(network: Network, images: Array) -> None:
-    expected, got = network.architecture.input_shape, images.shape[1:]
-    if expected != got:
-        raise InvalidInputError(f"images: expected shape {expected} for this network, got {got}")
+        Without the softmax, where the network ends in one.
+        """
+        ...

@@ -1,0 +1,5 @@
+"""The command line: parse, call the library, print."""
+
+from growsearch.cli.app import entry, main
+
+__all__ = ["entry", "main"]

@@ -1,0 +1,1 @@
+"""What the control arms say: paired comparisons and their statistics."""

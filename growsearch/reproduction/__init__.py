@@ -1,0 +1,1 @@
+"""The five experiments of the original Net2Net repository."""

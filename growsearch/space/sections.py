@@ -1,0 +1,328 @@
+"""The sections of a search space, each a table of its TOML file, checked to the last key."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields, replace
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from growsearch.errors import ArchitectureError
+from growsearch.growth import GROWTHS, Treatment
+from growsearch.networks import Architecture
+from growsearch.networks.network import Initializer
+from growsearch.training import DECAYS, Optimizer, Precision, Schedule, TrainingPlan, no_decay
+from growsearch.trials.arms import CONTROLS
+from growsearch.trials.judge import Rule
+
+Count = Annotated[int, Field(ge=1, le=10**9)]
+Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+Rate = Annotated[float, Field(gt=0.0, le=100.0)]
+Decay = Annotated[float, Field(ge=0.0, le=10.0)]
+Share = Annotated[float, Field(ge=0.0, lt=1.0)]
+Pixels = Annotated[int, Field(ge=0, le=1000)]
+Degrees = Annotated[float, Field(ge=0.0, le=180.0)]
+KNOBS = ("weight_decay", "label_smoothing", "ema")  # of training, that Optuna may choose
+WIDTH_MULTIPLE = 16  # where none is measured: that of the processors' kernels for bfloat16
+
+
+class SectionError(ValueError):
+    """What is wrong with one key, found when the whole section is there."""
+
+    def __init__(self, key: str, message: str) -> None:
+        super().__init__(message)
+        self.key = key
+
+
+class Section(BaseModel):
+    """Frozen; unknown keys and values of another type are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class Training(Section):
+    """How a network is trained, in the terms of :class:`growsearch.training.TrainingPlan`."""
+
+    steps: Count
+    batch_size: Count = 50
+    optimizer: Optimizer = "adam"
+    evaluate_every: Count = 100
+    momentum: Share = 0.9
+    weight_decay: Decay | None = None
+    precision: Precision = "float32"
+    schedule: Schedule = "constant"
+    label_smoothing: Share = 0.0
+    ema: Share = 0.0
+    shift: Pixels = 0
+    rotate: Degrees = 0.0
+    zoom: Fraction = 0.0
+    erase: Pixels = 0
+
+    @model_validator(mode="after")
+    def _decays(self) -> Self:
+        if self.weight_decay and self.optimizer not in DECAYS:
+            raise SectionError("weight_decay", no_decay(self.optimizer))
+        return self
+
+    def plan_at(self, learning_rate: float) -> TrainingPlan:
+        """The plan with a learning rate."""
+        shared = {field.name for field in fields(TrainingPlan)} & Training.model_fields.keys()
+        values = {name: getattr(self, name) for name in shared}
+        return TrainingPlan(**values, learning_rate=learning_rate)
+
+
+class Teacher(Training):
+    """The first network, and how it is trained before the search begins.
+
+    Its architecture is a chain in notation; or a graph, as a table or as JSON text, as
+    :meth:`growsearch.Architecture.to_json` gives it, with the shape of its input. It is kept as
+    text.
+    """
+
+    architecture: str
+    input_shape: tuple[Count, ...] = Field((28, 28, 1), strict=False)
+    initializer: Initializer = "he_normal"
+    learning_rate: Rate = 1e-4
+
+    @model_validator(mode="before")
+    @classmethod
+    def _graph_as_text(cls, values: Any) -> Any:
+        if not isinstance(values, dict) or not _is_graph(values.get("architecture")):
+            return values
+        try:
+            graph = Architecture.from_json(values["architecture"])
+        except ArchitectureError as error:
+            raise SectionError("architecture", str(error)) from None
+        text = json.dumps(graph.to_json())
+        return {"input_shape": graph.input_shape, **values, "architecture": text}
+
+    @model_validator(mode="after")
+    def _parses(self) -> Self:
+        try:
+            architecture = self.first
+        except ArchitectureError as error:
+            message = str(error)
+            key = "input_shape" if message.startswith("input_shape:") else "architecture"
+            raise SectionError(key, message.removeprefix("input_shape: ")) from None
+        if architecture.input_shape != self.input_shape:
+            expected = f"expected {architecture.input_shape}, as the architecture's"
+            raise SectionError("input_shape", expected)
+        return self
+
+    @property
+    def first(self) -> Architecture:
+        """The first network's architecture."""
+        if _is_graph(self.architecture):
+            return Architecture.from_json(self.architecture)
+        return Architecture.parse(self.architecture, self.input_shape)
+
+    @property
+    def plan(self) -> TrainingPlan:
+        """The training of the teacher."""
+        return self.plan_at(self.learning_rate)
+
+
+def _is_graph(architecture: Any) -> bool:
+    """Whether it is a table or JSON text, not notation."""
+    is_json = isinstance(architecture, str) and architecture.lstrip().startswith("{")
+    return is_json or isinstance(architecture, dict)
+
+
+class Choices(Section):
+    """What Optuna chooses, and from which ranges; fixed when the study is created.
+
+    The knobs of training whose range is left out are those of the brief training.
+    """
+
+    operations: tuple[str, ...] = Field(strict=False, min_length=1)
+    log2_factor: tuple[float, float] = Field((0.5, 2.0), strict=False)
+    learning_rate: tuple[Rate, Rate] = Field((1e-4, 1e-3), strict=False)
+    weight_decay: tuple[Decay, Decay] | None = Field(None, strict=False)
+    label_smoothing: tuple[Share, Share] | None = Field(None, strict=False)
+    ema: tuple[Share, Share] | None = Field(None, strict=False)
+
+    @field_validator("operations")
+    @classmethod
+    def _known(cls, operations: tuple[str, ...]) -> tuple[str, ...]:
+        for operation in operations:
+            if operation not in GROWTHS:
+                raise ValueError(f"expected operations among {', '.join(GROWTHS)}")
+        if len(set(operations)) != len(operations):
+            raise ValueError("expected each operation once")
+        return operations
+
+    @field_validator("log2_factor", "learning_rate", *KNOBS)
+    @classmethod
+    def _range(cls, bounds: tuple[float, float] | None) -> tuple[float, float] | None:
+        if bounds is not None and not bounds[0] <= bounds[1]:
+            raise ValueError("expected [lowest, highest]")
+        return bounds
+
+    @property
+    def knobs(self) -> dict[str, tuple[float, float]]:
+        """The further knobs of training that are chosen, with their ranges."""
+        ranges = {name: getattr(self, name) for name in KNOBS}
+        return {name: bounds for name, bounds in ranges.items() if bounds is not None}
+
+    @field_validator("log2_factor")
+    @classmethod
+    def _grows(cls, bounds: tuple[float, float]) -> tuple[float, float]:
+        if not (bounds[0] >= 0.0 and bounds[1] <= 10.0):
+            raise ValueError("expected a range within 0 to 10: widths grow by 2**log2_factor")
+        return bounds
+
+
+class Bounds(Section):
+    """How large a network may become; what is left out is not limited.
+
+    ``step_milliseconds`` is the measured time of an update of its training on this machine; a
+    candidate above it is refused before it is trained. New widths are multiples of
+    ``width_multiple``; "auto" is what this machine computes fast, by a short measurement.
+    """
+
+    layers: Count | None = None
+    width: Count | None = None
+    kernel: Count | None = None
+    parameters: Count | None = None
+    flops: Count | None = None
+    step_milliseconds: Annotated[float, Field(gt=0.0)] | None = None
+    width_multiple: Count | Literal["auto"] = 1
+
+
+class BriefTraining(Training):
+    """The training that every candidate and every control gets."""
+
+    slots: Treatment = "carry-rescaled"
+
+
+class Controls(Section):
+    """Which arms run beside the candidates, on which fraction of the trials, how often.
+
+    ``arms`` is a list, or a table of fractions: ``arms = {random = 1.0, scratch = 0.5}``. ``seeds``
+    repeats candidate and controls with other seeds; ``tuned`` gives each control the best of so
+    many learning rates, so that nobody can say that it was starved.
+    """
+
+    arms: dict[str, Fraction] = Field(default_factory=lambda: {"random": 1.0}, strict=False)
+    seeds: Annotated[int, Field(ge=1, le=1000)] = 1
+    tuned: Annotated[int, Field(ge=1, le=15)] = 1
+
+    @field_validator("arms", mode="before")
+    @classmethod
+    def _fractions(cls, arms: Any) -> Any:
+        if isinstance(arms, list | tuple):
+            if len(set(map(str, arms))) != len(arms):
+                raise ValueError("expected each arm once")
+            return {str(arm): 1.0 for arm in arms}
+        return arms
+
+    @field_validator("arms")
+    @classmethod
+    def _known(cls, arms: dict[str, float]) -> dict[str, float]:
+        for arm in arms:
+            if arm not in CONTROLS:
+                raise ValueError(f"expected arms among {', '.join(CONTROLS)}")
+        return arms
+
+
+class Judge(Section):
+    """When a candidate is kept.
+
+    By the rule "superior": more images right, and surely a lower loss. "not_inferior": no surely
+    higher loss; for spaces whose polish shows what the larger network is worth. ``margin`` is in
+    standard errors of the difference in loss, image by image. ``held_out`` is the fraction of the
+    validation images that no choice is made on, for an honest accuracy at the end.
+    """
+
+    rule: Rule = "superior"
+    margin: Annotated[float, Field(ge=0.0, le=10.0)] = 1.0
+    held_out: Annotated[float, Field(ge=0.0, le=0.9)] = 0.5
+
+
+class Pruning(Section):
+    """When a candidate is given up in the middle of its training, by its gain over its parent.
+
+    Below ``-tolerance`` from ``warmup_steps`` on, in any case; and with a ``reduction`` above 1
+    also unless its gain is among the best 1/reduction of all candidates that came as far, at
+    ``warmup_steps`` and each multiple of it by ``reduction``: successive halving, across
+    generations, because gains compare.
+    """
+
+    tolerance: Fraction
+    warmup_steps: Annotated[int, Field(ge=0)] = 0
+    reduction: Annotated[int, Field(ge=1, le=100)] = 1
+
+
+class LastCycle(Section):
+    """What is different in the last cycle of a polish; what is not named is as in the others.
+
+    Weights averaged along a training at a constant middle rate generalise better than those at the
+    end of a schedule that falls to zero (Izmailov et al., arXiv:1803.05407); until they have been
+    averaged for long enough they do not, so that short cycles are better without.
+    """
+
+    learning_rate: Rate | None = None
+    schedule: Schedule | None = None
+    label_smoothing: Share | None = None
+    ema: Share | None = None
+    shift: Pixels | None = None
+    rotate: Degrees | None = None
+    zoom: Fraction | None = None
+    erase: Pixels | None = None
+
+
+class Polish(Training):
+    """The last training of the best network, when the search has ended.
+
+    With a time budget the search leaves it ``share`` of the time, and it takes all that is left;
+    its schedule then runs over the time. Without one it makes ``steps`` updates, or none for 0.
+
+    It has ``cycles``, each with a schedule of its own and ``t_mul`` times as long as the one before
+    (Loshchilov and Hutter, arXiv:1608.03983): after each the network is as good as it can be in
+    that time. It is stored after each of a cycle's ``parts``. The ``last`` cycle may differ.
+    """
+
+    steps: Annotated[int, Field(ge=0, le=10**9)] = 0
+    learning_rate: Rate = 1e-4
+    share: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.25
+    cycles: Annotated[int, Field(ge=1, le=10)] = 1
+    t_mul: Annotated[int, Field(ge=1, le=4)] = 2
+    parts: Annotated[int, Field(ge=1, le=1000)] = 1
+    last: LastCycle | None = None
+
+    @model_validator(mode="after")
+    def _divides(self) -> Self:
+        least = self.parts * sum(self.t_mul**cycle for cycle in range(self.cycles))
+        if 0 < self.steps < least:
+            raise ValueError(
+                f"expected at least {least} steps for {self.cycles} cycles of {self.parts} parts, "
+                f"got {self.steps}"
+            )
+        return self
+
+    @property
+    def plan(self) -> TrainingPlan:
+        """The whole polish; where it makes no updates, for a time to be set."""
+        timed = self.model_copy(update={"steps": max(self.steps, 1)})
+        return timed.plan_at(self.learning_rate)
+
+    @property
+    def last_plan(self) -> TrainingPlan:
+        """The whole polish, trained as its last cycle is."""
+        changed = self.last.model_dump(exclude_none=True) if self.last else {}
+        return replace(self.plan, **changed)
+
+
+class Search(Section):
+    """The driver: sampler and what it is fitted on, its random first proposals, seed, trials.
+
+    ``objective`` is the gain over the parent, or that for each second of training: the latter
+    prefers what this machine computes fast, and depends on its measurements.
+    """
+
+    trials: Count = 12
+    sampler: Literal["tpe", "random"] = "tpe"
+    objective: Literal["gain", "gain_per_second"] = "gain"
+    startup_trials: Annotated[int, Field(ge=0)] = 5
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0

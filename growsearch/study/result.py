@@ -1,0 +1,162 @@
+"""What a run has found: the best network and the result, read from the study."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.study import Study
+
+from growsearch.evidence.comparison import Evidence, HeldOut, weigh
+from growsearch.study import networks as kept
+from growsearch.study import read as reading
+from growsearch.study import study as state
+from growsearch.study.database import storage_errors
+from growsearch.study.networks import Best
+from growsearch.study.run_id import check
+from growsearch.trials.records import TrialRecord
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """What a search returns.
+
+    Parameters
+    ----------
+    best : Best
+        The network kept, its validation accuracy, its trial, the file it lies in.
+    test_accuracy : float or None
+        Of the best network, computed once, when the search ended; None before that.
+    held_out_accuracy : float or None
+        Of the best network on the validation images that no choice was made on; also at the end.
+    teacher_held_out_accuracy : float or None
+        Of the teacher on the same images.
+    teacher_accuracy, teacher_test_accuracy : float
+        Of the network that the search started from.
+    trials : tuple of TrialRecord
+        All that count, in order; interrupted ones, which were repeated, do not.
+    study, control_study : optuna.Study
+    folder : Path
+    ended : str
+        Why the search stopped, in words.
+    data_source : str
+        Where the images came from.
+    stand_in : bool
+        Whether they stand in for the data set of the space.
+    spent : mapping
+        Seconds of the whole run by what they went into: "teacher", "candidates", "controls",
+        "polish", "test", "other".
+    control_arms : mapping
+        The control arms of the space, with the fraction of the trials that each runs beside; empty
+        where they are off.
+    """
+
+    best: Best
+    test_accuracy: float | None
+    teacher_accuracy: float
+    teacher_test_accuracy: float | None
+    trials: tuple[TrialRecord, ...]
+    study: optuna.Study = field(repr=False)
+    control_study: optuna.Study = field(repr=False)
+    folder: Path
+    ended: str
+    data_source: str
+    stand_in: bool
+    held_out_accuracy: float | None = None
+    teacher_held_out_accuracy: float | None = None
+    spent: Mapping[str, float] = field(default_factory=dict)
+    control_arms: Mapping[str, float] = field(default_factory=dict)
+
+    def evidence(self) -> Evidence:
+        """What the controls say: candidates against each arm, in pairs, with statistics."""
+        held_out, teachers = self.held_out_accuracy, self.teacher_held_out_accuracy
+        if held_out is None or teachers is None:
+            return weigh(self.trials)
+        chosen_on = self.best.validation_accuracy
+        return weigh(self.trials, HeldOut(chosen_on, held_out, self.teacher_accuracy, teachers))
+
+    def to_json(self) -> dict[str, Any]:
+        """The result as plain JSON values."""
+        best = self.best
+        return {
+            "folder": str(self.folder),
+            "ended": self.ended,
+            "data_source": self.data_source,
+            "stand_in": self.stand_in,
+            "control_arms": dict(self.control_arms),
+            "best": {
+                "architecture": str(best.network.architecture),
+                "parameters": best.network.parameters,
+                "validation_accuracy": best.validation_accuracy,
+                "trial_number": best.trial_number,
+                "polished": best.polished,
+                "sha256": best.path.stem,
+                "path": str(best.path),
+            },
+            "test_accuracy": self.test_accuracy,
+            "held_out_accuracy": self.held_out_accuracy,
+            "teacher": {
+                "validation_accuracy": self.teacher_accuracy,
+                "test_accuracy": self.teacher_test_accuracy,
+                "held_out_accuracy": self.teacher_held_out_accuracy,
+            },
+            "spent": dict(self.spent),
+            "evidence": self.evidence().to_json(),
+            "trials": [trial.to_json() for trial in self.trials],
+        }
+
+
+def result_of(study: Study, control_study: Study, folder: Path, *, ended: str = "") -> SearchResult:
+    """What a run has found so far, read from its study.
+
+    Raises
+    ------
+    RunError
+        When the run has not even a teacher yet.
+    """
+    best, teacher = kept.final_of(study, folder), kept.teacher_of(study, folder)
+    data = state.attribute(study, state.DATA) or {}
+    test = kept.test_of(study, best)
+    return SearchResult(
+        best=best,
+        test_accuracy=test.get("accuracy"),
+        held_out_accuracy=test.get("held_out_accuracy"),
+        teacher_held_out_accuracy=test.get("teacher_held_out_accuracy"),
+        teacher_accuracy=teacher.validation_accuracy,
+        teacher_test_accuracy=test.get("teacher_accuracy"),
+        trials=reading.records(study, control_study),
+        study=study,
+        control_study=control_study,
+        folder=folder,
+        ended=ended,
+        data_source=str(data.get("source", "")),
+        stand_in=bool(data.get("stand_in")),
+        spent=reading.spent_of(study),
+        control_arms=reading.control_arms_of(study),
+    )
+
+
+def load_result(folder: str | Path, *, storage: str | None = None) -> SearchResult:
+    """Read a run, finished or not, without changing it.
+
+    Parameters
+    ----------
+    folder : path
+        What was ``out`` when it ran.
+    storage : str, optional
+        The storage URL of the run, if it was not its folder's.
+
+    Raises
+    ------
+    RunError
+        When there is no run, or none that can be read.
+    """
+    folder = Path(folder)
+    with storage_errors(storage or str(folder)):
+        study, control_study = state.find(folder, storage)
+        if storage:
+            check(study, folder, storage)
+        return result_of(study, control_study, folder)

@@ -1,0 +1,122 @@
+"""Commands as processes: interrupted, with a reader who leaves, in a narrow encoding."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from growsearch.cli import main
+from tests.command_line import COMMAND, SECONDS, TRIAL, run_digits
+
+pytestmark = pytest.mark.usefixtures("own_machine")
+
+# As the installed script does it; and where a shell has put the tests into the background, with
+# Ctrl-C ignored, the process listens to it again.
+LISTENING = (
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    "from growsearch.cli.app import entry; entry()"
+)
+
+
+@pytest.fixture
+def process(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """A run with more trials than it can end, that has one behind it."""
+    with subprocess.Popen(
+        [sys.executable, "-c", LISTENING, *run_digits(tmp_path / "run", "--trials", "100000")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as started:
+        assert started.stdout is not None
+        for line in started.stdout:
+            if TRIAL.match(line):
+                break
+        yield started
+        started.kill()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda n: n.name)
+def test_an_interrupted_run_says_how_it_goes_on_and_does(
+    number: signal.Signals,
+    process: subprocess.Popen[str],
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    """A signal ends a run with status 130 and its command; nothing that was done is lost."""
+    process.send_signal(number)
+    _, err = process.communicate(timeout=SECONDS)
+    assert process.returncode in (130, -signal.SIGINT)  # for a shell, both are 130
+    assert "Traceback" not in err
+    again = r"Everything finished is stored; to continue:\n  growsearch run digits .*\n"
+    assert re.fullmatch(rf"\nInterrupted\. {again}", err)
+    folder = tmp_path / "run"
+    main(["show", str(folder), "--json"])
+    done = [trial["number"] for trial in json.loads(capsys.readouterr().out)["trials"]]
+    assert len(done) >= 1
+    assert main(run_digits(folder, "--trials", str(len(done) + 1), "--json")) == 0
+    out, err = capsys.readouterr()
+    assert err.startswith(f"Run digits: {len(done)} of {len(done) + 1} trials done")
+    trials = json.loads(out)["trials"]
+    assert [trial["number"] for trial in trials][: len(done)] == done
+    assert len(trials) == len(done) + 1
+    assert all(set(trial["arms"]) == {"net2net", "random"} for trial in trials)
+
+
+def test_an_interrupted_reproduction_does_not_promise_more_than_it_keeps(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """Whole seeds are stored, and that is what it says."""
+
+    def interrupted(**_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("growsearch.reproduction.run.reproduce", interrupted)
+    assert main(["reproduce", "--out", str(tmp_path)]) == 130
+    err = capsys.readouterr().err
+    assert err.startswith(
+        "\nInterrupted. Finished seeds are stored, the one in progress is not; to continue:\n"
+    )
+
+
+def piped(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a command whose reader leaves after the first line."""
+    with subprocess.Popen(
+        [*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as started:
+        assert started.stdout is not None
+        assert started.stderr is not None
+        first = started.stdout.readline()
+        started.stdout.close()
+        err = started.stderr.read()
+        return subprocess.CompletedProcess(arguments, started.wait(SECONDS), first, err)
+
+
+def test_a_reader_who_leaves_is_no_error(run_folder: Path, tmp_path: Path) -> None:
+    """A pipe that closes early ends a command without a traceback."""
+    run = piped(*run_digits(tmp_path / "run", "--trials", "2"))
+    assert run.stdout.startswith("Run digits: 0 of 2")
+    assert run.stderr == ""
+    show = piped("show", str(run_folder))
+    assert show.stdout.startswith("trial growth")
+    assert show.stderr == ""
+
+
+def test_an_encoding_without_arrows_is_no_error(run_folder: Path) -> None:
+    """Where the output cannot hold a sign, a question mark stands for it."""
+    done = subprocess.run(
+        [*COMMAND, "show", str(run_folder)],
+        capture_output=True,
+        check=True,
+        timeout=SECONDS,
+        env=os.environ | {"PYTHONIOENCODING": "latin-1"},
+    )
+    assert b" ? " in done.stdout
+    assert done.stderr == b""

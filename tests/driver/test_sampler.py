@@ -1,0 +1,238 @@
+"""The sampler learns from gains, and from finished trials alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import optuna
+import pytest
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
+from optuna.samplers import BaseSampler, RandomSampler, TPESampler
+from optuna.trial import TrialState
+
+from growsearch.driver.sampler import GainSampler
+from growsearch.study import read as reading
+from growsearch.study import study as state
+
+SPACE: dict[str, BaseDistribution] = {
+    "op": CategoricalDistribution(["widen", "deepen"]),
+    "position": FloatDistribution(0.0, 1.0),
+    "log2_factor": FloatDistribution(0.5, 2.0),
+    "learning_rate": FloatDistribution(1e-4, 1e-2, log=True),
+}
+LAST = 20
+
+
+def gain(params: Mapping[str, Any]) -> float:
+    """The landscape: the best gain is 1, that of a random proposal about 0.35."""
+    right = 0.4 * (params["op"] == "deepen")
+    near = 1 - abs(params["position"] - 0.8)
+    fast = 1 - abs(np.log10(params["learning_rate"]) + 2.5) / 1.5
+    return float(right + 0.3 * near**2 + 0.3 * fast**2)
+
+
+def tpe(seed: int) -> BaseSampler:
+    return TPESampler(seed=seed, n_startup_trials=8, multivariate=True)
+
+
+def random(seed: int) -> BaseSampler:
+    return RandomSampler(seed=seed)
+
+
+def sampler(make: Callable[[int], BaseSampler] = tpe, seed: int = 0) -> GainSampler:
+    return GainSampler(make, SPACE, seed=seed, gain=reading.gain_of, index=state.index_of)
+
+
+def tell(study: optuna.Study, trial: optuna.Trial, *, drift: float = 0.05) -> None:
+    """The accuracy drifts with the number of the trial, as it does under a growing parent."""
+    found = gain(trial.params)
+    trial.set_user_attr("gain", found)
+    study.tell(trial, drift * trial.number + 0.1 * found)
+
+
+def run(used: BaseSampler, trials: int) -> optuna.Study:
+    study = optuna.create_study(direction="maximize", sampler=used)
+    for _ in range(trials):
+        tell(study, study.ask(SPACE))
+    return study
+
+
+def last_gains(make: Callable[[int], BaseSampler]) -> float:
+    """Mean gain of the last proposals, over several seeds."""
+    return float(
+        np.mean(
+            [
+                gain(trial.params)
+                for seed in range(4)
+                for trial in run(sampler(make, seed), 50).trials[-LAST:]
+            ]
+        )
+    )
+
+
+def test_fitted_on_gains_it_beats_random_under_drift() -> None:
+    """Accuracies rise with the trial number whatever is proposed; the gains tell what is good."""
+    assert last_gains(tpe) > last_gains(random) + 0.15
+
+
+def test_it_sees_the_gains_of_its_own_process() -> None:
+    """Proposals after the startup trials follow the gains: others, if these are others."""
+
+    def proposals(sign: float) -> list[dict[str, Any]]:
+        study = optuna.create_study(direction="maximize", sampler=sampler())
+        for _ in range(12):
+            trial = study.ask(SPACE)
+            trial.set_user_attr("gain", sign * gain(trial.params))
+            study.tell(trial, 0.5)
+        return [trial.params for trial in study.trials]
+
+    assert proposals(1.0)[:8] == proposals(-1.0)[:8]
+    assert proposals(1.0)[9:] != proposals(-1.0)[9:]
+
+
+@pytest.mark.parametrize("make", [tpe, random])
+@pytest.mark.parametrize("after", [1, 7, 8, 9, 15])
+def test_it_depends_on_finished_trials_only(make: Callable[[int], BaseSampler], after: int) -> None:
+    """A new sampler, in the middle of a study, proposes what the old one would have."""
+    whole = run(sampler(make), 16)
+    study = run(sampler(make), after)
+    while len(study.trials) < 16:
+        study.sampler = sampler(make)
+        tell(study, study.ask(SPACE))
+    assert [t.params for t in study.trials] == [t.params for t in whole.trials]
+
+
+def test_failed_trials_do_not_break_it() -> None:
+    """Trials without a gain, without parameters, still running: it goes on."""
+    study = optuna.create_study(direction="maximize", sampler=sampler())
+    for number in range(24):
+        trial = study.ask(SPACE)
+        if number % 4 == 1:
+            study.tell(trial, state=TrialState.FAIL)
+        elif number % 4 == 2:
+            trial.report(-1.0, 0)
+            trial.set_user_attr("gain", -1.0)
+            study.tell(trial, state=TrialState.PRUNED)
+        elif number % 8 == 3:
+            study.add_trial(optuna.create_trial(value=1.0))
+        else:
+            tell(study, trial)
+    assert set(study.ask(SPACE).params) == set(SPACE)
+
+
+def test_an_interrupted_trial_is_proposed_again() -> None:
+    """The repetition has the same place, so it has the same parameters."""
+    study = run(sampler(), 10)
+    lost = study.ask(SPACE)
+    lost.set_user_attr(state.FAILURE, state.INTERRUPTED)
+    study.tell(lost, state=TrialState.FAIL)
+    assert study.ask(SPACE).params == lost.params
+
+
+def test_a_diverged_trial_is_not_proposed_again() -> None:
+    """It counts, so the next one has another place."""
+    study = run(sampler(), 10)
+    diverged = study.ask(SPACE)
+    diverged.set_user_attr(state.FAILURE, "the loss became nan")
+    study.tell(diverged, state=TrialState.FAIL)
+    assert study.ask(SPACE).params != diverged.params
+
+
+def test_the_study_stays_as_it_is() -> None:
+    """Asking adds one trial, and no attribute of a sampler's."""
+    study = run(sampler(), 12)
+    study.ask(SPACE)
+    assert len(study.trials) == 13
+    assert all(not trial.system_attrs for trial in study.trials)
+
+
+def test_parameters_of_a_callers_own_trial_are_drawn_too() -> None:
+    """A name that is none of the space's does not break it."""
+    study = run(sampler(), 12)
+    trial = study.ask(SPACE)
+    assert 0.0 <= trial.suggest_float("mine", 0.0, 1.0) <= 1.0
+
+
+def test_one_fixed_value_is_a_distribution_too() -> None:
+    """A range of a single value, as a space may have it."""
+    fixed = {**SPACE, "log2_factor": FloatDistribution(1.0, 1.0)}
+    used = GainSampler(tpe, fixed, seed=0, gain=reading.gain_of, index=state.index_of)
+    study = optuna.create_study(direction="maximize", sampler=used)
+    for _ in range(12):
+        tell(study, study.ask(fixed))
+    assert {trial.params["log2_factor"] for trial in study.trials} == {1.0}
+
+
+def ended(gain: float | None, seconds: object = 2.0, updates: int = 10) -> optuna.trial.FrozenTrial:
+    attributes = {"gain": gain, "seconds": seconds}
+    if not updates:
+        return optuna.create_trial(value=0.5, user_attrs=attributes)
+    reports = {0: 0.0, updates: gain or 0.0}
+    return optuna.create_trial(value=0.5, user_attrs=attributes, intermediate_values=reports)
+
+
+def test_the_gain_per_second_prefers_the_quick() -> None:
+    """Of equal gains the quicker, of equal losses too; any gain before none, none before a loss."""
+    order = [
+        ended(0.02, 1.0),
+        ended(0.02, 4.0),
+        ended(0.001, 4.0),
+        ended(0.0, 100.0),
+        ended(-0.02, 1.0),
+        ended(-0.02, 4.0),
+    ]
+    found = [reading.gain_per_second_of(trial) for trial in order]
+    assert found == sorted(found, reverse=True)
+    assert len(set(found)) == len(found)
+    assert found[0] == pytest.approx(4 * found[1])
+
+
+def test_a_candidate_that_was_given_up_was_not_quick() -> None:
+    """It made fewer updates in its time: a large loss stays worse than a small one."""
+    given_up, finished = ended(-0.4, 0.2, updates=10), ended(-0.1, 2.0, updates=100)
+    assert reading.gain_per_second_of(given_up) < reading.gain_per_second_of(finished)
+
+
+@pytest.mark.parametrize("trial", [ended(0.1, None), ended(0.1, 0.0), ended(0.1, 1.0, updates=0)])
+def test_without_a_time_the_gain_counts_as_it_is(trial: optuna.trial.FrozenTrial) -> None:
+    assert reading.gain_per_second_of(trial) == 0.1
+
+
+def test_without_a_gain_there_is_none_per_second() -> None:
+    assert reading.gain_per_second_of(ended(None)) is None
+
+
+def test_parameters_are_drawn_together() -> None:
+    """From the first gain on the sampler is asked for all that have more than one value at once."""
+    asked: list[set[str]] = []
+
+    class Recording(TPESampler):
+        def sample_relative(self, study: Any, trial: Any, search_space: Any) -> dict[str, Any]:
+            asked.append(set(search_space))
+            return super().sample_relative(study, trial, search_space)
+
+    fixed = {**SPACE, "log2_factor": FloatDistribution(1.0, 1.0)}
+    used = GainSampler(
+        lambda seed: Recording(seed=seed, multivariate=True),
+        fixed,
+        seed=0,
+        gain=reading.gain_of,
+        index=state.index_of,
+    )
+    study = optuna.create_study(direction="maximize", sampler=used)
+    for _ in range(3):
+        tell(study, study.ask(fixed))
+    assert asked == [set(), *[set(SPACE) - {"log2_factor"}] * 2]
+
+
+def test_asking_leaves_nothing_behind() -> None:
+    """It is fitted on the finished trials, each once, however often it is asked."""
+    used = sampler()
+    study = run(used, 12)
+    for _ in range(3):
+        study.ask(SPACE)
+    finished = [trial for trial in used._mirror.trials if trial.state.is_finished()]
+    assert [trial.value for trial in finished] == [reading.gain_of(t) for t in study.trials[:12]]
+    assert len(used._mirror.trials) == 13  # and its own

@@ -1,0 +1,244 @@
+"""The Optuna dashboard on a run, as a process of its own: what it serves, to whom, and how."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from growsearch import SearchResult, SearchSpace, search
+
+ROOT = Path(__file__).parents[2]
+SECONDS = 60  # for a server that should have answered long ago
+SMALL = [
+    "teacher.steps=5",
+    "teacher.architecture=3x3x4(conv1)-pool1-8(fc1)-10(fc2)",
+    "training.steps=4",
+    "training.evaluate_every=2",
+]
+# Ctrl-C is listened to, also where a shell has put the tests into the background.
+LISTENING = (
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    "from growsearch.cli.app import entry; entry()"
+)
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+@dataclass(frozen=True)
+class Served:
+    """A dashboard that runs: on which run, where, and as which process."""
+
+    result: SearchResult
+    process: subprocess.Popen[str]
+    announced: str
+    port: int
+
+    def get(self, path: str) -> Any:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=SECONDS) as page:
+            return json.load(page)
+
+    def study(self, name: str) -> dict[str, Any]:
+        (found,) = (
+            each
+            for each in self.get("/api/studies")["study_summaries"]
+            if each["study_name"] == name
+        )
+        study: dict[str, Any] = self.get(f"/api/studies/{found['study_id']}?after=0")
+        return study | {"id": found["study_id"]}
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def reached(host: str, port: int) -> bool:
+    try:
+        socket.create_connection((host, port), timeout=5).close()
+    except OSError:
+        return False
+    return True
+
+
+def start(folder: Path) -> tuple[subprocess.Popen[str], str, int]:
+    """Start a dashboard and wait until it answers."""
+    port = free_port()
+    process = subprocess.Popen(
+        [sys.executable, "-c", LISTENING, "dashboard", str(folder), "--port", str(port)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )
+    assert process.stdout is not None
+    announced = process.stdout.readline()
+    end = time.monotonic() + SECONDS
+    while not reached("127.0.0.1", port):
+        assert process.poll() is None, "the dashboard has ended"
+        assert time.monotonic() < end, "the dashboard does not answer"
+        time.sleep(0.05)
+    return process, announced, port
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A finished run of two trials, and its dashboard."""
+    folder = tmp_path_factory.mktemp("dashboard") / "run"
+    result = search(SearchSpace.load("digits", SMALL), trials=2, out=folder)
+    process, announced, port = start(folder)
+    with process:
+        yield Served(result, process, announced, port)
+        process.kill()
+
+
+def attributes(of: dict[str, Any]) -> dict[str, Any]:
+    return {each["key"]: each["value"] for each in of["user_attrs"]}
+
+
+def test_it_announces_its_address(served: Served) -> None:
+    """The address that is printed is the one that answers."""
+    assert f" http://127.0.0.1:{served.port}/ " in served.announced
+    with urllib.request.urlopen(f"http://127.0.0.1:{served.port}/", timeout=SECONDS) as page:
+        assert b"<html" in page.read()
+
+
+def test_it_shows_both_studies(served: Served) -> None:
+    """What was grown and its controls stand beside each other."""
+    names = [each["study_name"] for each in served.get("/api/studies")["study_summaries"]]
+    assert sorted(names) == ["digits", "digits-control"]
+
+
+@pytest.mark.parametrize("name", ["digits", "digits-control"])
+def test_the_value_is_named(name: str, served: Served) -> None:
+    """The axis of both studies says what is measured, and up is better."""
+    study = served.study(name)
+    assert study["objective_names"] == ["validation accuracy"]
+    assert study["directions"] == ["maximize"]
+    assert [trial["state"] for trial in study["trials"]] == ["Complete", "Complete"]
+
+
+def test_the_study_tells_what_it_works_on(served: Served) -> None:
+    """Space, seed, images and teacher are attributes of the study."""
+    about = attributes(served.study("digits"))
+    assert {"space", "seed", "data", "teacher", "test"} <= set(about)
+    assert about["seed"] == "0"
+    teacher = json.loads(about["teacher"])
+    assert teacher["validation_accuracy"] == served.result.teacher_accuracy
+
+
+def test_every_trial_tells_what_it_tried(served: Served) -> None:
+    """Growth, architecture and gain of each trial are its attributes; so are its steps."""
+    for trial, record in zip(served.study("digits")["trials"], served.result.trials, strict=True):
+        about = attributes(trial)
+        assert about["growth"] == record.growth
+        assert about["architecture"] == record.architecture
+        assert json.loads(about["gain"]) == record.gain
+        assert about["kept"] == str(record.kept)
+        assert float(trial["values"][0]) == record.validation_accuracy
+        assert [each["step"] for each in trial["intermediate_values"]] == [0, 2, 4]
+
+
+def test_every_control_names_its_candidate(served: Served) -> None:
+    """A control says which trial it stands beside, and as which arm."""
+    found = [attributes(trial) for trial in served.study("digits-control")["trials"]]
+    assert [(each["candidate"], each["arm"]) for each in found] == [
+        ("0", "random"),
+        ("1", "random"),
+    ]
+
+
+def test_every_trial_has_its_note(served: Served) -> None:
+    """The note says what grew on what, what each arm gave, and the reason for the outcome."""
+    for trial, record in zip(served.study("digits")["trials"], served.result.trials, strict=True):
+        note = trial["note"]["body"]
+        parent = "the teacher" if record.parent is None else f"trial {record.parent}"
+        assert f"**{record.growth}** on {parent}: {record.old_size} → {record.new_size}" in note
+        assert f"`{record.architecture}`" in note
+        for name, arm in record.arms.items():
+            assert f"| {name} | {arm.accuracy:.4f} |" in note
+        assert record.reason in note
+
+
+def test_nobody_else_reaches_it(served: Served) -> None:
+    """It listens on 127.0.0.1 and on no other address of this machine."""
+    assert reached("127.0.0.1", served.port)
+    assert not reached("127.0.0.2", served.port)
+    assert not reached("::1", served.port)
+    own = {entry[4][0] for entry in socket.getaddrinfo(socket.gethostname(), None)}
+    for address in own - {"127.0.0.1"}:
+        assert not reached(str(address), served.port), address
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda n: n.name)
+def test_a_signal_ends_it(number: signal.Signals, served: Served) -> None:
+    """Ctrl-C ends the dashboard, as it says; the port is free again."""
+    process, _, port = start(served.result.folder)
+    with process:
+        process.send_signal(number)
+        process.communicate(timeout=SECONDS)
+    assert process.returncode in (0, 130)
+    assert not reached("127.0.0.1", port)
+
+
+# -- in a browser --------------------------------------------------------------------------------
+
+
+def dom(url: str, profile: Path) -> str:
+    """The page as it stands once its scripts have run."""
+    assert CHROMIUM is not None
+    options = [
+        *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+        *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+        *(f"--user-data-dir={profile}", "--virtual-time-budget=10000", "--dump-dom"),
+    ]
+    done = subprocess.run(
+        [CHROMIUM, *options, url],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        check=True,
+        timeout=2 * SECONDS,
+    )
+    return done.stdout
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs chromium or chromium-browser on the PATH")
+def test_a_browser_shows_the_studies_and_the_notes(served: Served, tmp_path: Path) -> None:
+    """The pages really render: both names in the list, a trial's growth and arms on its page."""
+    where = f"http://127.0.0.1:{served.port}/dashboard"
+    listed = dom(where, tmp_path / "list")
+    assert re.search(r"\bdigits<", listed)
+    assert "digits-control<" in listed
+    number = served.study("digits")["id"]
+    page = dom(f"{where}/studies/{number}/trials?numbers=0", tmp_path / "trial")
+    record = served.result.trials[0]
+    assert record.growth in page
+    assert record.architecture in page
+    assert "<table" in page
+
+
+def test_a_folder_that_is_no_run_is_served_to_nobody(tmp_path: Path) -> None:
+    """Without a run there is no server."""
+    from growsearch.errors import RunError
+    from growsearch.study.dashboard import serve
+
+    port = free_port()
+    with pytest.raises(RunError, match="expected the folder of a run"):
+        serve(tmp_path, port=port)
+    assert not reached("127.0.0.1", port)

@@ -1,0 +1,142 @@
+"""Which precision a machine and an architecture are trained in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from growsearch.networks import Architecture
+from growsearch.training import Speed, Trainer, TrainingPlan, at_one_precision
+from growsearch.training.slim import SlimTrainer
+from growsearch.training.slim import precision as module
+from growsearch.training.slim import trainer as trainer_module
+from growsearch.training.slim.backend import tf, v1
+from growsearch.training.slim.builders import Mode, build_logits, model_variables
+from growsearch.training.slim.precision import _cpu_has_bfloat16, step_seconds
+from tests.backend_contract import rich, split
+from tests.fake_trainer import FakeTrainer
+
+PLAN = TrainingPlan(2, 8, precision="auto")
+
+
+@pytest.mark.parametrize(
+    ("text", "native"),
+    [
+        ("processor\t: 0\nflags\t\t: fpu avx512f avx512_bf16 sse\n", True),
+        ("flags\t\t: fpu amx_bf16\n", True),
+        ("flags\t\t: fpu avx512f avx512_bf16x\nbugs\t\t: avx512_bf16\n", False),
+        ("Features\t: asimd bf16\n", False),
+        ("", False),
+    ],
+)
+def test_the_flags_of_the_processor_decide(tmp_path: Path, text: str, native: bool) -> None:
+    """Native means that the processor lists the instructions."""
+    path = tmp_path / "cpuinfo"
+    path.write_text(text)
+    assert _cpu_has_bfloat16(path) is native
+
+
+def test_a_system_that_does_not_say_has_none(tmp_path: Path) -> None:
+    """Without /proc there is no bfloat16."""
+    assert not _cpu_has_bfloat16(tmp_path / "absent")
+
+
+@pytest.mark.parametrize(("capability", "native"), [((8, 0), True), ((7, 5), False)])
+def test_the_capability_of_the_gpu_decides(
+    monkeypatch: pytest.MonkeyPatch, capability: tuple[int, int], native: bool
+) -> None:
+    """Where a GPU trains, it is asked, and not the processor."""
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda _: ["gpu"])
+    details = {"compute_capability": capability}
+    monkeypatch.setattr(tf.config.experimental, "get_device_details", lambda _: details)
+    assert module.has_native_bfloat16.__wrapped__() is native
+
+
+@pytest.mark.parametrize("slow", ["a", "b"])
+def test_a_step_takes_what_the_best_turn_took(slow: str) -> None:
+    """Neither the first steps count nor a disturbance that hits one of several turns."""
+
+    def timer(name: str) -> Callable[[int], float]:
+        calls: list[int] = []
+
+        def seconds(steps: int) -> float:
+            calls.append(steps)
+            if name != slow and len(calls) in (1, 3):
+                return 50.0
+            return steps * (0.02 if name == slow else 0.01)
+
+        return seconds
+
+    found = step_seconds({name: timer(name) for name in "ab"})
+    assert found == pytest.approx({name: 0.02 if name == slow else 0.01 for name in "ab"})
+
+
+@pytest.mark.parametrize("faster", ["float32", "bfloat16"])
+def test_auto_takes_what_is_faster(monkeypatch: pytest.MonkeyPatch, faster: str) -> None:
+    """One measurement an architecture and batch size, of both; the result names the outcome."""
+    measured: list[set[str]] = []
+
+    def judge(timers: Mapping[str, Callable[[int], float]]) -> dict[str, float]:
+        measured.append(set(timers))
+        assert all(timer(2) > 0.0 for timer in timers.values())
+        return {name: 0.01 if name == faster else 0.02 for name in timers}
+
+    monkeypatch.setattr(trainer_module, "has_native_bfloat16", lambda: True)
+    monkeypatch.setattr(trainer_module, "step_seconds", judge)
+    trainer, data = SlimTrainer(), split(32)
+    for seed in range(2):
+        result = trainer.train(rich(), data, PLAN, evaluate_on=data, seed=seed)
+        assert result.precision == faster
+    assert trainer.speed_of(rich().architecture, PLAN) == Speed(faster, 0.01)
+    assert measured == [{"float32", "bfloat16"}]
+    trainer.speed_of(rich().architecture, replace(PLAN, batch_size=16))
+    assert len(measured) == 2
+
+
+def test_auto_without_bfloat16_measures_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Emulated bfloat16 is never tried, and one precision is timed only for whoever asks."""
+    monkeypatch.setattr(trainer_module, "has_native_bfloat16", lambda: False)
+    monkeypatch.setattr(trainer_module, "step_seconds", None)
+    data = split(32)
+    result = SlimTrainer().train(rich(), data, PLAN, evaluate_on=data, seed=0)
+    assert result.precision == "float32"
+    monkeypatch.setattr(trainer_module, "step_seconds", lambda timers: dict.fromkeys(timers, 0.5))
+    assert SlimTrainer().speed_of(rich().architecture, PLAN) == Speed("float32", 0.5)
+
+
+def test_arms_can_be_given_one_precision() -> None:
+    """A plan is fixed by a trainer that chooses, and left alone by one that does not."""
+
+    class Chooser(FakeTrainer):
+        def speed_of(self, architecture: Architecture, plan: TrainingPlan) -> Speed:
+            assert (architecture, plan) == (rich().architecture, PLAN)
+            return Speed("bfloat16", 0.01)
+
+    chooser: Trainer = Chooser()
+    fixed = at_one_precision(chooser, rich().architecture, PLAN)
+    assert fixed == replace(PLAN, precision="bfloat16")
+    assert at_one_precision(chooser, rich().architecture, fixed) is fixed
+    assert at_one_precision(FakeTrainer(), rich().architecture, PLAN) is PLAN
+
+
+def test_many_positions_do_not_stop_a_bias() -> None:
+    """A bias's gradient in bfloat16 is the sum over all positions, not its first few hundred."""
+    architecture = Architecture.parse(
+        "1x1x16(conv1,activation=linear)-global_avg_pool(gap)-2(out)", (28, 28, 1)
+    )
+    gradients = []
+    for dtype in (tf.float32, tf.bfloat16):
+        with tf.Graph().as_default(), v1.Session() as session:
+            images = tf.ones((64, *architecture.input_shape))
+            out = build_logits(architecture, images, Mode(training=True, dtype=dtype))
+            variables = model_variables(architecture)
+            session.run(v1.global_variables_initializer())
+            session.run(variables["out"]["kernel"].assign(np.ones((16, 2))))
+            (gradient,) = tf.gradients(tf.reduce_sum(out), variables["conv1"]["bias"])
+            gradients.append(session.run(gradient))
+    assert np.allclose(gradients[0], 128.0, rtol=1e-3)  # 64 images, two outputs
+    assert np.allclose(gradients[1], 128.0, rtol=0.01)
