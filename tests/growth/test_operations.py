@@ -10,16 +10,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.test_growth_cases import (
-    CASES,
-    SMALL,
-    case,
-    change,
-    every_growth,
-    images_for,
-    random_architecture,
-    trained,
-)
 
 from growsearch.errors import ArchitectureError, InvalidInputError, NotExactError, OutOfMemoryError
 from growsearch.growth import (
@@ -42,6 +32,16 @@ from growsearch.growth.growth import RANDOM_BIAS, RANDOM_STD
 from growsearch.networks import INPUT, Architecture, Network, Node, Slots
 from growsearch.networks.files import digest
 from growsearch.networks.layers import Add, BatchNorm, Conv, Dense, LayerNorm, ZeroPad
+from tests.growth.test_cases import (
+    CASES,
+    SMALL,
+    case,
+    change,
+    every_growth,
+    images_for,
+    random_architecture,
+    trained,
+)
 from tests.strategies import seeds
 
 

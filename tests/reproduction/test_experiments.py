@@ -202,7 +202,7 @@ def test_tensorflows_trainer_is_the_default(
     digits: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As it is of a search."""
-    monkeypatch.setattr("growsearch.training.SlimTrainer", Recorder)
+    monkeypatch.setattr("growsearch.training.slim.SlimTrainer", Recorder)
     found = reproduce(iterations=20, every=10, seeds=1, data=digits)
     assert "Recorder" in found.environments[0]
 

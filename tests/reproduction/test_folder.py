@@ -116,7 +116,7 @@ def test_a_full_disk_is_one_line(
         del data
         raise OSError(errno.ENOSPC, "its device is full", str(path))
 
-    monkeypatch.setattr("growsearch.reproduction.experiments.write_atomically", no_room)
+    monkeypatch.setattr("growsearch.reproduction.run.write_atomically", no_room)
     with pytest.raises(RunError, match=r"its device is full .*MB free") as raised:
         reproduce(trainer=Recorder(), iterations=20, every=10, seeds=1, data=digits, out=tmp_path)
     assert FILE in str(raised.value)
