@@ -14,6 +14,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StrictStr
 
+from growsearch.errors import GrowsearchError
 from growsearch.growth import Growth, growth_from_json
 from growsearch.networks import Architecture
 from growsearch.study.untrusted import untrusted
@@ -322,8 +323,12 @@ class Candidate(_Trained):
             When the growth and the architecture do not belong together.
         """
         with untrusted(f"the growth of trial {number}"):
-            growth = growth_from_json(self.growth_json)
-            if str(growth.grown(parent)) != self.architecture:
+            try:
+                growth = growth_from_json(self.growth_json)
+                grown = str(growth.grown(parent))
+            except GrowsearchError as error:  # one that no candidate can have made
+                raise ValueError(str(error)) from None
+            if grown != self.architecture:
                 raise ValueError(f"{growth} does not give {self.architecture[:80]}")
         return growth
 

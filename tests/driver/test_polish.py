@@ -13,9 +13,10 @@ import growsearch as gs
 from growsearch.driver.events import Polished, Training
 from growsearch.driver.polish import part_of
 from growsearch.errors import InvalidInputError
-from growsearch.study import networks as kept
+from growsearch.networks.store import NetworkStore
 from growsearch.study.networks import DamagedNetworkWarning
 from growsearch.study.result import SearchResult
+from growsearch.study.state import read_state
 from growsearch.training import TrainingPlan
 from tests.fake_trainer import TOO_FAST, FakeTrainer, images, outcome, space
 
@@ -51,7 +52,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory, quick_sqlite: None) -> Se
 
 def test_the_best_network_is_trained_on(finished: SearchResult) -> None:
     """The result is the best part of the polish, its trial the one that was polished."""
-    unpolished = kept.best_of(finished.study, finished.folder)
+    unpolished = read_state(finished.study, NetworkStore(finished.folder / "weights")).incumbent
     best = finished.best
     assert best.polished
     assert best.trial_number == unpolished.trial_number

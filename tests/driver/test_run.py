@@ -15,8 +15,9 @@ from growsearch.driver.budget import PHASES
 from growsearch.driver.events import Training
 from growsearch.networks import Architecture
 from growsearch.space.sections import WIDTH_MULTIPLE
-from growsearch.study import read as reading
-from growsearch.study import study as state
+from growsearch.study.attributes import SpentAttribute
+from growsearch.study.open import find
+from growsearch.study.read import gain_of, gain_per_second_of
 from growsearch.study.result import SearchResult
 from growsearch.training import Speed, TrainingPlan, TrainingResult
 from tests.fake_trainer import FakeTrainer, images, outcome, space
@@ -163,7 +164,7 @@ def test_the_sampler_is_fitted_on_the_objective(tmp_path: Path, objective: str) 
     )
     mirror = result.study.sampler._mirror
     fitted = [trial.value for trial in mirror.trials if trial.value is not None]
-    of = {"gain": reading.gain_of, "gain_per_second": reading.gain_per_second_of}[objective]
+    of = {"gain": gain_of, "gain_per_second": gain_per_second_of}[objective]
     finished = [of(trial) for trial in result.study.trials]
     assert fitted == finished[: len(fitted)]
     assert len(fitted) == 11  # all that were finished when the last one was asked for
@@ -286,7 +287,7 @@ def test_an_interrupted_session_counts_too(tmp_path: Path, hours: Hours) -> None
     ):
         with pytest.raises(KeyboardInterrupt):
             budgeted(tmp_path, hours, None, on_event=interrupt(where, 2))
-        stored = reading.spent_of(state.find(tmp_path, None)[0])
+        stored = SpentAttribute.read(find(tmp_path, None)[0]).value
         assert stored == dict.fromkeys(PHASES, 0.0) | spent
 
 
@@ -294,7 +295,7 @@ def test_a_killed_session_counts_up_to_what_it_stored(
     tmp_path: Path, hours: Hours, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without a last word: teacher, trials and parts of the polish stand with their time."""
-    monkeypatch.setattr("growsearch.driver.loop._time_kept", lambda *_: nullcontext())
+    monkeypatch.setattr("growsearch.driver.opening._time_kept", lambda *_: nullcontext())
     polish = "polish={'steps': 9, 'parts': 3, 'learning_rate': 0.01}"
     for where, spent in (
         ("trial 0", {"teacher": 10.0}),
@@ -302,7 +303,7 @@ def test_a_killed_session_counts_up_to_what_it_stored(
     ):
         with pytest.raises(KeyboardInterrupt):
             budgeted(tmp_path, hours, None, polish, trials=1, on_event=interrupt(where, 0))
-        stored = reading.spent_of(state.find(tmp_path, None)[0])
+        stored = SpentAttribute.read(find(tmp_path, None)[0]).value
         assert stored == dict.fromkeys(PHASES, 0.0) | spent
 
 

@@ -14,7 +14,8 @@ import pytest
 import growsearch as gs
 from growsearch.cli import app as cli
 from growsearch.errors import RunError
-from growsearch.study import study as state
+from growsearch.study.attributes import WidthMultipleAttribute
+from growsearch.study.open import find
 from growsearch.study.result import SearchResult
 from tests import small_search
 from tests.messages import refusal
@@ -144,9 +145,9 @@ def test_a_width_multiple_is_a_whole_number_or_refused(copy: Path, value: str) -
         "width_multiple",
         value,
     )
-    study, _ = state.find(copy, None)
+    study, _ = find(copy, None)
     with pytest.raises(RunError, match="width_multiple"):
-        state.attribute(study, state.MULTIPLE)
+        WidthMultipleAttribute.read(study)
 
 
 def test_what_is_printed_as_json_is_json(
