@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from growsearch.space import Override
     from growsearch.study.result import SearchResult
 
 _BEGAN = time.monotonic()  # a time budget begins with the process
@@ -125,8 +126,8 @@ def run(
     """
     from growsearch.space import SearchSpace
 
-    overrides += _control_overrides(arms, control_seeds, control_tuned)
-    loaded = SearchSpace.load(space, overrides, options=_CONTROL_OPTIONS)
+    controls = _control_overrides(arms, control_seeds, control_tuned)
+    loaded = SearchSpace.load(space, [*overrides, *controls])
     _announce(as_json=as_json)
     _quiet()
     from rich.console import Console
@@ -251,34 +252,34 @@ def dashboard(folder: str, storage: str | None, port: int) -> None:
     serve(folder, storage=storage, port=port, announce=announce)
 
 
-_CONTROL_OPTIONS = {
-    "controls.arms": "--arms",
-    "controls.seeds": "--control-seeds",
-    "controls.tuned": "--control-tuned",
-}
+def _control_overrides(
+    arms: str | None, seeds: int | None, tuned: int | None
+) -> tuple[Override, ...]:
+    """Return the controls' options as values of the search space."""
+    from growsearch.space import Override
+
+    given = [
+        ("controls.arms", None if arms is None else _fractions(arms), "--arms"),
+        ("controls.seeds", seeds, "--control-seeds"),
+        ("controls.tuned", tuned, "--control-tuned"),
+    ]
+    return tuple(Override(*each) for each in given if each[1] is not None)
 
 
-def _control_overrides(arms: str | None, seeds: int | None, tuned: int | None) -> tuple[str, ...]:
-    """The controls' options as changes of the search space."""
-    overrides = []
-    if arms is not None:
-        named = [] if arms.strip() in ("", "none") else arms.split(",")
-        fractions: dict[str, float] = {}
-        for each in named:
-            arm, colon, share = each.strip().partition(":")
-            try:
-                fractions[arm] = float(share) if colon else 1.0
-            except ValueError:
-                raise click.BadParameter(
-                    f"expected fractions such as random:0.5, got {each!r}", param_hint="--arms"
-                ) from None
-        if len(fractions) < len(named):
-            raise click.BadParameter(f"expected each arm once, got {arms!r}", param_hint="--arms")
-        table = ", ".join(f"{json.dumps(arm)} = {share}" for arm, share in fractions.items())
-        overrides.append(f"controls.arms={{{table}}}")
-    overrides += [f"controls.seeds={seeds}"] if seeds is not None else []
-    overrides += [f"controls.tuned={tuned}"] if tuned is not None else []
-    return tuple(overrides)
+def _fractions(arms: str) -> dict[str, float]:
+    named = [] if arms.strip() in ("", "none") else arms.split(",")
+    fractions: dict[str, float] = {}
+    for each in named:
+        arm, colon, share = each.strip().partition(":")
+        try:
+            fractions[arm] = float(share) if colon else 1.0
+        except ValueError:
+            raise click.BadParameter(
+                f"expected fractions such as random:0.5, got {each!r}", param_hint="--arms"
+            ) from None
+    if len(fractions) < len(named):
+        raise click.BadParameter(f"expected each arm once, got {arms!r}", param_hint="--arms")
+    return fractions
 
 
 def _print_json(value: dict[str, Any]) -> None:
