@@ -78,7 +78,7 @@ def test_a_terminal_is_told_at_once_what_it_waits_for(
     def loading() -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("growsearch.cli.app._quiet", loading)
+    monkeypatch.setattr("growsearch.cli.output.quiet", loading)
     arguments = [command, *(["digits"] if command == "run" else []), *["--json"] * as_json]
     main(arguments)
     assert "Loading" not in "".join(capsys.readouterr())

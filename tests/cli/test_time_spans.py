@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 import pytest
 
-from growsearch.cli.app import Duration
+from growsearch.cli.options import Duration
 
 
 @pytest.mark.parametrize(
