@@ -5,14 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
 
-from growsearch.growth import Growth, Treatment, grow
-from growsearch.networks import Network
-from growsearch.training import TrainingPlan
+    from growsearch.growth import Growth, Treatment
+    from growsearch.networks import Network
+    from growsearch.training import TrainingPlan
 
+# The command line's help names the arms: what takes time to import is imported where an arm
+# starts.
 CANDIDATE = "net2net"
 _PASSES = 3  # a backward pass costs about two forward passes
 
@@ -45,10 +48,14 @@ def training_flops(flops: int, steps: int, batch_size: int) -> float:
 
 
 def _net2net(start: Start, rng: np.random.Generator) -> Network:
+    from growsearch.growth import grow
+
     return grow(start.parent, start.growth, rng=rng, slots=start.slots, images=start.images)
 
 
 def _random(start: Start, rng: np.random.Generator) -> Network:
+    from growsearch.growth import grow
+
     return grow(
         start.parent,
         start.growth,
@@ -60,6 +67,8 @@ def _random(start: Start, rng: np.random.Generator) -> Network:
 
 
 def _scratch(start: Start, rng: np.random.Generator) -> Network:
+    from growsearch.networks import Network
+
     # By He, whatever the teacher began with: a control is to be as strong as it can be, and from
     # truncated_normal it is .10 behind after 60 updates (benchmarks/README.md).
     return Network.initial(start.growth.grown(start.parent.architecture), rng=rng)
