@@ -38,7 +38,7 @@ def with_value(key: str, value: Any) -> dict[str, Any]:
 
 
 def refused(call: Any, *args: Any) -> str:
-    """The error's text, which is one line of bearable length."""
+    """Return the text of the refusal, which is one line of at most 1,500 characters."""
     with pytest.raises(SearchSpaceError) as caught:
         call(*args)
     text = str(caught.value)

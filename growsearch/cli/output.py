@@ -1,4 +1,4 @@
-"""What commands print: results, JSON, the paths of plots, warnings; and what they keep quiet."""
+"""The output of commands: results, JSON, paths of plots, warnings; nothing of other libraries."""
 
 from __future__ import annotations
 

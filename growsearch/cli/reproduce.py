@@ -8,15 +8,33 @@ from growsearch.cli import options, output
 
 
 @click.command()
-@click.option("--iterations", type=click.IntRange(min=1), default=1000, show_default=True)
-@click.option("--seeds", type=click.IntRange(min=1), default=3, show_default=True)
+@click.option(
+    "--iterations",
+    type=click.IntRange(min=1),
+    default=1000,
+    show_default=True,
+    help="Iterations of each training, as the original counts them.",
+)
+@click.option(
+    "--seeds",
+    type=click.IntRange(min=1),
+    default=3,
+    show_default=True,
+    help="Repeats, each with a seed of its own.",
+)
 @options.data
-@click.option("--out", metavar="DIR", default="runs/reproduce", show_default=True)
+@click.option(
+    "--out",
+    metavar="DIR",
+    default="runs/reproduce",
+    show_default=True,
+    help="Folder of report and plot.",
+)
 @options.as_json
 def reproduce(iterations: int, seeds: int, data: str | None, out: str, as_json: bool) -> None:
     """Repeat the five experiments of the original Net2Net repository.
 
-    Accuracies are of the test images, as the original's were.
+    All accuracies are of the test images, as in the original.
     """
     output.announce(as_json=as_json)
     output.quiet()

@@ -12,7 +12,7 @@ from growsearch.cli import options, output
 @options.storage
 @options.as_json
 def show(folder: str, storage: str | None, as_json: bool) -> None:
-    """Show what the run in DIR has found so far; changes nothing."""
+    """Show the trials and the best network of the run in DIR; changes nothing."""
     output.quiet()
     from growsearch.study.result import load_result
 
@@ -26,8 +26,8 @@ def show(folder: str, storage: str | None, as_json: bool) -> None:
 def compare(folder: str, storage: str | None, as_json: bool) -> None:
     """Compare the candidates of the run in DIR with their controls.
 
-    Differences in pairs with intervals and tests, overall and by operation, how soon each arm gets
-    where, and a picture in DIR.
+    Prints paired differences with intervals and tests, overall and by operation, and how soon each
+    arm reaches an accuracy; saves a plot in DIR.
     """
     output.quiet()
     from rich.console import Console
@@ -49,7 +49,13 @@ def compare(folder: str, storage: str | None, as_json: bool) -> None:
 @click.command()
 @click.argument("folder", metavar="DIR")
 @options.storage
-@click.option("--port", type=click.IntRange(1, 65535), default=8080, show_default=True)
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    default=8080,
+    show_default=True,
+    help="Port on 127.0.0.1.",
+)
 def dashboard(folder: str, storage: str | None, port: int) -> None:
     """Open the Optuna dashboard on the run in DIR, for this machine only."""
     output.quiet()

@@ -35,7 +35,7 @@ def test_arms_are_read_with_their_fractions(text: str, fractions: dict[str, floa
     ],
 )
 def test_no_other_form_of_arms_is_read(text: str, expected: str) -> None:
-    """What is no fraction, and what would hide another, is refused."""
+    """A fraction that is no number and an arm that is named twice are refused."""
     with pytest.raises(click.BadParameter, match=expected):
         Arms().convert(text, None, None)
 
@@ -43,7 +43,7 @@ def test_no_other_form_of_arms_is_read(text: str, expected: str) -> None:
 def test_the_help_names_the_arms_of_the_table(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A new arm stands in the help of ``run`` without a word more."""
+    """The help of ``run`` names a new arm without a change of its text."""
     for names in (arms.CONTROLS, (*arms.CONTROLS, "pruned_back")):
         monkeypatch.setattr(arms, "CONTROLS", names)
         assert main(["run", "--help"]) == 0

@@ -1,4 +1,4 @@
-"""Every constraint on a search space: what breaks it is one line with key, expected and got."""
+"""Every constraint on a search space: a value that breaks it is one line: key, expected, got."""
 
 from __future__ import annotations
 
@@ -86,11 +86,11 @@ IMPOSSIBLE = [
 
 @pytest.mark.parametrize(("key", "value"), IMPOSSIBLE)
 def test_an_impossible_value_names_its_key_and_itself(key: str, value: Any) -> None:
-    """One line: source, key, expected, got."""
+    """The line holds source, key, expected and got."""
     text = refused(lambda: SearchSpace.parse(with_value(key, value), source="mine.toml"))
     assert text.startswith(f"mine.toml: {key}")
     assert "got" in text
-    # What pydantic says of itself.
+    # Words of pydantic for its own types.
     for foreign in ("String", "Tuple", "instance of", "pattern", "dictionary", "constrained"):
         assert foreign not in text
 
@@ -139,7 +139,7 @@ def test_an_unknown_key_is_named_with_those_there_are(key: str) -> None:
     "key", ["name", "data", "teacher", "choices", "training", "teacher.steps", "training.steps"]
 )
 def test_a_missing_key_is_named(key: str) -> None:
-    """What has no default must be there."""
+    """A key without a default must be there."""
     changed = values()
     *sections, last = key.split(".")
     del (changed[sections[0]] if sections else changed)[last]
@@ -149,7 +149,7 @@ def test_a_missing_key_is_named(key: str) -> None:
 @pytest.mark.parametrize("section", ["teacher", "training", "polish"])
 @pytest.mark.parametrize("optimizer", ["adam", "sgd"])
 def test_a_decay_that_nothing_applies_is_refused(section: str, optimizer: str) -> None:
-    """Adam and SGD have none: nobody tunes a knob that turns nothing."""
+    """Adam and SGD have no weight decay: a value for it would change nothing."""
     changed = values()
     changed[section] = {**changed.get(section, {"steps": 9}), "optimizer": optimizer}
     changed[section]["weight_decay"] = 0.01
@@ -161,7 +161,7 @@ def test_a_decay_that_nothing_applies_is_refused(section: str, optimizer: str) -
 
 
 def test_a_decay_to_choose_needs_an_optimizer_that_decays() -> None:
-    """Or Optuna would choose among equals."""
+    """Without one all values that Optuna could choose would train alike."""
     changed = values()
     changed["training"]["optimizer"] = "adam"
     changed["choices"]["weight_decay"] = [0.001, 0.1]
@@ -170,7 +170,7 @@ def test_a_decay_to_choose_needs_an_optimizer_that_decays() -> None:
     SearchSpace.parse(changed)
 
 
-def test_an_error_is_also_the_builtin_that_one_expects() -> None:
-    """ValueError, and the library's InvalidInputError."""
+def test_an_error_is_also_the_builtin_that_a_caller_expects() -> None:
+    """SearchSpaceError is a ValueError and the library's InvalidInputError."""
     assert issubclass(SearchSpaceError, ValueError)
     assert issubclass(SearchSpaceError, InvalidInputError)

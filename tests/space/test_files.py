@@ -1,4 +1,4 @@
-"""Files of search spaces: what ships loads, and foreign bytes are one line."""
+"""Files of search spaces: those that ship load, and foreign bytes are one line."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ def test_shipped_spaces_load(name: str) -> None:
 
 
 def test_these_spaces_ship() -> None:
-    """In the order of their names."""
+    """The names are sorted."""
     assert SearchSpace.shipped() == ("digits", "mnist", "mnist_fast", "mnist_residual")
 
 
 @pytest.mark.parametrize("name", SearchSpace.shipped())
 def test_a_space_survives_json(name: str) -> None:
-    """The study keeps it as JSON: read back, it is the same."""
+    """The study stores a space as JSON: read back, it is the same."""
     space = SearchSpace.load(name)
     assert SearchSpace.parse(json.loads(space.model_dump_json())) == space
 
 
 def test_a_file_is_read_by_its_path(tmp_path: Path) -> None:
-    """A path given as text or as a Path."""
+    """The path may be text or a Path."""
     path = tmp_path / "mine.toml"
     path.write_text(read_shipped("digits"))
     assert SearchSpace.load(path) == SearchSpace.load(str(path)) == SearchSpace.load("digits")
@@ -47,12 +47,12 @@ def test_a_file_is_read_by_its_path(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["nothing", "", "digits.toml", "/", ".", "a\0b", "x" * 5000])
 def test_what_is_no_space_names_those_there_are(name: str) -> None:
-    """An unknown name or a path without a file."""
+    """An unknown name, or a path without a file, is refused with the shipped names."""
     assert "digits, mnist, mnist_fast, mnist_residual" in refused(SearchSpace.load, name)
 
 
 def test_an_unknown_shipped_name_is_refused() -> None:
-    """Also where only a shipped name will do."""
+    """A path is no shipped name."""
     assert "'../digits'" in refused(read_shipped, "../digits")
 
 
@@ -81,14 +81,14 @@ def test_an_unknown_shipped_name_is_refused() -> None:
     ids=range(18),
 )
 def test_foreign_bytes_are_one_line_that_names_the_file(tmp_path: Path, content: bytes) -> None:
-    """Binary files, other encodings, nesting without end."""
+    """Binary files, other encodings and deep nesting give no traceback."""
     path = tmp_path / "foreign.toml"
     path.write_bytes(content)
     assert str(path) in refused(SearchSpace.load, path)
 
 
 def test_every_truncation_of_a_space_is_one_line_or_loads(tmp_path: Path) -> None:
-    """A file of which the end is missing."""
+    """A file may lack its end."""
     path, text = tmp_path / "cut.toml", read_shipped("mnist_residual").encode()
     for length in range(0, len(text), 13):
         path.write_bytes(text[:length])
@@ -100,7 +100,7 @@ def test_every_truncation_of_a_space_is_one_line_or_loads(tmp_path: Path) -> Non
 
 
 def test_a_folder_and_a_link_to_nowhere_are_no_spaces(tmp_path: Path) -> None:
-    """Only files are read."""
+    """Only files and links to files are read."""
     (tmp_path / "link.toml").symlink_to(tmp_path / "nowhere")
     for path in (tmp_path, tmp_path / "link.toml"):
         assert "expected one of" in refused(SearchSpace.load, path)

@@ -14,7 +14,7 @@ MUTATIONS = 2500
 
 
 def mutated(rng: random.Random) -> dict[str, Any]:
-    """A shipped space with up to three changes anywhere in it."""
+    """Return a shipped space with up to three changes anywhere in it."""
     changed: dict[str, Any] = copy.deepcopy(values(rng.choice(SearchSpace.shipped())))
     for _ in range(rng.randint(1, 3)):
         table: Any = changed
@@ -44,7 +44,7 @@ def mutated(rng: random.Random) -> dict[str, Any]:
 
 
 def test_mutated_spaces_load_or_are_one_line() -> None:
-    """Thousands of damaged spaces: a space, or a SearchSpaceError, and nothing else."""
+    """Each of 2,500 damaged spaces gives a space or a SearchSpaceError, and nothing else."""
     loaded = 0
     for seed in range(MUTATIONS):
         changed = mutated(random.Random(seed))

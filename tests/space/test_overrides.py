@@ -12,7 +12,7 @@ from tests.space_values import refused
 
 
 def test_overrides_are_toml_values() -> None:
-    """Numbers, lists, text with and without quotation marks; the last one counts."""
+    """Values are numbers, lists, text with or without quotation marks; the last of a key counts."""
     space = SearchSpace.load(
         "digits",
         [
@@ -53,12 +53,12 @@ def test_overrides_are_toml_values() -> None:
     ],
 )
 def test_an_unusable_override_is_one_line(override: str, named: str) -> None:
-    """It names what was wrong with it."""
+    """The line names the form that was expected, or the key."""
     assert named in refused(SearchSpace.load, "digits", [override])
 
 
 def test_an_override_is_blamed_for_what_it_broke(tmp_path: Path) -> None:
-    """By the option that its value came from; what the file itself has wrong is the file's."""
+    """The option of the wrong value is named; an error of the file itself is the file's."""
     assert refused(SearchSpace.load, "digits", ["training.steps=0"]).startswith("--set: training")
     seeds = Override("controls.seeds", 0, "--control-seeds")
     text = refused(SearchSpace.load, "digits", ["seed=1", seeds])
@@ -112,7 +112,7 @@ def test_values_of_python_need_no_text() -> None:
     "given", [5, None, [5], [None], {"training.steps": 5}, b"training.steps=5"]
 )
 def test_what_is_no_override_is_one_line(given: Any) -> None:
-    """The argument is named, and what it expects."""
+    """The line names the argument and the form that it expects."""
     assert "overrides: expected" in refused(SearchSpace.load, "digits", given)
 
 

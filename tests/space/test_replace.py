@@ -63,7 +63,7 @@ def test_a_value_that_is_no_section_is_replaced_as_a_whole() -> None:
 
 
 def test_none_removes_an_optional_section_or_value() -> None:
-    """And a mapping brings an optional section back."""
+    """A mapping brings an optional section back."""
     assert FAST.replace(pruning=None, polish=None).pruning is None
     assert DIGITS.replace(limits={"width": None}).limits.width is None
     pruning = DIGITS.replace(pruning={"tolerance": 0.1}).pruning
@@ -91,7 +91,7 @@ def test_none_removes_an_optional_section_or_value() -> None:
     ],
 )
 def test_what_does_not_fit_is_one_line(changes: dict[str, Any], named: str) -> None:
-    """Key, expected, got; whatever was wrong, the old space stays as it is."""
+    """The line holds key, expected and got, and the old space stays as it is."""
     space = FAST if "polish" in changes else DIGITS
     before = space.model_dump_json()
     text = refused(lambda: space.replace(**changes))
@@ -106,7 +106,7 @@ def _sections(space: SearchSpace) -> dict[str, list[str]]:
 
 
 def test_junk_in_any_place_is_a_space_or_one_line() -> None:
-    """Thousands of damaged changes: a space that loads again, or a SearchSpaceError."""
+    """Each of 1,000 damaged changes gives a space that loads again, or a SearchSpaceError."""
     replaced = 0
     for seed in range(1000):
         rng = random.Random(seed)

@@ -26,7 +26,7 @@ GRAPH = Architecture(
 
 
 def test_a_space_may_begin_with_a_graph(tmp_path: Path) -> None:
-    """As a TOML table, as JSON text, and as the study keeps it."""
+    """The graph may be a TOML table or JSON text, and the study stores it as text."""
     found = [
         SearchSpace.parse(with_value("teacher.architecture", GRAPH.to_json())),
         SearchSpace.parse(with_value("teacher.architecture", json.dumps(GRAPH.to_json()))),
@@ -45,7 +45,7 @@ def test_a_space_may_begin_with_a_graph(tmp_path: Path) -> None:
 
 
 def test_a_graph_brings_the_shape_of_its_input() -> None:
-    """Another one beside it is refused; an unusable graph names its key."""
+    """Another shape beside it is refused; an unusable graph names its key."""
     changed = with_value("teacher.architecture", Architecture.parse("3(fc1)", (4, 4, 1)).to_json())
     changed["teacher"].pop("input_shape", None)
     assert SearchSpace.parse(changed).teacher.input_shape == (4, 4, 1)
@@ -58,7 +58,7 @@ def test_a_graph_brings_the_shape_of_its_input() -> None:
 
 
 def test_a_space_tells_the_whole_plan() -> None:
-    """Every field of a plan but its place in a longer schedule, for teacher and candidates."""
+    """Teacher and candidates set every field of a plan but its place in a longer schedule."""
     changed = {
         **{"steps": 7, "batch_size": 9, "optimizer": "momentum", "evaluate_every": 3},
         **{"momentum": 0.8, "weight_decay": 0.01, "precision": "auto", "schedule": "cosine"},
