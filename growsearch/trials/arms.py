@@ -9,12 +9,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
+if TYPE_CHECKING:  # the command line's help reads the table: a start imports what it needs
+    import numpy as np
 
-from growsearch.growth import Growth, Treatment, grow
-from growsearch.networks import Network
+    from growsearch.growth import Growth, Treatment
+    from growsearch.networks import Network
 
 CANDIDATE = "net2net"
 _PASSES = 3  # a backward pass costs about two forward passes
@@ -42,6 +43,8 @@ class Start:
 
     def grown(self, rng: np.random.Generator, fill: str) -> Network:
         """Return the parent, grown, its new weights filled by Net2Net or at random."""
+        from growsearch.growth import grow
+
         if self.growth is None:
             return self.parent
         return grow(
@@ -63,6 +66,8 @@ def _random(start: Start, rng: np.random.Generator) -> Network:
 
 
 def _scratch(start: Start, rng: np.random.Generator) -> Network:
+    from growsearch.networks import Network
+
     # By He, whatever the teacher began with: a control is to be as strong as it can be, and from
     # truncated_normal it is .10 behind after 60 updates (benchmarks/README.md).
     before = start.parent.architecture

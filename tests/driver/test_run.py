@@ -140,7 +140,7 @@ def test_a_resumed_run_chooses_the_same_knobs(tmp_path: Path) -> None:
 
 def test_knobs_that_are_left_out_are_the_spaces(tmp_path: Path) -> None:
     trainer = Measuring()
-    result = search(tmp_path, "training.ema=0.25", "choices.ema=None", trainer=trainer, trials=2)
+    result = search(tmp_path, "training.ema=0.25", trainer=trainer, trials=2)
     assert {plan.ema for plan in trainer.plans[1:]} == {0.25}
     assert "ema" not in result.study.trials[0].params
 
@@ -296,7 +296,7 @@ def test_a_killed_session_counts_up_to_what_it_stored(
 ) -> None:
     """Without a last word: teacher, trials and parts of the polish stand with their time."""
     monkeypatch.setattr("growsearch.driver.opening._time_kept", lambda *_: nullcontext())
-    polish = "polish={'steps': 9, 'parts': 3, 'learning_rate': 0.01}"
+    polish = "polish={steps = 9, parts = 3, learning_rate = 0.01}"
     for where, spent in (
         ("trial 0", {"teacher": 10.0}),
         ("polish 2", {"teacher": 10.0, "candidates": 10.0, "controls": 10.0, "polish": 10.0}),
@@ -309,7 +309,7 @@ def test_a_killed_session_counts_up_to_what_it_stored(
 
 def test_a_finished_run_keeps_its_bytes(tmp_path: Path, hours: Hours) -> None:
     """With a budget that is used up, the same command writes nothing."""
-    polish = "polish={'parts': 2, 'share': 0.4, 'learning_rate': 0.01}"
+    polish = "polish={parts = 2, share = 0.4, learning_rate = 0.01}"
     result, _ = budgeted(tmp_path, hours, 100.0, polish)
     assert sum(result.spent.values()) == pytest.approx(100.0, abs=1.0)
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
@@ -321,7 +321,7 @@ def test_a_finished_run_keeps_its_bytes(tmp_path: Path, hours: Hours) -> None:
 
 def test_a_polish_in_vain_is_time_spent_too(tmp_path: Path, hours: Hours) -> None:
     """Where no part is better the network stays, and the same command does not try again."""
-    polish = "polish={'parts': 2, 'share': 0.4, 'learning_rate': 0.01}"
+    polish = "polish={parts = 2, share = 0.4, learning_rate = 0.01}"
 
     class Vain(Slow):
         def train(self, network: Any, data: Any, plan: TrainingPlan, **options: Any) -> Any:

@@ -13,6 +13,7 @@ import pytest
 
 import growsearch as gs
 from growsearch.cli import app as cli
+from growsearch.cli import output
 from growsearch.errors import RunError
 from growsearch.study.attributes import WidthMultipleAttribute
 from growsearch.study.open import find
@@ -182,7 +183,7 @@ def test_a_damaged_best_network_is_warned_about_once(
     """However often a run looks for the best one, on the screen it is one line."""
     best = gs.load_result(finished).best.path.name
     (copy / "weights" / best).write_bytes(b"damaged")
-    cli._quiet()
+    output.quiet()
     search(copy, trials=5)
     err = capsys.readouterr().err
     assert err.startswith("growsearch: warning: trial ")
