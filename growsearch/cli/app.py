@@ -174,7 +174,8 @@ def compare(folder: str, storage: str | None, as_json: bool) -> None:
     _quiet()
     from rich.console import Console
 
-    from growsearch.reports import compare as report
+    from growsearch.reports import evidence as report
+    from growsearch.reports.evidence_plot import save_plot
     from growsearch.study.result import load_result
 
     result = load_result(folder, storage=storage)
@@ -185,7 +186,7 @@ def compare(folder: str, storage: str | None, as_json: bool) -> None:
     console = Console()
     console.print(report.report(evidence))
     if any(each.accuracy.n for each in evidence.overall):
-        _print_plot(console, lambda: report.save_plot(result.trials, evidence, folder))
+        _print_plot(console, lambda: save_plot(result.trials, evidence, folder))
 
 
 @app.command()
@@ -205,6 +206,7 @@ def reproduce(iterations: int, seeds: int, data: str | None, out: str, as_json: 
 
     from growsearch.reports import reproduction as report
     from growsearch.reports.progress import ReproductionDisplay
+    from growsearch.reports.reproduction_plot import save_plot
     from growsearch.reproduction.run import reproduce as run_experiments
 
     console = Console(stderr=as_json)
@@ -219,7 +221,7 @@ def reproduce(iterations: int, seeds: int, data: str | None, out: str, as_json: 
         _print_json(report.to_json(found))
     else:
         console.print(report.report(found))
-    _print_plot(console, lambda: report.save_plot(found, out))
+    _print_plot(console, lambda: save_plot(found, out))
 
 
 @app.command()

@@ -27,7 +27,7 @@ from growsearch.driver.events import (
     TrialFinished,
 )
 from growsearch.reports.trials import header, line, opening, polish_line, teacher_line
-from growsearch.reproduction.run import Progress as ReproductionProgress
+from growsearch.reproduction.progress import ReproductionProgress
 
 
 class _Display:
