@@ -42,6 +42,7 @@ def reproduce(iterations: int, seeds: int, data: str | None, out: str, as_json: 
 
     from growsearch.reports import reproduction as report
     from growsearch.reports.progress import ReproductionDisplay
+    from growsearch.reports.reproduction_plot import save_plot
     from growsearch.reproduction.run import reproduce as run_experiments
 
     console = Console(stderr=as_json)
@@ -56,4 +57,4 @@ def reproduce(iterations: int, seeds: int, data: str | None, out: str, as_json: 
         output.print_json(report.to_json(found))
     else:
         console.print(report.report(found))
-    output.print_plot(console, lambda: report.save_plot(found, out))
+    output.print_plot(console, lambda: save_plot(found, out))

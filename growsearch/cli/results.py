@@ -32,7 +32,8 @@ def compare(folder: str, storage: str | None, as_json: bool) -> None:
     output.quiet()
     from rich.console import Console
 
-    from growsearch.reports import compare as report
+    from growsearch.reports import evidence as report
+    from growsearch.reports.evidence_plot import save_plot
     from growsearch.study.result import load_result
 
     result = load_result(folder, storage=storage)
@@ -43,7 +44,7 @@ def compare(folder: str, storage: str | None, as_json: bool) -> None:
     console = Console()
     console.print(report.report(evidence))
     if any(each.accuracy.n for each in evidence.overall):
-        output.print_plot(console, lambda: report.save_plot(result.trials, evidence, folder))
+        output.print_plot(console, lambda: save_plot(result.trials, evidence, folder))
 
 
 @click.command()

@@ -10,7 +10,7 @@ from typing import Any
 import optuna
 from optuna.study import Study
 
-from growsearch.evidence.comparison import Evidence, HeldOut, weigh
+from growsearch.evidence.comparison import Evidence, HeldOut, compare
 from growsearch.networks.store import NetworkStore
 from growsearch.study.attributes import (
     DataAttribute,
@@ -81,9 +81,9 @@ class SearchResult:
         """What the controls say: candidates against each arm, in pairs, with statistics."""
         held_out, teachers = self.held_out_accuracy, self.teacher_held_out_accuracy
         if held_out is None or teachers is None:
-            return weigh(self.trials)
+            return compare(self.trials)
         chosen_on = self.best.validation_accuracy
-        return weigh(self.trials, HeldOut(chosen_on, held_out, self.teacher_accuracy, teachers))
+        return compare(self.trials, HeldOut(chosen_on, held_out, self.teacher_accuracy, teachers))
 
     def to_json(self) -> dict[str, Any]:
         """The result as plain JSON values."""
