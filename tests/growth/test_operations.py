@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.test_growth_cases import (
+from tests.growth.test_cases import (
     CASES,
     SMALL,
     case,
@@ -209,17 +209,47 @@ def test_kernels_grow_along_one_axis_where_both_may_not():
 # -- sizes ---------------------------------------------------------------------------------------
 
 
+def assert_grows_no_less(
+    architecture: Architecture, limits: Limits, log2_factor: float, more: float
+) -> None:
+    for legal in sites(architecture, limits).values():
+        for site in legal:
+            less = site.sized(log2_factor, architecture, limits).grown(architecture)
+            grown = site.sized(log2_factor + more, architecture, limits).grown(architecture)
+            assert less.parameters <= grown.parameters
+
+
 @settings(max_examples=40)
 @given(st.data(), seeds, st.floats(-1.0, 3.0), st.floats(0.0, 2.0))
 def test_a_larger_factor_never_grows_less(data, seed, log2_factor, more):
     """For every operation: parameters do not fall as the factor rises."""
     architecture = random_architecture(seed)
     limits = data.draw(some_limits(architecture))
-    for legal in sites(architecture, limits).values():
-        for site in legal:
-            less = site.sized(log2_factor, architecture, limits).grown(architecture)
-            grown = site.sized(log2_factor + more, architecture, limits).grown(architecture)
-            assert less.parameters <= grown.parameters
+    assert_grows_no_less(architecture, limits, log2_factor, more)
+
+
+@pytest.mark.parametrize(
+    ("seed", "limits", "log2_factor", "more"),
+    [
+        (844, Limits(flops=150045, width_multiple=2), 1.0, 1.5),
+        (1, Limits(width=7), 1.0, 2.0),
+    ],
+)
+def test_a_limit_between_two_factors_is_met_by_both(seed, limits, log2_factor, more):
+    """The largest legal size does not depend on how far beyond it the factor is."""
+    assert_grows_no_less(random_architecture(seed), limits, log2_factor, more)
+
+
+@pytest.mark.parametrize("multiple", [2, 3, 8])
+def test_branches_that_are_tied_by_a_sum_grow_to_multiples(multiple):
+    """1 and 3 units in concatenation: a factor that fits 4 of them need not fit each."""
+    architecture = CASES["sum with concatenation"]
+    limits = Limits(width_multiple=multiple)
+    (site,) = (site for site in Widen.sites(architecture, limits) if site.layer == "conv4")
+    for log2_factor in np.linspace(0.0, 6.0, 25):
+        sized = site.sized(log2_factor, architecture, limits)
+        assert_within(architecture, sized.grown(architecture), limits)
+        assert abs(sized.width - 4 * 2.0**log2_factor) <= 4 * multiple
 
 
 @settings(max_examples=25)

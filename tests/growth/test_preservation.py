@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from tests.test_growth_cases import (
+from tests.growth.test_cases import (
     CASES,
     case,
     change,

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from tests.test_growth_cases import (
+from tests.growth.test_cases import (
     CASES,
     CLASSES,
     difference,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.test_growth_cases import Draft, Limits, difference
+from tests.growth.test_cases import Draft, Limits, difference
 
 from growsearch import datasets
 from growsearch.growth import GROWTHS, Widen, grow

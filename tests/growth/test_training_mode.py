@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.test_growth_cases import CASES, difference, images_for, trained
+from tests.growth.test_cases import CASES, difference, images_for, trained
 
 from growsearch.growth import Deepen, Limits, Widen, grow
 from growsearch.networks import Network

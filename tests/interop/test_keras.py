@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.test_growth_cases import CASES, difference, random_architecture, trained
+from tests.growth.test_cases import CASES, difference, random_architecture, trained
 
 import growsearch as gs
 from growsearch.errors import ArchitectureError

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from tests.test_growth_cases import CASES, random_architecture, slots_of, trained
+from tests.growth.test_cases import CASES, random_architecture, slots_of, trained
 
 from growsearch.errors import InvalidInputError, NetworkFileError
 from growsearch.networks import Architecture, Network, Slots, files

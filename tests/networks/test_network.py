@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from numpy.typing import NDArray
-from tests.test_growth_cases import CASES, random_architecture, slots_of, trained
+from tests.growth.test_cases import CASES, random_architecture, slots_of, trained
 
 from growsearch.errors import ArchitectureError, GrowsearchError, InvalidInputError
 from growsearch.networks import Architecture, Network, Slots

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.test_growth_cases import CASES, random_architecture
+from tests.growth.test_cases import CASES, random_architecture
 
 from growsearch.errors import ArchitectureError
 from growsearch.networks import INPUT, Architecture, Network, Node

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from tests.test_growth_cases import CASES, difference, images_for, trained
+from tests.growth.test_cases import CASES, difference, images_for, trained
 
 from growsearch.errors import InvalidInputError
 from growsearch.networks import INPUT, Architecture, Network, Node, reference
