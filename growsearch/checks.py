@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from numbers import Integral
 from typing import Any
 
 from growsearch.errors import InvalidInputError, OutOfMemoryError
+from growsearch.machine import physical_memory
 
 
 def whole_number(name: str, value: Any, least: int, most: int | None = None) -> int:
@@ -45,16 +45,8 @@ def check_memory(what: str, needed: float) -> None:
     OutOfMemoryError
         When this machine has less memory in all.
     """
-    if needed > (memory := _physical_memory()):
+    if needed > (memory := physical_memory()):
         raise OutOfMemoryError(
             f"{what}: expected to need at most the {memory / 1e9:,.0f} GB of this machine's "
             f"memory, got {needed / 1e9:,.0f} GB"
         )
-
-
-def _physical_memory() -> float:
-    """Bytes; infinite where the system does not say."""
-    try:
-        return float(os.sysconf("SC_PAGE_SIZE")) * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):  # Windows
-        return float("inf")

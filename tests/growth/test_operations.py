@@ -10,16 +10,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.growth.test_cases import (
-    CASES,
-    SMALL,
-    case,
-    change,
-    every_growth,
-    images_for,
-    random_architecture,
-    trained,
-)
 
 from growsearch.errors import ArchitectureError, InvalidInputError, NotExactError, OutOfMemoryError
 from growsearch.growth import (
@@ -42,6 +32,16 @@ from growsearch.growth.growth import RANDOM_BIAS, RANDOM_STD
 from growsearch.networks import INPUT, Architecture, Network, Node, Slots
 from growsearch.networks.files import digest
 from growsearch.networks.layers import Add, BatchNorm, Conv, Dense, LayerNorm, ZeroPad
+from tests.growth.test_cases import (
+    CASES,
+    SMALL,
+    case,
+    change,
+    every_growth,
+    images_for,
+    random_architecture,
+    trained,
+)
 from tests.strategies import seeds
 
 
@@ -680,7 +680,7 @@ def test_whole_numbers_of_numpys_are_whole_numbers(growth):
 @pytest.mark.parametrize("growth", [Widen, AddBranch])
 def test_what_no_memory_holds_is_refused_before_it_is_allocated(growth, layer, width, monkeypatch):
     """The operating system would end the process, without a word."""
-    monkeypatch.setattr("growsearch.checks._physical_memory", lambda: 8e9)
+    monkeypatch.setattr("growsearch.checks.physical_memory", lambda: 8e9)
     architecture = Architecture.parse("3x3x4(conv1)-8(fc1)-10(fc2)", input_shape=(28, 28, 1))
     parent = Network.initial(architecture, rng=0)
     with pytest.raises(OutOfMemoryError, match=r"expected to need at most .* GB"):
@@ -694,7 +694,7 @@ def test_a_network_with_slots_needs_as_much_again(monkeypatch):
     slots = dict.fromkeys(("m", "v"), parent.weights)
     trained = Network(architecture, parent.weights, Slots("adam", 1, slots))
     parameters = Widen("fc1", 1000).grown(architecture).parameters
-    monkeypatch.setattr("growsearch.checks._physical_memory", lambda: 12.0 * parameters - 1.0)
+    monkeypatch.setattr("growsearch.checks.physical_memory", lambda: 12.0 * parameters - 1.0)
     grow(parent, Widen("fc1", 1000), rng=0)
     with pytest.raises(OutOfMemoryError, match=f"a network of {parameters:,} parameters: "):
         grow(trained, Widen("fc1", 1000), rng=0)

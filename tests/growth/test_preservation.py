@@ -7,16 +7,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from tests.growth.test_cases import (
-    CASES,
-    case,
-    change,
-    difference,
-    every_growth,
-    images_for,
-    random_architecture,
-    trained,
-)
 
 from growsearch.errors import NotExactError
 from growsearch.growth import (
@@ -40,6 +30,16 @@ from growsearch.networks import Network
 from growsearch.networks import layers as specs
 from growsearch.networks.layers import AvgPool, Conv
 from growsearch.networks.reference import forward
+from tests.growth.test_cases import (
+    CASES,
+    case,
+    change,
+    difference,
+    every_growth,
+    images_for,
+    random_architecture,
+    trained,
+)
 from tests.strategies import seeds
 
 TOLERANCE = 1e-9  # float64 reference, relative to the largest output

@@ -7,15 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from tests.growth.test_cases import (
-    CASES,
-    CLASSES,
-    difference,
-    every_growth,
-    images_for,
-    slots_of,
-    trained,
-)
 
 from growsearch.growth import (
     GROWTHS,
@@ -36,6 +27,15 @@ from growsearch.networks.layers import Dropout
 from growsearch.networks.network import SLOT_DEGREES
 from growsearch.training.slim.backend import tf, v1
 from growsearch.training.slim.builders import Mode, build_logits, model_variables
+from tests.growth.test_cases import (
+    CASES,
+    CLASSES,
+    difference,
+    every_growth,
+    images_for,
+    slots_of,
+    trained,
+)
 from tests.strategies import SPLITS
 
 Array = NDArray[Any]

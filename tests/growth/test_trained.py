@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.growth.test_cases import Draft, Limits, difference
 
 from growsearch import datasets
 from growsearch.growth import GROWTHS, Widen, grow
@@ -12,6 +11,7 @@ from growsearch.networks import Architecture, Network
 from growsearch.networks.layers import Add, BatchNorm, Conv, Dense, DepthwiseConv, Flatten
 from growsearch.training import TrainingPlan
 from growsearch.training.slim import SlimTrainer
+from tests.growth.test_cases import Draft, Limits, difference
 
 
 def residual() -> Architecture:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.growth.test_cases import CASES, difference, images_for, trained
 
 from growsearch.growth import Deepen, Limits, Widen, grow
 from growsearch.networks import Network
 from tests.bare_graph import slim_logits
+from tests.growth.test_cases import CASES, difference, images_for, trained
 
 NORMALIZED = ("batch norm", "residual", "residual, projected", "depthwise", "padded", "smooth")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.growth.test_cases import CASES, difference, random_architecture, trained
 
 import growsearch as gs
 from growsearch.errors import ArchitectureError
@@ -13,6 +12,7 @@ from growsearch.networks import Architecture
 from growsearch.networks.activations import ACTIVATIONS
 from growsearch.networks.layers import LAYERS
 from growsearch.training.slim.backend import tf
+from tests.growth.test_cases import CASES, difference, random_architecture, trained
 
 keras = tf.keras
 L = keras.layers

@@ -18,11 +18,11 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from tests.growth.test_cases import CASES, random_architecture, slots_of, trained
 
 from growsearch.errors import InvalidInputError, NetworkFileError
 from growsearch.networks import Architecture, Network, Slots, files
 from growsearch.networks.network import SLOT_DEGREES
+from tests.growth.test_cases import CASES, random_architecture, slots_of, trained
 from tests.strategies import seeds
 
 SMALL = CASES["batch norm"]

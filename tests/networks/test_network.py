@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from numpy.typing import NDArray
-from tests.growth.test_cases import CASES, random_architecture, slots_of, trained
 
 from growsearch.errors import ArchitectureError, GrowsearchError, InvalidInputError
 from growsearch.networks import Architecture, Network, Slots
 from growsearch.networks.network import INITIALIZERS, SLOT_DEGREES
+from tests.growth.test_cases import CASES, random_architecture, slots_of, trained
 from tests.strategies import seeds
 
 Array = NDArray[Any]

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.growth.test_cases import CASES, random_architecture
 
 from growsearch.errors import ArchitectureError
 from growsearch.networks import INPUT, Architecture, Network, Node
@@ -34,6 +33,7 @@ from growsearch.networks.layers import (
     SeparableConv,
     ZeroPad,
 )
+from tests.growth.test_cases import CASES, random_architecture
 from tests.strategies import seeds
 
 LENET = "5x5x32(conv1)-pool1-5x5x64(conv2)-pool2-1024(fc1)-10(fc2)"

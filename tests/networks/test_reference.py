@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from tests.growth.test_cases import CASES, difference, images_for, trained
 
 from growsearch.errors import InvalidInputError
 from growsearch.networks import INPUT, Architecture, Network, Node, reference
@@ -34,6 +33,7 @@ from growsearch.networks.layers import (
     SeparableConv,
     ZeroPad,
 )
+from tests.growth.test_cases import CASES, difference, images_for, trained
 
 Array = NDArray[Any]
 
