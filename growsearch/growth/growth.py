@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 
-from growsearch.errors import InvalidInputError
+from growsearch.checks import check_choice
 from growsearch.networks import Architecture, Network
 from growsearch.networks.layer import Layer
 
@@ -105,14 +105,8 @@ class Setting:
     images: Any = None
 
     def __post_init__(self) -> None:
-        for name, value, choices in (
-            ("fill", self.fill, FILLINGS),
-            ("slots", self.slots, TREATMENTS),
-        ):
-            if value not in choices:
-                raise InvalidInputError(
-                    f"{name}: expected one of {', '.join(choices)}, got {value!r}"
-                )
+        check_choice("fill", self.fill, FILLINGS)
+        check_choice("slots", self.slots, TREATMENTS)
 
 
 @dataclass(frozen=True)
