@@ -79,9 +79,11 @@ class Limits:
             multiple = self.width_multiple if old is not None else 1
             if not self.allow_width(new.width) or new.width % multiple:
                 return False
-        kernel = getattr(new, "kernel", (1, 1))
-        changed = kernel != getattr(old, "kernel", None)
-        return self.kernel is None or not changed or max(kernel) <= self.kernel
+        if self.kernel is None or new.window is None:
+            return True
+        before = None if old is None else old.window
+        is_same = before is not None and before.kernel == new.window.kernel
+        return is_same or max(new.window.kernel) <= self.kernel
 
 
 @dataclass(frozen=True)

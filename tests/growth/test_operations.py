@@ -31,7 +31,7 @@ from growsearch.growth import (
 from growsearch.growth.growth import RANDOM_BIAS, RANDOM_STD
 from growsearch.networks import INPUT, Architecture, Network, Node, Slots
 from growsearch.networks.files import digest
-from growsearch.networks.layers import Add, BatchNorm, Conv, Dense, LayerNorm, ZeroPad
+from growsearch.networks.layers import Add, BatchNorm, Conv, Dense, LayerNorm, MaxPool, ZeroPad
 from tests.growth.test_cases import (
     CASES,
     SMALL,
@@ -299,6 +299,7 @@ OUTPUT_BLOCK = Architecture(
 )
 
 WINDOWS = CASES["valid, strided, dilated"]
+POOLED = case(Conv((3, 3), 3), MaxPool(), LayerNorm())  # a norm that is in no block
 PADDED = case(Conv((3, 3), 3), ZeroPad(1, 1, 1, 1), Conv((1, 1), 3))
 
 REFUSALS = [
@@ -323,8 +324,8 @@ REFUSALS = [
     (PADDED, AddSkip("conv0", "conv2"), "conv0 -> conv2: .*at least as large .*5x4 and 7x6 pixels"),
     (PADDED, AddSkip("conv2", "conv0"), "conv2 -> conv0: expected a source .*before the target"),
     (PADDED, AddSkip("conv0", "dense4"), "dense4: expected a target before the output layer"),
-    (CASES["layer norm"], AddSkip(INPUT, "conv0", "concat"), "conv0: layer norm .*nobody uses yet"),
-    (CASES["layer norm"], AddBranch("conv0", 2), "conv0: layer norm .*nobody uses yet"),
+    (POOLED, AddSkip(INPUT, "conv0", "concat"), "conv0: layer norm .*nobody uses yet"),
+    (POOLED, AddBranch("conv0", 2), "conv0: layer norm .*nobody uses yet"),
     (tied_to_input(), AddBranch("conv1", 2), "conv1: add1 ties its units to the network's input"),
     (OUTPUT_BLOCK, AddBranch("fc1", 2), "fc1: expected a layer before the output"),
     (CASES["depthwise"], AddBranch("depthwise_conv1", 2), "depthwise_conv1: .*got depthwise_conv"),

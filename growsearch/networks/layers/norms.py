@@ -97,7 +97,7 @@ class LayerNorm(Layer):
             raise TiedUnitsError(
                 "layer norm keeps its mean and variance only if every unit is copied equally "
                 f"often: {units[0].old} -> {len(units[0])} units",
-                balanced=self.kind,
+                balanced="layer norm",
             )
         return units[0]
 
