@@ -17,7 +17,8 @@ import optuna
 from rich.console import Console
 
 import growsearch as gs
-from growsearch.reports import compare
+from growsearch.reports.evidence import report
+from growsearch.reports.evidence_plot import save_plot
 from growsearch.reports.progress import RunDisplay
 from growsearch.reproduction.run import environment
 from growsearch.training.slim.precision import has_native_bfloat16
@@ -71,8 +72,8 @@ def main() -> None:
             f"FEWER THAN {PAIRS} PAIRS: {fewest}. {evidence.given_up} candidates were given up, "
             f"{evidence.failed} failed; take more --trials, the same command goes on.\n"
         )
-    console.print(compare.report(evidence))
-    console.print(f"plot: {compare.save_plot(result.trials, evidence, result.folder)}")
+    console.print(report(evidence))
+    console.print(f"plot: {save_plot(result.trials, evidence, result.folder)}")
 
 
 if __name__ == "__main__":

@@ -11,12 +11,12 @@ import numpy as np
 from growsearch.datasets import Split
 from growsearch.networks import Network, Slots
 from growsearch.reproduction.experiments import EXPERIMENTS
-from growsearch.reproduction.result import Curve, Repeat, Reproduction
+from growsearch.reproduction.result import AccuracyCurve, Repeat, Reproduction
 from growsearch.training import Evaluation, Point, TrainingPlan, TrainingResult
 
 STUDENTS = [experiment for experiment in EXPERIMENTS if experiment.continues]
 PUBLISHED = [experiment for experiment in EXPERIMENTS if experiment.published]
-TRAININGS = 1 + 2 * len(STUDENTS)
+TRAININGS_A_SEED = 1 + 2 * len(STUDENTS)
 STEPS = tuple(range(0, 1000, 100))
 
 
@@ -81,7 +81,7 @@ def synthetic(
         Repeat(
             seed,
             tuple(
-                Curve(
+                AccuracyCurve(
                     e.name,
                     slots,
                     (

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from growsearch.errors import GrowsearchError
-from growsearch.reports import compare
+from growsearch.reports import evidence
 from growsearch.reports.trials import summary, table
 from growsearch.study.networks import DamagedNetworkWarning
 from growsearch.study.result import SearchResult
@@ -38,7 +38,7 @@ def refusal(call: Callable[[Path], SearchResult], folder: Path) -> str:
             assert result.best.network.sha256 == result.best.path.stem
             assert summary(result)
             assert table(result.trials)
-            assert compare.report(result.evidence())
+            assert evidence.report(result.evidence())
     assert "\n" not in refused
     assert len(refused) < 1000
     return refused

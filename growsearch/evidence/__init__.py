@@ -1,1 +1,1 @@
-"""What the control arms say: paired comparisons and their statistics."""
+"""Evidence: what growing is worth, from paired comparisons of candidates with control arms."""

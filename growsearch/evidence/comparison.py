@@ -1,13 +1,14 @@
-"""What the controls say: candidate against each arm, in pairs, overall and by operation."""
+"""Comparison of the candidates with each control arm: in pairs, overall and by operation."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
+from growsearch.evidence.pairs import controls_of, differences, pairs
 from growsearch.evidence.statistics import (
     FEWEST_PAIRS,
     Components,
@@ -16,38 +17,11 @@ from growsearch.evidence.statistics import (
     holm,
     paired,
 )
+from growsearch.evidence.time_to_accuracy import TimeToAccuracy, times_to_accuracy
 from growsearch.trials.arms import CANDIDATE
-from growsearch.trials.records import ArmResult, TrialRecord
+from growsearch.trials.records import TrialRecord
 
 ALL = "all"
-
-
-@dataclass(frozen=True)
-class Reached:
-    """How soon an accuracy is first reached, by the candidates and by the controls.
-
-    Medians are over the pairs in which both reach it; a control whose training ended before it did
-    counts in ``candidate_only``, so that no median is made up for it.
-
-    Parameters
-    ----------
-    target : str
-        "parent": the parent's accuracy, which a function-preserving candidate has at step 0.
-        "candidate": the candidate's accuracy at the end of its training.
-    both, candidate_only, control_only : int
-        Pairs, one for each seed of a trial.
-    steps, seconds, flops : (float, float) or None
-        Medians, candidate and control: updates, seconds of training, FLOPs of forward and backward
-        passes.
-    """
-
-    target: str
-    both: int
-    candidate_only: int
-    control_only: int
-    steps: tuple[float, float] | None
-    seconds: tuple[float, float] | None
-    flops: tuple[float, float] | None
 
 
 @dataclass(frozen=True)
@@ -59,18 +33,20 @@ class Comparison:
     arm : str
         The control.
     group : str
-        "all", or an operation and what it grows: "widen conv".
+        "all", or an operation and the kind of layer that it grew: "widen conv".
     accuracy : Paired
-        Differences in validation accuracy at the end of the training, candidate less control, one
-        a trial: the mean over its seeds.
-    failed : int
-        Controls that failed, where their candidate did not: they diverged, and are in no pair,
-        which flatters the arm.
+        Differences in validation accuracy at the end of the training, candidate less control: one
+        value a trial, the mean over its seeds.
     adjusted_p : float or None
-        The test's p-value, corrected by Holm for the number of arms in the group.
+        The p-value of ``accuracy``, corrected by Holm for the number of arms in the group.
     variance : Components or None
-        Where differences were repeated with other seeds: between trials, and between seeds.
-    reached : tuple of Reached
+        The variance of the differences, between trials and between seeds; None unless at least
+        two trials were repeated with other seeds.
+    reached : tuple of TimeToAccuracy
+        How soon the parent's accuracy is reached, and the candidate's final one.
+    failed : int
+        Controls that failed beside a candidate that did not. They are in no pair, which flatters
+        the arm.
     """
 
     arm: str
@@ -78,7 +54,7 @@ class Comparison:
     accuracy: Paired
     adjusted_p: float | None
     variance: Components | None
-    reached: tuple[Reached, ...]
+    reached: tuple[TimeToAccuracy, ...]
     failed: int = 0
 
     def __str__(self) -> str:
@@ -102,11 +78,11 @@ class Comparison:
 
 @dataclass(frozen=True)
 class HeldOut:
-    """The winner's curse: the best network's accuracy where it was chosen, and where it was not.
+    """The winner's curse: accuracies on the images that candidates are chosen on, and on others.
 
-    Of many candidates the luckiest on the images of the choice is kept, so its accuracy there is
-    too high. On the held-out half of the validation images nothing was chosen. One half may be
-    harder than the other: how much, the teacher tells, which was not chosen among others.
+    The candidate that is kept is the luckiest of many on the images of the choice, so its accuracy
+    there is too high. On the held-out half of the validation images nothing was chosen. One half
+    may be harder than the other; the teacher, which was not chosen among others, shows how much.
     """
 
     chosen_on: float
@@ -116,22 +92,28 @@ class HeldOut:
 
     @property
     def optimism(self) -> float:
-        """How much too high the accuracy of the choice is, a fraction.
+        """How much too high the accuracy on the images of the choice is, a fraction.
 
-        What the network kept gained over the teacher where it was chosen, less what it gained
-        where nothing was chosen.
+        It is the gain over the teacher on those images, less the gain on the held-out ones.
         """
-        there = self.chosen_on - self.teacher_chosen_on
-        return there - (self.held_out - self.teacher_held_out)
+        gain = self.chosen_on - self.teacher_chosen_on
+        return gain - (self.held_out - self.teacher_held_out)
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What a run says of growth: comparisons over all trials and by operation.
+    """All comparisons of a run, over all trials and by operation.
 
-    Candidates that were ``given_up`` early or ``failed`` have no controls. They are counted,
-    because the comparisons are of growths that did neither. Controls were ``tuned`` over so many
-    learning rates.
+    Parameters
+    ----------
+    overall, by_operation : tuple of Comparison
+    held_out : HeldOut or None
+        None before the run has ended, or where no validation images are held out.
+    given_up, failed : int
+        Candidates that were pruned, and that failed. They have no controls, so no comparison
+        includes them.
+    tuned : int
+        Learning rates that each control was trained with, of which the best counts.
     """
 
     overall: tuple[Comparison, ...]
@@ -147,7 +129,7 @@ class Evidence:
         return str(self.overall[0])
 
     def arm(self, name: str) -> Comparison:
-        """The comparison with one control over all trials.
+        """Return the comparison with one control over all trials.
 
         Raises
         ------
@@ -160,7 +142,7 @@ class Evidence:
         raise KeyError(name)
 
     def to_json(self) -> dict[str, Any]:
-        """The evidence as plain JSON values."""
+        """Return the evidence as plain JSON values."""
         held_out = None
         if self.held_out is not None:
             held_out = asdict(self.held_out) | {"optimism": self.held_out.optimism}
@@ -175,22 +157,22 @@ class Evidence:
         }
 
 
-def weigh(records: Iterable[TrialRecord], held_out: HeldOut | None = None) -> Evidence:
-    """Compare the candidates with every control that ran.
+def compare(records: Iterable[TrialRecord], held_out: HeldOut | None = None) -> Evidence:
+    """Compare the candidates with every control arm that ran, whatever its name.
 
-    Arms stand in the order of their first appearance; operations in that of their name.
+    Arms stand in the order of their first appearance, operations in alphabetical order.
     """
     trials = list(records)
     groups = sorted({group_of(trial) for trial in trials})
     by_operation = [
         each
         for group in groups
-        for each in _compare([t for t in trials if group_of(t) == group], group)
+        for each in _comparisons([t for t in trials if group_of(t) == group], group)
         if each.accuracy.n
     ]
     states = [trial.state for trial in trials]
     return Evidence(
-        tuple(_compare(trials, ALL)),
+        tuple(_comparisons(trials, ALL)),
         tuple(by_operation),
         held_out,
         given_up=states.count("PRUNED"),
@@ -200,32 +182,16 @@ def weigh(records: Iterable[TrialRecord], held_out: HeldOut | None = None) -> Ev
 
 
 def group_of(trial: TrialRecord) -> str:
-    """The operation and the kind of layer it was applied to: "widen conv"."""
+    """Return the operation and the kind of layer that it grew: "widen conv"."""
     return f"{trial.operation} {trial.layer_kind}".strip()
 
 
-def differences(trial: TrialRecord, arm: str) -> list[float]:
-    """Candidate less control in validation accuracy, one for each seed that both finished."""
-    return [
-        candidate.accuracy - control.accuracy
-        for candidate, control in pairs(trial, arm)
-        if candidate.accuracy is not None and control.accuracy is not None
-    ]
-
-
-def pairs(trial: TrialRecord, arm: str) -> list[tuple[ArmResult, ArmResult]]:
-    """Candidate and control with the same seed: of the trial itself, then of its repeats."""
-    candidates, controls = trial.seeds_of(CANDIDATE), trial.seeds_of(arm)
-    return [(candidates[seed], controls[seed]) for seed in sorted(candidates.keys() & controls)]
-
-
-def _compare(trials: Sequence[TrialRecord], group: str) -> list[Comparison]:
-    arms = dict.fromkeys(arm for trial in trials for arm in trial.arms if arm != CANDIDATE)
+def _comparisons(trials: Sequence[TrialRecord], group: str) -> list[Comparison]:
     found = {}
-    for arm in arms:
-        repeated = [each for trial in trials if (each := differences(trial, arm))]
-        found[arm] = paired([float(np.mean(each)) for each in repeated]), components(repeated)
-    adjusted = holm({arm: each.p_value for arm, (each, _) in found.items()})
+    for arm in controls_of(trials):
+        by_trial = [each for trial in trials if (each := differences(trial, arm))]
+        found[arm] = paired([float(np.mean(each)) for each in by_trial]), components(by_trial)
+    adjusted = holm({arm: accuracy.p_value for arm, (accuracy, _) in found.items()})
     return [
         Comparison(
             arm,
@@ -233,7 +199,7 @@ def _compare(trials: Sequence[TrialRecord], group: str) -> list[Comparison]:
             accuracy,
             adjusted[arm],
             variance,
-            tuple(_reached(trials, arm, target) for target in _TARGETS),
+            times_to_accuracy(trials, arm),
             sum(_failed(trial, arm) for trial in trials),
         )
         for arm, (accuracy, variance) in found.items()
@@ -241,41 +207,8 @@ def _compare(trials: Sequence[TrialRecord], group: str) -> list[Comparison]:
 
 
 def _failed(trial: TrialRecord, arm: str) -> int:
-    """How many of a trial's controls failed beside a candidate that did not."""
+    """Count a trial's controls that failed beside a candidate that did not."""
     return sum(
         control.accuracy is None and candidate.accuracy is not None
         for candidate, control in pairs(trial, arm)
-    )
-
-
-# What is to be reached: name -> the accuracy, from the trial and its candidate of one seed.
-_TARGETS: dict[str, Callable[[TrialRecord, ArmResult], float | None]] = {
-    "parent": lambda trial, _: trial.parent_accuracy,
-    "candidate": lambda _, candidate: candidate.accuracy,
-}
-
-
-def _reached(trials: Sequence[TrialRecord], arm: str, target: str) -> Reached:
-    both: list[tuple[tuple[float, ...], tuple[float, ...]]] = []
-    candidate_only = control_only = 0
-    for trial in trials:
-        for candidate, control in pairs(trial, arm):
-            accuracy = _TARGETS[target](trial, candidate)
-            if accuracy is None:
-                continue
-            one, other = candidate.cost_of(accuracy), control.cost_of(accuracy)
-            if one is not None and other is not None:
-                both.append((one, other))
-            else:
-                candidate_only += one is not None
-                control_only += other is not None
-    medians = np.median(np.array(both), axis=0).T if both else None
-
-    def measured(place: int) -> tuple[float, float] | None:
-        if medians is None:
-            return None
-        return float(medians[place][0]), float(medians[place][1])
-
-    return Reached(
-        target, len(both), candidate_only, control_only, measured(0), measured(1), measured(2)
     )

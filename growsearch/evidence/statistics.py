@@ -1,4 +1,4 @@
-"""Statistics of paired differences: mean, interval, tests, effect size; variance split in two."""
+"""Statistics of paired differences: mean, interval, test, effect size, variance components."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ _EXACT = 50  # pairs up to which scipy's test is exact by default
 
 @dataclass(frozen=True)
 class Paired:
-    """Paired differences, summed up.
+    """Statistics of paired differences.
 
     Parameters
     ----------
     n : int
         Pairs.
     mean, std : float or None
-        Of the differences; the standard deviation is the sample's.
+        Mean and sample standard deviation of the differences; None with too few to have one.
     interval : (float, float) or None
         95 % bootstrap interval of the mean; None with too few pairs.
     p_value : float or None
-        Wilcoxon's signed-rank test, two-sided; None with too few pairs.
+        Of Wilcoxon's signed-rank test, two-sided; None with too few pairs.
     ahead, behind, ties : int
-        Pairs with a positive, a negative, no difference.
+        Pairs whose difference is positive, negative, zero.
     effect_size : float or None
         Cohen's d_z: the mean in standard deviations of the differences; None without a spread.
     """
@@ -51,12 +51,14 @@ class Paired:
 
     @property
     def enough(self) -> bool:
-        """Whether there are pairs enough for an interval and a test."""
+        """Whether there are enough pairs for an interval and a test."""
         return self.interval is not None
 
 
 def paired(differences: Sequence[float] | NDArray[Any]) -> Paired:
-    """Sum up paired differences; the interval is that of :func:`mean_interval`.
+    """Compute the statistics of paired differences.
+
+    See :func:`mean_intervals` for the interval and :func:`signed_rank_p` for the test.
 
     Examples
     --------
@@ -64,21 +66,18 @@ def paired(differences: Sequence[float] | NDArray[Any]) -> Paired:
     >>> found.n, round(found.mean, 3), found.ahead, found.interval
     (3, 0.02, 3, None)
     """
-    # Rounded, so that ties are ties.
-    values: NDArray[np.float64] = np.asarray(differences, np.float64).round(DIGITS)
+    values = _rounded(differences)
     n = len(values)
     std = float(values.std(ddof=1)) if n > 1 else None
     mean = float(values.mean()) if n else None
     has_spread = n > 1 and float(np.ptp(values)) > 0.0
-    interval, p_value = mean_interval(values), None
-    if interval is not None:
-        p_value = _wilcoxon(values)
+    interval = mean_interval(values)
     return Paired(
         n=n,
         mean=mean,
         std=std,
         interval=interval,
-        p_value=p_value,
+        p_value=None if interval is None else signed_rank_p(values),
         ahead=int((values > 0.0).sum()),
         behind=int((values < 0.0).sum()),
         ties=int((values == 0.0).sum()),
@@ -86,13 +85,16 @@ def paired(differences: Sequence[float] | NDArray[Any]) -> Paired:
     )
 
 
-def mean_interval(differences: Sequence[float] | NDArray[Any]) -> tuple[float, float] | None:
-    """95 % bootstrap interval of the mean; None with too few differences, or if all are equal.
+def _rounded(differences: Sequence[float] | NDArray[Any]) -> NDArray[np.float64]:
+    """Round differences of fractions, so that ties are ties."""
+    values: NDArray[np.float64] = np.asarray(differences, np.float64).round(DIGITS)
+    return values
 
-    It is scipy's percentile bootstrap, stretched about the mean as far as Student's
-    interval is wider than the normal one with the resamples' variance. The plain one is too narrow
-    for few pairs (Hesterberg 2015, arXiv:1411.5279, section 5.3); to expand its level, as is
-    proposed there, leaves 92.5 % at six pairs.
+
+def mean_interval(differences: Sequence[float] | NDArray[Any]) -> tuple[float, float] | None:
+    """Return the 95 % bootstrap interval of the mean; None with too few differences, or no spread.
+
+    See :func:`mean_intervals`.
 
     Examples
     --------
@@ -100,30 +102,52 @@ def mean_interval(differences: Sequence[float] | NDArray[Any]) -> tuple[float, f
     >>> low < 0.02 < high
     True
     """
-    values: NDArray[np.float64] = np.asarray(differences, np.float64).round(DIGITS)
-    n = len(values)
-    if n < FEWEST_PAIRS or float(np.ptp(values)) == 0.0:
+    values = _rounded(differences)
+    if len(values) < FEWEST_PAIRS or float(np.ptp(values)) == 0.0:
         return None
-    mean = float(values.mean())
-    quantile = 0.5 + CONFIDENCE / 2.0
-    wider = stats.t.ppf(quantile, n - 1) / stats.norm.ppf(quantile) * math.sqrt(n / (n - 1))
-    found = stats.bootstrap(
-        (values,),
-        np.mean,
-        confidence_level=CONFIDENCE,
-        n_resamples=_RESAMPLES,
-        method="percentile",
-        rng=np.random.default_rng(0),
-    ).confidence_interval
-    return mean + float(wider * (found.low - mean)), mean + float(wider * (found.high - mean))
+    low, high = mean_intervals(values[None])[0].tolist()
+    return low, high
 
 
-def _wilcoxon(values: NDArray[np.float64]) -> float:
-    """The p-value of scipy's test, exact with ties and zeros too, up to 50 pairs.
+def mean_intervals(samples: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the 95 % bootstrap interval of the mean of each row, shape (rows, 2).
 
-    There scipy tries all signs up to 13 pairs, which takes seconds, and approximates beyond. The
-    distribution of the sum of ranks follows as fast from adding one rank after the other.
+    It is the percentile bootstrap, stretched about the mean by the ratio of Student's interval to
+    the normal one with the resamples' variance. The plain one is too narrow for few values
+    (Hesterberg 2015, arXiv:1411.5279, section 5.3); expanding its level, as is proposed there,
+    leaves 92.5 % at six. All rows are resampled alike, with seed 0.
+
+    Examples
+    --------
+    >>> mean_intervals(np.array([[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]])).shape
+    (1, 2)
     """
+    n = samples.shape[1]
+    drawn = np.random.default_rng(0).integers(0, n, (_RESAMPLES, n))
+    times_drawn = np.zeros((_RESAMPLES, n))
+    np.add.at(times_drawn, (np.arange(_RESAMPLES)[:, None], drawn), 1.0)
+    tail = (1.0 - CONFIDENCE) / 2.0
+    resampled = samples @ times_drawn.T / n  # means, shape (rows, resamples)
+    ends = np.quantile(resampled, (tail, 1.0 - tail), axis=1).T
+    wider = stats.t.ppf(1.0 - tail, n - 1) / stats.norm.ppf(1.0 - tail) * math.sqrt(n / (n - 1))
+    means = samples.mean(axis=1, keepdims=True)
+    intervals: NDArray[np.float64] = means + wider * (ends - means)
+    return intervals
+
+
+def signed_rank_p(differences: Sequence[float] | NDArray[Any]) -> float:
+    """Return the two-sided p-value of Wilcoxon's signed-rank test.
+
+    It is exact up to 50 pairs, with ties and zeros too. With these, scipy tries all signs up to 13
+    pairs, which takes seconds, and approximates beyond; here the distribution of the sum of ranks
+    is built up rank by rank.
+
+    Examples
+    --------
+    >>> signed_rank_p([0.01, 0.02, 0.03, 0.04, 0.05, 0.06])
+    0.03125
+    """
+    values = _rounded(differences)
     sizes = np.abs(values)
     untied = len(np.unique(sizes)) == len(values) and bool((sizes > 0.0).all())
     if untied or len(values) > _EXACT:
@@ -137,7 +161,7 @@ def _wilcoxon(values: NDArray[np.float64]) -> float:
 
 
 def holm(p_values: Mapping[str, float | None]) -> dict[str, float | None]:
-    """Holm's correction for several tests at once; None stays None and does not count.
+    """Correct the p-values of several tests by Holm; None stays None and does not count.
 
     Examples
     --------
@@ -155,14 +179,14 @@ def holm(p_values: Mapping[str, float | None]) -> dict[str, float | None]:
 
 @dataclass(frozen=True)
 class Components:
-    """Variance of repeated differences, split in two; each as a standard deviation.
+    """Variance components of differences that were repeated with other seeds, as deviations.
 
     Parameters
     ----------
     between_trials : float
-        Of the trials' true differences: growths and learning rates differ.
+        Deviation of the trials' true differences, whose growths and learning rates differ.
     between_seeds : float
-        Of one trial's difference over seeds: luck.
+        Deviation of one trial's difference over seeds, which is luck.
     trials, n : int
         Trials with at least two seeds, and differences in them.
     """

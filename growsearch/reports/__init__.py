@@ -1,1 +1,1 @@
-"""Tables, plots and lineage: what a run or a reproduction found; changes nothing."""
+"""Reports: runs, evidence and reproductions as lines, tables, plots and progress bars."""

@@ -1,4 +1,4 @@
-"""Long work on the screen: bars with the time left, and a line for whatever is finished."""
+"""Progress on the screen: bars with the time left, and a line for everything finished."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ from growsearch.driver.events import (
     TrialFinished,
 )
 from growsearch.reports.trials import header, line, opening, polish_line, teacher_line
-from growsearch.reproduction.run import Progress as ReproductionProgress
+from growsearch.reproduction.progress import ReproductionProgress
 
 
 class _Display:
-    """Bars that run while it is open, and lines above them."""
+    """Bars that are shown while the display is open, and lines above them."""
 
     def __init__(self, console: Console, count: ProgressColumn) -> None:
         self._console = console
@@ -54,12 +54,12 @@ class _Display:
 
 
 class RunDisplay(_Display):
-    """Shows the events of a search; bars only on a terminal, plain lines everywhere.
+    """Display of a search's events: bars on a terminal only, plain lines everywhere.
 
     Parameters
     ----------
     console : rich.console.Console
-        Where to write.
+        The console to write to.
     """
 
     def __init__(self, console: Console) -> None:
@@ -89,7 +89,7 @@ class RunDisplay(_Display):
                 self._print(polish_line(event))
 
     def _fit(self, text: str) -> str:
-        """What is too long for the terminal goes on in an indented line; in a file, it does not."""
+        """Break a line that is too long for the terminal, and indent the rest; not in a file."""
         if not self._console.is_terminal:
             return text
         return textwrap.fill(
@@ -98,14 +98,14 @@ class RunDisplay(_Display):
 
 
 class ReproductionDisplay(_Display):
-    """Shows how far a reproduction is: a bar on a terminal, elsewhere a line for what has ended."""
+    """Display of a reproduction: a bar on a terminal, elsewhere a line for each training."""
 
     def __init__(self, console: Console) -> None:
         super().__init__(console, TaskProgressColumn())
         self._task = self._progress.add_task("reproduce", total=None)
 
     def __call__(self, progress: ReproductionProgress) -> None:
-        """Show one step."""
+        """Show the progress made."""
         if progress.milestone and not self._console.is_terminal:
             self._print(progress.label)
         self._progress.update(

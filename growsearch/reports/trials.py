@@ -1,4 +1,4 @@
-"""Trials as lines and tables, for terminals and for files."""
+"""Trials as lines and a table, and the summary of a run, for terminals and for files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from growsearch.study.result import SearchResult
 from growsearch.trials.arms import CANDIDATE
 from growsearch.trials.records import TrialRecord
 
-# Name and width of each column; a line with one control fits a terminal of 80 characters.
+# Name and width of each column, negative on the left; a line with one control fits 80 characters.
 _COLUMNS = (
     ("trial", 5),
     ("growth", -26),
@@ -25,15 +25,14 @@ _COLUMNS = (
 
 
 def header() -> str:
-    """The line above the trials."""
+    """Return the line of column names above the trials."""
     return _aligned(*(name for name, _ in _COLUMNS))
 
 
 def line(record: TrialRecord) -> str:
-    """One trial: what grew, on which parent, what each arm gave, what became of it.
+    """Return one trial as a line: growth, parent, accuracies, gain, outcome, controls.
 
-    The accuracies are of the validation images; the reason stands behind, where the gain alone
-    does not tell it.
+    The reason for the outcome stands at the end, in brackets, unless the gain alone implies it.
     """
     controls = " ".join(
         f"{name} {_accuracy(arm.accuracy)}"
@@ -49,17 +48,19 @@ def line(record: TrialRecord) -> str:
         _outcome(record),
         controls,
     )
-    told = record.state == "COMPLETE" and record.kept == ((record.gain or 0.0) > 0.0)
-    return text if told or not record.reason else f"{text}{' ' * bool(controls)}({record.reason})"
+    is_implied = record.state == "COMPLETE" and record.kept == ((record.gain or 0.0) > 0.0)
+    if is_implied or not record.reason:
+        return text
+    return f"{text}{' ' * bool(controls)}({record.reason})"
 
 
 def opening(event: Started) -> list[str]:
-    """What is said when a run begins or goes on."""
-    asked = f"{event.done} of {event.trials} trials done"
+    """Return the lines that open a session: run, progress, seed, folder, images."""
+    progress = f"{event.done} of {event.trials} trials done"
     if event.done > event.trials:
-        asked = f"{event.done} trials done, {event.trials} asked for"
+        progress = f"{event.done} trials done, {event.trials} asked for"
     lines = [
-        f"Run {event.name}: {asked}, seed {event.seed}, in {event.folder}",
+        f"Run {event.name}: {progress}, seed {event.seed}, in {event.folder}",
         f"Images: {event.data_source}",
     ]
     if event.stand_in:
@@ -68,7 +69,7 @@ def opening(event: Started) -> list[str]:
 
 
 def stand_in_notice() -> list[str]:
-    """The loud words about data that stand in for others."""
+    """Return the notice that other images stand in for MNIST."""
     return [
         "!" * 78,
         "!! STAND-IN DATA. MNIST was neither found nor could it be downloaded;",
@@ -80,7 +81,7 @@ def stand_in_notice() -> list[str]:
 
 
 def teacher_line(event: TeacherReady) -> str:
-    """The teacher: architecture, size, accuracy."""
+    """Return the teacher as a line: architecture, parameters, accuracy, training time."""
     return (
         f"Teacher {event.architecture}: {event.parameters:,} parameters, "
         f"validation accuracy {event.validation_accuracy:.4f}, trained in {event.seconds:.0f} s"
@@ -88,7 +89,7 @@ def teacher_line(event: TeacherReady) -> str:
 
 
 def polish_line(event: Polished) -> str:
-    """A part of the last training of the best network."""
+    """Return one part of the polish, the last training of the best network, as a line."""
     better = "kept" if event.better else "not better"
     return (
         f"Polish {event.part} of {event.parts}: validation accuracy "
@@ -97,10 +98,10 @@ def polish_line(event: Polished) -> str:
 
 
 def spent_line(spent: Mapping[str, float]) -> str:
-    """What the time of a run went into, its largest parts first."""
-    parts = sorted(spent.items(), key=lambda part: -part[1])
-    told = ", ".join(f"{phase} {_span(seconds)}" for phase, seconds in parts if seconds >= 0.5)
-    return f"{_span(sum(spent.values()))}: {told}" if told else _span(sum(spent.values()))
+    """Return the time of a run and of its phases, the longest phase first."""
+    phases = sorted(spent.items(), key=lambda part: -part[1])
+    text = ", ".join(f"{phase} {_span(seconds)}" for phase, seconds in phases if seconds >= 0.5)
+    return f"{_span(sum(spent.values()))}: {text}" if text else _span(sum(spent.values()))
 
 
 def _span(seconds: float) -> str:
@@ -109,7 +110,7 @@ def _span(seconds: float) -> str:
 
 
 def summary(result: SearchResult) -> list[tuple[str, str]]:
-    """The end of a run as (name, value) pairs."""
+    """Return the summary of a run as (name, value) pairs."""
     best = result.best
     origin = "the teacher" if best.trial_number is None else f"trial {best.trial_number}"
     origin += ", polished" if best.polished else ""
@@ -129,11 +130,14 @@ def summary(result: SearchResult) -> list[tuple[str, str]]:
             )
         )
     if result.held_out_accuracy is not None:
-        rows.append(("held-out accuracy", f"{result.held_out_accuracy:.4f} (nothing chosen on it)"))
+        teachers = result.teacher_held_out_accuracy
+        teacher = "" if teachers is None else f"teacher {teachers:.4f}; "
+        on = f"{teacher}validation images that no network was chosen on"
+        rows.append(("held-out accuracy", f"{result.held_out_accuracy:.4f} ({on})"))
     evidence = result.evidence()
     controls = [str(each) for each in evidence.overall]
     if not controls:
-        off = "off; --arms random, in a new --out, runs one"
+        off = "off; --arms random with a new --out runs one"
         controls = [str(evidence) if result.control_arms else off]
     rows += [("control", each) for each in controls]
     rows += [
@@ -152,8 +156,11 @@ def summary(result: SearchResult) -> list[tuple[str, str]]:
 
 
 def table(records: Sequence[TrialRecord]) -> list[str]:
-    """All trials, under a header."""
-    return [header(), *(line(record) for record in records)]
+    """Return all trials as lines, below a line that explains the columns and their names."""
+    explanation = (
+        "Accuracies are of validation images; gain: accuracy less the parent's; parent: a trial"
+    )
+    return [explanation, header(), *(line(record) for record in records)]
 
 
 def _aligned(*cells: str) -> str:
@@ -166,12 +173,12 @@ def _aligned(*cells: str) -> str:
 
 
 def _growth(record: TrialRecord) -> str:
-    """What grew, such as "widen conv1 32 → 48" and "deepen conv1 3 → 4 layers"."""
+    """Return operation, layer and sizes: "widen conv1 32 → 48", "deepen conv1 3 → 4 layers"."""
     unit = " layers"
     old = record.old_size.removesuffix(unit) if record.new_size.endswith(unit) else record.old_size
     named = record.new_size.startswith(f"{record.layer} ")  # a skip's end is the layer itself
-    what = record.operation if named else f"{record.operation} {record.layer}"
-    return f"{what} {old} → {record.new_size}"
+    operation = record.operation if named else f"{record.operation} {record.layer}"
+    return f"{operation} {old} → {record.new_size}"
 
 
 def _outcome(record: TrialRecord) -> str:

@@ -1,1 +1,1 @@
-"""The five experiments of the original Net2Net repository."""
+"""The reproduction of the five experiments of the original Net2Net repository."""

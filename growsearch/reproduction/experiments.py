@@ -1,16 +1,16 @@
-"""The five experiments of the original Net2Net repository, repeated, and what we add to them.
+"""The five experiments of the original Net2Net repository as a table, and one control of ours.
 
-Source: https://github.com/paengs/Net2Net, main.py and README.md. A teacher is trained on MNIST;
-four students start from it: wider and deeper by Net2Net, and both with random new weights instead.
-As there: kernels truncated normal (0.1), biases 0.1, batches of 50, Adam at 1e-4, an optimizer
-that starts anew with each student, accuracy on the *test* images every 100 iterations. We add a
-column, each student once more with its optimizer's slots carried; and an arm, the teacher trained
-on without growth, which tells what is growth's and what is only more training.
+Source: https://github.com/paengs/Net2Net, main.py and README.md. A teacher is trained on MNIST.
+Four students start from it: wider and deeper by Net2Net, and both with random new weights instead.
+As in the original: kernels truncated normal (0.1), biases 0.1, batches of 50, Adam at 1e-4, an
+optimizer that starts anew with each student, accuracy on the *test* images every 100 iterations.
+We train each student a second time, with its optimizer's slots carried. We also add an experiment,
+the teacher trained on without growth, which separates the gain by growth from that by training.
 
 Known differences, all small: the original evaluates after update i + 1 and calls it iteration i,
-here it is after i updates; it sums the loss over a batch, here it is the mean (Adam does not see
-the scale); its random new layer is cut at two standard deviations, ours is not. The updates after
-the last evaluation changed nothing that it printed or saved, and are left out.
+here it is after i updates; it sums the cross-entropy over a batch, here it is the mean (Adam does
+not depend on the scale); its random new layer is cut at two standard deviations, ours is not. The
+original's updates after its last evaluation change no published figure, and are left out.
 """
 
 from __future__ import annotations
@@ -18,25 +18,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal
 
-from growsearch.growth import Deepen, Filling, Growth, Widen
+from growsearch.growth import Deepen, Filling, Growth, Treatment, Widen
 
 ARCHITECTURE = "5x5x32(conv1)-pool1-5x5x64(conv2)-pool2-1024(fc1)-10(fc2)"
-
-
 BATCH_SIZE = 50
-
-
 LEARNING_RATE = 1e-4
-
-
-Slots = Literal["reset", "carry"]
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """One of the five: how its network comes from the teacher, and what was published.
+    """One experiment: how its network comes from the teacher, and the published figures.
 
     Parameters
     ----------
@@ -44,10 +36,11 @@ class Experiment:
     published : mapping
         Iteration -> test accuracy, from the original's README.md.
     growth : Growth or None
-        None is the teacher itself.
+        The growth of the teacher; None for the teacher itself.
     fill : "net2net" or "random"
+        The new weights of the growth.
     continues : bool
-        Starts from the trained teacher; else it is the teacher, from random weights.
+        Whether the network starts from the trained teacher; if not, from random weights.
     """
 
     name: str
@@ -58,8 +51,8 @@ class Experiment:
     continues: bool = True
 
     @property
-    def treatments(self) -> tuple[Slots, ...]:
-        """What becomes of the slots: as in the original, and in the column of ours."""
+    def treatments(self) -> tuple[Treatment, ...]:
+        """The treatments of the slots that are trained: the original's, then ours."""
         return ("reset", "carry") if self.continues else ("reset",)
 
 
@@ -100,6 +93,12 @@ EXPERIMENTS: tuple[Experiment, ...] = (
         Deepen("conv1"),
         "random",
     ),
-    # Not one of the original's: what the students would have gained without any growth.
+    # Not one of the original's: the students' gain without any growth.
     Experiment("continued", "Control of ours: the teacher, trained on without growth", {}),
+)
+
+BY_NAME: Mapping[str, Experiment] = MappingProxyType({each.name: each for each in EXPERIMENTS})
+# Every training of one seed, in order: an experiment and the treatment of its slots.
+TRAININGS: tuple[tuple[Experiment, Treatment], ...] = tuple(
+    (each, slots) for each in EXPERIMENTS for slots in each.treatments
 )

@@ -1,4 +1,4 @@
-"""What a reproduction measured, as frozen values: curves, repeats, rows beside the published."""
+"""The result of a reproduction as frozen values: curves, repeats, rows beside the published."""
 
 from __future__ import annotations
 
@@ -9,24 +9,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from growsearch.errors import InvalidInputError
-from growsearch.reproduction.experiments import EXPERIMENTS, Experiment, Slots
+from growsearch.growth import Treatment
+from growsearch.reproduction.experiments import EXPERIMENTS, Experiment
 
 
 @dataclass(frozen=True)
-class Curve:
+class AccuracyCurve:
     """Test accuracy at each evaluation of one training."""
 
     experiment: str
-    slots: Slots
+    slots: Treatment
     accuracy: tuple[float, ...]
 
 
 @dataclass(frozen=True)
 class Repeat:
-    """All experiments with one seed, what they took, and on which machine and versions."""
+    """All experiments with one seed, their wall-clock time, the machine and the versions."""
 
     seed: int
-    curves: tuple[Curve, ...]
+    curves: tuple[AccuracyCurve, ...]
     seconds: float
     environment: str
 
@@ -42,9 +43,9 @@ class Spread:
 
 @dataclass(frozen=True)
 class Row:
-    """One iteration of one experiment, held against the published figure.
+    """One iteration of one experiment beside the published figure.
 
-    ``difference`` is ours less the published one, both rounded to its four digits; None where
+    ``difference`` is our mean less the published figure, both rounded to four digits; None where
     nothing was published or nothing can be compared.
     """
 
@@ -57,30 +58,31 @@ class Row:
 
 @dataclass(frozen=True)
 class Reproduction:
-    """What a reproduction measured: test accuracies, as the original's were.
+    """The test accuracies of a reproduction; the original's are of test images too.
 
     Parameters
     ----------
     iterations : int
-        As asked for; the original's were 1,000.
+        The number given to :func:`growsearch.reproduce`; the original's is 1,000.
     steps : tuple of int
         Updates after which every network was evaluated.
     source : str
         Where the images came from.
     stand_in : bool
-        Whether they stand in for MNIST.
+        Whether the images stand in for MNIST.
     fingerprint : str
-        Of the images.
+        The hash of the images.
     test_images : int
+        The number of test images.
     caveats : tuple of str
-        Why the published figures are no measure for these; empty if they are.
+        Why the published figures are no measure for these accuracies; empty if they are.
     repeats : tuple of Repeat
-        One a seed.
+        One repeat a seed.
 
     Raises
     ------
     InvalidInputError
-        When a curve is missing, or not one accuracy a step.
+        When a curve is missing, or has not exactly one accuracy a step.
     """
 
     iterations: int
@@ -116,12 +118,12 @@ class Reproduction:
 
     @property
     def comparable(self) -> bool:
-        """Whether the published figures are a measure for these."""
+        """Whether the published figures are a measure for these accuracies."""
         return not self.caveats
 
     @property
     def seconds(self) -> float:
-        """Wall-clock time of all repeats."""
+        """Wall-clock time of all repeats, seconds."""
         return sum(repeat.seconds for repeat in self.repeats)
 
     @property
@@ -129,8 +131,8 @@ class Reproduction:
         """The machines and versions that the repeats ran on, each once."""
         return tuple(dict.fromkeys(repeat.environment for repeat in self.repeats))
 
-    def accuracies(self, experiment: str, slots: Slots = "reset") -> NDArray[np.float64]:
-        """Test accuracies of one experiment, shape (seeds, steps)."""
+    def accuracies(self, experiment: str, slots: Treatment = "reset") -> NDArray[np.float64]:
+        """Return the test accuracies of one experiment, shape (seeds, steps)."""
         curves = [
             curve.accuracy
             for repeat in self.repeats
@@ -140,7 +142,7 @@ class Reproduction:
         return np.array(curves, np.float64).reshape(len(curves), len(self.steps))
 
     def rows(self, experiment: Experiment) -> tuple[Row, ...]:
-        """One experiment beside its published figures, a row an evaluation."""
+        """Return one experiment beside its published figures, a row an evaluation."""
         ours = spreads(self.accuracies(experiment.name))
         carried: tuple[Spread | None, ...] = (None,) * len(ours)
         if "carry" in experiment.treatments:
@@ -155,7 +157,7 @@ class Reproduction:
         return tuple(rows)
 
     def to_json(self) -> dict[str, Any]:
-        """All of it as plain JSON values, with the rows of the five tables."""
+        """Return the reproduction as plain JSON values, with the rows of all tables."""
         return {
             "measured_on": "test images, as the original's were",
             **asdict(self),
@@ -168,12 +170,12 @@ class Reproduction:
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Reproduction:
-        """Read the text of what :meth:`to_json` gave, as untrusted input.
+        """Read the text of :meth:`to_json`'s values, as untrusted input.
 
         Raises
         ------
         InvalidInputError
-            If it is anything else; says where.
+            When the text is anything else; the message names the first wrong value.
         """
         from pydantic import TypeAdapter, ValidationError
 
@@ -186,7 +188,7 @@ class Reproduction:
 
 
 def spreads(accuracies: NDArray[np.float64]) -> tuple[Spread, ...]:
-    """Mean and deviation of each column of an array of shape (seeds, steps).
+    """Return mean and deviation of each column of an array of shape (seeds, steps).
 
     Examples
     --------

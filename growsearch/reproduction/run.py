@@ -1,14 +1,11 @@
-"""The five experiments, run: every training of every seed, stored seed by seed."""
+"""The run of a reproduction: every training of every seed, stored seed by seed."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import platform
-import struct
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -21,49 +18,19 @@ from growsearch.growth import grow
 from growsearch.machine import processor_name, processors
 from growsearch.networks import Architecture, Network
 from growsearch.networks.files import make_writable, write_atomically
-from growsearch.reproduction.experiments import (
-    ARCHITECTURE,
-    BATCH_SIZE,
-    EXPERIMENTS,
-    LEARNING_RATE,
-    Experiment,
-    Slots,
-)
-from growsearch.reproduction.result import Curve, Repeat, Reproduction
-from growsearch.training import Point, Trainer, TrainingPlan
+from growsearch.reproduction.caveats import caveats_of
+from growsearch.reproduction.experiments import ARCHITECTURE, BATCH_SIZE, LEARNING_RATE, TRAININGS
+from growsearch.reproduction.progress import FlopsProgress, OnProgress
+from growsearch.reproduction.result import AccuracyCurve, Repeat, Reproduction
+from growsearch.training import Trainer, TrainingPlan
 
 FILE = "reproduction.json"
-
-
-# What "MNIST as published" is, in numbers: the SHA-256 of t10k-images-idx3-ubyte, and how many
-# images TensorFlow's reader left for training.
-_TEST_IMAGES = "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7"
-
-
-_TRAINING_IMAGES = 55_000
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a reproduction is: ``done`` of ``total``, in units of equal duration.
-
-    ``milestone`` says that something has ended, for whoever shows no bar and prints a line at
-    times: a training; or the search for images, which the label then names.
-    """
-
-    done: float
-    total: float
-    label: str
-    milestone: bool = False
-
-
-OnProgress = Callable[[Progress], None]
 
 
 def evaluated_after(iterations: int, every: int = 100) -> tuple[int, ...]:
     """Return the updates after which to evaluate: 0, ``every``, … below ``iterations``.
 
-    That is the original's loop. With no more than ``every`` iterations, the start and the end.
+    The original evaluates so. With at most ``every`` iterations they are the start and the end.
 
     Examples
     --------
@@ -89,44 +56,44 @@ def reproduce(
     out: str | Path | None = None,
     on_progress: OnProgress | None = None,
 ) -> Reproduction:
-    """Repeat the five published experiments with seeds 0, 1, …, and what we add to them.
+    """Reproduce the five published experiments, and one control of ours, with seeds 0, 1, ….
 
     All students of a seed start from the same teacher and see the same images in the same order,
-    another than the teacher's.
+    which differs from the teacher's.
 
     Parameters
     ----------
     trainer : Trainer, optional
         :class:`growsearch.training.SlimTrainer` by default.
     iterations : int
-        As the original counts them: evaluations at 0, ``every``, … below it; the students start
-        from the teacher of the last one.
+        Iterations as the original counts them: evaluations are at 0, ``every``, … below this
+        number, and the students start from the teacher at the last evaluation.
     seeds : int
-        How many times everything is repeated.
+        The number of repeats, each with another seed.
     data, stand_in
-        Of `growsearch.datasets.load`, for "mnist".
+        See :func:`growsearch.datasets.load`; the data set is "mnist".
     every : int
         Updates between two evaluations.
     out : path, optional
-        Folder of ``reproduction.json``, which is written after every seed. Seeds that it has from
-        the same iterations and images are not repeated.
+        Folder of ``reproduction.json``, which is written after every seed. Seeds in that file,
+        of the same iterations and images, are not trained again.
     on_progress : callable, optional
-        Called at every evaluation.
+        Called with a ``ReproductionProgress`` at every evaluation.
 
     Returns
     -------
     Reproduction
-        Of the seeds asked for; the file may know more.
+        The seeds from 0 to ``seeds - 1``; the file may have more.
 
     Raises
     ------
     InvalidInputError
-        When a number makes no sense.
+        When ``iterations``, ``every`` or ``seeds`` is below 1.
     RunError
-        When ``out`` has another reproduction, or a damaged one: nothing is overwritten. Or when it
-        cannot be written to, which is found before the first training.
+        When ``out`` has another reproduction, or a damaged one; the file is not overwritten. Also
+        when ``out`` cannot be written to, before the first training.
     DataError
-        When there are no images; see `growsearch.datasets.load`.
+        When there are no images; see :func:`growsearch.datasets.load`.
     """
     steps = evaluated_after(iterations, every)
     if seeds < 1:
@@ -139,7 +106,7 @@ def reproduce(
         dataset.stand_in,
         dataset.fingerprint,
         len(dataset.test),
-        _caveats(dataset, steps),
+        caveats_of(dataset, steps),
     )
     path = None if out is None else Path(out) / FILE
     if path is not None:
@@ -151,10 +118,11 @@ def reproduce(
         from growsearch.training.slim import SlimTrainer
 
         trainer = SlimTrainer()
-    report = _Report(len(missing), on_progress)
-    report.images(dataset.source)
+    architecture = Architecture.parse(ARCHITECTURE, dataset.image_shape)
+    progress = FlopsProgress(len(missing), architecture, steps, on_progress)
+    progress.images(dataset.source)
     for seed in missing:
-        repeat = _repeat(seed, dataset, steps, trainer, report)
+        repeat = _repeat(seed, architecture, dataset, steps, trainer, progress)
         found = replace(found, repeats=(*found.repeats, repeat))
         if path is not None:
             text = json.dumps(found.to_json(), indent=1, ensure_ascii=False)
@@ -162,26 +130,30 @@ def reproduce(
                 write_atomically(path, text.encode())
             except OSError as error:
                 raise disk_error(error, path.parent) from None
-    asked = sorted((r for r in found.repeats if r.seed < seeds), key=lambda repeat: repeat.seed)
-    return replace(found, repeats=tuple(asked))
+    wanted = sorted((r for r in found.repeats if r.seed < seeds), key=lambda repeat: repeat.seed)
+    return replace(found, repeats=tuple(wanted))
 
 
 def _repeat(
-    seed: int, data: Dataset, steps: tuple[int, ...], trainer: Trainer, report: _Report
+    seed: int,
+    architecture: Architecture,
+    data: Dataset,
+    steps: tuple[int, ...],
+    trainer: Trainer,
+    progress: FlopsProgress,
 ) -> Repeat:
-    """Every experiment with one seed."""
+    """Train every experiment with one seed."""
     initial, teacher_order, growth, order = map(int, np.random.SeedSequence(seed).generate_state(4))
     plan = TrainingPlan(
         steps[-1], BATCH_SIZE, LEARNING_RATE, "adam", evaluate_every=steps[1] - steps[0]
     )
     began = time.perf_counter()
-    architecture = Architecture.parse(ARCHITECTURE, data.image_shape)
     teacher = Network.initial(architecture, rng=initial, initializer="truncated_normal")
     curves = []
-    for experiment, slots in _trainings():
+    for experiment, slots in TRAININGS:
         student = teacher
         if experiment.growth is not None:
-            # The generator anew for every student: the two treatments get the same weights.
+            # One generator seed for all students, so that both treatments get the same weights.
             student = grow(
                 teacher, experiment.growth, rng=growth, fill=experiment.fill, slots=slots
             )
@@ -193,51 +165,19 @@ def _repeat(
             plan,
             evaluate_on=data.test,
             seed=order if experiment.continues else teacher_order,
-            on_evaluation=partial(report.evaluated, seed, experiment, slots, steps),
+            on_evaluation=partial(progress.evaluated, seed, experiment, slots),
         )
-        curves.append(Curve(experiment.name, slots, tuple(p.accuracy for p in result.curve)))
+        curves.append(
+            AccuracyCurve(experiment.name, slots, tuple(p.accuracy for p in result.curve))
+        )
         if not experiment.continues:
             teacher = result.network
     seconds = time.perf_counter() - began
     return Repeat(seed, tuple(curves), seconds, environment(trainer))
 
 
-def _trainings() -> tuple[tuple[Experiment, Slots], ...]:
-    return tuple((each, slots) for each in EXPERIMENTS for slots in each.treatments)
-
-
-class _Report:
-    """Counts the work done, in FLOPs, so that a wide network's evaluations count for more."""
-
-    def __init__(self, repeats: int, tell: OnProgress | None) -> None:
-        base = Architecture.parse(ARCHITECTURE)
-        self._cost = {
-            e.name: float((base if e.growth is None else e.growth.grown(base)).flops)
-            for e in EXPERIMENTS
-        }
-        self._total = repeats * sum(self._cost[e.name] for e, _ in _trainings())
-        self._done = 0.0
-        self._tell = tell
-
-    def images(self, source: str) -> None:
-        self._say(f"images: {source}", milestone=True)
-
-    def evaluated(
-        self, seed: int, experiment: Experiment, slots: Slots, steps: tuple[int, ...], point: Point
-    ) -> None:
-        self._done += self._cost[experiment.name] / len(steps)
-        carried = ", slots carried" if slots == "carry" else ""
-        label = f"seed {seed}: {experiment.name}{carried}, {point.step}: {point.accuracy:.4f}"
-        self._say(label, milestone=point.step == steps[-1])
-
-    def _say(self, label: str, *, milestone: bool) -> None:
-        if self._tell is not None:
-            done = min(self._done, self._total)
-            self._tell(Progress(done, self._total, label, milestone))
-
-
 def _earlier(path: Path, now: Reproduction) -> tuple[Repeat, ...]:
-    """Read the repeats that a file has of the same reproduction."""
+    """Read the repeats of the same reproduction from a file; none where there is no file."""
     remedy = "name another folder, or move it away"
     try:
         then = Reproduction.from_json(path.read_bytes())
@@ -253,27 +193,6 @@ def _earlier(path: Path, now: Reproduction) -> tuple[Repeat, ...]:
         if old != new:
             raise RunError(f"{path}: has another reproduction: {what} {old}, now {new}: {remedy}")
     return then.repeats
-
-
-def _caveats(data: Dataset, steps: tuple[int, ...]) -> tuple[str, ...]:
-    """Say what makes the published figures no measure for a run, if anything does."""
-    caveats = []
-    pixels = np.rint(data.test.images * 255).astype(np.uint8)
-    header = struct.pack(">4I", 0x803, *pixels.shape[:3])
-    if data.stand_in:
-        caveats.append(f"the images stand in for MNIST: {data.source}")
-    elif hashlib.sha256(header + pixels.tobytes()).hexdigest() != _TEST_IMAGES:
-        caveats.append(f"the test images are not MNIST's: {data.source}")
-    elif len(data.train) != _TRAINING_IMAGES:
-        caveats.append(
-            f"trained on {len(data.train):,} images, the original on {_TRAINING_IMAGES:,}"
-        )
-    last = max(EXPERIMENTS[0].published)
-    if steps[-1] != last:
-        caveats.append(
-            f"the students' teacher has had {steps[-1]:,} updates, the original's {last:,}"
-        )
-    return tuple(caveats)
 
 
 def environment(trainer: Trainer) -> str:

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from growsearch.evidence.comparison import Comparison, HeldOut, weigh
+from growsearch.evidence.comparison import Comparison, HeldOut, compare
 from growsearch.trials.records import ArmResult, TrialRecord
 
 Curve = Sequence[tuple[int, float]]
@@ -58,7 +58,7 @@ def trial(
 
 def compared(*pairs: tuple[float | None, float | None]) -> Comparison:
     """The comparison of candidates with the control "random"."""
-    return weigh([trial(arm(left), random=arm(right)) for left, right in pairs]).arm("random")
+    return compare([trial(arm(left), random=arm(right)) for left, right in pairs]).arm("random")
 
 
 PAIRS = [(0.97, 0.95), (0.98, 0.95), (0.96, 0.97), (0.99, 0.93), (0.97, 0.92), (0.95, 0.91)]
@@ -118,7 +118,7 @@ def test_only_pairs_with_two_results_count() -> None:
         trial(arm(0.9)),
         trial(arm(None)),
     ]
-    assert weigh(trials).arm("random").accuracy.n == 1
+    assert compare(trials).arm("random").accuracy.n == 1
 
 
 def test_candidates_without_controls_are_counted() -> None:
@@ -129,7 +129,7 @@ def test_candidates_without_controls_are_counted() -> None:
         replace(trial(arm(0.4)), state="PRUNED"),
         replace(trial(arm(None)), state="FAIL"),
     ]
-    found = weigh(trials)
+    found = compare(trials)
     assert (found.given_up, found.failed) == (2, 1)
     assert (found.to_json()["given_up"], found.to_json()["failed"]) == (2, 1)
 
@@ -144,7 +144,7 @@ def test_no_pair_has_no_mean() -> None:
 @pytest.mark.parametrize("trials", [[], [trial(arm(0.9))], [trial(arm(None))]])
 def test_no_control_is_no_comparison(trials: list[TrialRecord]) -> None:
     """Without controls there is nothing to compare, and the evidence says so."""
-    found = weigh(trials)
+    found = compare(trials)
     assert (found.overall, found.by_operation) == ((), ())
     assert str(found) == "no control arm has run"
     with pytest.raises(KeyError):
@@ -158,7 +158,7 @@ def test_several_controls_are_corrected_for_together() -> None:
         trial(arm(0.9 + each), scratch=arm(0.9), random=arm(0.9 + each - 0.001 * (-1) ** place))
         for place, each in enumerate(offsets)
     ]
-    found = weigh(trials)
+    found = compare(trials)
     assert [each.arm for each in found.overall] == ["scratch", "random"]
     scratch, random = found.overall
     assert scratch.adjusted_p == pytest.approx(2 * scratch.accuracy.p_value)
@@ -170,11 +170,11 @@ def test_operations_are_compared_apart() -> None:
         trial(arm(0.9), operation=name, random=arm(0.8 if name == "widen" else 0.95))
         for name in ("widen", "deepen") * 6
     ]
-    found = {each.group: each for each in weigh(trials).by_operation}
+    found = {each.group: each for each in compare(trials).by_operation}
     assert set(found) == {"widen conv", "deepen conv"}
     assert found["widen conv"].accuracy.mean == pytest.approx(0.1)
     assert found["deepen conv"].accuracy.mean == pytest.approx(-0.05)
-    assert weigh(trials).overall[0].accuracy.n == 12
+    assert compare(trials).overall[0].accuracy.n == 12
 
 
 def test_seeds_of_one_trial_are_one_pair() -> None:
@@ -190,7 +190,7 @@ def test_seeds_of_one_trial_are_one_pair() -> None:
         )
         for base in (0.02, 0.06)
     ]
-    found = weigh(trials).arm("random")
+    found = compare(trials).arm("random")
     assert found.accuracy.n == 2
     assert found.accuracy.mean == pytest.approx((0.025 + 0.065) / 2)
     assert found.variance.n == 4
@@ -211,7 +211,7 @@ def test_the_winners_curse_is_what_the_choice_alone_gained() -> None:
     """.02 gained on the images of the choice, .015 on the others: .005, however hard those are."""
     for harder in (0.0, 0.03):
         held_out = HeldOut(0.985, 0.98 - harder, 0.965, 0.965 - harder)
-        found = weigh([trial(arm(0.9), random=arm(0.8))], held_out)
+        found = compare([trial(arm(0.9), random=arm(0.8))], held_out)
         assert found.held_out.optimism == pytest.approx(0.005)
         assert found.to_json()["held_out"]["optimism"] == pytest.approx(0.005)
 
@@ -230,7 +230,7 @@ def test_controls_that_failed_are_counted() -> None:
         ),
         trial(arm(None), random=arm(None)),
     ]
-    found = weigh(trials)
+    found = compare(trials)
     assert (found.arm("random").failed, found.arm("scratch").failed) == (2, 1)
     assert "(1 ahead, 0 behind, 2 controls failed)" in str(found.arm("random"))
     assert found.to_json()["overall"][0]["failed"] == 2
@@ -238,7 +238,7 @@ def test_controls_that_failed_are_counted() -> None:
 
 def test_evidence_is_plain_json() -> None:
     trials = [trial(arm(a), random=arm(b)) for a, b in PAIRS]
-    value = json.loads(json.dumps(weigh(trials).to_json(), allow_nan=False))
+    value = json.loads(json.dumps(compare(trials).to_json(), allow_nan=False))
     assert value["overall"][0]["accuracy"]["n"] == 6
     assert value["by_operation"][0]["group"] == "widen conv"
 
@@ -247,14 +247,14 @@ def test_evidence_is_plain_json() -> None:
 
 
 def test_costs_are_medians_over_pairs_that_arrive() -> None:
-    """Steps, seconds and FLOPs until the parent's accuracy; who does not arrive is counted."""
+    """Updates, seconds and FLOPs until the parent's accuracy; arms that miss it are counted."""
     here = [(0, 0.9), (100, 0.95)]
     trials = [
         trial(arm(0.95, here), gain=0.05, random=arm(0.92, [(0, 0.1), (100, 0.92)], seconds=2.0)),
         trial(arm(0.95, here), gain=0.05, random=arm(0.9, [(0, 0.1), (200, 0.9)], seconds=4.0)),
         trial(arm(0.95, here), gain=0.05, random=arm(0.8, [(0, 0.1), (100, 0.8)])),
     ]
-    parent, candidate = weigh(trials).arm("random").reached
+    parent, candidate = compare(trials).arm("random").reached
     assert (parent.target, candidate.target) == ("parent", "candidate")
     assert (parent.both, parent.candidate_only, parent.control_only) == (2, 1, 0)
     assert parent.steps == (0.0, 150.0)
@@ -262,6 +262,18 @@ def test_costs_are_medians_over_pairs_that_arrive() -> None:
     assert parent.flops == (0.0, 3e9)
     assert (candidate.both, candidate.candidate_only) == (0, 3)
     assert candidate.steps is None
+
+
+def test_pairs_in_which_neither_arm_arrives_are_counted_too() -> None:
+    """Every pair counts once, by which of its arms reach the accuracy."""
+    low, high = [(0, 0.1), (100, 0.8)], [(0, 0.1), (100, 0.95)]
+    trials = [
+        trial(arm(a[-1][1], a), gain=a[-1][1] - 0.9, random=arm(b[-1][1], b))
+        for a, b in ((low, low), (low, high), (high, low), (high, high), (low, low))
+    ]
+    parent, _ = compare(trials).arm("random").reached
+    assert (parent.both, parent.candidate_only, parent.control_only, parent.neither) == (1, 1, 1, 2)
+    assert parent.pairs == 5
 
 
 def test_part_of_a_training_costs_its_part() -> None:
@@ -277,14 +289,14 @@ def test_a_child_that_starts_as_its_parent_has_arrived(parent: int, child: int) 
     before, after = parent / 5000, child / 5000
     curve = [(0, before), (100, after)]
     record = trial(arm(after, curve), gain=after - before, random=arm(after, curve))
-    assert weigh([record]).arm("random").reached[0].steps == (0.0, 0.0)
+    assert compare([record]).arm("random").reached[0].steps == (0.0, 0.0)
 
 
 @settings(max_examples=15, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 300), st.integers(0, 300)), max_size=12))
 def test_no_figure_is_ever_nan(counts: list[tuple[int, int]]) -> None:
     """Whatever the accuracies, every figure is finite or absent, and there is a sentence."""
-    found = weigh([trial(arm(a / 300), random=arm(b / 300)) for a, b in counts])
+    found = compare([trial(arm(a / 300), random=arm(b / 300)) for a, b in counts])
     json.dumps(found.to_json(), allow_nan=False)
     assert "nan" not in str(found)
 
@@ -298,6 +310,6 @@ def test_simulated_trials_give_the_known_effect(effect: float) -> None:
         trials = [
             trial(arm(0.97 + effect + d), random=arm(0.97)) for d in rng.normal(0.0, 0.004, 20)
         ]
-        low, high = weigh(trials).arm("random").accuracy.interval
+        low, high = compare(trials).arm("random").accuracy.interval
         covered.append(low <= effect <= high)
     assert 0.91 <= np.mean(covered) <= 0.98

@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from growsearch.evidence.statistics import FEWEST_PAIRS, components, holm, paired
+from growsearch.evidence.statistics import (
+    FEWEST_PAIRS,
+    components,
+    holm,
+    mean_interval,
+    mean_intervals,
+    paired,
+    signed_rank_p,
+)
 
 SIMULATIONS = 2000
 
@@ -27,10 +35,31 @@ def test_intervals_cover_a_known_effect(noise, pairs):
     """95 ± 2 % of 2,000 simulated sets of pairs, with an effect of half a deviation."""
     rng = np.random.default_rng([pairs, len(noise)])
     effect = 0.5
-    values = effect + NOISES[noise](rng, (SIMULATIONS, pairs))
-    intervals = [paired(each).interval for each in values]
-    covered = np.mean([low <= effect <= high for low, high in intervals])
+    low, high = mean_intervals(effect + NOISES[noise](rng, (SIMULATIONS, pairs))).T
+    covered = np.mean((low <= effect) & (effect <= high))
     assert 0.93 <= covered <= 0.97
+
+
+@pytest.mark.parametrize("pairs", [FEWEST_PAIRS, 10, 24])
+def test_the_interval_is_scipys_bootstrap_stretched(pairs):
+    """By Student's quantile over the normal one, and by the root of n / (n - 1); alone or in rows.
+
+    Differences of fractions are rounded to nine digits; the mean of a row is not.
+    """
+    samples = np.random.default_rng(pairs).normal(size=(5, pairs)).round(9)
+    stretch = stats.t.ppf(0.975, pairs - 1) / stats.norm.ppf(0.975) * np.sqrt(pairs / (pairs - 1))
+    for sample, found in zip(samples, mean_intervals(samples), strict=True):
+        plain = stats.bootstrap(
+            (sample,),
+            np.mean,
+            n_resamples=1999,
+            method="percentile",
+            rng=np.random.default_rng(0),
+        ).confidence_interval
+        expected = sample.mean() + stretch * (np.array(plain) - sample.mean())
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
+        np.testing.assert_allclose(mean_interval(sample), expected, rtol=0, atol=1e-12)
+        assert paired(sample).interval == mean_interval(sample)
 
 
 @pytest.mark.parametrize(("images", "pairs"), [(None, 10), (2500, 10), (2500, 20)])
@@ -42,14 +71,14 @@ def test_no_effect_is_found_as_often_as_the_level_says(images, pairs):
     values = np.random.default_rng(1).normal(0.0, 0.004, size=(SIMULATIONS, pairs))
     if images is not None:
         values = np.round(values * images) / images
-    found = np.mean([paired(each).p_value < 0.05 for each in values])
+    found = np.mean([signed_rank_p(each) < 0.05 for each in values])
     assert 0.035 <= found <= 0.065
 
 
 def test_an_effect_is_found():
     """A mean of one deviation over 20 pairs: found in more than 95 % of 200 simulations."""
     values = 1.0 + np.random.default_rng(2).normal(size=(200, 20))
-    assert np.mean([paired(each).p_value < 0.05 for each in values]) > 0.95
+    assert np.mean([signed_rank_p(each) < 0.05 for each in values]) > 0.95
 
 
 def test_several_comparisons_keep_the_level_together():
@@ -62,7 +91,7 @@ def test_several_comparisons_keep_the_level_together():
 def test_the_numbers_are_scipys():
     values = np.random.default_rng(4).normal(0.3, size=15)
     found = paired(values)
-    assert found.p_value == stats.wilcoxon(values).pvalue
+    assert found.p_value == signed_rank_p(values) == stats.wilcoxon(values).pvalue
     assert found.mean == pytest.approx(values.mean(), abs=1e-8)
     assert found.effect_size == pytest.approx(values.mean() / values.std(ddof=1))
     assert found.ahead + found.behind == found.n == 15

@@ -7,17 +7,17 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.test_growth_cases import (
+
+from growsearch.growth import GROWTHS, grow
+from growsearch.networks import Network
+from tests.bare_graph import slim_logits
+from tests.growth.test_cases import (
     SMALL,
     difference,
     images_for,
     random_architecture,
     trained,
 )
-
-from growsearch.growth import GROWTHS, grow
-from growsearch.networks import Network
-from tests.bare_graph import slim_logits
 
 SEQUENCES, LENGTH, PORTIONS = 2000, 20, 20
 ROOMY = replace(SMALL, layers=64, width=32)

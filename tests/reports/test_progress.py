@@ -12,7 +12,7 @@ from rich.console import Console
 from growsearch.driver.events import Event, Started, TeacherReady, Training, TrialFinished
 from growsearch.reports.progress import ReproductionDisplay, RunDisplay
 from growsearch.reports.trials import line
-from growsearch.reproduction.run import Progress
+from growsearch.reproduction.progress import ReproductionProgress
 from growsearch.trials.records import ArmResult, TrialRecord
 
 NOTATION = "5x5x32(conv1)-pool1-5x5x64(conv2)-pool2-1024(fc1)-10(fc2)"
@@ -171,7 +171,7 @@ def test_a_reproduction_shows_how_far_it_is(width: int) -> None:
     written = io.StringIO()
     console = Console(file=written, force_terminal=True, width=width, _environ={})
     with ReproductionDisplay(console) as display:
-        display(Progress(done=250, total=1000, label="seed 0: wider"))
+        display(ReproductionProgress(done=250, total=1000, label="seed 0: wider"))
     lines = lines_of(written.getvalue())
     assert any(re.match(r"seed 0: wider .* 25%", text) for text in lines)
     assert all(len(text) <= width for text in lines)
@@ -181,8 +181,8 @@ def test_a_reproduction_writes_a_plain_line_for_what_has_ended() -> None:
     """Into a file; on a terminal the bar says it."""
     written = io.StringIO()
     with ReproductionDisplay(Console(file=written, force_terminal=False, _environ={})) as display:
-        display(Progress(0, 2, "images: [mine]", milestone=True))
-        display(Progress(0.5, 2, "seed 0: teacher, 0: 0.1000"))
-        display(Progress(1, 2, "seed 0: teacher, 900: 0.9583", milestone=True))
+        display(ReproductionProgress(0, 2, "images: [mine]", milestone=True))
+        display(ReproductionProgress(0.5, 2, "seed 0: teacher, 0: 0.1000"))
+        display(ReproductionProgress(1, 2, "seed 0: teacher, 900: 0.9583", milestone=True))
     lines = [line.strip() for line in written.getvalue().splitlines() if line.strip()]
     assert lines == ["images: [mine]", "seed 0: teacher, 900: 0.9583"]

@@ -15,17 +15,15 @@ from rich.console import Console
 from growsearch.datasets import Dataset
 from growsearch.errors import GrowsearchError, InvalidInputError, RunError
 from growsearch.reports.reproduction import (
-    DUELS,
-    Shortfall,
-    duels,
+    PAIRED_ARMS,
+    differences_table,
+    paired_differences,
     report,
-    save_plot,
-    shortfalls,
-    summary,
     table,
     to_json,
-    winners,
 )
+from growsearch.reports.reproduction_plot import save_plot
+from growsearch.reports.reproduction_summary import Shortfall, shortfalls, summary
 from growsearch.reproduction.experiments import EXPERIMENTS
 from growsearch.reproduction.result import Reproduction
 from growsearch.reproduction.run import reproduce
@@ -41,20 +39,20 @@ def printed(renderable: Any, width: int = 80) -> str:
     return stream.getvalue()
 
 
-def test_winners_are_named_with_confidence_only_where_there_are_seeds() -> None:
+def test_arms_are_compared_with_confidence_only_where_there_are_seeds() -> None:
     """Two seeds: differences and counts; eight: intervals too, that hold the true difference."""
     few = synthetic(lambda name, _: 0.01 if name == "wider" else 0.0)
-    assert "too few seeds" in printed(winners(few))
-    assert "±" not in printed(winners(few), 120).split("carried", 1)[1]
+    assert "too few seeds" in " ".join(printed(differences_table(few)).split())
+    assert "±" not in printed(differences_table(few), 120).split("carried", 1)[1]
 
     many = synthetic(lambda name, step: 1e-6 * step if name == "wider" else 0.0, seeds=8)
-    found = duels(many)["wider − random pad"][9]
+    found = paired_differences(many)["wider − random pad"][9]
     published = {e.name: e.published.get(900, 0.0) for e in EXPERIMENTS}
     assert found.ahead == 8
     assert found.mean == pytest.approx(published["wider"] - published["random pad"] + 9e-4)
 
 
-def test_who_wins_for_sure_is_marked_in_plain_text() -> None:
+def test_sure_differences_are_marked_in_plain_text() -> None:
     """A star stands where the interval leaves zero out, in files too; nowhere with few seeds."""
     many = synthetic(seeds=8)
     rng = np.random.default_rng(0)
@@ -72,14 +70,14 @@ def test_who_wins_for_sure_is_marked_in_plain_text() -> None:
         for repeat in many.repeats
     )
     found = dataclasses.replace(many, repeats=repeats)
-    every = [each for row in duels(found).values() for each in row]
+    every = [each for row in paired_differences(found).values() for each in row]
     sure = [low > 0.0 or high < 0.0 for low, high in (each.interval for each in every)]
     assert 0 < sum(sure) < len(sure)
-    text = printed(winners(found))
+    text = printed(differences_table(found))
     assert text.count("*") == sum(sure) + 1  # one is the legend
-    assert "*: without 0" in text
+    assert "* where the interval is without 0" in text
     assert max(map(len, text.splitlines())) <= 80
-    assert "*" not in printed(winners(synthetic()))
+    assert "*" not in printed(differences_table(synthetic()))
 
 
 def test_shortfalls_are_exactly_the_figures_not_reached() -> None:
@@ -90,11 +88,13 @@ def test_shortfalls_are_exactly_the_figures_not_reached() -> None:
         Shortfall("teacher", 300, 0.0123),
         Shortfall("deeper", 900, 0.0001),
     )
-    text = summary(found)
-    assert (
-        "Below the published figure at 2 of 45: teacher 300 by .0123; deeper 900 by .0001" in text
+    assert summary(found).startswith(
+        "Below the published figure at 2 of 45 evaluations:\n"
+        "  teacher: at 300 by .0123\n"
+        "  deeper: at 900 by .0001\n"
+        "At or above it elsewhere. The published figures are one run each; ours are means over 2 "
+        "seeds. 1 of the 2 lie within two of our standard deviations.\n"
     )
-    assert "1 of the 2 lie within two of our own standard deviations" in text
 
 
 def test_no_shortfall_is_said_too() -> None:
@@ -217,13 +217,13 @@ def test_who_wins_is_plain_json_too() -> None:
     found = synthetic(seeds=8)
     value = json.loads(json.dumps(to_json(found), allow_nan=False))
     wins = value.pop("who_wins")
-    assert len(wins) == len(DUELS) * len(found.steps)
+    assert len(wins) == len(PAIRED_ARMS) * len(found.steps)
     (last,) = [
         each
         for each in wins
         if (each["title"], each["iteration"]) == ("wider − random pad", found.steps[-1])
     ]
-    expected = duels(found)["wider − random pad"][-1]
+    expected = paired_differences(found)["wider − random pad"][-1]
     assert (last["mean"], last["ahead"], last["n"]) == (expected.mean, expected.ahead, 8)
     assert last["slots"] == "reset"
     assert value == json.loads(json.dumps(found.to_json()))

@@ -1,4 +1,4 @@
-"""Trials as lines, tables and summary, from records made by hand."""
+"""Trials as lines and a table, and a run's summary, with reasons as judge and trainer word them."""
 
 from __future__ import annotations
 
@@ -8,21 +8,37 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import optuna
 import pytest
 
+from growsearch.datasets import Split
 from growsearch.driver.events import Polished, Started, TeacherReady
+from growsearch.errors import DivergedError
 from growsearch.networks import Architecture, Network
 from growsearch.reports import trials as report
 from growsearch.study.networks import Best
 from growsearch.study.result import SearchResult
+from growsearch.training import TrainingPlan
+from growsearch.trials.judge import Score, decide
 from growsearch.trials.records import ArmResult, TrialRecord
+
+# The trainer's words; test_the_failure_is_worded_as_the_trainer_does takes them from it.
+FAILURE = "the loss became inf at step 2 of 4 with learning rate 1e+20: lower the learning rate"
 
 
 def arm(accuracy: float | None) -> ArmResult:
     if accuracy is None:
-        return ArmResult(None, None, 0.0, failure="loss is NaN at step 3")
+        return ArmResult(None, None, 0.0, failure=FAILURE)
     return ArmResult(accuracy, 0.5, 1.5, ((0, 0.9, 0.6), (4, accuracy, 0.5)))
+
+
+def judged(candidate: float, best: float, *losses: float, **options: Any) -> str:
+    """The judge's reason; with the two losses of the candidate where the best has 1 and 1."""
+    if not losses:
+        return decide(Score(candidate), Score(best), **options).reason
+    scores = Score(candidate, np.array(losses)), Score(best, np.ones(2))
+    return decide(*scores, **options).reason
 
 
 def trial(**changes: Any) -> TrialRecord:
@@ -44,24 +60,22 @@ def trial(**changes: Any) -> TrialRecord:
         gain=0.01,
         seconds=3.0,
         kept=True,
-        reason="0.9800 beats the best so far, 0.9700",
+        reason=judged(0.98, 0.97),
     )
     return replace(kept, **changes)
 
 
 KEPT = trial()
-NOT_KEPT = trial(kept=False, gain=-0.002, reason="0.9800 does not beat the best so far, 0.9820")
-WITHIN = trial(kept=False, gain=0.001, reason="0.98 is above 0.979, but within the margin 0.01")
+NOT_KEPT = trial(kept=False, gain=-0.002, reason=judged(0.98, 0.982))
+NOT_SURE = trial(kept=False, gain=0.001, reason=judged(0.98, 0.979, 0.9, 1.08))
 PRUNED = trial(
     state="PRUNED",
     kept=False,
     gain=-0.4,
     arms={"net2net": arm(0.58)},
-    reason="given up: 0.5800 is too far below its parent, 0.9800",
+    reason=judged(0.58, 0.98, given_up=True),
 )
-FAILED = trial(
-    state="FAIL", kept=False, gain=None, arms={"net2net": arm(None)}, reason="loss is NaN at step 3"
-)
+FAILED = trial(state="FAIL", kept=False, gain=None, arms={"net2net": arm(None)}, reason=FAILURE)
 
 
 @pytest.mark.parametrize(
@@ -70,16 +84,20 @@ FAILED = trial(
         (KEPT, "3 widen conv1 32 → 48 1 0.9800 +0.0100 kept random 0.9700"),
         (NOT_KEPT, "3 widen conv1 32 → 48 1 0.9800 -0.0020 not kept random 0.9700"),
         (
-            WITHIN,
+            NOT_SURE,
             "3 widen conv1 32 → 48 1 0.9800 +0.0010 not kept random 0.9700 "
-            "(0.98 is above 0.979, but within the margin 0.01)",
+            "(0.9800 is above 0.9790, but its loss is not surely lower (-0.0100 ± 0.0900))",
         ),
         (
             PRUNED,
             "3 widen conv1 32 → 48 1 0.5800 -0.4000 pruned "
             "(given up: 0.5800 is too far below its parent, 0.9800)",
         ),
-        (FAILED, "3 widen conv1 32 → 48 1 - failed (loss is NaN at step 3)"),
+        (
+            FAILED,
+            "3 widen conv1 32 → 48 1 - failed (the loss became inf at step 2 of 4 with learning "
+            "rate 1e+20: lower the learning rate)",
+        ),
         (trial(parent=None), "3 widen conv1 32 → 48 teacher 0.9800 +0.0100 kept random 0.9700"),
         (
             trial(arms={"net2net": arm(0.98)}),
@@ -99,7 +117,7 @@ FAILED = trial(
         ),
     ],
     ids=[
-        *("kept", "not kept", "within the margin", "pruned", "failed", "on the teacher"),
+        *("kept", "not kept", "not surely better", "pruned", "failed", "on the teacher"),
         *("no control", "a failed control", "deepen", "skip"),
     ],
 )
@@ -108,6 +126,19 @@ def test_a_line_tells_what_was_tried_and_what_became_of_it(
 ) -> None:
     """A line names growth, parent, accuracies, outcome; the reason where the gain is no reason."""
     assert " ".join(report.line(record).split()) == expected
+
+
+def test_the_failure_is_worded_as_the_trainer_does() -> None:
+    """A real training with an impossible learning rate fails in the words that lines print."""
+    from growsearch.training.slim import SlimTrainer
+
+    rng = np.random.default_rng(0)
+    data = Split(rng.random((8, 4, 4, 1), np.float32), np.arange(8) % 2)
+    network = Network.initial(Architecture.parse("4(fc1)-2(fc2)", (4, 4, 1)), rng=0)
+    plan = TrainingPlan(4, 4, 1e20, "sgd", evaluate_every=2)
+    with pytest.raises(DivergedError) as raised:
+        SlimTrainer().train(network, data, plan, evaluate_on=data, seed=0)
+    assert str(raised.value) == FAILURE
 
 
 @pytest.mark.parametrize("record", [KEPT, NOT_KEPT, trial(parent=None, number=99999)])
@@ -119,7 +150,7 @@ def test_a_line_fits_a_terminal_of_eighty_characters(record: TrialRecord) -> Non
 
 def test_columns_stand_below_their_names() -> None:
     """Every line begins its columns where the header does, whatever the outcome."""
-    header, *lines = report.table([KEPT, NOT_KEPT, WITHIN, PRUNED, FAILED])
+    _, header, *lines = report.table([KEPT, NOT_KEPT, NOT_SURE, PRUNED, FAILED])
     for line in lines:
         assert line[: header.index("growth")].strip() == "3"
         assert line[header.index("growth") :].startswith("widen conv1")
@@ -129,9 +160,12 @@ def test_columns_stand_below_their_names() -> None:
 
 
 def test_a_table_is_a_line_a_trial() -> None:
-    """No record is more than one line, so that grep finds it whole."""
-    records = [KEPT, NOT_KEPT, WITHIN, PRUNED, FAILED]
-    assert report.table(records) == [report.header(), *map(report.line, records)]
+    """No record is more than one line, so that grep finds it whole; one line explains all."""
+    records = [KEPT, NOT_KEPT, NOT_SURE, PRUNED, FAILED]
+    explanation, *rest = report.table(records)
+    assert rest == [report.header(), *map(report.line, records)]
+    assert "validation images" in explanation
+    assert len(explanation) <= 90
     assert not any("\n" in line for line in report.table(records))
     assert [line for line in report.table(records) if " failed " in line] == [report.line(FAILED)]
 
@@ -182,7 +216,7 @@ def result(folder: Path, **changes: Any) -> SearchResult:
         study=optuna.create_study(),
         control_study=optuna.create_study(),
         folder=folder,
-        ended="all 1 trials are done",
+        ended="the one trial is done",
         data_source="made by hand",
         stand_in=False,
     )
@@ -196,7 +230,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_the_summary_names_network_figures_and_places(folder: Path) -> None:
-    """The summary holds all that somebody needs to use, quote and inspect the result."""
+    """The summary has the network, its accuracies, all places, and the commands to go on with."""
     rows = report.summary(result(folder))
     assert [name for name, _ in rows] == [
         *("best network", "parameters", "validation accuracy", "test accuracy", "control"),
@@ -262,7 +296,7 @@ def test_the_dashboards_command_can_be_pasted(
 
 def test_the_result_is_strict_json(folder: Path) -> None:
     """Every outcome becomes JSON without NaN, and comes back with its figures."""
-    records = (KEPT, NOT_KEPT, WITHIN, PRUNED, FAILED)
+    records = (KEPT, NOT_KEPT, NOT_SURE, PRUNED, FAILED)
     text = json.dumps(result(folder, trials=records).to_json(), allow_nan=False)
     back = json.loads(text)
     assert [each["state"] for each in back["trials"]] == [each.state for each in records]
@@ -302,7 +336,9 @@ def test_the_summary_tells_the_time_and_the_polish(folder: Path) -> None:
     rows = dict(report.summary(replace(made, best=replace(made.best, polished=True))))
     assert rows["time"] == "1 min 0 s: candidates 50 s, teacher 10 s"
     assert rows["best network"].endswith("(trial 3, polished)")
-    assert rows["held-out accuracy"] == "0.9700 (nothing chosen on it)"
+    assert rows["held-out accuracy"] == "0.9700 (validation images that no network was chosen on)"
+    both = dict(report.summary(replace(made, teacher_held_out_accuracy=0.88)))
+    assert both["held-out accuracy"].startswith("0.9700 (teacher 0.8800; validation images")
     plain = dict(report.summary(result(folder)))
     assert not {"time", "held-out accuracy"} & plain.keys()
     assert "polished" not in plain["best network"]

@@ -14,10 +14,11 @@ from growsearch.datasets import Dataset
 from growsearch.errors import InvalidInputError
 from growsearch.networks import Architecture
 from growsearch.reproduction.experiments import ARCHITECTURE
+from growsearch.reproduction.progress import ReproductionProgress
 from growsearch.reproduction.result import Reproduction
-from growsearch.reproduction.run import Progress, evaluated_after, reproduce
+from growsearch.reproduction.run import evaluated_after, reproduce
 from growsearch.training import TrainingPlan
-from tests.fake_reproduction import PUBLISHED, STEPS, STUDENTS, TRAININGS, Recorder
+from tests.fake_reproduction import PUBLISHED, STEPS, STUDENTS, TRAININGS_A_SEED, Recorder
 
 # Third parties' own: TensorFlow's Keras warns about its own layers.
 pytestmark = pytest.mark.filterwarnings("ignore:.*is deprecated:UserWarning")
@@ -54,10 +55,10 @@ def test_students_share_all_but_one_argument(digits: Dataset) -> None:
     """All students of a seed see the same order, another than the teacher's, with the same plan."""
     trainer = Recorder()
     reproduce(trainer=trainer, iterations=20, every=10, seeds=2, data=digits)
-    assert len(trainer.calls) == 2 * TRAININGS
+    assert len(trainer.calls) == 2 * TRAININGS_A_SEED
     orders = []
     for seed in range(2):
-        teacher, *students = trainer.calls[seed * TRAININGS : (seed + 1) * TRAININGS]
+        teacher, *students = trainer.calls[seed * TRAININGS_A_SEED : (seed + 1) * TRAININGS_A_SEED]
         assert len({call.seed for call in students}) == 1
         orders += [teacher.seed, students[0].seed]
         assert {call.plan for call in students} == {teacher.plan}
@@ -93,7 +94,7 @@ def test_initial_weights_are_the_originals(digits: Dataset) -> None:
     """The teacher starts with kernels cut at .2 and biases of .1; seeds start differently."""
     trainer = Recorder()
     reproduce(trainer=trainer, iterations=20, every=10, seeds=2, data=digits)
-    first, second = (trainer.calls[i * TRAININGS].network.weights["conv1"] for i in range(2))
+    first, second = (trainer.calls[i * TRAININGS_A_SEED].network.weights["conv1"] for i in range(2))
     assert abs(first["kernel"]).max() <= 0.2
     assert (first["bias"] == np.float32(0.1)).all()
     assert not np.array_equal(first["kernel"], second["kernel"])
@@ -174,7 +175,7 @@ def test_impossible_numbers_are_refused(wrong: dict[str, int], digits: Dataset) 
 def test_progress_rises_to_its_total(digits: Dataset, tmp_path: Path) -> None:
     """Progress rises at every evaluation and ends at its total, which counts only what is left."""
     for seeds in (1, 2):
-        events: list[Progress] = []
+        events: list[ReproductionProgress] = []
         reproduce(
             trainer=Recorder(),
             iterations=30,
@@ -187,10 +188,10 @@ def test_progress_rises_to_its_total(digits: Dataset, tmp_path: Path) -> None:
         images, *events = events
         assert images.milestone
         assert digits.source in images.label
-        assert sum(event.milestone for event in events) == TRAININGS
+        assert sum(event.milestone for event in events) == TRAININGS_A_SEED
         assert events[2].milestone
         done = [event.done for event in events]
-        assert len(events) == TRAININGS * 3
+        assert len(events) == TRAININGS_A_SEED * 3
         assert done == sorted(set(done))
         assert done[-1] == pytest.approx(events[-1].total)
         assert len({event.total for event in events}) == 1
@@ -202,7 +203,7 @@ def test_tensorflows_trainer_is_the_default(
     digits: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As it is of a search."""
-    monkeypatch.setattr("growsearch.training.SlimTrainer", Recorder)
+    monkeypatch.setattr("growsearch.training.slim.SlimTrainer", Recorder)
     found = reproduce(iterations=20, every=10, seeds=1, data=digits)
     assert "Recorder" in found.environments[0]
 

@@ -13,7 +13,7 @@ from growsearch.datasets import Dataset, Split
 from growsearch.errors import RunError
 from growsearch.reproduction.result import Reproduction
 from growsearch.reproduction.run import FILE, reproduce
-from tests.fake_reproduction import TRAININGS, Recorder
+from tests.fake_reproduction import TRAININGS_A_SEED, Recorder
 
 # Third parties' own: TensorFlow's Keras warns about its own layers.
 pytestmark = pytest.mark.filterwarnings("ignore:.*is deprecated:UserWarning")
@@ -31,13 +31,13 @@ def test_resuming_repeats_nothing(measured: tuple[Reproduction, Path], digits: D
 @pytest.mark.usefixtures("small_architecture")
 def test_resuming_after_an_interruption_gives_the_same(digits: Dataset, tmp_path: Path) -> None:
     """Interrupted in its second seed, a reproduction keeps the first and ends as if undisturbed."""
-    dying, rest = Recorder(dies_at=TRAININGS + 3), Recorder()
+    dying, rest = Recorder(dies_at=TRAININGS_A_SEED + 3), Recorder()
     with pytest.raises(KeyboardInterrupt):
         reproduce(trainer=dying, iterations=20, every=10, seeds=2, data=digits, out=tmp_path)
     kept = Reproduction.from_json((tmp_path / FILE).read_bytes())
     assert kept.seeds == (0,)
     found = reproduce(trainer=rest, iterations=20, every=10, seeds=2, data=digits, out=tmp_path)
-    assert len(rest.calls) == TRAININGS
+    assert len(rest.calls) == TRAININGS_A_SEED
     assert found.repeats[0] == kept.repeats[0]
     assert {call.seed for call in rest.calls}.isdisjoint(call.seed for call in dying.calls[:9])
     assert [path.name for path in tmp_path.iterdir()] == [FILE]
@@ -52,7 +52,7 @@ def test_more_and_fewer_seeds(digits: Dataset, tmp_path: Path) -> None:
             trainer=trainer, iterations=20, every=10, seeds=seeds, data=digits, out=tmp_path
         )
         assert found.seeds == tuple(range(seeds))
-        assert len(trainer.calls) == trainings * TRAININGS
+        assert len(trainer.calls) == trainings * TRAININGS_A_SEED
     assert Reproduction.from_json((tmp_path / FILE).read_text()).seeds == (0, 1, 2)
 
 
@@ -116,7 +116,7 @@ def test_a_full_disk_is_one_line(
         del data
         raise OSError(errno.ENOSPC, "its device is full", str(path))
 
-    monkeypatch.setattr("growsearch.reproduction.experiments.write_atomically", no_room)
+    monkeypatch.setattr("growsearch.reproduction.run.write_atomically", no_room)
     with pytest.raises(RunError, match=r"its device is full .*MB free") as raised:
         reproduce(trainer=Recorder(), iterations=20, every=10, seeds=1, data=digits, out=tmp_path)
     assert FILE in str(raised.value)

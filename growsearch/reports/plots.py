@@ -1,4 +1,4 @@
-"""Figures as PNG files."""
+"""The look of plots, the same in every report, and their PNG files."""
 
 from __future__ import annotations
 
@@ -10,7 +10,16 @@ from growsearch.errors import RunError
 from growsearch.networks.files import write_atomically
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+
+def plain_axes(ax: Axes, title: str) -> None:
+    """Give a panel its title, a light grid behind the data, and no frame above and on the right."""
+    ax.set_title(title, loc="left", fontsize=11, fontweight="bold")
+    ax.grid(color="#dddddd", linewidth=0.8)
+    ax.set_axisbelow(True)
+    ax.spines[["top", "right"]].set_visible(False)
 
 
 def save_png(figure: Figure, path: Path) -> Path:

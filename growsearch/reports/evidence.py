@@ -1,0 +1,153 @@
+"""The evidence of a run as tables: accuracy, time to accuracy, overall and by operation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import RenderableType
+from rich.text import Text
+
+from growsearch.evidence.comparison import Comparison, Evidence
+from growsearch.evidence.statistics import FEWEST_PAIRS, Paired
+from growsearch.reports.evidence_notes import notes
+from growsearch.reports.tables import notes_table, plain_table, spaced, titled
+from growsearch.trials.arms import CANDIDATE
+
+# Target of a time to accuracy -> the accuracy in words, as it stands in a title.
+_TARGETS = {
+    "parent": "the parent's accuracy",
+    "candidate": f"{CANDIDATE}'s final accuracy",
+}
+_UNITS = {"PFLOPs": 1e15, "TFLOPs": 1e12, "GFLOPs": 1e9, "MFLOPs": 1e6}
+
+
+def report(evidence: Evidence) -> RenderableType:
+    """Render for the terminal: tables over all trials, tables by operation, notes."""
+    if not evidence.overall:
+        return Text("No control arm has run: nothing can be compared (see controls.arms).")
+    parts = _tables(evidence.overall, "All trials", explained=True)
+    groups = list(dict.fromkeys(each.group for each in evidence.by_operation))
+    for group in groups if len(groups) > 1 else []:
+        compared = [each for each in evidence.by_operation if each.group == group]
+        parts += _tables(compared, group, explained=False)
+    repeated = [each for each in evidence.overall if each.variance is not None]
+    if repeated:
+        parts.append(variances(repeated))
+    parts.append(notes_table(notes(evidence)))
+    return spaced(parts)
+
+
+def _tables(
+    comparisons: Sequence[Comparison], group: str, *, explained: bool
+) -> list[RenderableType]:
+    """Return the tables of a group of trials; those of the first group explain themselves."""
+    about_accuracy = (
+        "One difference a trial, at the end of its training. Ahead, behind: trials in which "
+        f"{CANDIDATE} is more, less accurate."
+    )
+    about_time = (
+        f"Counted from the growth, {CANDIDATE} vs control: medians over the pairs in which both "
+        "reach it."
+    )
+    return [
+        titled(
+            f"{group}: validation accuracy, {CANDIDATE} less control",
+            accuracies(comparisons),
+            about_accuracy if explained else "",
+        ),
+        *(
+            titled(
+                f"{group}: training until {accuracy} is reached",
+                times_to_accuracy(comparisons, target),
+                about_time if explained else "",
+            )
+            for target, accuracy in _TARGETS.items()
+        ),
+    ]
+
+
+def accuracies(comparisons: Sequence[Comparison]) -> RenderableType:
+    """Return the paired differences in validation accuracy, a row a control; fits 80 columns."""
+    made = plain_table(
+        "control",
+        *("trials", "mean\ndifference", "95 % interval", "ahead,\nbehind", "effect\nsize"),
+        "p-value",
+    )
+    for each in comparisons:
+        found = each.accuracy
+        made.add_row(
+            each.arm,
+            str(found.n),
+            _number(found.mean, "+.4f"),
+            _interval(found),
+            f"{found.ahead}, {found.behind}",
+            _number(found.effect_size, "+.2f"),
+            _number(each.adjusted_p, ".2g"),
+        )
+    return made
+
+
+def times_to_accuracy(comparisons: Sequence[Comparison], target: str) -> RenderableType:
+    """Return how soon an accuracy is reached, a row a control; fits 80 columns.
+
+    FLOPs are in the largest unit in which one of the table's figures is at least 1.
+    """
+    rows = [
+        (each.arm, found)
+        for each in comparisons
+        for found in each.reached
+        if found.target == target
+    ]
+    most = max((value for _, found in rows for value in found.flops or ()), default=0.0)
+    unit = next((name for name, size in _UNITS.items() if most >= size), "MFLOPs")
+    made = plain_table(
+        "control",
+        "updates",
+        "seconds of\ntraining",
+        f"{unit} of\ntraining",
+        "pairs that\nreach it",
+    )
+    for arm, found in rows:
+        candidate, control = found.both + found.candidate_only, found.both + found.control_only
+        made.add_row(
+            arm,
+            _versus(found.steps),
+            _versus(found.seconds),
+            _versus(found.flops, _UNITS[unit]),
+            f"{candidate} vs {control} of {found.pairs}",
+        )
+    return made
+
+
+def variances(comparisons: Sequence[Comparison]) -> RenderableType:
+    """Return the variance components of repeated differences, a row a control."""
+    made = plain_table(
+        "control", "between\ntrials", "between seeds\nof a trial", "trials", "differences"
+    )
+    for each in comparisons:
+        if each.variance is not None:
+            found = each.variance
+            sizes = f"{found.between_trials:.4f}", f"{found.between_seeds:.4f}"
+            made.add_row(each.arm, *sizes, str(found.trials), str(found.n))
+    return titled("Where the differences come from: standard deviations", made)
+
+
+def _versus(values: tuple[float, float] | None, unit: float = 1.0) -> str:
+    """Return candidate vs control in the same number of decimals, by the larger one's size."""
+    if values is None:
+        return "-"
+    larger = max(values) / unit
+    is_whole = all(value == int(value) for value in values) and unit == 1.0
+    decimals = 0 if is_whole or larger >= 100.0 else 1 if larger >= 10.0 else 2
+    candidate, control = (f"{each / unit:.{decimals}f}" if each else "0" for each in values)
+    return f"{candidate} vs {control}"
+
+
+def _interval(found: Paired) -> str:
+    if found.interval is None:
+        return "too few pairs" if found.n < FEWEST_PAIRS else "too alike"
+    return f"{found.interval[0]:+.4f} to {found.interval[1]:+.4f}"
+
+
+def _number(value: float | None, form: str) -> str:
+    return "-" if value is None else f"{value:{form}}"

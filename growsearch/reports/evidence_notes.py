@@ -1,0 +1,100 @@
+"""The notes below the tables of a run's evidence: methods, and what flatters which arm."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from growsearch.evidence.comparison import Evidence, HeldOut
+from growsearch.evidence.statistics import FEWEST_PAIRS
+from growsearch.trials.arms import CANDIDATE
+
+Note = tuple[str, str]
+
+
+def notes(evidence: Evidence) -> list[Note]:
+    """Return each note as a term and its text."""
+    return [*_methods(evidence), *_compute(evidence), *_left_out(evidence), *_selection(evidence)]
+
+
+def _methods(evidence: Evidence) -> Iterator[Note]:
+    yield (
+        "pairs",
+        f"{CANDIDATE} and its control: same parent, same images in the same order; one pair for "
+        "each seed of a trial. All parents descend from one teacher, so the p-values hold for "
+        "this teacher.",
+    )
+    text = "By bootstrap, each at 95 %."
+    if any(not each.accuracy.enough for each in (*evidence.overall, *evidence.by_operation)):
+        text += f" An interval and a test need at least {FEWEST_PAIRS} pairs that differ."
+    yield "intervals", text
+    yield "effect size", "Cohen's d_z: mean difference in standard deviations of the differences."
+    yield "p-values", "Of Wilcoxon's signed-rank test, corrected by Holm over a table's controls."
+    yield (
+        "costs",
+        "Of training after the growth; the parent's training is left out. FLOPs: floating-point "
+        "operations of forward and backward passes.",
+    )
+
+
+def _compute(evidence: Evidence) -> Iterator[Note]:
+    arms = [each.arm for each in evidence.overall]
+    if "scratch_compute" in arms:
+        yield (
+            "compute",
+            "scratch_compute trains the grown architecture from scratch with the compute of the "
+            f"candidate and all its ancestors; other arms have as many updates as {CANDIDATE}.",
+        )
+    elif "scratch" in arms:
+        yield (
+            "compute",
+            "scratch has as many updates as the candidate, not what its ancestors were trained "
+            "for. For equal compute, run scratch_compute: --arms with another --out.",
+        )
+    if evidence.tuned > 1:
+        yield (
+            "tuning",
+            f"Each control has the best of {evidence.tuned} learning rates, chosen on the images "
+            f"that are compared; {CANDIDATE} has one. That flatters the controls.",
+        )
+
+
+def _left_out(evidence: Evidence) -> Iterator[Note]:
+    counts = {"pruned": evidence.given_up, "failed": evidence.failed}
+    parts = [f"{count} {what}" for what, count in counts.items() if count]
+    if parts:
+        yield (
+            "left out",
+            f"Candidates: {', '.join(parts)}. They have no controls and are in no comparison.",
+        )
+    failed = [f"{each.failed} of {each.arm}" for each in evidence.overall if each.failed]
+    if failed:
+        yield (
+            "failed controls",
+            f"Beside candidates that did not fail: {', '.join(failed)}. They are in no pair, which "
+            "flatters their arms.",
+        )
+
+
+def _selection(evidence: Evidence) -> Iterator[Note]:
+    if (held_out := evidence.held_out) is None:
+        return
+    yield "winner's curse", _winners_curse(held_out)
+    if any(each.arm.startswith("scratch") for each in evidence.overall):
+        yield (
+            "selection",
+            "All arms are compared on the images that networks are chosen on. Arms that inherit "
+            "a chosen parent's weights inherit its luck; those from scratch do not.",
+        )
+
+
+def _winners_curse(held_out: HeldOut) -> str:
+    found = (
+        f"{held_out.optimism:+.4f} too high by the choice."
+        if held_out.optimism > 0.0
+        else "no excess by the choice is seen."
+    )
+    return (
+        f"The network kept has {held_out.chosen_on:.4f} on the validation images that it was "
+        f"chosen on (teacher {held_out.teacher_chosen_on:.4f}) and {held_out.held_out:.4f} on "
+        f"those held out (teacher {held_out.teacher_held_out:.4f}): {found}"
+    )

@@ -1,0 +1,150 @@
+"""The evidence as tables that fit a terminal, and the notes that say what they mean."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+
+import pytest
+from rich.console import Console
+
+from growsearch.evidence.comparison import Evidence, HeldOut, compare
+from growsearch.reports.evidence import report
+from growsearch.trials.records import ArmResult
+from tests.made_up_trials import arm, trials
+
+
+def printed(evidence: Evidence, width: int) -> str:
+    stream = io.StringIO()
+    Console(file=stream, width=width).print(report(evidence))
+    return stream.getvalue()
+
+
+def words(evidence: Evidence) -> str:
+    """The report as one line, its words one space apart."""
+    return " ".join(printed(evidence, 200).split())
+
+
+@pytest.mark.parametrize("width", [80, 120])
+@pytest.mark.parametrize("count", [1, 12, 200])
+def test_tables_fit_the_terminal(count: int, width: int) -> None:
+    """No line is longer than it, no cell cut: every figure can be read."""
+    text = printed(compare(trials(count), HeldOut(0.98, 0.97, 0.96, 0.955)), width)
+    assert max(map(len, text.splitlines())) <= width
+    assert "…" not in text
+    assert "scratch_compute" in text
+    assert "winner's curse" in text
+
+
+def test_controls_that_failed_are_told() -> None:
+    """By arm; where none did, nothing is said."""
+    made = trials(8)
+    diverged = ArmResult(None, None, 0.0, failure="the loss became nan")
+    made[0] = replace(made[0], arms={**made[0].arms, "random": diverged})
+    assert (
+        "failed controls Beside candidates that did not fail: 1 of random. They are in no pair"
+        in words(compare(made))
+    )
+    assert "failed" not in words(compare(trials(8)))
+
+
+def test_too_few_pairs_are_words_not_numbers() -> None:
+    few, many = words(compare(trials(3))), words(compare(trials(12)))
+    assert "too few pairs" in few
+    assert "An interval and a test need at least 6 pairs" in few
+    assert "too few pairs" not in many.partition("deepen conv")[0]
+    assert "An interval and a test need" not in many
+    assert "widen conv" in many
+
+
+def test_no_controls_say_so() -> None:
+    assert "No control arm has run" in printed(compare([]), 80)
+
+
+def test_every_operation_has_all_figures() -> None:
+    """Effect size, test, and both times to accuracy, overall and for each operation."""
+    found = trials(12)
+    text = printed(compare([*found, replace(found[0], state="PRUNED")]), 80)
+    for title in ("All trials", "widen conv", "deepen conv"):
+        assert f"{title}: validation accuracy, net2net less control" in text
+        assert f"{title}: training until the parent's accuracy is reached" in text
+        assert f"{title}: training until net2net's final accuracy is reached" in text
+    assert text.count("p-value\n") == text.count("95 % interval") == 3
+    assert text.count("updates") >= 6
+    assert "Candidates: 1 pruned. They have no controls" in " ".join(text.split())
+
+
+def test_a_table_of_times_explains_itself() -> None:
+    """A line above names the order of the two figures; headings name units, cells both arms.
+
+    net2net has its parent's accuracy at step 0, random at 60 of 60 updates: all of its 2 seconds
+    and 1e10 FLOPs, in 3 of 4 pairs.
+    """
+    made = [
+        replace(
+            each,
+            arms={"net2net": arm(0.97, first=0.96), "random": arm(0.965 if number else 0.95)},
+        )
+        for number, each in enumerate(trials(4))
+    ]
+    text = printed(compare(made), 80)
+    title = "All trials: training until the parent's accuracy is reached"
+    lines = [line.rstrip() for line in text[text.index(title) :].splitlines()[:7]]
+    assert lines == [
+        title,
+        "Counted from the growth, net2net vs control: medians over the pairs in which",
+        "both reach it.",
+        "                  seconds of  GFLOPs of   pairs that",
+        "control  updates    training   training     reach it",
+        "────────────────────────────────────────────────────",
+        "random   0 vs 60      0 vs 2  0 vs 10.0  4 vs 3 of 4",
+    ]
+
+
+def test_equal_differences_are_not_too_few() -> None:
+    """Eight pairs that all differ alike have no interval; the reason is named."""
+    alike = {"net2net": arm(0.97), "random": arm(0.96)}
+    text = printed(compare([replace(t, arms=alike, operation="widen") for t in trials(8)]), 80)
+    assert "too alike" in text
+    assert "too few pairs" not in text
+
+
+def test_scratch_alone_says_what_it_does_not_have() -> None:
+    """Equal steps are not equal compute: the other arm is named, unless it ran."""
+    alone = [
+        replace(trial, arms={"net2net": trial.arms["net2net"], "scratch": trial.arms["random"]})
+        for trial in trials(8)
+    ]
+    assert "For equal compute, run scratch_compute: --arms" in words(compare(alone))
+    assert "For equal compute, run" not in words(compare(trials(8)))
+
+
+def test_tuned_controls_are_told() -> None:
+    """They have the best of several, on the images that are compared."""
+    tuned = [
+        replace(
+            trial,
+            arms={
+                **trial.arms,
+                "random": replace(
+                    trial.arms["random"], tried=((1e-3, 0.9), (1e-2, 0.8), (1.0, None))
+                ),
+            },
+        )
+        for trial in trials(8)
+    ]
+    assert compare(tuned).tuned == 3
+    assert "Each control has the best of 3 learning rates" in words(compare(tuned))
+    assert "learning rates" not in words(compare(trials(8)))
+
+
+@pytest.mark.parametrize(
+    ("held_out", "said"), [(0.95, "+0.0200 too high"), (0.98, "no excess by the choice")]
+)
+def test_a_choice_that_was_not_optimistic_is_not_called_too_high(
+    held_out: float, said: str
+) -> None:
+    """The luck may also lie on the other half."""
+    evidence = compare(trials(8), HeldOut(0.97, held_out, 0.9, 0.9))
+    assert said in words(evidence)
+    assert "those from scratch do not" in words(evidence)
