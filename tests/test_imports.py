@@ -29,7 +29,7 @@ ROWS = (
     ("__main__",),
 )
 NEIGHBOURS = {
-    "checks": {"errors"},
+    "checks": {"errors", "machine"},
     # Network.to_keras is a door for users: it loads interop when it is called.
     "networks": {"interop"},
 }
