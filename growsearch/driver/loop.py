@@ -29,7 +29,7 @@ from growsearch.study.notes import write_note
 from growsearch.study.result import SearchResult
 from growsearch.study.run_id import check, claim
 from growsearch.study.same_run import record_or_compare
-from growsearch.training import Trainer, check_augmentation
+from growsearch.training import Trainer
 
 Callback = Callable[[Study, FrozenTrial], None]
 
@@ -267,6 +267,6 @@ def _check_fits(space: SearchSpace, dataset: Dataset) -> None:
                 f"are training images, got {plan.batch_size:,}"
             )
         try:
-            check_augmentation(plan, dataset.image_shape)
+            plan.augmentation.check_images(dataset.image_shape)
         except InvalidInputError as error:
             raise InvalidInputError(f"{section}.{error}") from None

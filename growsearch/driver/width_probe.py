@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from growsearch.networks import Architecture
-from growsearch.training import MeasuresSpeed, TrainingPlan
+from growsearch.training import Augmentation, MeasuresSpeed, TrainingPlan
 
 BASE = 32  # a width that is a multiple of all that are tried
 MULTIPLES = (1, 2, 4, 8, 16)
@@ -31,7 +31,7 @@ def fast_multiple(trainer: MeasuresSpeed, plan: TrainingPlan) -> int:
         One of MULTIPLES; 16 where no smaller one is fast.
     """
     base = _probe(BASE)
-    plan = replace(plan, shift=0, rotate=0.0, zoom=0.0, erase=0)  # the probe's images are its own
+    plan = replace(plan, augmentation=Augmentation())  # the probe's images are its own
     speed = trainer.speed_of(base, plan)
     if speed.precision == "bfloat16":
         return MULTIPLES[-1]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, Self
@@ -16,6 +15,7 @@ from growsearch.datasets import LOADERS
 from growsearch.errors import SearchSpaceError
 from growsearch.growth import Limits
 from growsearch.networks import Architecture
+from growsearch.networks.optimizers import OPTIMIZERS
 from growsearch.space.invalid import explain, key_of, shown
 from growsearch.space.sections import (
     WIDTH_MULTIPLE,
@@ -31,7 +31,7 @@ from growsearch.space.sections import (
     SectionError,
     Teacher,
 )
-from growsearch.training import DECAYS, TrainingPlan, no_decay
+from growsearch.training import TrainingPlan, no_decay
 
 
 class SearchSpace(Section):
@@ -88,7 +88,7 @@ class SearchSpace(Section):
                     f"expected at most {limits.width}, the limits.width: no width is a multiple "
                     "of more",
                 )
-        if self.choices.weight_decay is not None and self.training.optimizer not in DECAYS:
+        if self.choices.weight_decay is not None and OPTIMIZERS[self.training.optimizer].decay is None:
             raise SectionError("choices.weight_decay", no_decay(self.training.optimizer))
         return self
 
@@ -112,7 +112,7 @@ class SearchSpace(Section):
     def plan(self, params: Mapping[str, Any]) -> TrainingPlan:
         """The brief training with the knobs that Optuna chose."""
         chosen = {name: params[name] for name in self.choices.knobs}
-        return replace(self.training.plan_at(params["learning_rate"]), **chosen)
+        return self.training.plan_at(params["learning_rate"]).with_keys(chosen)
 
     @classmethod
     def load(
