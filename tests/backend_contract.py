@@ -45,9 +45,9 @@ from growsearch.networks.layers import (
     SeparableConv,
     ZeroPad,
 )
-from growsearch.networks.network import SLOT_DEGREES
+from growsearch.networks.optimizers import OPTIMIZERS as ROWS
 from growsearch.training import (
-    DECAYS,
+    Augmentation,
     MeasuresSpeed,
     Point,
     Trainer,
@@ -57,7 +57,7 @@ from growsearch.training import (
 
 Array = NDArray[Any]
 
-OPTIMIZERS = tuple(SLOT_DEGREES)
+OPTIMIZERS = tuple(ROWS)
 IMAGE = (7, 6, 4)  # not square, so that height and width cannot be mistaken for each other
 CLASSES = 3
 FLOAT32 = 1e-5  # of the largest output: what a backend may differ from the float64 reference
@@ -313,7 +313,7 @@ def updated(network: Network, data: Split, plan: TrainingPlan) -> tuple[State, d
             slot: np.array(network.slots.values[slot]["fc"][name], np.float64)
             if network.slots
             else np.zeros_like(weights[name])
-            for slot in SLOT_DEGREES[plan.optimizer]
+            for slot in ROWS[plan.optimizer].slots
         }
         for name in weights
     }
@@ -346,7 +346,7 @@ def with_slots(network: Network, optimizer: str, step: int, seed: int = 1) -> Ne
             }
             for layer, weights in network.architecture.weights.items()
         }
-        for slot, degree in SLOT_DEGREES[optimizer].items()
+        for slot, degree in ROWS[optimizer].slots.items()
     }
     return replace(network, slots=Slots(optimizer, step, values))
 
@@ -455,7 +455,7 @@ class TrainerContract:
         network = regression()
         if start is not None:
             network = with_slots(network, optimizer, start)
-        decay = 0.5 if optimizer in DECAYS else None
+        decay = 0.5 if ROWS[optimizer].decay is not None else None
         plan = TrainingPlan(3, 40, 0.1, optimizer, momentum=0.8, weight_decay=decay)
         result = trainer.train(network, data, plan, evaluate_on=data, seed=0).network
         weights, states = updated(network, data, plan)
@@ -647,7 +647,7 @@ class TrainerContract:
         [
             {"precision": "bfloat16"},
             {"precision": "bfloat16", "optimizer": "momentum", "weight_decay": 0.1, "ema": 0.9},
-            {"schedule": "one_cycle", "shift": 1, "rotate": 10.0, "zoom": 0.1, "erase": 2},
+            {"schedule": "one_cycle", "augmentation": Augmentation(1, 10.0, 0.1, 2)},
             {"label_smoothing": 0.1, "schedule": "cosine", "ema": 0.5, "optimizer": "adamw"},
         ],
         ids=["bfloat16", "bfloat16 averages", "augmented", "smoothed averages"],
@@ -820,8 +820,8 @@ class TrainerContract:
     ) -> None:
         """It changes what is learnt, not what is measured, and arms see it alike."""
         data = split(64)
-        plan = TrainingPlan(3, 16, 0.05, "sgd", **option)
-        plain = replace(plan, shift=0, rotate=0.0, zoom=0.0, erase=0)
+        plan = TrainingPlan(3, 16, 0.05, "sgd", augmentation=Augmentation(**option))
+        plain = replace(plan, augmentation=Augmentation())
         results = [
             trainer.train(rich(), data, each, evaluate_on=data, seed=0) for each in (plan, plain)
         ]
@@ -841,9 +841,15 @@ class TrainerContract:
         object.__setattr__(data, "images", np.zeros((4, 8), np.float32))
         object.__setattr__(data, "labels", np.zeros(4, np.int64))
         with pytest.raises(InvalidInputError, match=f"{option}: expected images"):
-            trainer.train(flat, data, TrainingPlan(1, **{option: 1}), evaluate_on=data, seed=0)
+            trainer.train(
+                flat,
+                data,
+                TrainingPlan(1, augmentation=Augmentation(**{option: 1})),
+                evaluate_on=data,
+                seed=0,
+            )
         if option in ("shift", "erase"):
-            images, plan = split(8), TrainingPlan(1, **{option: 7})
+            images, plan = split(8), TrainingPlan(1, augmentation=Augmentation(**{option: 7}))
             with pytest.raises(InvalidInputError, match=f"{option}: expected at most"):
                 trainer.train(rich(), images, plan, evaluate_on=images, seed=0)
 

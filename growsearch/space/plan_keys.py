@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import MISSING
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import BaseModel, Field, create_model
 
@@ -21,9 +21,10 @@ def key_type(name: str) -> Any:
         return Literal[rule.choices]
     if isinstance(rule, Whole):
         return Annotated[int, Field(ge=rule.least, le=rule.space_most)]
-    least = {"gt" if rule.above else "ge": rule.least}
     most = rule.most if rule.space_most is None else rule.space_most
-    return Annotated[float, Field(**least, **{"lt" if rule.below else "le": most})]
+    bounds: dict[str, Any] = {"gt" if rule.above else "ge": rule.least}
+    bounds["lt" if rule.below else "le"] = most
+    return Annotated[float, Field(**bounds)]
 
 
 def with_keys(base: type[BaseModel], key: Key) -> Any:
@@ -53,7 +54,7 @@ def _training(knob: Knob) -> tuple[Any, Any]:
 
 
 def _optional(knob: Knob, key: Key) -> tuple[Any, Any]:
-    kind = key_type(knob.name)
+    kind, pair = key_type(knob.name), cast(Any, tuple)
     if key is Key.CHOICE:
-        return tuple[kind, kind] | None, Field(None, strict=False)
+        return pair[kind, kind] | None, Field(None, strict=False)
     return kind | None, None

@@ -36,15 +36,17 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # sections whose keys follow from the fields of a plan
     Rate = float
 
-    class _Derived(Section):
-        """A section whose keys follow from the fields of :class:`TrainingPlan`."""
-
+    class _TrainingKeys(Section):
         def __getattr__(self, name: str) -> Any: ...
 
-    _TrainingKeys = _LastKeys = _ChoiceKeys = _Derived
+    class _LastKeys(Section):
+        def __getattr__(self, name: str) -> Any: ...
+
+    class _ChoiceKeys(Section):
+        def __getattr__(self, name: str) -> Any: ...
 else:
     Rate = key_type("learning_rate")
     _TrainingKeys = with_keys(Section, Key.TRAINING)

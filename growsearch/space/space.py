@@ -88,7 +88,10 @@ class SearchSpace(Section):
                     f"expected at most {limits.width}, the limits.width: no width is a multiple "
                     "of more",
                 )
-        if self.choices.weight_decay is not None and OPTIMIZERS[self.training.optimizer].decay is None:
+        if (
+            self.choices.weight_decay is not None
+            and OPTIMIZERS[self.training.optimizer].decay is None
+        ):
             raise SectionError("choices.weight_decay", no_decay(self.training.optimizer))
         return self
 

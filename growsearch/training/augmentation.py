@@ -37,7 +37,7 @@ class Augmentation:
     >>> Augmentation(shift=2).check_images((28, 28, 1))
     >>> Augmentation(shift=28).check_images((28, 28, 1))
     Traceback (most recent call last):
-    growsearch.errors.InvalidInputError: shift: expected at most 27 pixels for images of 28 x 28, ...
+    growsearch.errors.InvalidInputError: shift: expected at most 27 pixels for ...
     """
 
     shift: Annotated[int, Whole(0, space_most=1000), InImage(room=1), IN_SPACES] = 0
@@ -72,3 +72,6 @@ class Augmentation:
                     f"{knob.name}: expected at most {most} pixels for images of "
                     f"{shape[0]} x {shape[1]}, got {value}"
                 )
+
+
+NO_AUGMENTATION = Augmentation()

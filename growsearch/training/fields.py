@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import Field, dataclass, fields
 from enum import Flag, auto
-from functools import cache
 from math import inf
 from numbers import Real as RealNumber
 from typing import Any, get_type_hints
@@ -128,7 +127,6 @@ class Knob:
         return None if value is None and self.default is None else self.rule.check(self.name, value)
 
 
-@cache
 def knobs_of(holder: type[Any]) -> tuple[Knob, ...]:
     """Return the fields of a dataclass that have a rule, in their order."""
     hints = get_type_hints(holder, include_extras=True)
@@ -148,7 +146,7 @@ def _knob(each: Field[Any], metadata: Iterable[Any]) -> Knob | None:
     return None if rule is None else Knob(each.name, rule, keys, each.default, room)
 
 
-def check_fields(value: Any) -> None:
+def check_fields(value: object) -> None:
     """Check the fields of a frozen dataclass by their rules; whole numbers become Python's.
 
     Raises

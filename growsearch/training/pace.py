@@ -16,7 +16,7 @@ CALL_SECONDS, CALL_STEPS = 0.2, 200
 
 
 @dataclass
-class Clock:
+class PlanClock:
     """How far a training is in its plan: by updates, or by the time that has passed."""
 
     plan: TrainingPlan

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Self
 
 from growsearch.errors import InvalidInputError
 from growsearch.networks.optimizers import OPTIMIZERS
-from growsearch.training.augmentation import Augmentation
+from growsearch.training.augmentation import NO_AUGMENTATION, Augmentation
 from growsearch.training.fields import Interval, Key, Knob, OneOf, Whole, check_fields, knobs_of
 
 EVERYWHERE = Key.TRAINING | Key.LAST | Key.CHOICE
@@ -81,9 +81,9 @@ class TrainingPlan:
     optimizer: Annotated[str, OneOf(tuple(OPTIMIZERS)), Key.TRAINING] = "adam"
     evaluate_every: Annotated[int, Whole(1), Key.TRAINING] = 100
     momentum: Annotated[float, Interval(0.0, 1.0, below=True), Key.TRAINING] = 0.9
-    weight_decay: Annotated[
-        float | None, Interval(space_most=10.0), Key.TRAINING | Key.CHOICE
-    ] = None
+    weight_decay: Annotated[float | None, Interval(space_most=10.0), Key.TRAINING | Key.CHOICE] = (
+        None
+    )
     precision: Annotated[str, OneOf(PRECISIONS), Key.TRAINING] = "float32"
     schedule: Annotated[str, OneOf(SCHEDULES), Key.TRAINING | Key.LAST] = "constant"
     schedule_start: Annotated[int, Whole(0)] = 0
@@ -91,13 +91,13 @@ class TrainingPlan:
     seconds: Annotated[float | None, Interval(above=True)] = None
     label_smoothing: Annotated[float, Interval(0.0, 1.0, below=True), EVERYWHERE] = 0.0
     ema: Annotated[float, Interval(0.0, 1.0, below=True), EVERYWHERE] = 0.0
-    augmentation: Augmentation = Augmentation()
+    augmentation: Augmentation = NO_AUGMENTATION
 
     def __post_init__(self) -> None:
         check_fields(self)
         if not isinstance(self.augmentation, Augmentation):
             raise InvalidInputError(
-                f"augmentation: expected an Augmentation, such as Augmentation(shift=2), "
+                "augmentation: expected an Augmentation, such as Augmentation(shift=2), "
                 f"got {self.augmentation!r}"
             )
         ends = self.schedule_start + self.steps

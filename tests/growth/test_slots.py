@@ -26,7 +26,9 @@ from growsearch.networks import Architecture, Network, Slots
 from growsearch.networks.layers import Dropout
 from growsearch.networks.optimizers import OPTIMIZERS
 from growsearch.training.slim.backend import tf, v1
-from growsearch.training.slim.builders import Mode, build_logits, model_variables
+from growsearch.training.slim.builders import Mode
+from growsearch.training.slim.graph import build_logits
+from growsearch.training.slim.variables import model_variables
 from tests.growth.test_cases import (
     CASES,
     CLASSES,

@@ -15,8 +15,10 @@ from growsearch.training.slim import SlimTrainer
 from growsearch.training.slim import precision as module
 from growsearch.training.slim import trainer as trainer_module
 from growsearch.training.slim.backend import tf, v1
-from growsearch.training.slim.builders import Mode, build_logits, model_variables
+from growsearch.training.slim.builders import Mode
+from growsearch.training.slim.graph import build_logits
 from growsearch.training.slim.precision import _cpu_has_bfloat16, step_seconds
+from growsearch.training.slim.variables import model_variables
 from tests.backend_contract import rich, split
 from tests.fake_trainer import FakeTrainer
 

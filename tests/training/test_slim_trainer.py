@@ -23,10 +23,10 @@ from growsearch.networks import layers as specs
 from growsearch.networks.activations import ACTIVATIONS
 from growsearch.networks.layer import Layer
 from growsearch.networks.layers import Dense, Flatten
-from growsearch.training import Point, TrainingPlan, TrainingResult
+from growsearch.training import Augmentation, Point, TrainingPlan, TrainingResult, pace
 from growsearch.training.schedules import learning_rates
 from growsearch.training.slim import SlimTrainer
-from growsearch.training.slim import builders as slim_graph
+from growsearch.training.slim import graph as slim_graph
 from growsearch.training.slim import trainer as module
 from growsearch.training.slim.aligned import ALIGNMENT, Resident, aligned
 from growsearch.training.slim.backend import tf
@@ -115,22 +115,31 @@ def test_nothing_is_rebuilt_for_an_amount(built: list[SlimGraph]) -> None:
             label_smoothing=0.1 * scale,
             weight_decay=0.1 * scale,
             ema=0.4 * scale,
-            shift=scale,
-            rotate=5.0 * scale,
-            zoom=0.1 * scale,
-            erase=scale,
+            augmentation=Augmentation(scale, 5.0 * scale, 0.1 * scale, scale),
         )
     assert len(built) == 1
     operations = len(built[0].graph.get_operations())
-    train(trainer, rich(), optimizer="momentum", weight_decay=0.3, ema=0.3, rotate=1.0, erase=3)
+    train(
+        trainer,
+        rich(),
+        optimizer="momentum",
+        weight_decay=0.3,
+        ema=0.3,
+        augmentation=Augmentation(rotate=1.0, erase=3),
+    )
     assert (len(built), len(built[0].graph.get_operations())) == (1, operations)
 
 
 def test_the_number_of_updates_in_a_call_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Calls are as long as the machine is fast; one update a call gives the same bytes."""
-    options: dict[str, Any] = {"steps": 30, "shift": 1, "schedule": "cosine", "ema": 0.5}
+    options: dict[str, Any] = {
+        "steps": 30,
+        "augmentation": Augmentation(1),
+        "schedule": "cosine",
+        "ema": 0.5,
+    }
     expected = train(SlimTrainer(), rich(), **options)
-    monkeypatch.setattr(module, "CALL_STEPS", 1)
+    monkeypatch.setattr(pace, "CALL_STEPS", 1)
     assert_same(train(SlimTrainer(), rich(), **options), expected)
 
 
@@ -143,7 +152,7 @@ def test_divergence_in_a_long_call_is_named_by_its_step(monkeypatch: pytest.Monk
     )
     linear, seen = trained(Architecture(IMAGE, nodes)), []
     for most in (1, 200):
-        monkeypatch.setattr(module, "CALL_STEPS", most)
+        monkeypatch.setattr(pace, "CALL_STEPS", most)
         with pytest.raises(DivergedError, match=r"step \d+ of 400") as error:
             train(SlimTrainer(), linear, steps=400, learning_rate=3.0, optimizer="sgd")
         seen.append(str(error.value))
@@ -382,13 +391,7 @@ def test_the_first_step_is_timed_like_the_others() -> None:
         ("label_smoothing", 1.0),
         ("ema", -0.1),
         ("ema", float("nan")),
-        ("shift", -1),
-        ("shift", 0.5),
-        ("rotate", 181.0),
-        ("rotate", float("nan")),
-        ("zoom", -0.1),
-        ("zoom", float("nan")),
-        ("erase", -1),
+        ("augmentation", {"shift": 1}),
     ],
 )
 def test_unusable_plans_are_named(option: str, value: object) -> None:
@@ -448,6 +451,7 @@ class Timed:
         self.began: list[float] = []  # of each update
         self.positions: list[float] = []
         patch.setattr(module, "time", self)
+        patch.setattr(pace, "time", self)
         patch.setattr(module, "learning_rates", self._learning_rates)
         for name, took in (
             ("update", lambda batches: self.step_seconds * len(batches)),

@@ -23,15 +23,15 @@ from growsearch.training import (
     Speed,
     TrainingPlan,
     TrainingResult,
-    check_augmentation,
 )
 from growsearch.training.batches import batches_of
-from growsearch.training.pace import Clock, pace_after
+from growsearch.training.pace import PlanClock, pace_after
 from growsearch.training.schedules import learning_rates
 from growsearch.training.slim.aligned import Resident, aligned
 from growsearch.training.slim.backend import tf
 from growsearch.training.slim.precision import has_native_bfloat16, step_seconds
-from growsearch.training.slim.session import Recipe, SlimGraph
+from growsearch.training.slim.recipe import Recipe
+from growsearch.training.slim.session import SlimGraph
 
 Array = NDArray[Any]
 
@@ -85,7 +85,7 @@ class SlimTrainer:
             _check_split(network, split)
         if not network.parameters:
             raise InvalidInputError(f"{network.architecture}: expected weights to train, got none")
-        check_augmentation(plan, network.architecture.input_shape)
+        plan.augmentation.check_images(network.architecture.input_shape)
         with self._alone():
             precision = self._precision(network.architecture, plan)
             graph = self._graph(network.architecture, Recipe.of(plan, precision))
@@ -105,7 +105,7 @@ class SlimTrainer:
             resident = self._resident.arrays(data)
             batches = batches_of(len(data), plan.batch_size, seed)
             key = np.random.SeedSequence(seed).generate_state(1, np.uint64)[0] >> 1
-            clock = Clock(plan, asked)
+            clock = PlanClock(plan, asked)
             seconds, step, pace = 0.0, 0, 1
             stop = stops(0)
             while not (stop or clock.is_over(step)):
