@@ -1,4 +1,4 @@
-"""What every trainer shares, without a framework: plans, schedules, batches, the protocol."""
+"""Training without a framework: plan, protocol and results, schedules, batches, speed."""
 
 from growsearch.training.augmentation import Augmentation
 from growsearch.training.plan import TrainingPlan, no_decay

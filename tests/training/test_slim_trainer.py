@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import _thread
+import copy
 import gc
 import os
+import pickle
 import threading
 import warnings
 import weakref
@@ -332,6 +334,26 @@ def test_a_callback_cannot_disturb_its_own_training() -> None:
     with pytest.raises(RuntimeError, match="a trainer of its own"):
         train(trainer, rich(), on_evaluation=lambda _: trainer.evaluate(rich(), split(8)))
     train(trainer, rich(), on_evaluation=lambda _: SlimTrainer().evaluate(rich(), split(8)) is None)
+
+
+@pytest.mark.parametrize("through", [lambda t: pickle.loads(pickle.dumps(t)), copy.deepcopy])
+def test_a_trainer_is_pickled_as_its_options(through: Callable[[SlimTrainer], SlimTrainer]) -> None:
+    """A copy has the options, its own lock and no graph; it trains to the same bytes."""
+    original = SlimTrainer(cached_graphs=2, threads=1)
+    expected = train(original, rich())
+    assert len(pickle.dumps(original)) < 1000
+    made = through(original)
+    assert (made._cached_graphs, made._threads) == (2, 1)
+    assert not made._graphs
+    assert made._lock is not original._lock
+    assert_same(train(made, rich()), expected)
+
+
+def test_a_trainer_is_pickled_in_the_middle_of_a_training() -> None:
+    """The lock that its own training holds does not matter to the copy."""
+    trainer, copies = SlimTrainer(), list[SlimTrainer]()
+    train(trainer, rich(), on_evaluation=lambda _: copies.append(copy.deepcopy(trainer)))
+    assert copies[0].evaluate(rich(), split(8)).accuracy >= 0.0
 
 
 def test_a_layer_type_without_builder_is_named() -> None:

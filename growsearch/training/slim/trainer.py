@@ -1,4 +1,4 @@
-"""Brief training in TensorFlow: one graph an architecture, reused by every arm and repeat."""
+"""The trainer in TensorFlow: one graph for an architecture and recipe, reused by every arm."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -39,19 +40,20 @@ Array = NDArray[Any]
 class SlimTrainer:
     """Trains networks in TensorFlow graphs built with tf-slim; satisfies ``Trainer``.
 
-    Threads may share a trainer; it serves one at a time.
+    Threads may share a trainer, which serves one at a time. A pickled or copied trainer has the
+    options of the original; graphs, measured speeds and locks stay behind.
 
     Parameters
     ----------
     cached_graphs : int
-        Graphs kept, each with its session; the one used longest ago goes first.
+        Number of graphs in the cache, each with its session; the least recently used is closed.
     threads : int, optional
-        That TensorFlow's operations may use, by default one for each processor of this process.
-        The first graph of a process decides for all.
+        Threads of TensorFlow's operations, by default one for each processor of this process. The
+        first graph of a process decides for all.
 
     Examples
     --------
-    >>> from growsearch.training import SlimTrainer                  # doctest: +SKIP
+    >>> from growsearch.training.slim import SlimTrainer             # doctest: +SKIP
     >>> result = SlimTrainer().train(network, data.train, plan,      # doctest: +SKIP
     ...                              evaluate_on=data.validation, seed=0)
     """
@@ -68,6 +70,10 @@ class SlimTrainer:
         self._resident = Resident()
         self._lock = threading.Lock()
         self._thread: int | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        options = {"cached_graphs": self._cached_graphs, "threads": self._threads}
+        return partial(type(self), **options), ()
 
     def train(
         self,
@@ -131,22 +137,22 @@ class SlimTrainer:
         return TrainingResult(trained, tuple(curve), seconds, speed, losses[0], precision)
 
     def speed_of(self, architecture: Architecture, plan: TrainingPlan) -> Speed:
-        """What the plan's precision comes to, and how long an update then takes.
+        """Return the precision that the plan gets, and the seconds of an update at it.
 
-        "auto" is bfloat16 where the machine computes it natively and some updates of each, taken
-        in turn, say that it is faster. The answer for an architecture and batch size is kept.
+        "auto" is bfloat16 if the machine computes it natively and it is measured to be faster than
+        float32. The result for an architecture and batch size is cached.
         """
         with self._alone():
             return self._speed(architecture, plan)
 
     def evaluate(self, network: Network, data: Split) -> Evaluation:
-        """Accuracy and loss in evaluation mode."""
+        """Return accuracy and loss in evaluation mode."""
         _check_split(network, data)
         with self._alone():
             return self._loaded(network).evaluate(data)
 
     def logits(self, network: Network, images: Any) -> Array:
-        """The network's outputs in evaluation mode, float32, shape (n, classes)."""
+        """Return the logits in evaluation mode, float32, shape (n, classes)."""
         array = np.asarray(images, np.float32)
         _check_images(network, array)
         with self._alone():
@@ -154,7 +160,7 @@ class SlimTrainer:
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        """One training at a time: a graph's variables hold one network."""
+        """Wait for other threads: a graph's variables hold one network at a time."""
         if self._thread == threading.get_ident():
             raise RuntimeError(
                 "this trainer is in the middle of a training: "
@@ -189,7 +195,7 @@ class SlimTrainer:
     def _measured(
         self, architecture: Architecture, plan: TrainingPlan, precisions: Sequence[str]
     ) -> Speed:
-        """Measured with graphs of their own, of which the faster one stays for the training."""
+        """Measure each precision in a graph of its own; the faster graph stays in the cache."""
         images = np.zeros((plan.batch_size, *architecture.input_shape), np.float32)
         data = aligned(images, np.float32), np.zeros(plan.batch_size, np.int32)
 
@@ -219,7 +225,7 @@ class SlimTrainer:
         return Speed(chosen, seconds[chosen])
 
     def _loaded(self, network: Network) -> SlimGraph:
-        """A graph of any recipe that holds the network."""
+        """Return a graph of any recipe, loaded with the network."""
         recipes = [recipe for built, recipe in self._graphs if built == network.architecture]
         graph = self._graph(network.architecture, recipes[-1] if recipes else Recipe())
         graph.load(network)
@@ -247,16 +253,16 @@ class SlimTrainer:
             oldest.close()
 
 
-def _check_finite(what: str, value: float, step: int, plan: TrainingPlan) -> None:
+def _check_finite(name: str, value: float, step: int, plan: TrainingPlan) -> None:
     if not math.isfinite(value):
         raise DivergedError(
-            f"{what} became {value} at step {step} of {plan.steps} with learning "
+            f"{name} became {value} at step {step} of {plan.steps} with learning "
             f"rate {plan.learning_rate:g}: lower the learning rate"
         )
 
 
 def _check_network(network: Network, step: int, plan: TrainingPlan) -> None:
-    """The last update comes after its loss, and an infinite slot shows in no loss at all."""
+    """Refuse values that no loss shows: those of the last update, and slots."""
     groups = {"weights": network.weights, **(network.slots.values if network.slots else {})}
     for group, layers in groups.items():
         for layer, arrays in layers.items():
