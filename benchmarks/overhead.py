@@ -40,7 +40,7 @@ from growsearch.networks import Architecture, Network, Slots
 from growsearch.study import read as reading
 from growsearch.study import study as state
 from growsearch.study.database import database_url, open_storage
-from growsearch.training.slim import trainer as trainer_module
+from growsearch.training.slim import graphs as graphs_module
 from growsearch.training.slim.precision import has_native_bfloat16
 from growsearch.training.slim.session import SlimGraph
 
@@ -103,7 +103,7 @@ def run(data: str | None, trials: int, steps: int) -> bool:
             with watch.on("graphs: TensorFlow optimises them"):
                 super().warm_up(plan)
 
-    setattr(trainer_module, "SlimGraph", Watched)  # noqa: B010
+    setattr(graphs_module, "SlimGraph", Watched)  # noqa: B010
     for name in ("train", "evaluate"):
         told = "training and evaluation"
         setattr(trainer, name, watch.over(told, getattr(trainer, name)))

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from growsearch.networks import Architecture
+from growsearch.testing.trainer_contract.cases import rich, split
 from growsearch.training import Speed, Trainer, TrainingPlan, at_one_precision
 from growsearch.training.slim import SlimTrainer
 from growsearch.training.slim import precision as module
@@ -19,7 +20,6 @@ from growsearch.training.slim.builders import Mode
 from growsearch.training.slim.graph import build_logits
 from growsearch.training.slim.precision import _cpu_has_bfloat16, step_seconds
 from growsearch.training.slim.variables import model_variables
-from tests.backend_contract import rich, split
 from tests.fake_trainer import FakeTrainer
 
 PLAN = TrainingPlan(2, 8, precision="auto")

@@ -25,9 +25,19 @@ from growsearch.networks import layers as specs
 from growsearch.networks.activations import ACTIVATIONS
 from growsearch.networks.layer import Layer
 from growsearch.networks.layers import Dense, Flatten
+from growsearch.testing import TrainerContract
+from growsearch.testing.trainer_contract.cases import (
+    CLASSES,
+    IMAGE,
+    assert_same,
+    rich,
+    split,
+    trained,
+    with_slots,
+)
 from growsearch.training import Augmentation, Point, TrainingPlan, TrainingResult, pace
 from growsearch.training.schedules import learning_rates
-from growsearch.training.slim import SlimTrainer
+from growsearch.training.slim import SlimTrainer, graphs
 from growsearch.training.slim import graph as slim_graph
 from growsearch.training.slim import trainer as module
 from growsearch.training.slim.aligned import ALIGNMENT, Resident, aligned
@@ -35,16 +45,6 @@ from growsearch.training.slim.backend import tf
 from growsearch.training.slim.builders import Mode, build
 from growsearch.training.slim.session import SlimGraph
 from growsearch.training.slim.trainer import _check_network
-from tests.backend_contract import (
-    CLASSES,
-    IMAGE,
-    TrainerContract,
-    assert_same,
-    rich,
-    split,
-    trained,
-    with_slots,
-)
 
 
 class TestSlimTrainer(TrainerContract):
@@ -66,15 +66,15 @@ def wide(units: int) -> Network:
 
 @pytest.fixture
 def built(monkeypatch: pytest.MonkeyPatch) -> list[SlimGraph]:
-    """Every graph that is built."""
-    graphs: list[SlimGraph] = []
+    """Return every graph that is built to train."""
+    found: list[SlimGraph] = []
 
     def count(*arguments: Any) -> SlimGraph:
-        graphs.append(SlimGraph(*arguments))
-        return graphs[-1]
+        found.append(SlimGraph(*arguments))
+        return found[-1]
 
-    monkeypatch.setattr(module, "SlimGraph", count)
-    return graphs
+    monkeypatch.setattr(graphs, "SlimGraph", count)
+    return found
 
 
 def train(trainer: SlimTrainer, network: Network, **options: Any) -> Network:
@@ -204,6 +204,18 @@ def test_threads_are_an_argument(threads: int) -> None:
     assert train(SlimTrainer(threads=threads), rich()).slots
     with pytest.raises(InvalidInputError, match="threads: expected at least 1"):
         SlimTrainer(threads=0)
+
+
+def test_evaluating_builds_no_updates(built: list[SlimGraph]) -> None:
+    """What is not trained gets a graph without updates, which goes when one with them comes."""
+    trainer, network = SlimTrainer(), wide(8)
+    found = trainer.evaluate(network, split(32))
+    trainer.logits(network, split(3).images)
+    assert (len(built), len(trainer._graphs)) == (0, 1)
+    train(trainer, network)
+    assert (len(built), len(trainer._graphs)) == (1, 1)
+    assert trainer.evaluate(network, split(32)) == found
+    assert len(trainer._graphs) == 1
 
 
 def test_an_equal_architecture_is_the_same_architecture(built: list[SlimGraph]) -> None:
@@ -344,7 +356,8 @@ def test_a_trainer_is_pickled_as_its_options(through: Callable[[SlimTrainer], Sl
     assert len(pickle.dumps(original)) < 1000
     made = through(original)
     assert (made._cached_graphs, made._threads) == (2, 1)
-    assert not made._graphs
+    assert len(original._graphs) == 1
+    assert len(made._graphs) == 0
     assert made._lock is not original._lock
     assert_same(train(made, rich()), expected)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -30,9 +29,10 @@ from growsearch.training.pace import PlanClock, pace_after
 from growsearch.training.schedules import learning_rates
 from growsearch.training.slim.aligned import Resident, aligned
 from growsearch.training.slim.backend import tf
+from growsearch.training.slim.graphs import GraphCache
 from growsearch.training.slim.precision import has_native_bfloat16, step_seconds
 from growsearch.training.slim.recipe import Recipe
-from growsearch.training.slim.session import SlimGraph
+from growsearch.training.slim.session import EvaluationGraph, SlimGraph
 
 Array = NDArray[Any]
 
@@ -65,14 +65,14 @@ class SlimTrainer:
             raise InvalidInputError(f"threads: expected at least 1, got {threads}")
         self._cached_graphs = cached_graphs
         self._threads = threads
-        self._graphs: OrderedDict[tuple[Architecture, Recipe], SlimGraph] = OrderedDict()
+        self._graphs = GraphCache(cached_graphs, threads)
         self._speeds: dict[tuple[Architecture, int, str], Speed] = {}
         self._resident = Resident()
         self._lock = threading.Lock()
         self._thread: int | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
-        options = {"cached_graphs": self._cached_graphs, "threads": self._threads}
+        options: dict[str, Any] = {"cached_graphs": self._cached_graphs, "threads": self._threads}
         return partial(type(self), **options), ()
 
     def train(
@@ -94,7 +94,7 @@ class SlimTrainer:
         plan.augmentation.check_images(network.architecture.input_shape)
         with self._alone():
             precision = self._precision(network.architecture, plan)
-            graph = self._graph(network.architecture, Recipe.of(plan, precision))
+            graph = self._graphs.to_train(network.architecture, Recipe.of(plan, precision))
             graph.warm_up(plan)
             graph.load(network)
             slots = graph.carried(network)
@@ -210,47 +210,24 @@ class SlimTrainer:
             return seconds
 
         graphs = {
-            name: SlimGraph(architecture, Recipe.of(plan, name), self._threads)
-            for name in precisions
+            name: self._graphs.build(architecture, Recipe.of(plan, name)) for name in precisions
         }
         try:
             for graph in graphs.values():
                 graph.warm_up(plan)
             seconds = step_seconds({name: timer(graph) for name, graph in graphs.items()})
             chosen = min(seconds, key=seconds.__getitem__)
-            self._keep(graphs.pop(chosen))
+            self._graphs.put(graphs.pop(chosen))
         finally:
             for graph in graphs.values():
                 graph.close()
         return Speed(chosen, seconds[chosen])
 
-    def _loaded(self, network: Network) -> SlimGraph:
-        """Return a graph of any recipe, loaded with the network."""
-        recipes = [recipe for built, recipe in self._graphs if built == network.architecture]
-        graph = self._graph(network.architecture, recipes[-1] if recipes else Recipe())
+    def _loaded(self, network: Network) -> EvaluationGraph:
+        """Return a graph that holds the network."""
+        graph = self._graphs.to_evaluate(network.architecture)
         graph.load(network)
         return graph
-
-    def _graph(self, architecture: Architecture, recipe: Recipe) -> SlimGraph:
-        key = (architecture, recipe)
-        if key in self._graphs:
-            self._graphs.move_to_end(key)
-        else:
-            self._make_room()
-            self._graphs[key] = SlimGraph(architecture, recipe, self._threads)
-        return self._graphs[key]
-
-    def _keep(self, graph: SlimGraph) -> None:
-        key = (graph.architecture, graph.recipe)
-        if key in self._graphs:
-            self._graphs.pop(key).close()
-        self._make_room()
-        self._graphs[key] = graph
-
-    def _make_room(self) -> None:
-        while len(self._graphs) >= self._cached_graphs:
-            _, oldest = self._graphs.popitem(last=False)
-            oldest.close()
 
 
 def _check_finite(name: str, value: float, step: int, plan: TrainingPlan) -> None:
