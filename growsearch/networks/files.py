@@ -23,7 +23,8 @@ from safetensors.numpy import save as serialize_tensors
 
 from growsearch.errors import ArchitectureError, InvalidInputError, NetworkFileError, RunError
 from growsearch.networks.architecture import Architecture
-from growsearch.networks.network import SLOT_DEGREES, Network, Slots
+from growsearch.networks.network import Network, Slots
+from growsearch.networks.optimizers import OPTIMIZERS
 
 Array = NDArray[Any]
 
@@ -206,7 +207,7 @@ class _Claim:
 
     @property
     def slots(self) -> tuple[str, ...]:
-        return tuple(SLOT_DEGREES[self.optimizer]) if self.optimizer else ()
+        return tuple(OPTIMIZERS[self.optimizer].slots) if self.optimizer else ()
 
 
 def parse(data: bytes, source: str = "a network") -> Network:

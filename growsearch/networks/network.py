@@ -16,6 +16,7 @@ from growsearch.checks import check_choice, whole_number
 from growsearch.errors import ArchitectureError, InvalidInputError
 from growsearch.networks.architecture import Architecture
 from growsearch.networks.layer import Weight
+from growsearch.networks.optimizers import OPTIMIZERS
 
 Array = NDArray[Any]
 Weights = Mapping[str, Mapping[str, Array]]
@@ -23,14 +24,6 @@ Initializer = Literal["he_normal", "truncated_normal"]
 INITIALIZERS: tuple[Initializer, ...] = ("he_normal", "truncated_normal")
 
 FLOATS = (np.float16, np.float32, np.float64)
-
-# Slots by name -> degree in the gradient: how they scale when the gradient does.
-SLOT_DEGREES = {
-    "adam": {"m": 1, "v": 2},
-    "adamw": {"m": 1, "v": 2},
-    "momentum": {"momentum": 1},
-    "sgd": {},
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +33,7 @@ class Slots:
     Parameters
     ----------
     optimizer : str
-        "adam", "adamw", "momentum" or "sgd".
+        A name in ``growsearch.networks.optimizers.OPTIMIZERS``.
     step : int
         Updates so far, for Adam's bias correction.
     values : mapping
@@ -52,9 +45,9 @@ class Slots:
     values: Mapping[str, Weights]
 
     def __post_init__(self) -> None:
-        check_choice("optimizer", self.optimizer, SLOT_DEGREES)
-        if set(self.values) != set(SLOT_DEGREES[self.optimizer]):
-            expected = ", ".join(SLOT_DEGREES[self.optimizer]) or "none"
+        check_choice("optimizer", self.optimizer, OPTIMIZERS)
+        if set(self.values) != set(self.degrees):
+            expected = ", ".join(self.degrees) or "none"
             raise InvalidInputError(
                 f"slots of {self.optimizer}: expected {expected}, got {', '.join(self.values)}"
             )
@@ -69,7 +62,7 @@ class Slots:
     @property
     def degrees(self) -> Mapping[str, int]:
         """The degree in the gradient of each slot."""
-        return SLOT_DEGREES[self.optimizer]
+        return OPTIMIZERS[self.optimizer].slots
 
 
 @dataclass(frozen=True, eq=False)

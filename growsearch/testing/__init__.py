@@ -8,8 +8,11 @@ except ModuleNotFoundError:
     ) from None
 
 # Before their first import, so that failed asserts show their values.
-pytest.register_assert_rewrite("growsearch.testing.executor_contract")
+pytest.register_assert_rewrite(
+    "growsearch.testing.trainer_contract", "growsearch.testing.executor_contract"
+)
 
 from growsearch.testing.executor_contract import ExecutorContract  # noqa: E402
+from growsearch.testing.trainer_contract import TrainerContract  # noqa: E402
 
-__all__ = ["ExecutorContract"]
+__all__ = ["ExecutorContract", "TrainerContract"]
