@@ -1,4 +1,4 @@
-"""What every benchmark prints: the machine, the versions, and how far repeats are apart."""
+"""The lines that every benchmark prints: the machine, the versions, the deviation of repeats."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 
 
 def processor() -> str:
-    """Its name and what of it speeds up bfloat16, where the system says."""
+    """Return the processor's name, count and bfloat16 instructions, where the system names them."""
     path = Path("/proc/cpuinfo")
     lines = path.read_text().splitlines() if path.exists() else []
     found = dict(line.replace("\t", "").split(":", 1) for line in lines if ":" in line)
@@ -23,7 +23,7 @@ def processor() -> str:
 
 
 def versions(*packages: str) -> str:
-    """Python's and those of some packages."""
+    """Return the versions of Python and of some packages."""
     found = []
     for name in packages:
         try:
@@ -34,5 +34,5 @@ def versions(*packages: str) -> str:
 
 
 def deviation(values: Sequence[float] | np.ndarray[Any, Any]) -> float:
-    """The standard deviation of repeats, estimated from them (n - 1); 0 for one alone."""
+    """Return the sample standard deviation of repeats (n - 1); 0 for one alone."""
     return float(np.std(values, ddof=1)) if len(values) > 1 else 0.0

@@ -51,7 +51,7 @@ class Paired:
 
     @property
     def enough(self) -> bool:
-        """Whether there are enough pairs for an interval and a test."""
+        """True with enough pairs for an interval and a test."""
         return self.interval is not None
 
 

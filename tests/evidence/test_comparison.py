@@ -122,7 +122,7 @@ def test_only_pairs_with_two_results_count() -> None:
 
 
 def test_candidates_without_controls_are_counted() -> None:
-    """What was given up or failed is in no pair, which flatters the rest: the evidence says so."""
+    """Pruned and failed candidates are in no pair, which flatters the rest; they are counted."""
     trials = [
         trial(arm(0.9), random=arm(0.8)),
         replace(trial(arm(0.5)), state="PRUNED"),
@@ -243,6 +243,29 @@ def test_evidence_is_plain_json() -> None:
     assert value["by_operation"][0]["group"] == "widen conv"
 
 
+def test_the_keys_of_the_json_are_fixed() -> None:
+    """Programs read them: a name may change in the code, and no key with it."""
+    held_out = HeldOut(0.985, 0.98, 0.965, 0.965)
+    value = compare([trial(arm(a), random=arm(b)) for a, b in PAIRS], held_out).to_json()
+    assert set(value) == {
+        *("fewest_pairs", "overall", "by_operation", "held_out", "given_up", "failed", "tuned"),
+    }
+    (comparison,) = value["overall"]
+    assert set(comparison) == {
+        *("arm", "group", "accuracy", "adjusted_p", "variance", "reached", "failed"),
+    }
+    assert set(comparison["accuracy"]) == {
+        *("n", "mean", "std", "interval", "p_value", "ahead", "behind", "ties", "effect_size"),
+    }
+    assert set(comparison["reached"][0]) == {
+        *("target", "both", "candidate_only", "control_only", "neither"),
+        *("steps", "seconds", "flops"),
+    }
+    assert set(value["held_out"]) == {
+        *("chosen_on", "held_out", "teacher_chosen_on", "teacher_held_out", "optimism"),
+    }
+
+
 # -- how soon ------------------------------------------------------------------------------------
 
 
@@ -295,7 +318,7 @@ def test_a_child_that_starts_as_its_parent_has_arrived(parent: int, child: int) 
 @settings(max_examples=15, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 300), st.integers(0, 300)), max_size=12))
 def test_no_figure_is_ever_nan(counts: list[tuple[int, int]]) -> None:
-    """Whatever the accuracies, every figure is finite or absent, and there is a sentence."""
+    """Every figure is finite or absent for any accuracies, and there is a sentence."""
     found = compare([trial(arm(a / 300), random=arm(b / 300)) for a, b in counts])
     json.dumps(found.to_json(), allow_nan=False)
     assert "nan" not in str(found)

@@ -63,7 +63,7 @@ EVENTS: tuple[Event, ...] = (
 
 
 def screen(width: int, *, terminal: bool = True, events: tuple[Event, ...] = EVENTS) -> str:
-    """What a display of events writes."""
+    """Return the text that a display of events writes."""
     written = io.StringIO()
     console = Console(
         file=written, force_terminal=terminal, width=width, color_system=None, _environ={}

@@ -198,7 +198,7 @@ def test_plot_is_a_picture(measured: tuple[Reproduction, Path], tmp_path: Path) 
 
 
 def test_a_folder_that_cannot_be_written_to_is_one_line(tmp_path: Path) -> None:
-    """What was measured is stored already; only the plot is missing."""
+    """The measurements are stored already; only the plot is missing."""
     (tmp_path / "file").write_text("")
     with pytest.raises(RunError, match="the plot cannot be written"):
         save_plot(synthetic(), tmp_path / "file")
