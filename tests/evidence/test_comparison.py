@@ -102,7 +102,7 @@ def test_too_few_pairs_say_so(pairs: int) -> None:
 
 
 def test_equal_differences_throughout_are_no_distribution() -> None:
-    """Where all pairs differ alike there is no interval, and it is not for want of pairs."""
+    """Where all pairs differ alike there is no interval; the reason is not the number of pairs."""
     found = compared(*((a / 10, (a - 1) / 10) for a in range(1, 8)))
     assert found.accuracy.interval is None
     why = "differences too alike for an interval or a test"
@@ -178,7 +178,7 @@ def test_operations_are_compared_apart() -> None:
 
 
 def test_seeds_of_one_trial_are_one_pair() -> None:
-    """Repeats sharpen a trial's difference; they are no further pairs, but tell luck from it."""
+    """Repeats are no further pairs: a trial's difference is their mean, its variance is split."""
     trials = [
         trial(
             arm(0.9),
@@ -217,7 +217,7 @@ def test_the_winners_curse_is_what_the_choice_alone_gained() -> None:
 
 
 def test_controls_that_failed_are_counted() -> None:
-    """Those beside a candidate with a result, of every seed; a failed candidate has no control."""
+    """Failed controls beside a candidate with a result count, of every seed; no others do."""
     trials = [
         trial(arm(0.9), random=arm(0.8), scratch=arm(None)),
         trial(
@@ -244,7 +244,7 @@ def test_evidence_is_plain_json() -> None:
 
 
 def test_the_keys_of_the_json_are_fixed() -> None:
-    """Programs read them: a name may change in the code, and no key with it."""
+    """A name may change in the code, but no key of the JSON, which programs read."""
     held_out = HeldOut(0.985, 0.98, 0.965, 0.965)
     value = compare([trial(arm(a), random=arm(b)) for a, b in PAIRS], held_out).to_json()
     assert set(value) == {

@@ -28,7 +28,7 @@ def test_json_round_trip(measured: tuple[Reproduction, Path]) -> None:
 
 
 def test_files_of_earlier_versions_open() -> None:
-    """The keys on disk are fixed, by whatever names the code calls them; tables are passed over."""
+    """The keys on disk are fixed, whatever the names in the code; stored tables are not read."""
     names = ["wider", "random pad", "deeper", "random init", "continued"]
     trainings = [("teacher", "reset"), *((n, slots) for n in names for slots in ("reset", "carry"))]
     stored = {
