@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from growsearch.machine import BFLOAT16_FLAGS, processor_flags, processor_name, processors
+
 
 def processor() -> str:
     """Return the processor's name, count and bfloat16 instructions, where the system names them."""
-    path = Path("/proc/cpuinfo")
-    lines = path.read_text().splitlines() if path.exists() else []
-    found = dict(line.replace("\t", "").split(":", 1) for line in lines if ":" in line)
-    flags = {"avx512_bf16", "amx_bf16"} & set(found.get("flags", "").split())
-    name = found.get("model name", platform.processor()).strip()
-    return f"{name}, {os.cpu_count()} processors, {' '.join(sorted(flags)) or 'no bfloat16'}"
+    flags = " ".join(sorted(BFLOAT16_FLAGS & processor_flags()))
+    return f"{processor_name()}, {processors()} processors, {flags or 'no bfloat16'}"
 
 
 def versions(*packages: str) -> str:

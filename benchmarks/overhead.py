@@ -39,9 +39,10 @@ from growsearch.driver.proposals import distributions
 from growsearch.driver.sampler import GainSampler
 from growsearch.growth import Widen, grow
 from growsearch.networks import Architecture, Network, Slots
-from growsearch.study import read as reading
-from growsearch.study import study as state
 from growsearch.study.database import database_url, open_storage
+from growsearch.study.open import create_or_load
+from growsearch.study.read import gain_of
+from growsearch.study.trials import index_of
 from growsearch.training.slim import trainer as trainer_module
 from growsearch.training.slim.precision import has_native_bfloat16
 from growsearch.training.slim.session import SlimGraph
@@ -209,7 +210,7 @@ def _fill(folder: Path, count: int) -> None:
 
     event.listen(Engine, "connect", hurry)
     storage = open_storage(database_url(folder))
-    study, _ = state.create_or_load(storage, "run")
+    study, _ = create_or_load(storage, "run")
     space = distributions(gs.SearchSpace.load("mnist"))
     source = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
     rng = np.random.default_rng(0)
@@ -230,13 +231,13 @@ def _fill(folder: Path, count: int) -> None:
 def _asks(folder: Path) -> np.ndarray[Any, Any]:
     """Return seconds of ask and tell, a row a trial, without the first, which reads the study."""
     space = gs.SearchSpace.load("mnist")
-    study, _ = state.create_or_load(open_storage(database_url(folder)), "run")
+    study, _ = create_or_load(open_storage(database_url(folder)), "run")
     study.sampler = GainSampler(
         lambda seed: optuna.samplers.TPESampler(seed=seed, multivariate=True),
         distributions(space),
         seed=0,
-        gain=reading.gain_of,
-        index=state.index_of,
+        gain=gain_of,
+        index=index_of,
     )
     found = []
     for _ in range(N_ASKS + 1):

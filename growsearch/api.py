@@ -14,6 +14,7 @@ from growsearch import datasets
 from growsearch.checks import whole_number
 from growsearch.driver import loop
 from growsearch.errors import InvalidInputError
+from growsearch.execution import InProcessExecutor
 from growsearch.space import SearchSpace
 
 if TYPE_CHECKING:
@@ -103,6 +104,7 @@ def search(
         space,
         dataset,
         trainer,
+        executor=InProcessExecutor,
         trials=trials,
         time_budget=time_budget,
         out=Path(out) if out is not None else Path("runs") / space.name,

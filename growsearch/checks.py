@@ -1,21 +1,50 @@
-"""Checks of arguments that more than one part of growsearch makes."""
+"""Checks of arguments, shared by all parts of growsearch but the numpy core."""
 
 from __future__ import annotations
 
-import os
+from collections.abc import Iterable
 from numbers import Integral
 from typing import Any
 
 from growsearch.errors import InvalidInputError, OutOfMemoryError
+from growsearch.machine import physical_memory
 
 
-def whole_number(name: str, value: Any, least: int, most: int | None = None) -> int:
-    """The value as a Python int, whether it is one or numpy's.
+def is_whole_number(value: Any) -> bool:
+    """Return whether the value is a whole number, of Python's or numpy's; True is none.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> is_whole_number(np.int64(8)), is_whole_number(True), is_whole_number(8.0)
+    (True, False, False)
+    """
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def whole_number(
+    name: str,
+    value: Any,
+    least: int,
+    most: int | None = None,
+    *,
+    error: type[ValueError] = InvalidInputError,
+) -> int:
+    """Return a whole number as a Python int, whether it is Python's or numpy's.
+
+    Parameters
+    ----------
+    name : str
+        Name of the argument, for the message.
+    value : Any
+    least, most : int
+        The bounds, both included; None is no bound.
+    error : type of the error
 
     Raises
     ------
     InvalidInputError
-        When it is no whole number, or not within the bounds.
+        Or ``error``: when the value is no whole number, or beyond the bounds.
 
     Examples
     --------
@@ -23,15 +52,28 @@ def whole_number(name: str, value: Any, least: int, most: int | None = None) -> 
     >>> whole_number("width", np.int64(8), 1)
     8
     """
-    is_whole = isinstance(value, Integral) and not isinstance(value, bool)
-    if not is_whole or value < least or (most is not None and value > most):
+    if not is_whole_number(value) or value < least or (most is not None and value > most):
         bounds = f"of at least {least}" if most is None else f"from {least} to {most}"
-        raise InvalidInputError(f"{name}: expected a whole number {bounds}, got {value!r}")
+        raise error(f"{name}: expected a whole number {bounds}, got {value!r}")
     return int(value)
 
 
+def check_choice(
+    name: str,
+    value: Any,
+    choices: Iterable[str],
+    *,
+    error: type[ValueError] = InvalidInputError,
+) -> None:
+    """Raise InvalidInputError, or ``error``, unless the value is one of the choices."""
+    if value not in (known := tuple(choices)):
+        raise error(f"{name}: expected one of {', '.join(known)}, got {value!r}")
+
+
 def check_memory(what: str, needed: float) -> None:
-    """Refuse what could not be held, before the operating system ends the process for it.
+    """Refuse what needs more memory than this machine has, before it is allocated.
+
+    Otherwise the operating system would end the process without a message.
 
     Parameters
     ----------
@@ -45,16 +87,8 @@ def check_memory(what: str, needed: float) -> None:
     OutOfMemoryError
         When this machine has less memory in all.
     """
-    if needed > (memory := _physical_memory()):
+    if needed > (memory := physical_memory()):
         raise OutOfMemoryError(
             f"{what}: expected to need at most the {memory / 1e9:,.0f} GB of this machine's "
             f"memory, got {needed / 1e9:,.0f} GB"
         )
-
-
-def _physical_memory() -> float:
-    """Bytes; infinite where the system does not say."""
-    try:
-        return float(os.sysconf("SC_PAGE_SIZE")) * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):  # Windows
-        return float("inf")

@@ -15,30 +15,22 @@ from growsearch.space import SearchSpace
 from growsearch.study.result import SearchResult
 from growsearch.training import Evaluation, OnEvaluation, Point, TrainingPlan, TrainingResult
 
-SPACE = SearchSpace.load(
-    "digits",
-    [
-        "teacher.architecture=3x3x2(conv1)-pool1-4(fc1)-3(fc2)",
-        "teacher.input_shape=[4, 4, 1]",
-        "teacher.steps=2",
-        "training.steps=4",
-        "training.evaluate_every=2",
-        "limits.width_multiple=2",
-        "search.startup_trials=2",
-    ],
+SMALL = (
+    "teacher.architecture=3x3x2(conv1)-pool1-4(fc1)-3(fc2)",
+    "teacher.input_shape=[4, 4, 1]",
+    "teacher.steps=2",
+    "training.steps=4",
+    "training.evaluate_every=2",
+    "limits.width_multiple=2",
+    "search.startup_trials=2",
 )
 # A learning rate above this diverges.
 TOO_FAST = 1.0
 
 
-def space(*overrides: str) -> SearchSpace:
-    """The small space with some values changed."""
-    values = SPACE.model_dump(mode="json")
-    for override in overrides:
-        key, _, value = override.partition("=")
-        section, _, name = key.partition(".")
-        values[section] = {**(values[section] or {}), name: eval(value)} if name else eval(value)
-    return SearchSpace.parse(values)
+def space(*overrides: str, **changes: Any) -> SearchSpace:
+    """Return the small space, changed by texts as of ``--set`` and by values of sections."""
+    return SearchSpace.load("digits", [*SMALL, *overrides]).replace(**changes)
 
 
 def images(seed: int = 0) -> Dataset:

@@ -1,4 +1,4 @@
-"""What is shipped: one wheel with one package, its search spaces, its types, its version."""
+"""The wheel: one package with its search spaces, its types and its version."""
 
 from __future__ import annotations
 

@@ -1,131 +1,49 @@
-"""The controls of a finished candidate: which it gets, and how they are run and stored."""
+"""The controls of a finished candidate: which it gets, their jobs, and how they are stored."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from growsearch.driver.proposals import decode
-from growsearch.driver.run import Run, outcome
-from growsearch.errors import RunError
-from growsearch.networks import Network
-from growsearch.study import networks as kept
-from growsearch.study import read as reading
-from growsearch.study import study as state
-from growsearch.training import TrainingPlan, TrainingResult
-from growsearch.trials.arms import CANDIDATE, Start
-from growsearch.trials.seeds import rng_of, seed_of
+from growsearch.driver.run import Run
+from growsearch.study.attributes import Candidate, Control, control_outcome
+from growsearch.study.networks import ancestry_flops, sha256_of
+from growsearch.study.read import controls_by_number, controls_of
+from growsearch.study.state import RunState
+from growsearch.study.trials import index_of
+from growsearch.trials.arms import ARMS, CANDIDATE, steps_of
+from growsearch.trials.job import TrialJob, TrialOutcome
 
 _TUNING = 10**0.5  # between the learning rates that a tuned control tries
 
 
-def lacking(run: Run) -> list[int]:
-    """Numbers of finished candidates that an interruption left without their controls."""
-    done = reading.controls_by_number(run.control_study)
+def lacking(run: Run, state: RunState) -> list[int]:
+    """Return the numbers of finished candidates that lack controls, after an interruption."""
+    done = controls_by_number(run.control_study)
     return [
         trial.number
-        for trial in state.trials_that_count(run.study)
+        for trial in state.counted
         if set(_wanted(run, trial)) - set(done.get(trial.number, ()))
     ]
 
 
-def run_controls(run: Run, number: int) -> None:
-    """Run the controls of a finished candidate; one that is done is never run again.
+def run_controls(run: Run, trial: FrozenTrial) -> None:
+    """Run the controls that a finished candidate lacks.
 
     Each is added to the sibling study in one transaction, when it is finished.
     """
-    trial = run.study.get_trials(deepcopy=False)[number]
-    done = reading.controls_of(run.control_study, number)
+    done = controls_of(run.control_study, trial.number)
     missing = [wanted for wanted in _wanted(run, trial) if wanted not in done]
-    if missing:
-        start = _start_of(run, trial)
-        for arm, repeat in missing:
-            _control(run, trial, start, arm, repeat)
-
-
-def _start_of(run: Run, trial: FrozenTrial) -> Start:
-    """What the candidate of a finished trial started from, its controls' start too."""
-    about = trial.user_attrs
-    parent = kept.network_of(run.study, run.folder, about.get("parent"))
-    growth = decode(trial.params, parent.architecture, run.space)
-    if growth is None or json.loads(json.dumps(growth.to_json())) != about.get("growth_json"):
-        raise RunError(
-            f"trial {trial.number}: expected it to have tried {growth} on trial "
-            f"{about.get('parent')}, got {about.get('growth')}: somebody changed the study, or "
-            "another version of growsearch wrote it; start again in a new --out"
-        )
-    spent = kept.spent_on(run.study, about.get("parent"))
-    return run.start(parent, growth, spent)
-
-
-def _control(run: Run, trial: FrozenTrial, start: Start, arm: str, repeat: int) -> None:
-    began = datetime.now()
-    index = state.index_of(run.study, trial.number)
-    seed = f"/{repeat}" if repeat else ""
-    network = start.network(arm, rng=rng_of(run.seed, index, arm + seed))
-    plan = run.space.plan(trial.params)
-    steps, precision = start.steps(arm, network, plan), trial.user_attrs.get(state.PRECISION)
-    plan = replace(plan, steps=steps, precision=precision or plan.precision)
-    attributes = {
-        state.CANDIDATE_NUMBER: trial.number,
-        state.ARM: arm,
-        state.REPEAT: repeat,
-        "index": index,
-        "growth": str(start.growth),
-        "architecture": str(network.architecture),
-        "parameters": network.parameters,
-    }
-    tuned = run.space.controls.tuned if arm != CANDIDATE else 1
-    rates = learning_rates(plan.learning_rate, tuned)
-    name = f"trial {trial.number} {arm}{seed}"
-    found, ending = _best_of(
-        run, name, network, [replace(plan, learning_rate=rate) for rate in rates], index, seed
-    )
-    control = create_trial(
-        params=trial.params,
-        distributions=trial.distributions,
-        user_attrs=attributes | found,
-        **ending,
-    )
-    control.datetime_start = began
-    run.control_study.add_trial(control)
-
-
-def _best_of(
-    run: Run, name: str, network: Network, plans: Sequence[TrainingPlan], index: int, seed: str
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Train by every plan; attributes and ending of the one that did best."""
-    order = seed_of(run.seed, index, "order" + seed)
-    tried: list[tuple[float, float | None]] = []
-    best: tuple[TrainingResult, TrainingPlan] | None = None
-    failure = ""
-    for plan in plans:
-        try:
-            result = run.train(name, network, plan, order)
-        except state.TRAINING_FAILED as error:
-            failure = state.failure_of(error)
-            tried.append((plan.learning_rate, None))
-            continue
-        tried.append((plan.learning_rate, result.final.accuracy))
-        if best is None or result.final.accuracy > best[0].final.accuracy:
-            best = result, plan
-    about: dict[str, Any] = {"tried": tried} if len(plans) > 1 else {}
-    if best is None:
-        return about | {state.FAILURE: failure}, {"state": TrialState.FAIL}
-    result, plan = best
-    return about | outcome(result, plan) | {"learning_rate": plan.learning_rate}, {
-        "value": result.final.accuracy,
-        "intermediate_values": {point.step: point.accuracy for point in result.curve},
-    }
+    for control, job in _jobs(run, trial, missing) if missing else ():
+        began = datetime.now()
+        _record(run, trial, control, run.execute(job), began)
 
 
 def _wanted(run: Run, trial: FrozenTrial) -> list[tuple[str, int]]:
-    """The controls that a candidate gets, and the repeats of both with other seeds.
+    """Return the controls that a candidate gets, and the repeats of both with other seeds.
 
     None unless it is complete, else by lot: one lot for all arms, so that they meet on the
     same trials as often as can be.
@@ -133,15 +51,88 @@ def _wanted(run: Run, trial: FrozenTrial) -> list[tuple[str, int]]:
     if trial.state != TrialState.COMPLETE:
         return []
     controls = run.space.controls
-    lot = seed_of(run.seed, state.index_of(run.study, trial.number), "controls") / 2**31
+    lot = run.seed_of(index_of(run.study, trial.number), "controls") / 2**31
     arms = [arm for arm, fraction in controls.arms.items() if lot < fraction]
     repeated = [CANDIDATE, *arms] if arms else []
     repeats = [(arm, repeat) for repeat in range(1, controls.seeds) for arm in repeated]
     return [(arm, 0) for arm in arms] + repeats
 
 
-def learning_rates(rate: float, count: int) -> list[float]:
-    """The rates that a tuned control tries: the candidate's first, then on both sides of it.
+def _jobs(
+    run: Run, trial: FrozenTrial, missing: list[tuple[str, int]]
+) -> Iterator[tuple[Control, TrialJob]]:
+    """Yield the description and the job of each control: the candidate's, with another arm."""
+    about = Candidate.read(trial)
+    index = index_of(run.study, trial.number)
+    parent = sha256_of(run.study, about.parent)
+    before = run.store.get(parent).architecture
+    growth = about.grown_from(before, trial.number)
+    after, ancestry = growth.grown(before), ancestry_flops(run.study, about.parent)
+    plan = run.space.plan(trial.params)
+    plan = replace(plan, precision=about.precision or plan.precision)
+    for arm, repeat in missing:
+        seed = f"/{repeat}" if repeat else ""
+        architecture = after if ARMS[arm].grows else before
+        steps = steps_of(
+            arm,
+            plan.steps,
+            flops=architecture.flops,
+            batch_size=plan.batch_size,
+            ancestry=ancestry,
+        )
+        control = Control(
+            candidate=trial.number,
+            arm=arm,
+            repeat=repeat,
+            index=index,
+            growth=str(growth),
+            architecture=str(architecture),
+            parameters=architecture.parameters,
+        )
+        tuned = run.space.controls.tuned if arm != CANDIDATE else 1
+        yield (
+            control,
+            TrialJob(
+                name=f"trial {trial.number} {arm}{seed}",
+                parent=parent,
+                growth=growth,
+                arm=arm,
+                plan=replace(plan, steps=steps),
+                data=run.data,
+                start_seed=run.seed_of(index, arm + seed),
+                order_seed=run.seed_of(index, "order" + seed),
+                slots=run.space.training.slots,
+                learning_rates=learning_rates(plan.learning_rate, tuned) if tuned > 1 else (),
+            ),
+        )
+
+
+def _record(
+    run: Run, trial: FrozenTrial, control: Control, outcome: TrialOutcome, began: datetime
+) -> None:
+    """Add a finished control to the sibling study."""
+    attributes = control.to_attributes() | control_outcome(outcome)
+    if outcome.failure is not None:
+        stored = create_trial(
+            state=TrialState.FAIL,
+            params=trial.params,
+            distributions=trial.distributions,
+            user_attrs=attributes,
+        )
+    else:
+        stored = create_trial(
+            value=outcome.accuracy,
+            params=trial.params,
+            distributions=trial.distributions,
+            user_attrs=attributes,
+            intermediate_values={point.step: point.accuracy for point in outcome.curve},
+        )
+    stored.datetime_start = began
+    run.control_study.add_trial(stored)
+
+
+def learning_rates(rate: float, count: int) -> tuple[float, ...]:
+    """Return the rates that a tuned control tries: the candidate's, then on both sides of it.
 
     Examples
     --------
@@ -149,4 +140,4 @@ def learning_rates(rate: float, count: int) -> list[float]:
     [0.001, 0.00316, 0.00032, 0.01, 0.0001]
     """
     powers = [(place // 2 + 1) * (-1) ** place for place in range(count - 1)]
-    return [rate, *(rate * _TUNING**power for power in powers)]
+    return (rate, *(rate * _TUNING**power for power in powers))

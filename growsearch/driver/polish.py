@@ -1,29 +1,28 @@
 """The last training of the best network: what a short budget could not give every candidate.
 
 It is trained in cycles, each with a schedule of its own that runs through the cycle's parts. Every
-part is stored when it ends: a kill loses one part, and at any moment the best part so far is the
-network of the run.
+part is a job, and is stored when it ends: a kill loses one part, and at any moment the best part so
+far is the network of the run.
 """
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 
-from growsearch.driver.budget import Clock
 from growsearch.driver.events import Polished
 from growsearch.driver.run import Run
-from growsearch.errors import NetworkFileError
-from growsearch.networks import Network
-from growsearch.networks.files import fetch, store
-from growsearch.study import networks as kept
-from growsearch.study import study as state
-from growsearch.study.networks import Best, warn_damaged
-from growsearch.training import TrainingPlan, at_one_precision
-from growsearch.trials.seeds import seed_of
+from growsearch.errors import NetworkFileError, RunError
+from growsearch.space.sections import Polish
+from growsearch.study.attributes import PolishAttribute
+from growsearch.study.networks import Best, final_of, polish_of, warn_damaged
+from growsearch.study.state import read_state
+from growsearch.study.trials import index_of
+from growsearch.training import TrainingPlan
+from growsearch.trials.job import ALWAYS, TrialJob, TrialOutcome
+from growsearch.trials.measurements import EvaluationJob, SpeedJob
 
 _WORTHWHILE = 0.1  # of the budget: less time than that is not polished with again
 _AT_THE_END = 10**9
@@ -31,74 +30,117 @@ _UNITS = 10_000  # of a part's schedule, where it runs over time
 _SLACK = 1.5  # how much slower the last evaluations may be than the one that was timed
 
 
-def polish(run: Run, clock: Clock) -> None:
+def polish(run: Run) -> None:
     """Train the best network on, for the time that the budget leaves or for the space's steps.
 
     Nothing happens where the space asks for no polish, where it is done, or where no time is left.
     """
     asked = run.space.polish
-    if asked is None or not (asked.steps or clock.budget is not None):
+    if asked is None or not (asked.steps or run.clock.budget is not None):
         return
-    best = kept.best_of(run.study, run.folder)
-    known = kept.polish_of(run.study, best)
-    parts = asked.cycles * asked.parts
-    if known is not None and known["done"] >= parts:
-        if clock.budget is None or clock.left < _WORTHWHILE * clock.budget:
+    with run.on("polish"):
+        incumbent = read_state(run.study, run.store).incumbent
+        progress = _begun(run, asked, incumbent)
+        if progress is None:
             return
+        number = incumbent.trial_number
+        index = 0 if number is None else index_of(run.study, number)
+        parts = asked.cycles * asked.parts
+        ends = time.monotonic() + run.clock.left - _seconds_after(run, progress.last)
+        for part in range(progress.done, parts):
+            plan = _plan_of(run, asked, part, progress.last, ends)
+            if plan is None:  # no time is left
+                return
+            outcome = run.execute(
+                TrialJob(
+                    name=f"polish {part + 1}",
+                    parent=progress.last,
+                    arm="continued",
+                    plan=plan,
+                    data=run.data,
+                    start_seed=0,  # nothing is drawn
+                    order_seed=run.seed_of(index, f"polish {part}"),
+                    keep_above=ALWAYS,
+                )
+            )
+            progress, is_better = _after(progress, outcome, part, parts)
+            progress.write(run.study)
+            run.write_spent()
+            if outcome.failure is not None:
+                return
+            run.on_event(Polished(part + 1, parts, outcome.final.accuracy, is_better))
+
+
+def _begun(run: Run, asked: Polish, incumbent: Best) -> PolishAttribute | None:
+    """Return where the polish of the incumbent stands; None if there is nothing left to do."""
+    known = polish_of(run.study, incumbent)
+    if known is not None and known.done >= asked.cycles * asked.parts:
+        budget = run.clock.budget
+        if budget is None or run.clock.left < _WORTHWHILE * budget:
+            return None
         known = None  # more time than before: once more from the start
-    network, done = best.network, 0
+    last, done = incumbent.sha256, 0
     if known is not None:
         try:
-            network, done = fetch(known["last"], run.folder / state.WEIGHTS), known["done"]
+            run.store.get(known.last)
+            last, done = known.last, known.done
         except NetworkFileError as error:
             warn_damaged(f"the polish begins again, its last part is passed over: {error}")
-    final = kept.final_of(run.study, run.folder)
-    progress = _Progress(best, final.path.stem, final.validation_accuracy)
-    index = 0 if best.trial_number is None else state.index_of(run.study, best.trial_number)
-    ends = time.monotonic() + clock.left - _after(run, network)
-    for part in range(done, parts):
-        is_last = part // asked.parts == asked.cycles - 1
-        whole = asked.last_plan if is_last else asked.plan
-        whole = at_one_precision(run.trainer, network.architecture, whole)
-        left = ends - time.monotonic() if clock.budget is not None else None
-        if left is not None and left <= 0.0:
-            return
-        order = seed_of(run.seed, index, f"polish {part}")
-        plan = part_of(whole, part, asked.cycles, asked.parts, left, asked.t_mul)
-        try:
-            result = run.train(f"polish {part + 1}", network, plan, order)
-        except state.TRAINING_FAILED as error:
-            about = progress.after(parts, progress.sha256)
-            run.study.set_user_attr(state.POLISH, about | {state.FAILURE: state.failure_of(error)})
-            run.study.set_user_attr(state.SPENT, clock.spent())
-            return
-        network, accuracy = result.network, result.final.accuracy
-        last = store(network, run.folder / state.WEIGHTS)
-        is_better = accuracy >= progress.accuracy
-        if is_better:
-            progress = replace(progress, sha256=last, accuracy=accuracy)
-        run.study.set_user_attr(state.POLISH, progress.after(part + 1, last))
-        run.study.set_user_attr(state.SPENT, clock.spent())
-        run.on_event(Polished(part + 1, parts, accuracy, is_better))
+    final = final_of(run.study, run.store, incumbent)
+    return PolishAttribute(
+        of=incumbent.sha256,
+        sha256=final.sha256,
+        validation_accuracy=final.validation_accuracy,
+        done=done,
+        last=last,
+    )
 
 
-@dataclass(frozen=True)
-class _Progress:
-    """What is stored of a polish: whose it is, the best network so far, and how good that is."""
+def _after(
+    before: PolishAttribute, outcome: TrialOutcome, part: int, parts: int
+) -> tuple[PolishAttribute, bool]:
+    """Return the state of a polish after a part, and whether that made the network better."""
+    if outcome.failure is not None:  # the polish ends with the best of the parts before
+        changed = {"done": parts, "last": before.sha256, "failure": outcome.failure.reason}
+        return PolishAttribute(**before.to_attributes() | changed), False
+    if outcome.sha256 is None:
+        raise RunError("polish: expected the executor to store the network, got none")
+    accuracy = outcome.final.accuracy
+    is_better = accuracy >= before.validation_accuracy
+    return (
+        PolishAttribute(
+            of=before.of,
+            sha256=outcome.sha256 if is_better else before.sha256,
+            validation_accuracy=accuracy if is_better else before.validation_accuracy,
+            done=part + 1,
+            last=outcome.sha256,
+        ),
+        is_better,
+    )
 
-    of: Best
-    sha256: str
-    accuracy: float
 
-    def after(self, parts: int, last: str) -> dict[str, Any]:
-        """The attribute after some parts, the last of which gave ``last``."""
-        return {
-            "of": self.of.path.stem,
-            "sha256": self.sha256,
-            "validation_accuracy": self.accuracy,
-            "done": parts,
-            "last": last,
-        }
+def _plan_of(run: Run, asked: Polish, part: int, last: str, ends: float) -> TrainingPlan | None:
+    """Return the plan of a part; None where no time is left for it.
+
+    ``ends`` is the time, by ``time.monotonic``, at which the last part is to end.
+    """
+    is_last_cycle = part // asked.parts == asked.cycles - 1
+    whole = asked.last_plan if is_last_cycle else asked.plan
+    if whole.precision == "auto":  # measured before the part's time begins to count
+        speed = run.execute(SpeedJob("a measurement of the polish", last, whole))
+        whole = whole if speed is None else replace(whole, precision=speed.precision)
+    left = ends - time.monotonic() if run.clock.budget is not None else None
+    if left is not None and left <= 0.0:
+        return None
+    return part_of(whole, part, asked.cycles, asked.parts, left, asked.t_mul)
+
+
+def _seconds_after(run: Run, network: str) -> float:
+    """Return the seconds to keep for the evaluations that follow the last part."""
+    job = EvaluationJob("a measurement of an evaluation", network, "choice", run.data)
+    one = run.execute(job).seconds / len(run.images["choice"])
+    held_out = len(run.images.get("held_out", ()))
+    return _SLACK * one * (len(run.images["choice"]) + held_out + 2 * len(run.images["test"]))
 
 
 def part_of(
@@ -144,12 +186,3 @@ def part_of(
         schedule_steps=steps[(cycle + 1) * parts] - start,
         evaluate_every=_AT_THE_END,
     )
-
-
-def _after(run: Run, network: Network) -> float:
-    """Seconds to keep for what follows: the evaluations of the last part, held out and test."""
-    began = time.monotonic()
-    run.trainer.evaluate(network, run.choice)
-    one = (time.monotonic() - began) / len(run.choice)
-    held_out = len(run.held_out) if run.held_out else 0
-    return _SLACK * one * (len(run.choice) + held_out + 2 * len(run.dataset.test))

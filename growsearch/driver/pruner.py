@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from optuna.pruners import BasePruner, ThresholdPruner
+from optuna.pruners import BasePruner, NopPruner, ThresholdPruner
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
-from growsearch.study.study import is_interrupted
+from growsearch.space import SearchSpace
+from growsearch.study.trials import is_interrupted
+
+
+def pruner_of(space: SearchSpace) -> BasePruner:
+    """Return the pruner that a search space asks for."""
+    pruning = space.pruning
+    if pruning is None:
+        return NopPruner()
+    return GainPruner(pruning.tolerance, pruning.warmup_steps, pruning.reduction)
 
 
 class GainPruner(BasePruner):

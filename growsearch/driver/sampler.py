@@ -18,13 +18,39 @@ from optuna.distributions import (
     FloatDistribution,
     IntDistribution,
 )
-from optuna.samplers import BaseSampler
+from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from growsearch.driver.proposals import distributions
+from growsearch.space import SearchSpace
+from growsearch.study.optuna_private import asked, storage_of
+from growsearch.study.read import gain_of, gain_per_second_of
+from growsearch.study.trials import index_of
 from growsearch.trials.seeds import seed_of
 
 SamplerFactory = Callable[[int], BaseSampler]
+
+# What the sampler is fitted on, by the space's ``search.objective``.
+_OBJECTIVES = {"gain": gain_of, "gain_per_second": gain_per_second_of}
+
+
+def sampler_of(space: SearchSpace, seed: int) -> GainSampler:
+    """Return the sampler that a search space asks for."""
+    search = space.search
+
+    def make(seed: int) -> BaseSampler:
+        if search.sampler == "random":
+            return RandomSampler(seed=seed)
+        return TPESampler(seed=seed, n_startup_trials=search.startup_trials, multivariate=True)
+
+    return GainSampler(
+        make,
+        distributions(space),
+        seed=seed,
+        gain=_OBJECTIVES[search.objective],
+        index=index_of,
+    )
 
 
 class GainSampler(BaseSampler):
@@ -66,7 +92,7 @@ class GainSampler(BaseSampler):
         )
         optuna.logging.set_verbosity(verbosity)
         # The mirror's own trial, which never ends: samplers write down there what they propose.
-        self._own = self._mirror._storage.get_trial(self._mirror.ask()._trial_id)
+        self._own = asked(self._mirror)
         self._mirrored: set[int] = set()
 
     def infer_relative_search_space(
@@ -89,7 +115,7 @@ class GainSampler(BaseSampler):
         drawn = {name: each for name, each in sorted(self._space.items()) if not each.single()}
         # A study keeps the trials that it has seen until it is asked: a new one has seen none.
         mirror = optuna.load_study(
-            study_name=self._mirror.study_name, storage=self._mirror._storage, sampler=sampler
+            study_name=self._mirror.study_name, storage=storage_of(self._mirror), sampler=sampler
         )
         own, learns = self._own, bool(self._mirrored)
         params = sampler.sample_relative(mirror, own, drawn if learns else {})

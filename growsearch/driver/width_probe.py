@@ -2,14 +2,50 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
+from optuna.study import Study
+
+from growsearch.execution import Executor
 from growsearch.networks import Architecture
+from growsearch.space import SearchSpace
+from growsearch.space.sections import WIDTH_MULTIPLE
+from growsearch.study.attributes import WidthMultipleAttribute
 from growsearch.training import MeasuresSpeed, TrainingPlan
+from growsearch.trials.bench import Bench, OnPoint
 
 BASE = 32  # a width that is a multiple of all that are tried
 MULTIPLES = (1, 2, 4, 8, 16)
 TOLERANCE = 1.25  # how much longer an update may take than its work explains
+
+
+@dataclass(frozen=True)
+class WidthProbeJob:
+    """Measure which widths are fast by a plan; None with a trainer that does not measure."""
+
+    plan: TrainingPlan
+    name: str = "a probe of widths"
+
+    def carry_out(self, bench: Bench, on_point: OnPoint) -> int | None:
+        """Return one of ``MULTIPLES``."""
+        del on_point
+        trainer = bench.trainer
+        return fast_multiple(trainer, self.plan) if isinstance(trainer, MeasuresSpeed) else None
+
+
+def with_measured_widths(study: Study, space: SearchSpace, executor: Executor) -> SearchSpace:
+    """Return the space with ``limits.width_multiple = "auto"`` replaced by what was measured.
+
+    It is measured once a run and stored, so that all parts of the run agree.
+    """
+    if space.limits.width_multiple != "auto":
+        return space
+    known = WidthMultipleAttribute.read(study)
+    if known is None:
+        measured = executor.submit(WidthProbeJob(space.teacher.plan)).result()
+        known = WidthMultipleAttribute(value=WIDTH_MULTIPLE if measured is None else measured)
+        known.write(study)
+    return space.with_width_multiple(known.value)
 
 
 def fast_multiple(trainer: MeasuresSpeed, plan: TrainingPlan) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from typing import Any
+from typing import Any, get_type_hints
 
 import numpy as np
 
@@ -92,10 +92,11 @@ def growth_from_json(value: Any) -> Growth:
     try:
         options = dict(value)
         growth = GROWTHS[options.pop("operation")](**options)
+        hints = get_type_hints(type(growth))
         for field in fields(growth):
-            value = getattr(growth, field.name)
-            if field.type == "str" and not isinstance(value, str):
-                raise TypeError(f"{field.name}: expected the name of a layer, got {value!r}")
+            name = getattr(growth, field.name)
+            if hints[field.name] is str and not isinstance(name, str):
+                raise TypeError(f"{field.name}: expected the name of a layer, got {name!r}")
     except (TypeError, KeyError, ValueError) as error:
         raise InvalidInputError(
             f"a growth: expected an operation among {', '.join(GROWTHS)} with its options, "

@@ -9,13 +9,12 @@ from typing import ClassVar, Self
 
 from growsearch.checks import whole_number
 from growsearch.errors import InvalidInputError, NotExactError
-from growsearch.growth.blocks import block_activation, block_end, block_norm
+from growsearch.growth.blocks import block_end, block_of
 from growsearch.growth.flow import append_units
 from growsearch.growth.growth import Growth, Limits, Setting
-from growsearch.growth.replicate import replicate
+from growsearch.growth.replicate import dtype_of, replicate
 from growsearch.networks import Architecture, Network, Node
-from growsearch.networks.layer import Shape
-from growsearch.networks.layers import BatchNorm, Concat, Conv, Dense
+from growsearch.networks.layers import Concat
 
 
 @dataclass(frozen=True)
@@ -54,11 +53,9 @@ class AddBranch(Growth):
     def sites(cls, architecture: Architecture, limits: Limits) -> tuple[Self, ...]:
         found: list[Self] = []
         for node in architecture.nodes:
-            layer = node.layer
-            if isinstance(layer, Conv | Dense) and node is not architecture.output:
-                # Beside the kernels of most networks: what the layer does not have, if it fits.
-                kernel = 1 if isinstance(layer, Dense) else 3 if layer.kernel != (3, 3) else 5
-                every = (cls(node.name, limits.width_multiple, k) for k in (kernel, None))
+            if node is not architecture.output:
+                kernels = node.layer.branch_kernels
+                every = (cls(node.name, limits.width_multiple, kernel) for kernel in kernels)
                 legal = (site for site in every if site._is_legal(architecture, limits))
                 found.extend(islice(legal, 1))
         return tuple(found)
@@ -78,7 +75,7 @@ class AddBranch(Growth):
 
     def grown(self, architecture: Architecture) -> Architecture:
         node = architecture[self.layer]
-        if not isinstance(node.layer, Conv | Dense) or node is architecture.output:
+        if not node.layer.branch_kernels or node is architecture.output:
             what = "the output layer" if node is architecture.output else node.layer.kind
             raise NotExactError(
                 f"{self.layer}: expected a dense layer or convolution before the output, got {what}"
@@ -90,12 +87,10 @@ class AddBranch(Growth):
 
     def apply(self, network: Network, setting: Setting) -> Network:
         self.grown(network.architecture)  # says why, where the growth is not exact
-        end, nodes = (
-            block_end(network.architecture, self.layer).name,
-            self._nodes(network.architecture),
-        )
+        end = block_end(network.architecture, self.layer).name
+        nodes = self._nodes(network.architecture)
         flow = append_units(network.architecture, end, nodes)
-        dtype = network.weights[self.layer]["kernel"].dtype
+        dtype = dtype_of(network, self.layer)
         start = Network.initial(flow.architecture, rng=setting.rng, dtype=dtype)
         names = [node.name for node in nodes if node.name in start.weights]
         new = {name: start.weights[name] for name in names}
@@ -119,40 +114,20 @@ class AddBranch(Growth):
             return False
 
     def _nodes(self, architecture: Architecture) -> list[Node]:
-        node = architecture[self.layer]
-        activation = block_activation(architecture, self.layer)
-        norm = block_norm(architecture, self.layer)
-        name = architecture.new_name(f"{self.layer}_branch")
-        layer: Conv | Dense
-        first = "linear" if norm else activation
-        if isinstance(node.layer, Conv):
-            layer = self._convolution(node.layer, architecture.input_shapes(node)[0])
-            layer = replace(layer, activation=first, use_bias=norm is None)
-        else:
-            layer = Dense(self.units, first, use_bias=norm is None)
-        nodes = [Node(name, layer, node.inputs)]
-        if norm is not None:
-            beside = BatchNorm(momentum=norm.momentum, activation=activation)
-            nodes.append(Node(f"{name}_bn", beside, (name,)))
-        end = block_end(architecture, self.layer).name
-        nodes.append(Node(f"{name}_concat", Concat(), (end, nodes[-1].name)))
-        return nodes
-
-    def _convolution(self, beside: Conv, shape: Shape) -> Conv:
-        """The branch's convolution, whose images are as large as those of the layer beside it."""
-        if self.kernel is None:
-            return Conv(
-                beside.kernel,
-                self.units,
-                stride=beside.stride,
-                padding=beside.padding,
-                dilation=beside.dilation,
-            )
-        branch = Conv((self.kernel, self.kernel), self.units, stride=beside.stride)
-        got, expected = branch.output_shape(shape)[:2], beside.output_shape(shape)[:2]
+        node, block = architecture[self.layer], block_of(architecture, self.layer)
+        first = "linear" if block.norm else block.activation
+        layer = node.layer.beside(self.units, self.kernel, first, use_bias=block.norm is None)
+        (shape,) = architecture.input_shapes(node)
+        got, expected = (each.output_shape(shape)[:-1] for each in (layer, node.layer))
         if got != expected:
             raise NotExactError(
                 f"{self.layer}: expected a branch whose images are {expected[0]} x {expected[1]}, "
                 f"got {got[0]} x {got[1]} with kernel {self.kernel}: use kernel None"
             )
-        return branch
+        name = architecture.new_name(f"{self.layer}_branch")
+        nodes = [Node(name, layer, node.inputs)]
+        if block.norm is not None:
+            for ending, behind in block.norm.norm_like(self.units, block.activation).items():
+                nodes.append(Node(f"{name}_{ending}", behind, (nodes[-1].name,)))
+        nodes.append(Node(f"{name}_concat", Concat(), (block.end.name, nodes[-1].name)))
+        return nodes

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from growsearch.errors import InvalidInputError, NotExactError
-from growsearch.growth.blocks import block_activation, block_end, block_norm
+from growsearch.growth.blocks import block_end, block_of
 from growsearch.growth.growth import Growth, Limits, Setting
-from growsearch.growth.replicate import fresh, insert
-from growsearch.net2net import deeper, deeper_norm
+from growsearch.growth.replicate import dtype_of, fresh, insert
+from growsearch.net2net import deeper
 from growsearch.networks import Architecture, Network, Node
-from growsearch.networks.activations import ACTIVATIONS
 from growsearch.networks.layer import Layer
-from growsearch.networks.layers import EPSILON, Add, BatchNorm, Conv, Dense
+from growsearch.networks.layers import Add, BatchNorm
 from growsearch.networks.reference import forward
 
 Array = NDArray[Any]
@@ -25,21 +24,25 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class Deepen(Growth):
-    """Put a new layer of the same type and width behind ``layer`` and its activation.
+    """Put a new layer of the same type and width behind the block of ``layer``.
 
-    Behind ReLU, or no activation, it is an identity layer (Chen et al., arXiv:1511.05641, section
-    2.3). Behind any other activation an identity is not exact: there it is a residual branch
-    ``x + g(f(x))`` whose last layer g starts at zero, exact for every activation.
+    The block is the layer with its norm and activation. Behind ReLU, or no activation, the new
+    layer is an identity (Chen et al., arXiv:1511.05641, section 2.3). Behind any other activation
+    an identity is not exact: there it is a residual branch ``x + g(f(x))`` whose last layer g
+    starts at zero, exact for every activation.
 
-    Where the block is batch-normalised, so is the new layer, with ``gamma = sqrt(variance +
-    epsilon)`` and ``beta = mean`` of its input, measured on a batch: exact in evaluation mode.
+    Where the block is normalised, so is the new layer. A batch norm starts as the identity: ``gamma
+    = sqrt(variance + epsilon)`` and ``beta = mean`` of its input, measured on a batch, are exact in
+    evaluation mode. A layer norm takes its statistics from each image and is never the identity,
+    so there too f, its norm and its activation stand in a residual branch.
 
     Parameters
     ----------
     layer : str
         A dense layer or convolution, not the output.
     batch_norm : bool or None
-        Normalise the new layer; None does as the layer's block does.
+        True: a batch norm normalises the new layer. False: no norm does. None: a norm like the
+        block's does, or none if the block has none.
     """
 
     layer: str
@@ -74,11 +77,11 @@ class Deepen(Growth):
     def apply(self, network: Network, setting: Setting) -> Network:
         architecture = self.grown(network.architecture)
         first, last = self._nodes(network.architecture)
-        parent = network.weights[self.layer]
+        dtype = dtype_of(network, self.layer)
         new: dict[str, Mapping[str, Array]] = {}
         for node in (*first, *last):
             new[node.name] = {
-                name: fresh(weight, weight.shape, parent["kernel"].dtype, setting.rng)
+                name: fresh(weight, weight.shape, dtype, setting.rng)
                 for name, weight in architecture.weights.get(node.name, {}).items()
             }
         if setting.fill == "net2net" and last:
@@ -99,26 +102,27 @@ class Deepen(Growth):
         return f"{producers} layers", f"{after} layers"
 
     def _nodes(self, architecture: Architecture) -> tuple[list[Node], list[Node]]:
-        """The new nodes: an identity layer and nothing else, or a branch and what closes it."""
-        activation = block_activation(architecture, self.layer)
-        end = block_end(architecture, self.layer).name
+        """Return the new nodes: an identity and nothing else, or a branch and what closes it."""
+        block, layer = block_of(architecture, self.layer), architecture[self.layer].layer
+        norm = block.norm
+        if self.batch_norm is False:
+            norm = None
+        elif self.batch_norm and (norm is None or not norm.has_identity):
+            norm = BatchNorm()
         name = architecture.new_name(f"{self.layer}_deep")
-        plain = _follower(architecture[self.layer].layer)
-        norm = block_norm(architecture, self.layer)
-        normalize = norm is not None if self.batch_norm is None else self.batch_norm
-        if not normalize:
-            first = [Node(name, replace(plain, activation=activation), (end,))]
+        if norm is None:
+            first = [Node(name, _follower(layer, block.activation), (block.end.name,))]
         else:
-            linear = replace(plain, activation="linear", use_bias=False)
-            momentum = (norm or BatchNorm()).momentum  # it follows the batches as its block does
-            norm = BatchNorm(epsilon=EPSILON, momentum=momentum, activation=activation)
-            normalized = architecture.new_name(f"{name}_bn")
-            first = [Node(name, linear, (end,)), Node(normalized, norm, (name,))]
-        if ACTIVATIONS[activation].idempotent:
+            first = [Node(name, _follower(layer, "linear", use_bias=False), (block.end.name,))]
+            for ending, behind in norm.norm_like(layer.width, block.activation).items():
+                normalized = architecture.new_name(f"{name}_{ending}")
+                first.append(Node(normalized, behind, (first[-1].name,)))
+        can_be_identity = norm is None or norm.has_identity
+        if can_be_identity and block.is_kept_by(block.activation):
             return first, []
         zeroed, closed = (architecture.new_name(f"{name}_{role}") for role in ("out", "add"))
-        zero = Node(zeroed, replace(plain, activation="linear"), (first[-1].name,))
-        return first, [zero, Node(closed, Add(), (end, zeroed))]
+        zero = Node(zeroed, _follower(layer, "linear"), (first[-1].name,))
+        return first, [zero, Node(closed, Add(), (block.end.name, zeroed))]
 
     def _identity(
         self,
@@ -127,43 +131,39 @@ class Deepen(Growth):
         random: Mapping[str, Mapping[str, Array]],
         setting: Setting,
     ) -> dict[str, Mapping[str, Array]]:
-        """Weights with which the new layer, and its batch norm, are the identity."""
+        """Return weights with which the new layer, and its batch norm, are the identity."""
         kernel, bias = deeper(random[first[0].name]["kernel"])
-        identity = {"kernel": kernel}
-        if "bias" in random[first[0].name]:
-            identity["bias"] = bias
-        weights: dict[str, Mapping[str, Array]] = {first[0].name: identity}
-        if len(first) == 2:
-            end = block_end(network.architecture, self.layer).name
-            weights[first[1].name] = _identity_norm(network, end, len(bias), setting, kernel.dtype)
+        identity = {"kernel": kernel, "bias": bias}
+        weights: dict[str, Mapping[str, Array]] = {
+            first[0].name: {name: identity[name] for name in random[first[0].name]}
+        }
+        for node in first[1:]:
+            mean, variance = _statistics(network, self.layer, len(bias), setting)
+            weights[node.name] = node.layer.identity(mean.astype(kernel.dtype), variance)
         return weights
 
 
 def _can_deepen(node: Node, architecture: Architecture) -> bool:
-    """Whether the node has an identity of its own type, and is no part of the output's block."""
+    """Return whether the node can be followed by its like, and is no part of the output's block."""
     return (
-        isinstance(node.layer, Dense | Conv)
+        node.layer.follower("linear", use_bias=True) is not None
         and block_end(architecture, node.name) is not architecture.output
     )
 
 
-def _follower(layer: Layer) -> Dense | Conv:
-    """A layer of the same type and width, with an odd kernel: without a centre is no identity."""
-    if isinstance(layer, Conv):
-        return Conv((layer.kernel[0] | 1, layer.kernel[1] | 1), layer.filters)
-    return Dense(layer.width)
+def _follower(layer: Layer, activation: str, *, use_bias: bool = True) -> Layer:
+    follower = layer.follower(activation, use_bias=use_bias)
+    if follower is None:  # _can_deepen has asked
+        raise AssertionError(f"{layer.kind} has no follower")
+    return follower
 
 
-def _identity_norm(
-    network: Network, end: str, width: int, setting: Setting, dtype: np.dtype[Any]
-) -> dict[str, Array]:
-    """Batch norm that is the identity in evaluation mode, with statistics of the images if any.
-
-    EPSILON is a power of two, so that nothing is rounded.
-    """
-    mean, variance = np.zeros(width), np.ones(width)
-    if setting.images is not None:
-        x = forward(network, setting.images, at=end).reshape(-1, width)
-        mean, variance = x.mean(axis=0), x.var(axis=0)
-    identity = deeper_norm(mean.astype(dtype), variance, epsilon=EPSILON)
-    return dict(zip(("gamma", "beta", "mean", "variance"), identity, strict=True))
+def _statistics(
+    network: Network, layer: str, width: int, setting: Setting
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Measure mean and variance behind a layer's block on the images; 0 and 1 without images."""
+    if setting.images is None:
+        return np.zeros(width), np.ones(width)
+    end = block_end(network.architecture, layer).name
+    x = forward(network, setting.images, at=end).reshape(-1, width)
+    return x.mean(axis=0), x.var(axis=0)

@@ -144,14 +144,14 @@ class Pattern:
         Where the branches of a concatenation meet: no unit moves across.
     groups : int
         Equal blocks of units, each widened alike.
-    balanced : bool
-        Every unit is copied equally often.
+    balanced : str or None
+        The kind of layer for which every unit is copied equally often, if any.
     """
 
     old: int
     cuts: frozenset[int] = frozenset()
     groups: int = 1
-    balanced: bool = False
+    balanced: str | None = None
 
     def joined(self, need: Mapping[str, Any]) -> Pattern:
         """The pattern that satisfies one more need, in the terms of TiedUnitsError."""
@@ -159,7 +159,7 @@ class Pattern:
             self.old,
             self.cuts | {cut for cut in need.get("cuts", ()) if 0 < cut < self.old},
             lcm(self.groups, need.get("groups", 1)),
-            self.balanced or "balanced" in need,
+            self.balanced or need.get("balanced"),
         )
 
     @property
@@ -176,9 +176,9 @@ class Pattern:
         if width <= self.old:
             return f"expected more than its {self.old} units, got {width}"
         if self.balanced and width % self.old:
-            return f"layer norm needs every unit copied equally often: {self.old} -> {width}"
+            return f"{self.balanced} needs every unit copied equally often: {self.old} -> {width}"
         if self.balanced and split != "equal":
-            return f"layer norm needs equal shares of a unit's copies, got split {split}"
+            return f"{self.balanced} needs equal shares of a unit's copies, got split {split}"
         if width % self.groups:
             return f"its units stand in {self.groups} equal groups: {self.old} -> {width}"
         return None
@@ -192,7 +192,9 @@ class Pattern:
         """Units of this pattern at random."""
 
         def segment(old: int, new: int) -> Units:
-            return Units.replicate(old, new, rng=rng, split=split, balanced=self.balanced)
+            return Units.replicate(
+                old, new, rng=rng, split=split, balanced=self.balanced is not None
+            )
 
         return self._segments(width, segment)
 

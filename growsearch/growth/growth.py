@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 
-from growsearch.errors import InvalidInputError
+from growsearch.checks import check_choice
 from growsearch.networks import Architecture, Network
 from growsearch.networks.layer import Layer
 
@@ -79,9 +79,11 @@ class Limits:
             multiple = self.width_multiple if old is not None else 1
             if not self.allow_width(new.width) or new.width % multiple:
                 return False
-        kernel = getattr(new, "kernel", (1, 1))
-        changed = kernel != getattr(old, "kernel", None)
-        return self.kernel is None or not changed or max(kernel) <= self.kernel
+        if self.kernel is None or new.window is None:
+            return True
+        before = None if old is None else old.window
+        is_same = before is not None and before.kernel == new.window.kernel
+        return is_same or max(new.window.kernel) <= self.kernel
 
 
 @dataclass(frozen=True)
@@ -105,14 +107,8 @@ class Setting:
     images: Any = None
 
     def __post_init__(self) -> None:
-        for name, value, choices in (
-            ("fill", self.fill, FILLINGS),
-            ("slots", self.slots, TREATMENTS),
-        ):
-            if value not in choices:
-                raise InvalidInputError(
-                    f"{name}: expected one of {', '.join(choices)}, got {value!r}"
-                )
+        check_choice("fill", self.fill, FILLINGS)
+        check_choice("slots", self.slots, TREATMENTS)
 
 
 @dataclass(frozen=True)

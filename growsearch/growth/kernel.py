@@ -15,10 +15,10 @@ from growsearch.growth.growth import Growth, Limits, Setting
 from growsearch.growth.replicate import fresh, rebuild, unlearnt
 from growsearch.net2net import enlarge_kernel
 from growsearch.networks import Architecture, Network
-from growsearch.networks.layers import Conv, DepthwiseConv, SeparableConv, padding_before
+from growsearch.networks.layer import Pair, Window
+from growsearch.networks.layers import padding_before
 
 Array = NDArray[Any]
-Pair = tuple[int, int]
 
 _LARGEST = 11  # pixels, where the limits say nothing
 # Pixels more along each axis, of which the first legal ones are a site. A frame around keeps an odd
@@ -59,16 +59,16 @@ class EnlargeKernel(Growth):
     def sites(cls, architecture: Architecture, limits: Limits) -> tuple[Self, ...]:
         found: list[Self] = []
         for node in architecture.nodes:
-            if isinstance(node.layer, Conv | DepthwiseConv | SeparableConv):
-                height, width = node.layer.kernel
-                steps = _STEPS if node.layer.padding == "same" else (*_STEPS, *_SINGLE_STEPS)
+            if (window := node.layer.window) is not None:
+                height, width = window.kernel
+                steps = _STEPS if window.padding == "same" else (*_STEPS, *_SINGLE_STEPS)
                 every = (cls(node.name, (height + down, width + right)) for down, right in steps)
                 legal = (site for site in every if site._is_legal(architecture, limits))
                 found.extend(islice(legal, 1))
         return tuple(found)
 
     def sized(self, log2_factor: float, architecture: Architecture, limits: Limits) -> Self:
-        old = architecture[self.layer].layer.kernel  # type: ignore[attr-defined]
+        old = self._window(architecture).kernel
         wanted = max(old) * 2.0**log2_factor
         down, right = self.kernel[0] - old[0], self.kernel[1] - old[1]
         best = self
@@ -82,12 +82,12 @@ class EnlargeKernel(Growth):
     def grown(self, architecture: Architecture) -> Architecture:
         self._offsets(architecture)
         layer = architecture[self.layer].layer
-        return architecture.with_layers({self.layer: replace(layer, kernel=self.kernel)})  # type: ignore[call-arg]
+        return architecture.with_layers({self.layer: layer.with_kernel(self.kernel)})
 
     def apply(self, network: Network, setting: Setting) -> Network:
         architecture = self.grown(network.architecture)
         top, left = self._offsets(network.architecture)
-        spatial = "depthwise" if "depthwise" in network.weights[self.layer] else "kernel"
+        spatial = self._window(architecture).weight
         spec = architecture.weights[self.layer][spatial]
 
         def framed(array: Array, frame: Array | None) -> Array:
@@ -114,7 +114,7 @@ class EnlargeKernel(Growth):
         return self.layer
 
     def sizes(self, architecture: Architecture) -> tuple[str, str]:
-        old = architecture[self.layer].layer.kernel  # type: ignore[attr-defined]
+        old = self._window(architecture).kernel
         return f"{old[0]}x{old[1]}", f"{self.kernel[0]}x{self.kernel[1]}"
 
     def _is_legal(self, architecture: Architecture, limits: Limits) -> bool:
@@ -125,27 +125,24 @@ class EnlargeKernel(Growth):
         except NotExactError:
             return False
 
-    def _offsets(self, architecture: Architecture) -> Pair:
-        """Where the old kernel stands in the new one, from the top and from the left."""
-        node = architecture[self.layer]
-        layer = node.layer
-        if not isinstance(layer, Conv | DepthwiseConv | SeparableConv):
+    def _window(self, architecture: Architecture) -> Window:
+        """Return how the layer reads its input, before the growth or after it."""
+        layer = architecture[self.layer].layer
+        if layer.window is None:
             raise NotExactError(f"{self.layer}: expected a convolution, got {layer.kind}")
+        return layer.window
+
+    def _offsets(self, architecture: Architecture) -> Pair:
+        """Return where the old kernel stands in the new one, from the top and from the left."""
+        layer = self._window(architecture)
         old = layer.kernel
         if self.kernel == old or self.kernel[0] < old[0] or self.kernel[1] < old[1]:
             raise NotExactError(
                 f"{self.layer}: expected a larger kernel than {old[0]}x{old[1]}, "
                 f"got {self.kernel[0]}x{self.kernel[1]}"
             )
-        (shape,) = architecture.input_shapes(node)
-        dilation = getattr(layer, "dilation", (1, 1))
-        top, left = (
-            _offset(
-                shape[axis], old[axis], self.kernel[axis], layer.stride[axis], layer.padding,
-                dilation[axis],
-            )
-            for axis in (0, 1)
-        )  # fmt: skip
+        (shape,) = architecture.input_shapes(architecture[self.layer])
+        top, left = (_offset(shape[axis], layer, self.kernel, axis) for axis in (0, 1))
         if top is None or left is None:
             raise NotExactError(
                 f"{self.layer}: in a {self.kernel[0]}x{self.kernel[1]} kernel with stride "
@@ -155,16 +152,16 @@ class EnlargeKernel(Growth):
         return top, left
 
 
-def _offset(
-    pixels: int, old: int, new: int, stride: int, padding: str, dilation: int
-) -> int | None:
-    """Where the old kernel stands in the new one along an axis, or None if nowhere.
+def _offset(pixels: int, window: Window, kernel: Pair, axis: int) -> int | None:
+    """Return where the old kernel stands in the new one along an axis, or None if nowhere.
 
     Position p of the output reads from pixel ``p·stride - before`` on; the old taps keep their
     pixels if the padding before grows by a whole number of taps, and the output keeps its size.
     """
-    if padding == "valid":
-        reach = [(kernel - 1) * dilation + 1 for kernel in (old, new)]
+    old, new = window.kernel[axis], kernel[axis]
+    stride, dilation = window.stride[axis], window.dilation[axis]
+    if window.padding == "valid":
+        reach = [(size - 1) * dilation + 1 for size in (old, new)]
         sizes = {(pixels - r) // stride if r <= pixels else -1 for r in reach}
         return 0 if len(sizes) == 1 else None
     grown = padding_before(pixels, new, stride, dilation)

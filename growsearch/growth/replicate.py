@@ -206,6 +206,12 @@ def fresh(
     return np.full(shape, value, dtype)
 
 
+def dtype_of(network: Network, layer: str) -> np.dtype[Any]:
+    """Return the dtype of a layer's weights; of any layer's, where it has none."""
+    arrays = network.weights.get(layer) or next(iter(network.weights.values()))
+    return next(iter(arrays.values())).dtype
+
+
 def _on_axis(units: Units, rule: Axis) -> Units:
     """The units as one axis of a weight sees them."""
     block = units.block(rule.groups)

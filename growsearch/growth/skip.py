@@ -11,7 +11,7 @@ from growsearch.errors import InvalidInputError, NotExactError
 from growsearch.growth.blocks import block_end
 from growsearch.growth.flow import append_units
 from growsearch.growth.growth import Growth, Limits, Setting
-from growsearch.growth.replicate import fresh, insert, replicate
+from growsearch.growth.replicate import dtype_of, fresh, insert, replicate
 from growsearch.networks import INPUT, Architecture, Network, Node
 from growsearch.networks.layer import Shape
 from growsearch.networks.layers import Add, AvgPool, Concat, Conv, Dense, GlobalAvgPool
@@ -70,7 +70,7 @@ class AddSkip(Growth):
         grown = self.grown(network.architecture)
         (projection,) = (node.name for node in nodes if node.name in grown.weights)
         spec = grown.weights[projection]["kernel"]
-        dtype = network.weights[network.architecture.output.name]["kernel"].dtype
+        dtype = dtype_of(network, network.architecture.output.name)
         kernel = fresh(spec, spec.shape, dtype, setting.rng)
         if setting.fill == "net2net":
             kernel = np.zeros_like(kernel)

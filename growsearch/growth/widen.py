@@ -102,8 +102,20 @@ def _smallest(architecture: Architecture, layer: str, limits: Limits) -> tuple[s
 
 
 def width_step(architecture: Architecture, layer: str, limits: Limits) -> int:
-    """The number whose multiples are the layer's exact widths that the limits allow."""
-    return math.lcm(pattern_of(architecture, layer).step, limits.width_multiple)
+    """Return the number whose multiples are the layer's exact widths that the limits allow.
+
+    Each layer that widens with this one then has a multiple of ``limits.width_multiple`` units too.
+    """
+    pattern = pattern_of(architecture, layer)
+    multiple = limits.width_multiple
+    if not pattern.cuts:
+        return math.lcm(pattern.step, multiple)
+    # Branches of a concatenation have widths of their own, which grow in proportion.
+    doubled = flow(architecture, layer, 2 * pattern.old, rng=np.random.default_rng(0)).architecture
+    tied = (
+        node.layer.width for node in architecture.nodes if doubled[node.name].layer != node.layer
+    )
+    return pattern.step * math.lcm(*(multiple // math.gcd(multiple, width) for width in tied))
 
 
 def _within(architecture: Architecture, layer: str, width: int, limits: Limits) -> bool:

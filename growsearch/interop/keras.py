@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from growsearch.checks import is_whole_number
 from growsearch.errors import ArchitectureError
 from growsearch.networks import INPUT, Architecture, Network, Node, layers
 from growsearch.networks.layer import Layer
@@ -178,7 +179,7 @@ def _activation(config: Config, key: str = "activation") -> str:
 
 
 def _pair(value: Any) -> tuple[int, int]:
-    return (value, value) if isinstance(value, int) else (int(value[0]), int(value[1]))
+    return (value, value) if is_whole_number(value) else (value[0], value[1])
 
 
 def _last_axis(config: Config) -> None:

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from growsearch.machine import processors
 from growsearch.net2net.units import Units
 
 Array = NDArray[Any]
@@ -19,10 +20,7 @@ _Scalar = TypeVar("_Scalar", bound=np.generic)
 
 _CACHED = 2**17  # values of a block that stays in cache while more is done to it
 _LARGE = 2**20  # values from which on several threads are faster than one
-_PROCESSORS = (
-    len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-)
-_THREADS = min(4, _PROCESSORS)  # few: the limit is memory
+_THREADS = min(4, processors())  # few: the limit is memory
 
 
 def copy_axis(

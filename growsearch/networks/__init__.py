@@ -1,6 +1,7 @@
 """What a network is: values only, nothing trains here."""
 
-from growsearch.networks.architecture import INPUT, Architecture, Node
+from growsearch.networks.architecture import Architecture
 from growsearch.networks.network import Network, Slots
+from growsearch.networks.node import INPUT, Node
 
 __all__ = ["INPUT", "Architecture", "Network", "Node", "Slots"]

@@ -4,28 +4,16 @@ from __future__ import annotations
 
 import json
 import math
-import re
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any, Self
 
+from growsearch.checks import is_whole_number
 from growsearch.errors import ArchitectureError
 from growsearch.networks.layer import LARGEST_SIZE, Layer, Shape, Weight
-from growsearch.networks.layers import LAYERS
-
-INPUT = "input"
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.]*")
-
-
-@dataclass(frozen=True)
-class Node:
-    """A layer in the graph: its name, its specification, the names of its inputs."""
-
-    name: str
-    layer: Layer
-    inputs: tuple[str, ...]
+from growsearch.networks.node import INPUT, Node, check_name, make_layer
+from growsearch.networks.notation import parse_chain, write
 
 
 @dataclass(frozen=True)
@@ -57,12 +45,12 @@ class Architecture:
     nodes: tuple[Node, ...]
 
     def __post_init__(self) -> None:
-        _check_input_shape(self.input_shape)
+        object.__setattr__(self, "input_shape", _checked_input_shape(self.input_shape))
         if not self.nodes:
             raise ArchitectureError("an architecture: expects at least one layer, got none")
         known, used = {INPUT}, set[str]()
         for node in self.nodes:
-            _check_name(node.name)
+            check_name(node.name)
             if node.name in known:
                 raise ArchitectureError(f"{node.name}: expects a name of its own, got it twice")
             fewest, most = node.layer.inputs
@@ -221,16 +209,12 @@ class Architecture:
         ArchitectureError
             Names the part that is not understood, or the layer that does not fit.
         """
-        from growsearch.networks.notation import parse_chain
-
         if not isinstance(input_shape, Sequence):
             raise ArchitectureError(f"input_shape: expected a tuple, got {input_shape!r}")
         return cls(tuple(input_shape), parse_chain(text, tuple(input_shape)))
 
     def __str__(self) -> str:
-        from growsearch.networks.notation import write
-
-        return write(self)
+        return write(self.nodes, self.shapes)
 
     def to_json(self) -> dict[str, Any]:
         """The architecture as plain JSON values."""
@@ -282,64 +266,12 @@ def _node(entry: dict[str, Any]) -> Node:
     return Node(name, make_layer(kind, entry, name), tuple(inputs))
 
 
-def make_layer(kind: str, options: Mapping[str, Any], name: str) -> Layer:
-    """A layer from its kind and options, each checked against the type its field declares."""
-    _check_name(name)
-    if not isinstance(kind, str) or kind not in LAYERS:
-        raise ArchitectureError(f"{name}: expects a kind among {', '.join(LAYERS)}, got {kind!r}")
-    known = {f.name: str(f.type) for f in fields(LAYERS[kind])}
-    checked: dict[str, Any] = {}
-    for key, value in options.items():
-        if key not in known:
-            raise ArchitectureError(
-                f"{name}: expects options among {', '.join(known) or 'none'}, got {key!r}"
-            )
-        checked[key] = _option(known[key], value, f"{name}: {key}")
-    try:
-        return LAYERS[kind](**checked)
-    except (TypeError, ValueError) as error:
-        raise ArchitectureError(f"{name}: {error}") from None
-
-
-def _option(declared: str, value: Any, where: str) -> Any:
-    def is_int(x: Any) -> bool:
-        return isinstance(x, int) and not isinstance(x, bool)
-
-    if value is None and "None" in declared:
-        return None
-    if "Pair" in declared:
-        pair = (value, value) if is_int(value) else value
-        if isinstance(pair, list | tuple) and len(pair) == 2 and all(map(is_int, pair)):
-            return tuple(pair)
-        raise ArchitectureError(f"{where}: expected one or two whole numbers, got {value!r}")
-    if declared == "float" and (is_int(value) or isinstance(value, float)):
-        largest = sys.float_info.max
-        if -largest <= value <= largest:
-            return float(value)
-        raise ArchitectureError(f"{where}: expected a finite number, got {value!r}")
-    accepted = {
-        "int": is_int(value),
-        "bool": isinstance(value, bool),
-        "str": isinstance(value, str),
-        "Padding": isinstance(value, str),
-    }
-    if accepted.get(declared):
-        return value
-    raise ArchitectureError(f"{where}: expected {declared}, got {value!r}")
-
-
-def _check_name(name: str) -> None:
-    if not _NAME.fullmatch(name):
-        raise ArchitectureError(
-            f"layer {name!r}: expects a name of letters, digits, _ and ., "
-            "that starts with a letter or digit"
-        )
-
-
-def _check_input_shape(shape: Shape) -> None:
-    whole = all(isinstance(n, int) and not isinstance(n, bool) and n > 0 for n in shape)
+def _checked_input_shape(shape: Shape) -> Shape:
+    """Return the shape with Python's whole numbers."""
+    whole = all(is_whole_number(n) and n > 0 for n in shape)
     if not whole or len(shape) not in (1, 3) or max(shape) > LARGEST_SIZE:
         raise ArchitectureError(
             "input_shape: expects (height, width, channels) or (features,), all positive, "
             f"got {shape!r}"
         )
+    return tuple(map(int, shape))

@@ -1,20 +1,29 @@
-"""What a layer type answers: its output shape, its weights, and what happens to units in it."""
+"""The layer type: what it answers about shapes, weights, units, and its place among others."""
 
 from __future__ import annotations
 
 import math
 from abc import ABC
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from dataclasses import dataclass, field, fields
+from functools import cache, partial
+from typing import Any, ClassVar, Literal, get_type_hints
 
+from numpy.typing import NDArray
+
+from growsearch import checks
 from growsearch.net2net import Units
 from growsearch.networks.activations import ACTIVATIONS
 
 Shape = tuple[int, ...]
+Pair = tuple[int, int]
+Padding = Literal["same", "valid"]
 Fill = Literal["kernel", "bias", "zeros", "ones"]
+Array = NDArray[Any]
 
 LARGEST_SIZE = 2**31 - 1  # along one axis: TensorFlow's limit
+
+check_choice = partial(checks.check_choice, error=ValueError)
 
 
 @dataclass(frozen=True)
@@ -41,7 +50,7 @@ class Axis:
 
 @dataclass(frozen=True)
 class Weight:
-    """One array of a layer: its shape, how it starts, and how its axes follow units."""
+    """One array of a layer: its shape, its first values, and how its axes follow units."""
 
     shape: Shape
     fill: Fill
@@ -50,8 +59,28 @@ class Weight:
     trainable: bool = True
 
 
+@dataclass(frozen=True)
+class Window:
+    """How a convolution reads its input; ``weight`` names the array that holds its kernel."""
+
+    weight: str
+    kernel: Pair
+    stride: Pair
+    padding: Padding
+    dilation: Pair = (1, 1)
+
+
 class TiedUnitsError(ValueError):
-    """Units do not pass as they are; ``need`` says what they must look like to pass."""
+    """Units do not pass as they are; ``need`` says what they must look like to pass.
+
+    Parameters
+    ----------
+    message : str
+    **need
+        ``groups``: the number of equal blocks in which the units stand, each widened alike.
+        ``balanced``: the kind of layer that needs each unit copied equally often.
+        ``cuts``: the indices that no unit crosses, where branches meet.
+    """
 
     def __init__(self, message: str, **need: Any) -> None:
         super().__init__(message)
@@ -62,36 +91,69 @@ class TiedUnitsError(ValueError):
 class Layer(ABC):
     """One layer type's hyperparameters; a frozen value that knows shapes but holds no weights.
 
-    Shapes are without the batch axis: (height, width, channels) or (features,). Errors are plain
-    ValueErrors without the layer's name, which the architecture adds.
+    Shapes are without the batch axis: (height, width, channels) or (features,). Whole numbers
+    among the options may be numpy's; they are stored as Python's. Errors are plain ValueErrors
+    without the layer's name, which the architecture adds.
     """
 
     kind: ClassVar[str]
     inputs: ClassVar[tuple[int, int]] = (1, 1)  # fewest and most inputs
     is_producer: ClassVar[bool] = False  # has a width of its own
+    least: ClassVar[int] = 1  # of each option that is a whole number
+
+    def __post_init__(self) -> None:
+        for name, is_pair in _sizes(type(self)).items():
+            value = getattr(self, name)
+            if is_pair and value is not None:
+                if not isinstance(value, tuple | list) or len(value) != 2:
+                    raise ValueError(f"{name}: expected two whole numbers, got {value!r}")
+                object.__setattr__(self, name, tuple(self._size(name, each) for each in value))
+            elif not is_pair:
+                object.__setattr__(self, name, self._size(name, value))
+
+    def _size(self, name: str, value: Any) -> int:
+        size = checks.whole_number(name, value, self.least, error=ValueError)
+        if size > LARGEST_SIZE:
+            raise ValueError(f"{name}: expected at most {LARGEST_SIZE:,}, got {value!r}")
+        return size
+
+    # -- shapes and weights ----------------------------------------------------------------------
 
     def output_shape(self, *shapes: Shape) -> Shape:
-        """Shape of the output, given the shapes of the inputs."""
+        """Return the shape of the output, given the shapes of the inputs."""
         return shapes[0]
 
     def weights(self, *shapes: Shape) -> dict[str, Weight]:  # noqa: ARG002
-        """The layer's arrays by name."""
+        """Return the layer's arrays by name."""
         return {}
 
     def flops(self, *shapes: Shape) -> int:
-        """Floating-point operations of one image's forward pass; a multiply-add counts as two."""
+        """Count the floating-point operations of one image; a multiply-add counts as two."""
         return math.prod(self.output_shape(*shapes))
 
+    # -- units -----------------------------------------------------------------------------------
+
     def through(self, units: tuple[Units, ...], *shapes: Shape) -> Units:
-        """The units of the output, when the inputs' units are replicated as ``units`` say.
+        """Return the units of the output, when the inputs' units are replicated as given.
 
         Producers absorb units and never see this call.
+
+        Raises
+        ------
+        TiedUnitsError
+            When the layer does not pass such units on.
         """
         del shapes
         return units[0]
 
     def required(self, units: Units, *shapes: Shape) -> tuple[Units, ...]:
-        """The units that the inputs must have for the output to have ``units``."""
+        """Return the units that the inputs must have for the output to have ``units``.
+
+        Raises
+        ------
+        TiedUnitsError
+            When no units of the inputs give these.
+        """
         return (units,) * len(shapes)
 
     @property
@@ -100,7 +162,7 @@ class Layer(ABC):
         raise TypeError(f"{self.kind} has no width of its own")
 
     def widened(self, width: int) -> Layer:
-        """The same layer with another width."""
+        """Return the same layer with another width."""
         raise TypeError(f"{self.kind} has no width of its own: cannot widen to {width}")
 
     @property
@@ -110,27 +172,79 @@ class Layer(ABC):
 
     @property
     def needs(self) -> dict[str, Any]:
-        """What a producer's own units must look like, in the terms of TiedUnitsError."""
+        """The pattern of a producer's own units, in the terms of TiedUnitsError."""
         return {}
 
+    # -- its place among other layers ------------------------------------------------------------
 
-def check_choice(name: str, value: str, choices: Mapping[str, Any] | tuple[str, ...]) -> None:
-    """Raise ValueError unless ``value`` is one of ``choices``."""
-    if value not in choices:
-        raise ValueError(f"{name}: expected one of {', '.join(choices)}, got {value!r}")
+    in_block: ClassVar[bool] = False  # belongs to the block of the layer in front of it
+    is_norm: ClassVar[bool] = False  # normalises; has norm_like
+    has_identity: ClassVar[bool] = False  # a norm that can be the identity; has identity
+
+    def activation_behind(self, before: str | None) -> str | None:
+        """Return the activation that the output has passed last, or None if it was moved since.
+
+        ``before`` is that of the input.
+        """
+        activation: str | None = getattr(self, "activation", before)
+        return activation
+
+    def norm_like(self, width: int, activation: str) -> dict[str, Layer]:
+        """Return layers that normalise ``width`` other units as this norm does, then activate.
+
+        Each stands under an ending for its name.
+        """
+        raise TypeError(f"{self.kind} is no norm: cannot normalise {width} units for {activation}")
+
+    def identity(self, mean: Array, variance: Array) -> dict[str, Array]:  # noqa: ARG002
+        """Return the weights, in the dtype of ``mean``, of a norm that is the identity.
+
+        It is so in evaluation mode. Mean and variance of its input have the shape (width,).
+        """
+        raise TypeError(f"{self.kind} cannot be the identity")
+
+    def follower(self, activation: str, *, use_bias: bool) -> Layer | None:  # noqa: ARG002
+        """Return a layer of the same type and width that can be an identity, or None."""
+        return None
+
+    @property
+    def branch_kernels(self) -> tuple[int | None, ...]:
+        """Kernels of a branch beside the layer, the preferred one first; none where it has none."""
+        return ()
+
+    def beside(self, units: int, kernel: int | None, activation: str, *, use_bias: bool) -> Layer:
+        """Return a layer to read the same input beside this one, with a kernel or this one's."""
+        raise TypeError(
+            f"{self.kind} has no branches: cannot put {units} units beside it, "
+            f"got kernel {kernel}, {activation}, bias {use_bias}"
+        )
+
+    @property
+    def window(self) -> Window | None:
+        """How a convolution with weights reads its input; None for every other layer."""
+        return None
+
+    def with_kernel(self, kernel: Pair) -> Layer:
+        """Return the same convolution with a kernel of another size."""
+        raise TypeError(f"{self.kind} has no kernel: cannot resize it to {kernel}")
 
 
-def check_positive(name: str, *values: int) -> None:
-    """Raise ValueError unless all values are whole numbers of at least 1."""
-    for value in values:
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise ValueError(f"{name}: expected a whole number of at least 1, got {value!r}")
-        if value > LARGEST_SIZE:
-            raise ValueError(f"{name}: expected at most {LARGEST_SIZE:,}, got {value!r}")
+@cache
+def options(layer: type[Layer]) -> Mapping[str, Any]:
+    """Return the options of a layer type: name -> type of its values."""
+    hints = get_type_hints(layer)
+    return {option.name: hints[option.name] for option in fields(layer)}
+
+
+@cache
+def _sizes(layer: type[Layer]) -> Mapping[str, bool]:
+    """Return the options that are whole numbers: name -> whether there are two."""
+    kinds = {int: False, Pair: True, Pair | None: True}
+    return {name: kinds[hint] for name, hint in options(layer).items() if hint in kinds}
 
 
 def image(shape: Shape) -> tuple[int, int, int]:
-    """``shape`` as (height, width, channels)."""
+    """Return ``shape`` as (height, width, channels)."""
     if len(shape) != 3:
         raise ValueError(f"expects images (height, width, channels), got shape {shape}")
     return shape[0], shape[1], shape[2]

@@ -12,7 +12,7 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from growsearch.checks import whole_number
+from growsearch.checks import check_choice, whole_number
 from growsearch.errors import ArchitectureError, InvalidInputError
 from growsearch.networks.architecture import Architecture
 from growsearch.networks.layer import Weight
@@ -52,10 +52,7 @@ class Slots:
     values: Mapping[str, Weights]
 
     def __post_init__(self) -> None:
-        if self.optimizer not in SLOT_DEGREES:
-            raise InvalidInputError(
-                f"optimizer: expected one of {', '.join(SLOT_DEGREES)}, got {self.optimizer!r}"
-            )
+        check_choice("optimizer", self.optimizer, SLOT_DEGREES)
         if set(self.values) != set(SLOT_DEGREES[self.optimizer]):
             expected = ", ".join(SLOT_DEGREES[self.optimizer]) or "none"
             raise InvalidInputError(
@@ -146,10 +143,7 @@ class Network:
             biases 0.1.
         dtype : dtype of the weights
         """
-        if initializer not in INITIALIZERS:
-            raise InvalidInputError(
-                f"initializer: expected one of {', '.join(INITIALIZERS)}, got {initializer!r}"
-            )
+        check_choice("initializer", initializer, INITIALIZERS)
         generator = np.random.default_rng(rng)
         weights = {
             layer: {

@@ -16,17 +16,15 @@ with their inputs, ``add(sum1<conv1+conv2)``, for reading only.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, fields, replace
 from itertools import zip_longest
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from growsearch.errors import ArchitectureError
-from growsearch.networks.architecture import INPUT, Architecture, Node, make_layer
+from growsearch.networks.layer import Layer, Shape
 from growsearch.networks.layers import Conv, Dense, Flatten, MaxPool
-
-if TYPE_CHECKING:
-    from growsearch.networks.layer import Layer, Shape
+from growsearch.networks.node import INPUT, Node, make_layer
 
 FLATTEN = "flatten"
 
@@ -109,29 +107,34 @@ def _value(text: str) -> Any:
     return text
 
 
-def write(architecture: Architecture) -> str:
-    """The notation of an architecture: a chain's, or a graph's for reading."""
-    return "-".join(_written(architecture))
+def write(nodes: Sequence[Node], shapes: Mapping[str, Shape]) -> str:
+    """Return the notation of a graph's nodes: a chain's, or one that is for reading only.
+
+    ``shapes`` are those of the outputs, by layer name.
+    """
+    return "-".join(_written(nodes, shapes))
 
 
-def _written(architecture: Architecture) -> Iterator[str]:
+def _written(nodes: Sequence[Node], shapes: Mapping[str, Shape]) -> Iterator[str]:
     previous = INPUT
-    for node, following in zip_longest(architecture.nodes, architecture.nodes[1:]):
+    for node, following in zip_longest(nodes, nodes[1:]):
         chained = node.inputs == (previous,)
         previous = node.name
-        if not (chained and _is_understood(architecture, node, following)):
-            yield _write_node(node, chained=chained, last=node is architecture.output)
+        if not (chained and _is_understood(node, following, nodes, shapes)):
+            yield _write_node(node, chained=chained, last=node is nodes[-1])
 
 
-def _is_understood(architecture: Architecture, node: Node, following: Node | None) -> bool:
-    """Whether reading puts this flatten of images before its dense layer by itself."""
+def _is_understood(
+    node: Node, following: Node | None, nodes: Sequence[Node], shapes: Mapping[str, Shape]
+) -> bool:
+    """Return whether reading puts this flatten of images before its dense layer by itself."""
     return (
         node.name == FLATTEN
         and isinstance(node.layer, Flatten)
-        and len(architecture.shapes[node.inputs[0]]) == 3
+        and len(shapes[node.inputs[0]]) == 3
         and following is not None
         and isinstance(following.layer, Dense)
-        and architecture.consumers[node.name] == (following,)
+        and [each for each in nodes if node.name in each.inputs] == [following]
     )
 
 

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from growsearch.errors import InvalidInputError
 from growsearch.networks import layers
 from growsearch.networks.activations import ACTIVATIONS
-from growsearch.networks.architecture import INPUT
 from growsearch.networks.layer import Layer
+from growsearch.networks.node import INPUT
 
 if TYPE_CHECKING:
     from growsearch.networks.network import Network

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
 import time
 from dataclasses import replace
@@ -16,6 +15,7 @@ import numpy as np
 from growsearch.datasets import Data, Dataset, load
 from growsearch.errors import InvalidInputError, RunError, disk_error
 from growsearch.growth import grow
+from growsearch.machine import processor_name, processors
 from growsearch.networks import Architecture, Network
 from growsearch.networks.files import make_writable, write_atomically
 from growsearch.reproduction.caveats import caveats_of
@@ -197,11 +197,6 @@ def _earlier(path: Path, now: Reproduction) -> tuple[Repeat, ...]:
 
 def environment(trainer: Trainer) -> str:
     """Name the machine and the versions, which decide the speed and the last bits of a result."""
-    processor = platform.processor()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.is_file():  # Linux; platform knows no more than "x86_64" there
-        named = [line for line in cpuinfo.read_text().splitlines() if line.startswith("model name")]
-        processor = named[0].partition(":")[2].strip() if named else processor
     versions = [f"Python {platform.python_version()}"]
     for package in ("growsearch", "numpy", "tensorflow"):
         try:
@@ -209,6 +204,6 @@ def environment(trainer: Trainer) -> str:
         except PackageNotFoundError:  # run from its source
             continue
     return (
-        f"{processor or platform.machine()}, {os.cpu_count()} CPUs, {platform.system()}; "
+        f"{processor_name()}, {processors()} CPUs, {platform.system()}; "
         f"{type(trainer).__name__}; {', '.join(versions)}"
     )

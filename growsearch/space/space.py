@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from types import MappingProxyType
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
@@ -16,7 +14,9 @@ from growsearch.datasets import LOADERS
 from growsearch.errors import SearchSpaceError
 from growsearch.growth import Limits
 from growsearch.networks import Architecture
-from growsearch.space.invalid import explain, key_of, shown
+from growsearch.space import files
+from growsearch.space.invalid import explain, key_of
+from growsearch.space.override import Override, changed, overrides_of, sources_of
 from growsearch.space.sections import (
     WIDTH_MULTIPLE,
     Bounds,
@@ -35,13 +35,15 @@ from growsearch.training import DECAYS, TrainingPlan, no_decay
 
 
 class SearchSpace(Section):
-    """Everything a search depends on, apart from the images; frozen.
+    """Everything that a search depends on, apart from the images; frozen.
 
     Examples
     --------
     >>> space = SearchSpace.load("mnist")
     >>> space.choices.operations
     ('widen', 'deepen')
+    >>> space.replace(choices={"operations": ["widen"]}).choices.operations
+    ('widen',)
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
@@ -85,8 +87,8 @@ class SearchSpace(Section):
             if limits.width_multiple != "auto" and limits.width_multiple > limits.width:
                 raise SectionError(
                     "limits.width_multiple",
-                    f"expected at most {limits.width}, the limits.width: no width is a multiple "
-                    "of more",
+                    f"expected at most {limits.width}, the value of limits.width: a new width is "
+                    "a multiple of it",
                 )
         if self.choices.weight_decay is not None and self.training.optimizer not in DECAYS:
             raise SectionError("choices.weight_decay", no_decay(self.training.optimizer))
@@ -99,145 +101,109 @@ class SearchSpace(Section):
 
     @property
     def growth_limits(self) -> Limits:
-        """The limits in growth's terms."""
+        """The limits as growth takes them."""
         limits = self.limits.model_dump(exclude={"step_milliseconds", "width_multiple"})
         multiple = self.limits.width_multiple
         return Limits(**limits, width_multiple=WIDTH_MULTIPLE if multiple == "auto" else multiple)
 
     def with_width_multiple(self, multiple: int) -> Self:
-        """The space with "auto" replaced by what was measured."""
+        """Return the space with the measured multiple in place of "auto"."""
         limits = self.limits.model_copy(update={"width_multiple": multiple})
         return self.model_copy(update={"limits": limits})
 
     def plan(self, params: Mapping[str, Any]) -> TrainingPlan:
-        """The brief training with the knobs that Optuna chose."""
+        """Return the plan of a candidate: the brief training with the knobs that Optuna chose."""
         chosen = {name: params[name] for name in self.choices.knobs}
         return replace(self.training.plan_at(params["learning_rate"]), **chosen)
 
     @classmethod
     def load(
-        cls,
-        space: str | Path,
-        overrides: Sequence[str] = (),
-        *,
-        options: Mapping[str, str] = MappingProxyType({}),
+        cls, space: str | Path, overrides: str | Override | Sequence[str | Override] = ()
     ) -> Self:
-        """Read a shipped space by name, or a TOML file by path.
+        """Read a shipped space by its name, or a TOML file by its path.
 
         Parameters
         ----------
         space : str or Path
             A shipped name, such as "mnist", or the path of a TOML file.
-        overrides : sequence of str
-            ``KEY=VALUE`` with dotted keys and TOML values, such as ``training.steps=100``.
-        options : mapping
-            From the key of an override to the option that it came from, for errors; "--set" else.
+        overrides : str, Override, or sequence of both
+            Values that replace those of the file. Text is ``KEY=VALUE`` with a dotted key and a
+            TOML value, such as ``training.steps=100``.
 
         Raises
         ------
         SearchSpaceError
-            Names the file, or the option whose override it was, the key, what was expected and
-            what came.
-        """
-        path = _find(space)
-        try:
-            text = path.read_bytes().decode()
-            values = tomllib.loads(text)
-        except OSError as error:
-            raise SearchSpaceError(f"{path}: cannot be read: {error.strerror}") from None
-        except (ValueError, RecursionError) as error:
-            raise SearchSpaceError(f"{path}: expected TOML, got: {error}") from None
-        keys = [_override(values, override) for override in overrides]
+            Names the file, or the source of the override that is wrong; then the key, what was
+            expected and what came.
 
+        Examples
+        --------
+        >>> SearchSpace.load("mnist", "training.steps=100").training.steps
+        100
+        """
+        path = files.find(space)
+        values, changes = files.read(path), overrides_of(overrides)
         try:
-            return cls.model_validate(values)
-        except ValidationError as invalid:
+            return cls.model_validate(changed(values, changes))
+        except (ValidationError, RecursionError) as invalid:
             source = str(path)
             with suppress(ValidationError):
-                cls.model_validate(tomllib.loads(text))  # then it is the overrides that are wrong
-                source = _option_of(key_of(invalid.errors()[0]), keys, options)
+                cls.model_validate(values)  # the file is valid: an override must be wrong
+                source = sources_of(key_of(invalid), changes)
             raise SearchSpaceError(f"{source}: {explain(invalid, cls)}") from None
 
     @classmethod
     def parse(cls, values: Mapping[str, Any], *, source: str = "search space") -> Self:
-        """Check plain values, as TOML or JSON give them; ``source`` names them in errors."""
+        """Check plain values, as TOML or JSON give them; ``source`` names them in errors.
+
+        Raises
+        ------
+        SearchSpaceError
+            Names the key, what was expected and what came.
+        """
         try:
             return cls.model_validate(values)
-        except ValidationError as invalid:
+        except (ValidationError, RecursionError) as invalid:
             raise SearchSpaceError(f"{source}: {explain(invalid, cls)}") from None
-        except RecursionError:
-            raise SearchSpaceError(f"{source}: expected a table of values, got a cycle") from None
+
+    def replace(self, /, **changes: Any) -> Self:
+        """Return the space with some values changed, checked as a whole.
+
+        Parameters
+        ----------
+        **changes
+            Sections and values by their names. A mapping for a section changes the keys that it
+            names and leaves the others. Any other value takes the place of the old one; None
+            removes an optional section.
+
+        Raises
+        ------
+        SearchSpaceError
+            Names the key, what was expected and what came.
+
+        Examples
+        --------
+        >>> wider = SearchSpace.load("mnist").replace(limits={"width": 4096}, name="wider")
+        >>> wider.name, wider.limits.width, wider.limits.layers
+        ('wider', 4096, 8)
+        """
+        return self.parse(_merged(self, changes))
 
     @staticmethod
     def shipped() -> tuple[str, ...]:
-        """The names of the spaces that come with growsearch."""
-        return tuple(sorted(path.stem for path in _folder().glob("*.toml")))
+        """Return the names of the spaces that ship with growsearch, sorted."""
+        return files.shipped()
 
 
-def _folder() -> Path:
-    """The shipped spaces: inside the installed package, or beside it in a checkout."""
-    package = Path(__file__).parents[1]
-    installed = package / "search_spaces"
-    return installed if installed.is_dir() else package.parent / "search_spaces"
-
-
-def _find(space: str | Path) -> Path:
-    if isinstance(space, str) and space in SearchSpace.shipped():
-        return _folder() / f"{space}.toml"
-    path = Path(space)
-    try:
-        exists = path.is_file()
-    except (OSError, ValueError):
-        exists = False
-    if not exists:
-        raise SearchSpaceError(
-            f"search space: expected one of {', '.join(SearchSpace.shipped())}, or the path of a "
-            f"TOML file, got {shown(repr(str(space)))}"
-        )
-    return path
-
-
-def _option_of(key: str, keys: Sequence[str], options: Mapping[str, str]) -> str:
-    """The options whose overrides lie at a key, or around or below it; else all."""
-
-    def meet(one: str, other: str) -> bool:
-        return f"{one}.".startswith(f"{other}.") or f"{other}.".startswith(f"{one}.")
-
-    guilty = [each for each in keys if meet(each, key)] or keys
-    return " and ".join(dict.fromkeys(options.get(each, "--set") for each in guilty))
-
-
-def _override(values: dict[str, Any], override: str) -> str:
-    """Set one dotted key, which comes back; the value is TOML, and what is no TOML is text."""
-    whole = shown(repr(override))
-    key, equals, text = override.partition("=")
-    *parents, last = key.strip().split(".")
-    if not equals or not last or not all(parents):
-        raise SearchSpaceError(
-            f"--set: expected KEY=VALUE, such as training.steps=100, got {whole}"
-        )
-    table = values
-    for parent in parents:
-        table = table.setdefault(parent, {})
-        if not isinstance(table, dict):
-            raise SearchSpaceError(f"--set: expected {shown(parent)} to be a table in {whole}")
-    try:
-        (table[last],) = tomllib.loads(f"value = {text}").values()
-    except (ValueError, RecursionError):
-        table[last] = text.strip()
-    return ".".join((*parents, last))
-
-
-def read_shipped(name: str) -> str:
-    """The TOML text of a shipped space, comments included.
-
-    Raises
-    ------
-    SearchSpaceError
-        When none has that name.
-    """
-    if name not in SearchSpace.shipped():
-        raise SearchSpaceError(
-            f"search space: expected one of {', '.join(SearchSpace.shipped())}, got {name!r}"
-        )
-    return (_folder() / f"{name}.toml").read_text(encoding="utf-8")
+def _merged(section: Section, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the plain values of a section, with changes merged into it and its sections."""
+    held, values = dict(section), section.model_dump()
+    for key, value in changes.items():
+        old = held.get(key)
+        if isinstance(value, Section):
+            values[key] = value.model_dump()
+        elif isinstance(value, Mapping):
+            values[key] = _merged(old, value) if isinstance(old, Section) else dict(value)
+        else:
+            values[key] = value
+    return values

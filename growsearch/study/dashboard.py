@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from growsearch.errors import RunError
-from growsearch.study import study as state
+from growsearch.study.open import find
+from growsearch.study.optuna_private import storage_of
 
 HOST = "127.0.0.1"  # the dashboard knows no users: nobody else may reach it
 
@@ -38,7 +39,7 @@ def serve(
         When there is no run in the folder, or the port is taken.
     """
     folder = Path(folder)
-    study, _ = state.find(folder, storage)
+    study, _ = find(folder, storage)
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -49,7 +50,7 @@ def serve(
 
     announce(f"http://{HOST}:{port}/")
     try:
-        run_server(study._storage, host=HOST, port=port)
+        run_server(storage_of(study), host=HOST, port=port)
     except OSError as error:  # taken since it was tried
         raise _unusable(port, error) from None
 

@@ -1,19 +1,20 @@
-"""The networks of a run: the teacher, those that trials kept, the best, and its polish."""
+"""The networks of a run: the teacher, those that trials kept, the incumbent, and its polish."""
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from optuna.study import Study
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
 from growsearch.errors import NetworkFileError, RunError
 from growsearch.networks import Network
-from growsearch.networks.files import fetch, stored_path
-from growsearch.study import study as state
+from growsearch.networks.store import NetworkStore
+from growsearch.study.attributes import Candidate, PolishAttribute, TeacherAttribute, TestAttribute
+from growsearch.study.untrusted import untrusted
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,11 @@ class Best:
     path: Path
     polished: bool = False
 
+    @property
+    def sha256(self) -> str:
+        """The network's content hash, which is the name of its file."""
+        return self.path.stem
+
 
 class DamagedNetworkWarning(UserWarning):
     """A stored network does not verify; the next best that does is used."""
@@ -41,8 +47,8 @@ def warn_damaged(message: str) -> None:
     warnings.warn(message, DamagedNetworkWarning, stacklevel=3)
 
 
-def best_of(study: Study, folder: Path) -> Best:
-    """The last network kept whose bytes verify; the teacher, where none was.
+def incumbent_of(study: Study, store: NetworkStore, trials: Sequence[FrozenTrial]) -> Best:
+    """Return the last network kept whose bytes verify; the teacher, where none was.
 
     Each was kept because the judge preferred it to those before: what its accuracy says against
     theirs is the judge's business.
@@ -54,120 +60,102 @@ def best_of(study: Study, folder: Path) -> Best:
     RunError
         When not even the teacher's verifies.
     """
-    weights = folder / state.WEIGHTS
-    kept = [
-        trial
-        for trial in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-        if trial.user_attrs.get("kept") is True and trial.value is not None
-    ]
-    for trial in reversed(kept):
-        name = trial.user_attrs.get("sha256")
+    for trial in reversed(trials):
+        if trial.state != TrialState.COMPLETE or trial.value is None:
+            continue
+        candidate = Candidate.read(trial)
+        if not candidate.kept:
+            continue
         try:
-            network = fetch(str(name), weights)
-            path = stored_path(weights, str(name))
-            return Best(network, float(trial.value or 0.0), trial.number, path)
+            network = store.get(candidate.sha256)
         except NetworkFileError as error:
             warn_damaged(f"trial {trial.number}: its network is passed over: {error}")
-    return teacher_of(study, folder)
+            continue
+        path = store.path(candidate.sha256)
+        return Best(network, float(trial.value), trial.number, path)
+    return teacher_of(study, store)
 
 
-def polish_of(study: Study, best: Best) -> dict[str, Any] | None:
-    """What is stored of the polish of this network; None if it is another's, or there is none.
-
-    Raises
-    ------
-    RunError
-        When it is not what growsearch writes.
-    """
-    polish = state.attribute(study, state.POLISH)
-    if polish is None or polish.get("of") != best.path.stem:
-        return None
-    with state.untrusted("the polish"):
-        return {
-            "sha256": str(polish["sha256"]),
-            "last": str(polish["last"]),
-            "validation_accuracy": state.finite(polish["validation_accuracy"]),
-            "done": int(polish["done"]),
-        }
-
-
-def test_of(study: Study, best: Best) -> dict[str, float]:
-    """What was measured at the end, if it was of this network; else nothing.
+def polish_of(study: Study, best: Best) -> PolishAttribute | None:
+    """Return what is stored of the polish of this network; None if it is another's.
 
     Raises
     ------
     RunError
         When it is not what growsearch writes.
     """
-    test = state.attribute(study, state.TEST) or {}
-    if test.get("sha256") != best.path.stem:
-        return {}
-    with state.untrusted(f"the study's attribute {state.TEST}"):
-        measured = ("accuracy", "held_out_accuracy")
-        names = (*measured, *(f"teacher_{name}" for name in measured))
-        return {name: state.finite(test[name]) for name in names if test.get(name) is not None}
+    polish = PolishAttribute.read(study)
+    return polish if polish is not None and polish.of == best.sha256 else None
 
 
-def final_of(study: Study, folder: Path) -> Best:
-    """The network of the run: the best of the search, polished if that made it better.
+def test_of(study: Study, best: Best) -> TestAttribute | None:
+    """Return what was measured at the end, if it was of this network.
+
+    Raises
+    ------
+    RunError
+        When it is not what growsearch writes.
+    """
+    test = TestAttribute.read(study)
+    return test if test is not None and test.sha256 == best.sha256 else None
+
+
+def final_of(study: Study, store: NetworkStore, incumbent: Best) -> Best:
+    """Return the network of the run: the incumbent, polished if that made it better.
 
     A damaged or missing file is passed over, with a warning.
-
-    Raises
-    ------
-    RunError
-        When not even the teacher's verifies.
     """
-    best = best_of(study, folder)
-    polish = polish_of(study, best)
-    if polish is None or polish["sha256"] == best.path.stem:
-        return best
+    polish = polish_of(study, incumbent)
+    if polish is None or polish.sha256 == incumbent.sha256:
+        return incumbent
     try:
-        network = fetch(polish["sha256"], folder / state.WEIGHTS)
+        network = store.get(polish.sha256)
     except NetworkFileError as error:
         warn_damaged(f"the polished network is passed over: {error}")
-        return best
-    path = stored_path(folder / state.WEIGHTS, polish["sha256"])
-    return Best(network, polish["validation_accuracy"], best.trial_number, path, polished=True)
+        return incumbent
+    path, number = store.path(polish.sha256), incumbent.trial_number
+    return Best(network, polish.validation_accuracy, number, path, polished=True)
 
 
-def network_of(study: Study, folder: Path, number: int | None) -> Network:
-    """The network that a trial kept; the teacher's for None.
-
-    Raises
-    ------
-    RunError or NetworkFileError
-        When it is missing or damaged.
-    """
-    if number is None:
-        return teacher_of(study, folder).network
-    with state.untrusted(f"the parent {number!r}"):
-        about = study.get_trials(deepcopy=False)[number].user_attrs
-        return fetch(str(about["sha256"]), folder / state.WEIGHTS)
-
-
-def teacher_of(study: Study, folder: Path) -> Best:
-    """The network that the search started from.
+def teacher_of(study: Study, store: NetworkStore) -> Best:
+    """Return the network that the search started from.
 
     Raises
     ------
     RunError
         When it is missing or damaged.
     """
-    teacher = state.attribute(study, state.TEACHER)
+    teacher = TeacherAttribute.read(study)
     if teacher is None:
+        folder = store.folder.parent
         raise RunError(f"{folder}: the run has no teacher yet: run the same command again")
-    with state.untrusted("the teacher"):
-        name, accuracy = str(teacher["sha256"]), state.finite(teacher["validation_accuracy"])
     try:
-        network = fetch(name, folder / state.WEIGHTS)
+        network = store.get(teacher.sha256)
     except NetworkFileError as error:
         raise RunError(f"the teacher cannot be used: {error}; start again in a new --out") from None
-    return Best(network, accuracy, None, stored_path(folder / state.WEIGHTS, name))
+    path = store.path(teacher.sha256)
+    return Best(network, teacher.validation_accuracy, None, path)
 
 
-def spent_on(study: Study, number: int | None) -> float:
-    """FLOPs of the training of a trial's network and all its ancestors; None is the teacher.
+def sha256_of(study: Study, number: int | None) -> str:
+    """Return the SHA-256 of the network that a trial kept; of the teacher's for None.
+
+    Raises
+    ------
+    RunError
+        When the trial is none that kept a network.
+    """
+    if number is None:
+        teacher = TeacherAttribute.read(study)
+        return "" if teacher is None else teacher.sha256
+    with untrusted(f"the parent {number!r}"):
+        return Candidate.read(study.get_trials(deepcopy=False)[number]).sha256
+
+
+def ancestry_flops(study: Study, number: int | None) -> float:
+    """Return the FLOPs of the training of a trial's network and all its ancestors.
+
+    ``number`` None is the teacher.
 
     Raises
     ------
@@ -176,11 +164,18 @@ def spent_on(study: Study, number: int | None) -> float:
     """
     total = 0.0
     trials = study.get_trials(deepcopy=False)
-    with state.untrusted("the ancestry of a network"):
-        while number is not None:
-            about = trials[number].user_attrs
-            total += state.finite(about[state.TRAINING_FLOPS])
-            if (parent := about["parent"]) is not None and not parent < number:
-                raise ValueError(f"trial {number} stands before its parent {parent}")
-            number = parent
-        return total + state.finite(state.attribute(study, state.TEACHER)[state.TRAINING_FLOPS])
+    with untrusted("the ancestry of a network"):
+        while number is not None:  # a parent is an earlier trial: this ends
+            ancestor = Candidate.read(trials[number])
+            total += ancestor.training_flops
+            number = ancestor.parent
+    teacher = TeacherAttribute.read(study)
+    return total + (0.0 if teacher is None else teacher.training_flops)
+
+
+def is_referred_to(study: Study, sha256: str) -> bool:
+    """Return whether the study names a network: the teacher's, a trial's, or the polish's."""
+    teacher, polish = TeacherAttribute.read(study), PolishAttribute.read(study)
+    named = {teacher.sha256 if teacher else "", *((polish.sha256, polish.last) if polish else ())}
+    trials = study.get_trials(deepcopy=False)
+    return sha256 in named or any(Candidate.read(trial).sha256 == sha256 for trial in trials)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from optuna.study import Study
-from optuna.trial import FrozenTrial, Trial
+from optuna.trial import FrozenTrial
 
+from growsearch.study.optuna_private import reopened
 from growsearch.trials.arms import CANDIDATE
 from growsearch.trials.records import TrialRecord
 
@@ -32,4 +33,4 @@ def write_note(study: Study, trial: FrozenTrial, record: TrialRecord) -> None:
         "",
         f"{'Kept' if record.kept else 'Not kept'}: {record.reason}.",
     ]
-    save_note(Trial(study, trial._trial_id), "\n".join(lines))
+    save_note(reopened(study, trial), "\n".join(lines))

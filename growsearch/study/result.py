@@ -11,12 +11,19 @@ import optuna
 from optuna.study import Study
 
 from growsearch.evidence.comparison import Evidence, HeldOut, compare
-from growsearch.study import networks as kept
-from growsearch.study import read as reading
-from growsearch.study import study as state
+from growsearch.networks.store import NetworkStore
+from growsearch.study.attributes import (
+    DataAttribute,
+    SpaceAttribute,
+    SpentAttribute,
+    TestAttribute,
+)
 from growsearch.study.database import storage_errors
-from growsearch.study.networks import Best
+from growsearch.study.networks import Best, final_of, teacher_of, test_of
+from growsearch.study.open import WEIGHTS, find
+from growsearch.study.read import records
 from growsearch.study.run_id import check
+from growsearch.study.state import read_state
 from growsearch.trials.records import TrialRecord
 
 
@@ -109,33 +116,36 @@ class SearchResult:
         }
 
 
-def result_of(study: Study, control_study: Study, folder: Path, *, ended: str = "") -> SearchResult:
-    """What a run has found so far, read from its study.
+def result_of(
+    study: Study, control_study: Study, store: NetworkStore, *, ended: str = ""
+) -> SearchResult:
+    """Return what a run has found so far, read from its study.
 
     Raises
     ------
     RunError
         When the run has not even a teacher yet.
     """
-    best, teacher = kept.final_of(study, folder), kept.teacher_of(study, folder)
-    data = state.attribute(study, state.DATA) or {}
-    test = kept.test_of(study, best)
+    state = read_state(study, store)
+    best, teacher = final_of(study, store, state.incumbent), teacher_of(study, store)
+    data, space = DataAttribute.read(study), SpaceAttribute.read(study)
+    test, spent = test_of(study, best) or TestAttribute(), SpentAttribute.read(study)
     return SearchResult(
         best=best,
-        test_accuracy=test.get("accuracy"),
-        held_out_accuracy=test.get("held_out_accuracy"),
-        teacher_held_out_accuracy=test.get("teacher_held_out_accuracy"),
+        test_accuracy=test.accuracy,
+        held_out_accuracy=test.held_out_accuracy,
+        teacher_held_out_accuracy=test.teacher_held_out_accuracy,
         teacher_accuracy=teacher.validation_accuracy,
-        teacher_test_accuracy=test.get("teacher_accuracy"),
-        trials=reading.records(study, control_study),
+        teacher_test_accuracy=test.teacher_accuracy,
+        trials=records(study, control_study),
         study=study,
         control_study=control_study,
-        folder=folder,
+        folder=store.folder.parent,
         ended=ended,
-        data_source=str(data.get("source", "")),
-        stand_in=bool(data.get("stand_in")),
-        spent=reading.spent_of(study),
-        control_arms=reading.control_arms_of(study),
+        data_source=data.source if data else "",
+        stand_in=bool(data and data.stand_in),
+        spent=spent.value if spent else {},
+        control_arms=space.control_arms if space else {},
     )
 
 
@@ -145,7 +155,7 @@ def load_result(folder: str | Path, *, storage: str | None = None) -> SearchResu
     Parameters
     ----------
     folder : path
-        What was ``out`` when it ran.
+        The folder that was ``out`` when the run was made.
     storage : str, optional
         The storage URL of the run, if it was not its folder's.
 
@@ -156,7 +166,7 @@ def load_result(folder: str | Path, *, storage: str | None = None) -> SearchResu
     """
     folder = Path(folder)
     with storage_errors(storage or str(folder)):
-        study, control_study = state.find(folder, storage)
+        study, control_study = find(folder, storage)
         if storage:
             check(study, folder, storage)
-        return result_of(study, control_study, folder)
+        return result_of(study, control_study, NetworkStore(folder / WEIGHTS))

@@ -1,4 +1,4 @@
-"""Whether a run folder's study is that of the command: what a run works on never changes."""
+"""Comparison of a run folder's study with the command: what a run works on never changes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from optuna.study import Study
 from growsearch.datasets import Dataset
 from growsearch.errors import RunError, SearchSpaceError
 from growsearch.space import SearchSpace
-from growsearch.study import study as state
+from growsearch.study.attributes import DataAttribute, SeedAttribute, SpaceAttribute
 
 
 def record_or_compare(
@@ -24,45 +24,51 @@ def record_or_compare(
     RunError
         When the run was started with something else, and what.
     """
-    now = {
-        # The number of trials may grow from one session to the next; all else is the run.
-        state.SPACE: _plain(space),
-        state.SEED: seed,
-        state.DATA: {
-            "name": dataset.name,
-            "source": dataset.source,
-            "stand_in": dataset.stand_in,
-            "fingerprint": dataset.fingerprint,
-        },
-    }
-    before = {name: state.attribute(study, name) for name in now}
-    if all(value is None for value in before.values()):
-        for name, value in now.items():
-            study.set_user_attr(name, value)
-        return
-    for name, value in now.items():
-        old, new = before[name], json.loads(json.dumps(value))
-        if name == state.SPACE and old is not None and old != new:
-            old = _completed(old)
-        if name == state.DATA:
-            old = old.get("fingerprint") if old else None
-            new = new["fingerprint"]
-        if old is None:  # killed between two of the attributes
-            study.set_user_attr(name, value)
-        elif new != old:
-            what = _first_difference(old, new, name)
-            raise RunError(
-                f"{folder}: this run was started with {what}: expected the same command to go on "
-                "with it; use another --out to start a new run"
-            )
+    now = SpaceAttribute(value=_plain(space)), SeedAttribute(value=seed), _data(dataset)
+    before = SpaceAttribute.read(study), SeedAttribute.read(study), DataAttribute.read(study)
+    if old_space := before[0]:
+        # JSON has lists where a space has tuples.
+        asked = json.loads(json.dumps(now[0].value))
+        known = old_space.value if old_space.value == asked else _completed(old_space.value)
+        _refuse_other(folder, known, asked, SpaceAttribute.attribute)
+    if old_seed := before[1]:
+        _refuse_other(folder, old_seed.value, seed, SeedAttribute.attribute)
+    if (old_data := before[2]) and old_data.fingerprint != dataset.fingerprint:
+        raise _other(folder, "other images")
+    for old, new in zip(before, now, strict=True):
+        if old is None:  # a new run, or one that was killed between two of the attributes
+            new.write(study)
+
+
+def _data(dataset: Dataset) -> DataAttribute:
+    return DataAttribute(
+        name=dataset.name,
+        source=dataset.source,
+        stand_in=dataset.stand_in,
+        fingerprint=dataset.fingerprint,
+    )
+
+
+def _refuse_other(folder: Path, old: Any, new: Any, name: str) -> None:
+    """Refuse a value that is not the stored one, naming the first difference."""
+    if old != new:
+        raise _other(folder, _first_difference(old, new, name))
+
+
+def _other(folder: Path, what: str) -> RunError:
+    return RunError(
+        f"{folder}: this run was started with {what}: expected the same command to go on "
+        "with it; use another --out to start a new run"
+    )
 
 
 def _plain(space: SearchSpace) -> dict[str, Any]:
+    """Return a space as plain values, without what may differ from session to session."""
     return space.model_dump(mode="json", exclude={"search": {"trials", "seed"}})
 
 
 def _completed(stored: dict[str, Any]) -> dict[str, Any]:
-    """A stored space with the defaults of what it was written before there was."""
+    """Return a stored space, with defaults for keys added since it was written."""
     try:
         return _plain(SearchSpace.parse(stored))
     except SearchSpaceError:
@@ -70,10 +76,9 @@ def _completed(stored: dict[str, Any]) -> dict[str, Any]:
 
 
 def _first_difference(old: Any, new: Any, name: str) -> str:
+    """Return the first key, in the order of the model, whose values differ, with both."""
     if isinstance(old, dict) and isinstance(new, dict):
-        for key in (*new, *(key for key in old if key not in new)):  # in the order of the model
+        for key in (*new, *(key for key in old if key not in new)):
             if old.get(key) != new.get(key):
                 return _first_difference(old.get(key), new.get(key), f"{name}.{key}")
-    if name == state.DATA:
-        return "other images"
     return f"{name} = {old!r}, not {new!r}"

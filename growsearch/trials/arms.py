@@ -1,17 +1,21 @@
-"""The arms: the grown candidate and its controls, one code path that differs in two functions."""
+"""The arms of a trial: the grown candidate and its controls, each one row of a table.
+
+A new arm is a new row: jobs, the search space, the command line's help, statistics and pictures
+follow from the table.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
+if TYPE_CHECKING:  # the command line's help reads the table: a start imports what it needs
+    import numpy as np
 
-from growsearch.growth import Growth, Treatment, grow
-from growsearch.networks import Network
-from growsearch.training import TrainingPlan
+    from growsearch.growth import Growth, Treatment
+    from growsearch.networks import Network
 
 CANDIDATE = "net2net"
 _PASSES = 3  # a backward pass costs about two forward passes
@@ -19,50 +23,55 @@ _PASSES = 3  # a backward pass costs about two forward passes
 
 @dataclass(frozen=True)
 class Start:
-    """All that the arms of one trial have in common: parent, growth, how slots travel.
+    """The common origin of a trial's arms.
 
-    ``spent`` are the FLOPs that training the parent took, with all its ancestors.
+    Parameters
+    ----------
+    parent : Network
+    growth : Growth or None
+        None where nothing grows, as in a polish.
+    slots : "reset", "carry" or "carry-rescaled"
+        The treatment of the optimizer's slots.
+    images : array or None
+        A batch, on which new batch normalisations measure their statistics.
     """
 
     parent: Network
-    growth: Growth
-    slots: Treatment
-    images: Any
-    spent: float = 0.0
+    growth: Growth | None
+    slots: Treatment = "carry-rescaled"
+    images: Any = None
 
-    def network(self, arm: str, *, rng: np.random.Generator) -> Network:
-        """Where the training of an arm starts."""
-        return ARMS[arm].start(self, rng)
+    def grown(self, rng: np.random.Generator, fill: str) -> Network:
+        """Return the parent, grown, its new weights filled by Net2Net or at random."""
+        from growsearch.growth import grow
 
-    def steps(self, arm: str, network: Network, plan: TrainingPlan) -> int:
-        """How many updates an arm gets, where the candidate gets the plan's."""
-        return ARMS[arm].steps(self, network, plan)
-
-
-def training_flops(flops: int, steps: int, batch_size: int) -> float:
-    """FLOPs of forward and backward passes of a training, from those of one image's forward."""
-    return float(_PASSES * flops * steps * batch_size)
+        if self.growth is None:
+            return self.parent
+        return grow(
+            self.parent,
+            self.growth,
+            rng=rng,
+            fill="random" if fill == "random" else "net2net",
+            slots=self.slots,
+            images=self.images,
+        )
 
 
 def _net2net(start: Start, rng: np.random.Generator) -> Network:
-    return grow(start.parent, start.growth, rng=rng, slots=start.slots, images=start.images)
+    return start.grown(rng, "net2net")
 
 
 def _random(start: Start, rng: np.random.Generator) -> Network:
-    return grow(
-        start.parent,
-        start.growth,
-        rng=rng,
-        fill="random",
-        slots=start.slots,
-        images=start.images,
-    )
+    return start.grown(rng, "random")
 
 
 def _scratch(start: Start, rng: np.random.Generator) -> Network:
+    from growsearch.networks import Network
+
     # By He, whatever the teacher began with: a control is to be as strong as it can be, and from
     # truncated_normal it is .10 behind after 60 updates (benchmarks/README.md).
-    return Network.initial(start.growth.grown(start.parent.architecture), rng=rng)
+    before = start.parent.architecture
+    return Network.initial(before if start.growth is None else start.growth.grown(before), rng=rng)
 
 
 def _continued(start: Start, rng: np.random.Generator) -> Network:
@@ -70,31 +79,77 @@ def _continued(start: Start, rng: np.random.Generator) -> Network:
     return start.parent
 
 
-def _equal_steps(start: Start, network: Network, plan: TrainingPlan) -> int:
-    del start, network
-    return plan.steps
-
-
-def _equal_compute(start: Start, network: Network, plan: TrainingPlan) -> int:
-    """The candidate's updates, and as many as its whole ancestry's compute buys."""
-    one = training_flops(network.architecture.flops, 1, plan.batch_size)
-    return plan.steps + math.ceil(start.spent / one)
-
-
 @dataclass(frozen=True)
 class Arm:
-    """What an arm starts from, and how long it trains."""
+    """One row of the table of arms.
 
+    Parameters
+    ----------
+    question : str
+        The question that the arm answers, for help and reports.
+    start : callable
+        Return the network from which the arm's training starts.
+    grows : bool
+        Whether the arm trains the grown architecture, or the parent's.
+    pays_for_ancestors : bool
+        Whether the arm gets as many updates more as the training of the candidate's ancestors
+        would have bought it.
+    """
+
+    question: str
     start: Callable[[Start, np.random.Generator], Network]
-    steps: Callable[[Start, Network, TrainingPlan], int] = _equal_steps
+    grows: bool = True
+    pays_for_ancestors: bool = False
 
 
-# Only the candidate can become best; the others answer a question.
+# Only the candidate can become the incumbent; every other arm answers a question.
 ARMS: dict[str, Arm] = {
-    CANDIDATE: Arm(_net2net),  # grown, function-preserving
-    "random": Arm(_random),  # grown, old weights inherited, new random: does Net2Net help?
-    "scratch": Arm(_scratch),  # grown architecture, all weights random: does warm-starting pay?
-    "scratch_compute": Arm(_scratch, _equal_compute),  # … also if it gets the ancestry's compute?
-    "continued": Arm(_continued),  # not grown: is it the growth, or just more training?
+    CANDIDATE: Arm("the candidate; only it can become best", _net2net),
+    "random": Arm("does preserving the function help?", _random),
+    "scratch": Arm("does warm-starting pay at all?", _scratch),
+    "scratch_compute": Arm("does it pay at equal compute?", _scratch, pays_for_ancestors=True),
+    "continued": Arm("is it the growth, or just more training?", _continued, grows=False),
 }
 CONTROLS: tuple[str, ...] = tuple(arm for arm in ARMS if arm != CANDIDATE)
+
+
+def training_flops(flops: int, steps: int, batch_size: int) -> float:
+    """Return the FLOPs of a training's forward and backward passes.
+
+    Parameters
+    ----------
+    flops : int
+        FLOPs of one image's forward pass.
+    steps : int
+        Updates.
+    batch_size : int
+        Images an update.
+    """
+    return float(_PASSES * flops * steps * batch_size)
+
+
+def steps_of(arm: str, steps: int, *, flops: int, batch_size: int, ancestry: float) -> int:
+    """Return the updates that an arm gets beside a candidate that gets ``steps``.
+
+    Parameters
+    ----------
+    arm : str
+    steps : int
+        Updates of the candidate.
+    flops : int
+        FLOPs of one image's forward pass through the arm's network.
+    batch_size : int
+        Images an update.
+    ancestry : float
+        FLOPs of the training of the parent and all its ancestors.
+
+    Examples
+    --------
+    >>> steps_of("scratch", 60, flops=1_000, batch_size=50, ancestry=3e6)
+    60
+    >>> steps_of("scratch_compute", 60, flops=1_000, batch_size=50, ancestry=3e6)
+    80
+    """
+    if not ARMS[arm].pays_for_ancestors:
+        return steps
+    return steps + math.ceil(ancestry / training_flops(flops, 1, batch_size))

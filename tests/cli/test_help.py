@@ -1,4 +1,4 @@
-"""What the command line tells without a run: help, version, spaces, that it is loading."""
+"""Commands that need no run: help, version, spaces; and the line printed while loading."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_every_command_has_help(
     assert err == ""
 
 
-def test_no_command_is_a_question_for_help(capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_command_prints_the_help(capsys: pytest.CaptureFixture[str]) -> None:
     """The bare name prints the help; scripts see from the status that nothing ran."""
     assert main([]) == 2
     out, err = capsys.readouterr()
@@ -48,6 +48,7 @@ def test_every_command_and_option_has_help_text_and_stands_in_the_readme(name: s
     assert row, name
     for parameter in command.params:
         if isinstance(parameter, click.Option):
+            assert parameter.help, parameter.opts
             assert f"`{parameter.opts[0]}" in row[0], parameter.opts
         elif parameter.name is not None:
             assert re.search(rf"`{name} \[?[A-Z]+\]?`", row[0])
@@ -73,12 +74,12 @@ def test_the_readme_names_no_option_that_is_not_there() -> None:
 def test_a_terminal_is_told_at_once_what_it_waits_for(
     command: str, as_json: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Before anything heavy is loaded; a file or a pipe has nobody who waits."""
+    """The line comes before the imports, and on a terminal only: not in a file or a pipe."""
 
     def loading() -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("growsearch.cli.app._quiet", loading)
+    monkeypatch.setattr("growsearch.cli.output.quiet", loading)
     arguments = [command, *(["digits"] if command == "run" else []), *["--json"] * as_json]
     main(arguments)
     assert "Loading" not in "".join(capsys.readouterr())
@@ -96,23 +97,35 @@ def test_the_version_is_the_packages(capsys: pytest.CaptureFixture[str]) -> None
     assert __version__ in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["--version"], ["spaces"]])
-def test_help_loads_no_heavy_package(arguments: list[str]) -> None:
-    """Help comes at once: neither TensorFlow nor Optuna is loaded for it."""
+HEAVY = {"tensorflow", "optuna", "keras", "matplotlib"}
+SLOW = {"numpy", "scipy", "pydantic", "rich"}  # fractions of a second each
+
+
+@pytest.mark.parametrize(
+    ("arguments", "unloaded"),
+    [
+        *(([command, "--help"], HEAVY | SLOW) for command in sorted(app.commands)),
+        (["--help"], HEAVY | SLOW),
+        (["--version"], HEAVY | SLOW),
+        (["spaces"], HEAVY),
+    ],
+)
+def test_help_loads_no_heavy_package(arguments: list[str], unloaded: set[str]) -> None:
+    """Help comes at once: no package is loaded for it that takes 0.05 s or more."""
     script = f"from growsearch.cli import main\nmain({arguments})\nimport sys\nprint(*sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=SECONDS
     )
     loaded = {name.split(".")[0] for name in done.stdout.splitlines()[-1].split()}
     assert "growsearch" in loaded
-    assert not loaded & {"tensorflow", "optuna", "keras", "matplotlib"}
+    assert not loaded & unloaded
 
 
 @pytest.mark.parametrize("name", ["digits", "mnist", "mnist_fast", "mnist_residual"])
 def test_a_printed_space_is_a_space(
     name: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    """What ``spaces NAME`` prints, saved as a file, is the same space; the list has it too."""
+    """The text of ``spaces NAME``, saved as a file, is the same space; the list names it too."""
     from growsearch import SearchSpace
 
     assert main(["spaces", name]) == 0

@@ -113,7 +113,7 @@ def test_unusable_data_are_refused_before_anything_is_written(
 def test_the_folder_of_another_run_is_left_alone(
     other: list[str], words: str, run_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A folder is one run: what was asked differently is named, and nothing is lost."""
+    """A folder is one run: the value that differs is named, and nothing is lost."""
     before = main(["show", str(run_folder), "--json"]), capsys.readouterr().out
     main(run_digits(run_folder, "--trials", "2", *other))
     line = capsys.readouterr().err
@@ -176,7 +176,7 @@ def test_show_refuses_what_is_not_a_run(capsys: pytest.CaptureFixture[str], tmp_
 
 
 def test_a_taken_port_is_refused(run_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The dashboard names the port that somebody else holds; no address is announced."""
+    """The dashboard names a port that another process holds; no address is announced."""
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()

@@ -28,7 +28,7 @@ LISTENING = (
 
 @pytest.fixture
 def process(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
-    """A run with more trials than it can end, that has one behind it."""
+    """A run with one finished trial and more trials than it can finish."""
     with subprocess.Popen(
         [sys.executable, "-c", LISTENING, *run_digits(tmp_path / "run", "--trials", "100000")],
         stdout=subprocess.PIPE,
@@ -70,10 +70,10 @@ def test_an_interrupted_run_says_how_it_goes_on_and_does(
     assert all(set(trial["arms"]) == {"net2net", "random"} for trial in trials)
 
 
-def test_an_interrupted_reproduction_does_not_promise_more_than_it_keeps(
+def test_an_interrupted_reproduction_says_which_seeds_are_stored(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    """Whole seeds are stored, and that is what it says."""
+    """Only whole seeds are stored, and the line says so."""
 
     def interrupted(**_: object) -> None:
         raise KeyboardInterrupt
@@ -110,7 +110,7 @@ def test_a_reader_who_leaves_is_no_error(run_folder: Path, tmp_path: Path) -> No
 
 
 def test_an_encoding_without_arrows_is_no_error(run_folder: Path) -> None:
-    """Where the output cannot hold a sign, a question mark stands for it."""
+    """A question mark stands for a character that the output's encoding lacks."""
     done = subprocess.run(
         [*COMMAND, "show", str(run_folder)],
         capture_output=True,

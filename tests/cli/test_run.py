@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("own_machine")
 
 
 def test_a_run_prints_a_line_for_every_trial(printed_run: tuple[Path, str]) -> None:
-    """Each trial is one line, told when it is done, below the teacher's."""
+    """Each trial is one line, printed when it is done, below the teacher's."""
     lines = printed_run[1].splitlines()
     assert [match[0] for match in TRIAL.findall(printed_run[1])] == ["0", "1"]
     assert lines[0].startswith("Run digits: 0 of 2 trials done, seed 0, in ")
@@ -36,7 +36,7 @@ def test_output_that_is_no_terminals_is_plain(printed_run: tuple[Path, str]) -> 
 
 
 def test_a_run_ends_with_its_summary(printed_run: tuple[Path, str]) -> None:
-    """The end names the network, its size and accuracies, the control's, and where all lies."""
+    """The summary names the network, its size and accuracies, the control's, and all paths."""
     folder, out = printed_run
     summary = out.split("\n\n")[1]
     for pattern in [
@@ -140,7 +140,7 @@ def test_a_damaged_network_is_one_line_of_warning(
 def test_stand_in_data_are_announced_and_recorded(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    """Where MNIST cannot be had, digits stand in; start, end and record say so."""
+    """Digits replace an MNIST that is neither found nor downloaded; start, end and JSON say so."""
     arguments = ["run", "mnist", *SMALL, "--trials", "0", "--out", str(tmp_path / "run")]
     assert main(arguments) == 0
     out, err = capsys.readouterr()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 import pytest
 
-from growsearch.cli.app import Duration
+from growsearch.cli.options import Duration
 
 
 @pytest.mark.parametrize(
@@ -36,6 +36,6 @@ def test_a_time_span_is_read_in_seconds(text: str, seconds: float) -> None:
     ],
 )
 def test_no_other_time_span_is_read(text: str) -> None:
-    """What is ambiguous, nothing, endless or no time span is refused."""
+    """Text that is ambiguous, zero, infinite or no time span is refused."""
     with pytest.raises(click.BadParameter, match="expected a time span"):
         Duration().convert(text, None, None)

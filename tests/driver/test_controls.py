@@ -49,9 +49,9 @@ def test_every_arm_runs_where_the_space_asks_for_it(tmp_path: Path) -> None:
 
 def test_controls_run_on_a_fraction_of_the_trials(tmp_path: Path) -> None:
     """The lot is drawn from the seed: none at 0, some between."""
-    none = search(tmp_path / "none", "controls.arms={'random': 0.0}")
+    none = search(tmp_path / "none", "controls.arms={random = 0.0}")
     assert not none.control_study.trials
-    some = search(tmp_path / "some", "controls.arms={'random': 0.5}", trials=8)
+    some = search(tmp_path / "some", "controls.arms={random = 0.5}", trials=8)
     assert 0 < len(some.control_study.trials) < 8
     # The sampler never learns from controls.
     assert [t.params for t in none.study.trials] == [t.params for t in some.study.trials][:TRIALS]
@@ -71,7 +71,7 @@ def test_a_finished_control_is_not_run_again(finished: SearchResult, tmp_path: P
 
 def test_arms_have_fractions_of_their_own(tmp_path: Path) -> None:
     """One lot a trial: an arm of a smaller fraction runs on a part of another's trials."""
-    arms = "controls.arms={'random': 0.6, 'scratch': 0.3}"
+    arms = "controls.arms={random = 0.6, scratch = 0.3}"
     result = search(tmp_path, arms, trials=10)
     ran = {
         arm: {record.number for record in result.trials if arm in record.arms}

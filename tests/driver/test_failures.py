@@ -20,7 +20,7 @@ from tests.fake_trainer import FakeTrainer, outcome
 
 pytestmark = pytest.mark.usefixtures("quick_sqlite")
 
-POLISH = "polish={'steps': 9, 'parts': 3, 'learning_rate': 0.01}"
+POLISH = "polish={steps = 9, parts = 3, learning_rate = 0.01}"
 
 
 class Raises(FakeTrainer):

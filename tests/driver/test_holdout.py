@@ -11,7 +11,8 @@ import pytest
 import growsearch as gs
 from growsearch.datasets import Split
 from growsearch.driver.holdout import split_choice
-from growsearch.study import networks as kept
+from growsearch.networks.store import NetworkStore
+from growsearch.study.networks import teacher_of
 from growsearch.study.result import SearchResult
 from tests.fake_trainer import FakeTrainer, images
 from tests.messages import one_line
@@ -26,7 +27,7 @@ def test_the_best_is_measured_where_nothing_was_chosen(finished: SearchResult) -
     _, held_out = split_choice(validation, 0.5)
     found = trainer.evaluate(finished.best.network, held_out).accuracy
     assert finished.held_out_accuracy == found
-    teacher = kept.teacher_of(finished.study, finished.folder)
+    teacher = teacher_of(finished.study, NetworkStore(finished.folder / "weights"))
     assert (
         finished.teacher_held_out_accuracy == trainer.evaluate(teacher.network, held_out).accuracy
     )

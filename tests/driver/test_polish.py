@@ -13,15 +13,16 @@ import growsearch as gs
 from growsearch.driver.events import Polished, Training
 from growsearch.driver.polish import part_of
 from growsearch.errors import InvalidInputError
-from growsearch.study import networks as kept
+from growsearch.networks.store import NetworkStore
 from growsearch.study.networks import DamagedNetworkWarning
 from growsearch.study.result import SearchResult
+from growsearch.study.state import read_state
 from growsearch.training import TrainingPlan
 from tests.fake_trainer import TOO_FAST, FakeTrainer, images, outcome, space
 
 pytestmark = pytest.mark.usefixtures("quick_sqlite")
 
-POLISH = "polish={'steps': 9, 'parts': 3, 'learning_rate': 0.01}"
+POLISH = "polish={steps = 9, parts = 3, learning_rate = 0.01}"
 
 
 class Planner(FakeTrainer):
@@ -51,7 +52,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory, quick_sqlite: None) -> Se
 
 def test_the_best_network_is_trained_on(finished: SearchResult) -> None:
     """The result is the best part of the polish, its trial the one that was polished."""
-    unpolished = kept.best_of(finished.study, finished.folder)
+    unpolished = read_state(finished.study, NetworkStore(finished.folder / "weights")).incumbent
     best = finished.best
     assert best.polished
     assert best.trial_number == unpolished.trial_number
@@ -131,7 +132,7 @@ def test_a_part_that_is_worse_is_not_kept(tmp_path: Path) -> None:
 
 def test_a_polish_that_diverges_leaves_the_best(tmp_path: Path) -> None:
     """NaN ends the polish, not the run, and the same command does not try it again."""
-    polish = f"polish={{'steps': 9, 'parts': 3, 'learning_rate': {TOO_FAST * 2}}}"
+    polish = f"polish={{steps = 9, parts = 3, learning_rate = {TOO_FAST * 2}}}"
     result = search(tmp_path, polish=polish)
     assert not result.best.polished
     assert result.test_accuracy is not None
@@ -167,7 +168,7 @@ def test_more_trials_that_beat_the_best_are_polished_again(tmp_path: Path) -> No
 def test_a_polish_fills_the_time_budget(tmp_path: Path) -> None:
     """With a budget each part gets its share of what is left; without one there is none."""
     trainer = Planner()
-    timed = "polish={'parts': 4, 'share': 0.5, 'learning_rate': 0.01}"
+    timed = "polish={parts = 4, share = 0.5, learning_rate = 0.01}"
     search(tmp_path / "without", polish=timed, trainer=trainer)
     assert not trainer.plans
     result = search(tmp_path / "with", polish=timed, trainer=trainer, time_budget=1000.0)
@@ -182,7 +183,7 @@ def test_a_polish_fills_the_time_budget(tmp_path: Path) -> None:
 
 def test_more_time_polishes_once_more(tmp_path: Path) -> None:
     """A larger budget than before is used; the same one again is not, once it is spent."""
-    timed = "polish={'parts': 2, 'share': 0.9, 'learning_rate': 0.01}"
+    timed = "polish={parts = 2, share = 0.9, learning_rate = 0.01}"
     trainer = Planner()
     search(tmp_path, polish=timed, trainer=trainer, time_budget=500.0, trials=1)
     assert len(trainer.plans) == 2
@@ -211,9 +212,9 @@ def test_parts_make_up_the_whole(steps: int, parts: int, cycles: int, t_mul: int
 
 def test_the_last_cycle_may_differ(tmp_path: Path) -> None:
     """What it names is its own, to the last part; the rest, and all cycles before, stay."""
-    last = "{'learning_rate': 0.02, 'schedule': 'constant', 'ema': 0.5, 'zoom': 0.1}"
-    own = "'cycles': 2, 'schedule': 'cosine', 'shift': 1"
-    polish = POLISH.replace("}", f", {own}, 'last': {last}}}")
+    last = "{learning_rate = 0.02, schedule = 'constant', ema = 0.5, zoom = 0.1}"
+    own = "cycles = 2, schedule = 'cosine', shift = 1"
+    polish = POLISH.replace("}", f", {own}, last = {last}}}")
     trainer = Planner()
     search(tmp_path, trainer=trainer, polish=polish)
     told = [(p.learning_rate, p.schedule, p.ema, p.zoom, p.shift) for p in trainer.plans]
@@ -221,7 +222,7 @@ def test_the_last_cycle_may_differ(tmp_path: Path) -> None:
     assert told == [before] * 3 + [after] * 3
     assert [plan.steps for plan in trainer.plans] == [1, 1, 1, 2, 2, 2]
     equal = Planner()
-    search(tmp_path / "equal", trainer=equal, polish=polish.replace("}}", "}, 't_mul': 1}"))
+    search(tmp_path / "equal", trainer=equal, polish=polish.replace("}}", "}, t_mul = 1}"))
     assert [plan.steps for plan in equal.plans] == [1, 2, 1, 2, 1, 2]
 
 
@@ -231,7 +232,7 @@ def test_augmentation_that_no_image_bears_is_refused_before_the_search(
     tmp_path: Path, section: str, key: str
 ) -> None:
     """Not after all trials, when its turn comes."""
-    last = f"polish={{'steps': 9, 'last': {{'{key}': 100}}}}"
+    last = f"polish={{steps = 9, last = {{{key} = 100}}}}"
     wrong = last if section == "polish.last" else f"{section}.{key}=100"
     with pytest.raises(InvalidInputError, match=f"{section}.{key}: expected at most"):
         search(tmp_path, wrong)

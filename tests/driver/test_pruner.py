@@ -10,7 +10,7 @@ from optuna.pruners import BasePruner
 from optuna.trial import TrialState
 
 from growsearch.driver.pruner import GainPruner
-from growsearch.study import study as state
+from growsearch.study.attributes import FAILURE, INTERRUPTED
 
 Gains = Sequence[tuple[int, float]]
 
@@ -112,7 +112,7 @@ def test_interrupted_candidates_do_not_compete() -> None:
             for step in (0, 10):
                 lost.report(gain, step)
                 lost.should_prune()
-            lost.set_user_attr(state.FAILURE, state.INTERRUPTED)
+            lost.set_user_attr(FAILURE, INTERRUPTED)
             resumed.tell(lost, state=TrialState.FAIL)
         found.append(run(resumed, constant(gain)))
     assert found == expected

@@ -118,13 +118,11 @@ def test_data_that_do_not_fit_are_one_line(tmp_path: Path, dataset: Dataset, nam
 @pytest.mark.parametrize("section", ["teacher", "training", "polish"])
 def test_a_batch_larger_than_the_training_images_is_one_line(tmp_path: Path, section: str) -> None:
     """It names the section; as many as there are images are enough."""
-    sections = {"polish": {"steps": 2}} if section == "polish" else {}
-    values = space().model_dump(mode="json") | sections
+    steps = {"steps": 2} if section == "polish" else {}
     for size in (61, 10**9):
-        values[section] |= {"batch_size": size}
         with pytest.raises(InvalidInputError) as caught:
             gs.search(
-                gs.SearchSpace.parse(values),
+                space(**{section: {"batch_size": size, **steps}}),
                 out=tmp_path / "run",
                 data=images(),
                 trainer=FakeTrainer(),

@@ -15,8 +15,9 @@ from growsearch.driver.budget import PHASES
 from growsearch.driver.events import Training
 from growsearch.networks import Architecture
 from growsearch.space.sections import WIDTH_MULTIPLE
-from growsearch.study import read as reading
-from growsearch.study import study as state
+from growsearch.study.attributes import SpentAttribute
+from growsearch.study.open import find
+from growsearch.study.read import gain_of, gain_per_second_of
 from growsearch.study.result import SearchResult
 from growsearch.training import Speed, TrainingPlan, TrainingResult
 from tests.fake_trainer import FakeTrainer, images, outcome, space
@@ -139,7 +140,7 @@ def test_a_resumed_run_chooses_the_same_knobs(tmp_path: Path) -> None:
 
 def test_knobs_that_are_left_out_are_the_spaces(tmp_path: Path) -> None:
     trainer = Measuring()
-    result = search(tmp_path, "training.ema=0.25", "choices.ema=None", trainer=trainer, trials=2)
+    result = search(tmp_path, "training.ema=0.25", trainer=trainer, trials=2)
     assert {plan.ema for plan in trainer.plans[1:]} == {0.25}
     assert "ema" not in result.study.trials[0].params
 
@@ -163,7 +164,7 @@ def test_the_sampler_is_fitted_on_the_objective(tmp_path: Path, objective: str) 
     )
     mirror = result.study.sampler._mirror
     fitted = [trial.value for trial in mirror.trials if trial.value is not None]
-    of = {"gain": reading.gain_of, "gain_per_second": reading.gain_per_second_of}[objective]
+    of = {"gain": gain_of, "gain_per_second": gain_per_second_of}[objective]
     finished = [of(trial) for trial in result.study.trials]
     assert fitted == finished[: len(fitted)]
     assert len(fitted) == 11  # all that were finished when the last one was asked for
@@ -286,7 +287,7 @@ def test_an_interrupted_session_counts_too(tmp_path: Path, hours: Hours) -> None
     ):
         with pytest.raises(KeyboardInterrupt):
             budgeted(tmp_path, hours, None, on_event=interrupt(where, 2))
-        stored = reading.spent_of(state.find(tmp_path, None)[0])
+        stored = SpentAttribute.read(find(tmp_path, None)[0]).value
         assert stored == dict.fromkeys(PHASES, 0.0) | spent
 
 
@@ -294,21 +295,21 @@ def test_a_killed_session_counts_up_to_what_it_stored(
     tmp_path: Path, hours: Hours, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without a last word: teacher, trials and parts of the polish stand with their time."""
-    monkeypatch.setattr("growsearch.driver.loop._time_kept", lambda *_: nullcontext())
-    polish = "polish={'steps': 9, 'parts': 3, 'learning_rate': 0.01}"
+    monkeypatch.setattr("growsearch.driver.opening._time_kept", lambda *_: nullcontext())
+    polish = "polish={steps = 9, parts = 3, learning_rate = 0.01}"
     for where, spent in (
         ("trial 0", {"teacher": 10.0}),
         ("polish 2", {"teacher": 10.0, "candidates": 10.0, "controls": 10.0, "polish": 10.0}),
     ):
         with pytest.raises(KeyboardInterrupt):
             budgeted(tmp_path, hours, None, polish, trials=1, on_event=interrupt(where, 0))
-        stored = reading.spent_of(state.find(tmp_path, None)[0])
+        stored = SpentAttribute.read(find(tmp_path, None)[0]).value
         assert stored == dict.fromkeys(PHASES, 0.0) | spent
 
 
 def test_a_finished_run_keeps_its_bytes(tmp_path: Path, hours: Hours) -> None:
     """With a budget that is used up, the same command writes nothing."""
-    polish = "polish={'parts': 2, 'share': 0.4, 'learning_rate': 0.01}"
+    polish = "polish={parts = 2, share = 0.4, learning_rate = 0.01}"
     result, _ = budgeted(tmp_path, hours, 100.0, polish)
     assert sum(result.spent.values()) == pytest.approx(100.0, abs=1.0)
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
@@ -320,7 +321,7 @@ def test_a_finished_run_keeps_its_bytes(tmp_path: Path, hours: Hours) -> None:
 
 def test_a_polish_in_vain_is_time_spent_too(tmp_path: Path, hours: Hours) -> None:
     """Where no part is better the network stays, and the same command does not try again."""
-    polish = "polish={'parts': 2, 'share': 0.4, 'learning_rate': 0.01}"
+    polish = "polish={parts = 2, share = 0.4, learning_rate = 0.01}"
 
     class Vain(Slow):
         def train(self, network: Any, data: Any, plan: TrainingPlan, **options: Any) -> Any:

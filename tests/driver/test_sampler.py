@@ -13,8 +13,9 @@ from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from optuna.trial import TrialState
 
 from growsearch.driver.sampler import GainSampler
-from growsearch.study import read as reading
-from growsearch.study import study as state
+from growsearch.study.attributes import FAILURE, INTERRUPTED
+from growsearch.study.read import gain_of, gain_per_second_of
+from growsearch.study.trials import index_of
 
 SPACE: dict[str, BaseDistribution] = {
     "op": CategoricalDistribution(["widen", "deepen"]),
@@ -42,7 +43,7 @@ def random(seed: int) -> BaseSampler:
 
 
 def sampler(make: Callable[[int], BaseSampler] = tpe, seed: int = 0) -> GainSampler:
-    return GainSampler(make, SPACE, seed=seed, gain=reading.gain_of, index=state.index_of)
+    return GainSampler(make, SPACE, seed=seed, gain=gain_of, index=index_of)
 
 
 def tell(study: optuna.Study, trial: optuna.Trial, *, drift: float = 0.05) -> None:
@@ -126,7 +127,7 @@ def test_an_interrupted_trial_is_proposed_again() -> None:
     """The repetition has the same place, so it has the same parameters."""
     study = run(sampler(), 10)
     lost = study.ask(SPACE)
-    lost.set_user_attr(state.FAILURE, state.INTERRUPTED)
+    lost.set_user_attr(FAILURE, INTERRUPTED)
     study.tell(lost, state=TrialState.FAIL)
     assert study.ask(SPACE).params == lost.params
 
@@ -135,7 +136,7 @@ def test_a_diverged_trial_is_not_proposed_again() -> None:
     """It counts, so the next one has another place."""
     study = run(sampler(), 10)
     diverged = study.ask(SPACE)
-    diverged.set_user_attr(state.FAILURE, "the loss became nan")
+    diverged.set_user_attr(FAILURE, "the loss became nan")
     study.tell(diverged, state=TrialState.FAIL)
     assert study.ask(SPACE).params != diverged.params
 
@@ -158,7 +159,7 @@ def test_parameters_of_a_callers_own_trial_are_drawn_too() -> None:
 def test_one_fixed_value_is_a_distribution_too() -> None:
     """A range of a single value, as a space may have it."""
     fixed = {**SPACE, "log2_factor": FloatDistribution(1.0, 1.0)}
-    used = GainSampler(tpe, fixed, seed=0, gain=reading.gain_of, index=state.index_of)
+    used = GainSampler(tpe, fixed, seed=0, gain=gain_of, index=index_of)
     study = optuna.create_study(direction="maximize", sampler=used)
     for _ in range(12):
         tell(study, study.ask(fixed))
@@ -166,7 +167,8 @@ def test_one_fixed_value_is_a_distribution_too() -> None:
 
 
 def ended(gain: float | None, seconds: object = 2.0, updates: int = 10) -> optuna.trial.FrozenTrial:
-    attributes = {"gain": gain, "seconds": seconds}
+    known = {"gain": gain, "seconds": seconds}
+    attributes = {name: value for name, value in known.items() if value is not None}
     if not updates:
         return optuna.create_trial(value=0.5, user_attrs=attributes)
     reports = {0: 0.0, updates: gain or 0.0}
@@ -183,7 +185,7 @@ def test_the_gain_per_second_prefers_the_quick() -> None:
         ended(-0.02, 1.0),
         ended(-0.02, 4.0),
     ]
-    found = [reading.gain_per_second_of(trial) for trial in order]
+    found = [gain_per_second_of(trial) for trial in order]
     assert found == sorted(found, reverse=True)
     assert len(set(found)) == len(found)
     assert found[0] == pytest.approx(4 * found[1])
@@ -192,16 +194,16 @@ def test_the_gain_per_second_prefers_the_quick() -> None:
 def test_a_candidate_that_was_given_up_was_not_quick() -> None:
     """It made fewer updates in its time: a large loss stays worse than a small one."""
     given_up, finished = ended(-0.4, 0.2, updates=10), ended(-0.1, 2.0, updates=100)
-    assert reading.gain_per_second_of(given_up) < reading.gain_per_second_of(finished)
+    assert gain_per_second_of(given_up) < gain_per_second_of(finished)
 
 
 @pytest.mark.parametrize("trial", [ended(0.1, None), ended(0.1, 0.0), ended(0.1, 1.0, updates=0)])
 def test_without_a_time_the_gain_counts_as_it_is(trial: optuna.trial.FrozenTrial) -> None:
-    assert reading.gain_per_second_of(trial) == 0.1
+    assert gain_per_second_of(trial) == 0.1
 
 
 def test_without_a_gain_there_is_none_per_second() -> None:
-    assert reading.gain_per_second_of(ended(None)) is None
+    assert gain_per_second_of(ended(None)) is None
 
 
 def test_parameters_are_drawn_together() -> None:
@@ -218,8 +220,8 @@ def test_parameters_are_drawn_together() -> None:
         lambda seed: Recording(seed=seed, multivariate=True),
         fixed,
         seed=0,
-        gain=reading.gain_of,
-        index=state.index_of,
+        gain=gain_of,
+        index=index_of,
     )
     study = optuna.create_study(direction="maximize", sampler=used)
     for _ in range(3):
@@ -234,5 +236,5 @@ def test_asking_leaves_nothing_behind() -> None:
     for _ in range(3):
         study.ask(SPACE)
     finished = [trial for trial in used._mirror.trials if trial.state.is_finished()]
-    assert [trial.value for trial in finished] == [reading.gain_of(t) for t in study.trials[:12]]
+    assert [trial.value for trial in finished] == [gain_of(t) for t in study.trials[:12]]
     assert len(used._mirror.trials) == 13  # and its own

@@ -61,7 +61,7 @@ class Fair(FakeTrainer):
 
 def test_what_is_not_worse_may_be_the_next_parent(tmp_path: Path) -> None:
     """By the rule "not_inferior" the network of the run is the last kept, lower accuracy or not."""
-    rule = "judge={'rule': 'not_inferior', 'held_out': 0.0}"
+    rule = "judge={rule = 'not_inferior', held_out = 0.0}"
     result = search(tmp_path, rule, trainer=Fair())
     parents = [record.parent for record in result.trials]
     assert parents == [None, *(record.number for record in result.trials[:-1])]

@@ -31,7 +31,7 @@ from growsearch.growth import (
 from growsearch.growth.growth import RANDOM_BIAS, RANDOM_STD
 from growsearch.networks import INPUT, Architecture, Network, Node, Slots
 from growsearch.networks.files import digest
-from growsearch.networks.layers import Add, BatchNorm, Conv, Dense, LayerNorm, ZeroPad
+from growsearch.networks.layers import Add, BatchNorm, Conv, Dense, LayerNorm, MaxPool, ZeroPad
 from tests.growth.test_cases import (
     CASES,
     SMALL,
@@ -209,17 +209,47 @@ def test_kernels_grow_along_one_axis_where_both_may_not():
 # -- sizes ---------------------------------------------------------------------------------------
 
 
+def assert_grows_no_less(
+    architecture: Architecture, limits: Limits, log2_factor: float, more: float
+) -> None:
+    for legal in sites(architecture, limits).values():
+        for site in legal:
+            less = site.sized(log2_factor, architecture, limits).grown(architecture)
+            grown = site.sized(log2_factor + more, architecture, limits).grown(architecture)
+            assert less.parameters <= grown.parameters
+
+
 @settings(max_examples=40)
 @given(st.data(), seeds, st.floats(-1.0, 3.0), st.floats(0.0, 2.0))
 def test_a_larger_factor_never_grows_less(data, seed, log2_factor, more):
     """For every operation: parameters do not fall as the factor rises."""
     architecture = random_architecture(seed)
     limits = data.draw(some_limits(architecture))
-    for legal in sites(architecture, limits).values():
-        for site in legal:
-            less = site.sized(log2_factor, architecture, limits).grown(architecture)
-            grown = site.sized(log2_factor + more, architecture, limits).grown(architecture)
-            assert less.parameters <= grown.parameters
+    assert_grows_no_less(architecture, limits, log2_factor, more)
+
+
+@pytest.mark.parametrize(
+    ("seed", "limits", "log2_factor", "more"),
+    [
+        (844, Limits(flops=150045, width_multiple=2), 1.0, 1.5),
+        (1, Limits(width=7), 1.0, 2.0),
+    ],
+)
+def test_a_limit_between_two_factors_is_met_by_both(seed, limits, log2_factor, more):
+    """The largest legal size does not depend on how far beyond it the factor is."""
+    assert_grows_no_less(random_architecture(seed), limits, log2_factor, more)
+
+
+@pytest.mark.parametrize("multiple", [2, 3, 8])
+def test_branches_that_are_tied_by_a_sum_grow_to_multiples(multiple):
+    """1 and 3 units in concatenation: a factor that fits 4 of them need not fit each."""
+    architecture = CASES["sum with concatenation"]
+    limits = Limits(width_multiple=multiple)
+    (site,) = (site for site in Widen.sites(architecture, limits) if site.layer == "conv4")
+    for log2_factor in np.linspace(0.0, 6.0, 25):
+        sized = site.sized(log2_factor, architecture, limits)
+        assert_within(architecture, sized.grown(architecture), limits)
+        assert abs(sized.width - 4 * 2.0**log2_factor) <= 4 * multiple
 
 
 @settings(max_examples=25)
@@ -269,6 +299,7 @@ OUTPUT_BLOCK = Architecture(
 )
 
 WINDOWS = CASES["valid, strided, dilated"]
+POOLED = case(Conv((3, 3), 3), MaxPool(), LayerNorm())  # a norm that is in no block
 PADDED = case(Conv((3, 3), 3), ZeroPad(1, 1, 1, 1), Conv((1, 1), 3))
 
 REFUSALS = [
@@ -293,8 +324,8 @@ REFUSALS = [
     (PADDED, AddSkip("conv0", "conv2"), "conv0 -> conv2: .*at least as large .*5x4 and 7x6 pixels"),
     (PADDED, AddSkip("conv2", "conv0"), "conv2 -> conv0: expected a source .*before the target"),
     (PADDED, AddSkip("conv0", "dense4"), "dense4: expected a target before the output layer"),
-    (CASES["layer norm"], AddSkip(INPUT, "conv0", "concat"), "conv0: layer norm .*nobody uses yet"),
-    (CASES["layer norm"], AddBranch("conv0", 2), "conv0: layer norm .*nobody uses yet"),
+    (POOLED, AddSkip(INPUT, "conv0", "concat"), "conv0: layer norm .*nobody uses yet"),
+    (POOLED, AddBranch("conv0", 2), "conv0: layer norm .*nobody uses yet"),
     (tied_to_input(), AddBranch("conv1", 2), "conv1: add1 ties its units to the network's input"),
     (OUTPUT_BLOCK, AddBranch("fc1", 2), "fc1: expected a layer before the output"),
     (CASES["depthwise"], AddBranch("depthwise_conv1", 2), "depthwise_conv1: .*got depthwise_conv"),
@@ -650,7 +681,7 @@ def test_whole_numbers_of_numpys_are_whole_numbers(growth):
 @pytest.mark.parametrize("growth", [Widen, AddBranch])
 def test_what_no_memory_holds_is_refused_before_it_is_allocated(growth, layer, width, monkeypatch):
     """The operating system would end the process, without a word."""
-    monkeypatch.setattr("growsearch.checks._physical_memory", lambda: 8e9)
+    monkeypatch.setattr("growsearch.checks.physical_memory", lambda: 8e9)
     architecture = Architecture.parse("3x3x4(conv1)-8(fc1)-10(fc2)", input_shape=(28, 28, 1))
     parent = Network.initial(architecture, rng=0)
     with pytest.raises(OutOfMemoryError, match=r"expected to need at most .* GB"):
@@ -664,7 +695,7 @@ def test_a_network_with_slots_needs_as_much_again(monkeypatch):
     slots = dict.fromkeys(("m", "v"), parent.weights)
     trained = Network(architecture, parent.weights, Slots("adam", 1, slots))
     parameters = Widen("fc1", 1000).grown(architecture).parameters
-    monkeypatch.setattr("growsearch.checks._physical_memory", lambda: 12.0 * parameters - 1.0)
+    monkeypatch.setattr("growsearch.checks.physical_memory", lambda: 12.0 * parameters - 1.0)
     grow(parent, Widen("fc1", 1000), rng=0)
     with pytest.raises(OutOfMemoryError, match=f"a network of {parameters:,} parameters: "):
         grow(trained, Widen("fc1", 1000), rng=0)

@@ -28,6 +28,7 @@ from growsearch.growth.flow import flow
 from growsearch.net2net import Units
 from growsearch.networks import Network
 from growsearch.networks import layers as specs
+from growsearch.networks.activations import ACTIVATIONS
 from growsearch.networks.layers import AvgPool, Conv
 from growsearch.networks.reference import forward
 from tests.growth.test_cases import (
@@ -252,27 +253,29 @@ def _identity_off_centre(monkeypatch):
 
 
 def _identity_behind_tanh(monkeypatch):
-    tanh = deepen.ACTIVATIONS["tanh"]
+    tanh = ACTIVATIONS["tanh"]
     idempotent = type(tanh)(tanh.function, idempotent=True)
-    monkeypatch.setitem(deepen.ACTIVATIONS, "tanh", idempotent)
+    monkeypatch.setitem(ACTIVATIONS, "tanh", idempotent)
+
+
+def _identity_behind_layer_norm(monkeypatch):
+    monkeypatch.setattr(specs.LayerNorm, "activation_behind", lambda _norm, before: before)
 
 
 def _gamma_without_epsilon(monkeypatch):
-    def norm(network, end, width, setting, dtype):
-        right = original(network, end, width, setting, dtype)
-        return {**right, "gamma": np.sqrt(right["variance"])}
-
-    original = deepen._identity_norm
-    monkeypatch.setattr(deepen, "_identity_norm", norm)
+    _break_norm(monkeypatch, lambda right: {**right, "gamma": np.sqrt(right["variance"])})
 
 
 def _beta_forgotten(monkeypatch):
-    def norm(network, end, width, setting, dtype):
-        right = original(network, end, width, setting, dtype)
-        return {**right, "beta": np.zeros_like(right["beta"])}
+    _break_norm(monkeypatch, lambda right: {**right, "beta": np.zeros_like(right["beta"])})
 
-    original = deepen._identity_norm
-    monkeypatch.setattr(deepen, "_identity_norm", norm)
+
+def _break_norm(monkeypatch, spoil):
+    def identity(*arguments):
+        return spoil(original(*arguments))
+
+    original = specs.BatchNorm.identity
+    monkeypatch.setattr(specs.BatchNorm, "identity", identity)
 
 
 def _break_weight(monkeypatch, weight, spoil):
@@ -301,7 +304,10 @@ def _kernel_at_the_corner(monkeypatch):
 
 
 def _kernel_centred_whatever_the_stride(monkeypatch):
-    monkeypatch.setattr(kernel, "_offset", lambda _pixels, old, new, *_: (new - old) // 2)
+    def offset(_pixels, window, larger, axis):
+        return (larger[axis] - window.kernel[axis]) // 2
+
+    monkeypatch.setattr(kernel, "_offset", offset)
 
 
 def _projection_not_zero(monkeypatch):
@@ -355,6 +361,7 @@ FAULTS = [
     (_identity_permuted, "conv-flatten-dense", Deepen("conv0")),
     (_identity_off_centre, "conv-flatten-dense", Deepen("conv0")),
     (_identity_behind_tanh, "smooth", Deepen("conv0")),
+    (_identity_behind_layer_norm, "layer norm", Deepen("dense4", batch_norm=False)),
     (_gamma_without_epsilon, "batch norm", Deepen("conv0")),
     (_beta_forgotten, "batch norm", Deepen("conv0")),
     (_kernel_at_the_corner, "conv-flatten-dense", EnlargeKernel("conv0", 5)),

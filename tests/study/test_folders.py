@@ -139,7 +139,7 @@ def test_a_full_disk_is_one_line(tmp_path: Path, finished: SearchResult) -> None
         raise OSError(errno.ENOSPC, full, str(folder / "x"))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("growsearch.driver.run.store", no_room)
+        patch.setattr("growsearch.networks.store.store", no_room)
         with pytest.raises(RunError) as caught:
             search(tmp_path / "run", trials=30)
     assert full in one_line(caught)

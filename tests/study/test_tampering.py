@@ -13,8 +13,10 @@ import pytest
 
 import growsearch as gs
 from growsearch.cli import app as cli
+from growsearch.cli import output
 from growsearch.errors import RunError
-from growsearch.study import study as state
+from growsearch.study.attributes import WidthMultipleAttribute
+from growsearch.study.open import find
 from growsearch.study.result import SearchResult
 from tests import small_search
 from tests.messages import refusal
@@ -144,9 +146,9 @@ def test_a_width_multiple_is_a_whole_number_or_refused(copy: Path, value: str) -
         "width_multiple",
         value,
     )
-    study, _ = state.find(copy, None)
+    study, _ = find(copy, None)
     with pytest.raises(RunError, match="width_multiple"):
-        state.attribute(study, state.MULTIPLE)
+        WidthMultipleAttribute.read(study)
 
 
 def test_what_is_printed_as_json_is_json(
@@ -181,7 +183,7 @@ def test_a_damaged_best_network_is_warned_about_once(
     """However often a run looks for the best one, on the screen it is one line."""
     best = gs.load_result(finished).best.path.name
     (copy / "weights" / best).write_bytes(b"damaged")
-    cli._quiet()
+    output.quiet()
     search(copy, trials=5)
     err = capsys.readouterr().err
     assert err.startswith("growsearch: warning: trial ")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,33 +15,11 @@ from growsearch.training.slim import precision as module
 from growsearch.training.slim import trainer as trainer_module
 from growsearch.training.slim.backend import tf, v1
 from growsearch.training.slim.builders import Mode, build_logits, model_variables
-from growsearch.training.slim.precision import _cpu_has_bfloat16, step_seconds
+from growsearch.training.slim.precision import step_seconds
 from tests.backend_contract import rich, split
 from tests.fake_trainer import FakeTrainer
 
 PLAN = TrainingPlan(2, 8, precision="auto")
-
-
-@pytest.mark.parametrize(
-    ("text", "native"),
-    [
-        ("processor\t: 0\nflags\t\t: fpu avx512f avx512_bf16 sse\n", True),
-        ("flags\t\t: fpu amx_bf16\n", True),
-        ("flags\t\t: fpu avx512f avx512_bf16x\nbugs\t\t: avx512_bf16\n", False),
-        ("Features\t: asimd bf16\n", False),
-        ("", False),
-    ],
-)
-def test_the_flags_of_the_processor_decide(tmp_path: Path, text: str, native: bool) -> None:
-    """Native means that the processor lists the instructions."""
-    path = tmp_path / "cpuinfo"
-    path.write_text(text)
-    assert _cpu_has_bfloat16(path) is native
-
-
-def test_a_system_that_does_not_say_has_none(tmp_path: Path) -> None:
-    """Without /proc there is no bfloat16."""
-    assert not _cpu_has_bfloat16(tmp_path / "absent")
 
 
 @pytest.mark.parametrize(("capability", "native"), [((8, 0), True), ((7, 5), False)])

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from functools import cache
-from pathlib import Path
 
+from growsearch.machine import processor_has_bfloat16
 from growsearch.training.slim.backend import tf
 from growsearch.training.slim.quiet import quiet
 
-CPUINFO = Path("/proc/cpuinfo")
-CPU_FLAGS = {"avx512_bf16", "amx_bf16"}
 GPU_CAPABILITY = (8, 0)  # Ampere, the first with bfloat16
 
 ROUNDS = 3
@@ -26,16 +23,7 @@ def has_native_bfloat16() -> bool:
     if gpus:
         details = tf.config.experimental.get_device_details(gpus[0])
         return bool(details.get("compute_capability", (0, 0)) >= GPU_CAPABILITY)
-    return _cpu_has_bfloat16(CPUINFO)
-
-
-def _cpu_has_bfloat16(cpuinfo: Path) -> bool:
-    try:
-        text = cpuinfo.read_text(errors="replace")
-    except OSError:  # not Linux
-        return False
-    flags = re.search(r"^flags\s*:(.*)$", text, re.MULTILINE)
-    return flags is not None and not CPU_FLAGS.isdisjoint(flags[1].split())
+    return processor_has_bfloat16()
 
 
 def step_seconds(timers: Mapping[str, Callable[[int], float]]) -> dict[str, float]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from growsearch.datasets import Split
 from growsearch.errors import InvalidInputError
+from growsearch.machine import processors
 from growsearch.networks import Architecture, Network, Slots
 from growsearch.networks.network import SLOT_DEGREES, handed_over
 from growsearch.training import Evaluation, TrainingPlan
@@ -110,7 +110,7 @@ class SlimGraph:
         config = v1.ConfigProto(
             allow_soft_placement=True,
             gpu_options=v1.GPUOptions(allow_growth=True),
-            intra_op_parallelism_threads=threads or _processors(),
+            intra_op_parallelism_threads=threads or processors(),
             inter_op_parallelism_threads=INTER_OP_THREADS,
         )
         with quiet():  # the first session of a process looks for GPUs
@@ -354,13 +354,6 @@ class _Loader:
             for path, placeholder in self._feeds.items()
         }
         session.run(self._assign, feed)
-
-
-def _processors() -> int:
-    """Those that this process may use; not every system knows."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _cross_entropy(labels: Any, logits: Any) -> Any:

@@ -1,0 +1,78 @@
+"""Options that several commands share, and the types of what is typed on the command line."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import click
+
+_DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?|(\d+(?:\.\d+)?)")
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+data = click.option(
+    "--data",
+    metavar="PATH",
+    help="MNIST: a folder with its IDX files, or an .npz. By default $GROWSEARCH_DATA, else the "
+    "cache, else a download.",
+)
+storage = click.option(
+    "--storage",
+    metavar="URL",
+    help="Optuna storage of the run, such as postgresql+psycopg://user@host/name; SQLite in the "
+    "run folder by default.",
+)
+
+
+class Duration(click.ParamType[float]):
+    """A time span such as 90s, 10m or 1h30m, in seconds; a number alone is seconds."""
+
+    name = "duration"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return the seconds of a text."""
+        match = _DURATION.fullmatch(str(value).strip())
+        parts = [float(part or 0) for part in match.groups()] if match else []
+        total = sum(part * unit for part, unit in zip(parts, (3600, 60, 1, 1), strict=False))
+        if not 0 < total < float("inf"):
+            self.fail(f"expected a time span such as 90s, 10m or 1h30m, got {value!r}", param, ctx)
+        return total
+
+
+class Arms(click.ParamType[dict[str, float]]):
+    """Arms with fractions of the trials, such as random,scratch:0.5; "none" is no arm."""
+
+    name = "arms"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> dict[str, float]:
+        """Return the fraction of each arm in a text; an arm without one has 1.0."""
+        text = str(value)
+        named = [] if text.strip() in ("", "none") else text.split(",")
+        fractions: dict[str, float] = {}
+        for each in named:
+            arm, colon, fraction = each.strip().partition(":")
+            try:
+                fractions[arm] = float(fraction) if colon else 1.0
+            except ValueError:
+                self.fail(f"expected fractions such as random:0.5, got {each!r}", param, ctx)
+        if len(fractions) < len(named):
+            self.fail(f"expected each arm once, got {text!r}", param, ctx)
+        return fractions
+
+
+class ArmsOption(click.Option):
+    """An option whose help ends with the names of the control arms.
+
+    The table of arms is imported when the help of the command is shown, and not before.
+    """
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        """Return the option and its help, with the names of the control arms in it."""
+        from growsearch.trials.arms import CONTROLS
+
+        record = super().get_help_record(ctx)
+        return record and (record[0], f"{record[1]} Arms: {', '.join(CONTROLS)}.")

@@ -1,0 +1,95 @@
+"""The output of commands: results, JSON, paths of plots, warnings; nothing of other libraries."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from growsearch.errors import RunError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rich.console import Console
+
+    from growsearch.study.result import SearchResult
+
+
+def print_json(value: dict[str, Any]) -> None:
+    """Print a value as JSON.
+
+    Raises
+    ------
+    RunError
+        When the value holds NaN or infinity, which JSON does not have.
+    """
+    try:
+        text = json.dumps(value, indent=2, allow_nan=False)
+    except ValueError:  # Python would write NaN and Infinity, which no other reader takes
+        raise RunError("the result holds a number that JSON cannot: NaN or infinity") from None
+    click.echo(text)
+
+
+def print_plot(console: Console, save: Callable[[], Path]) -> None:
+    """Save a plot and print its path; print the reason where it cannot be saved."""
+    try:
+        text = f"plot: {save()}"
+    except RunError as error:
+        text = f"no plot: {error}"
+    console.print(text, soft_wrap=True, markup=False, highlight=False)
+
+
+def print_result(result: SearchResult, *, as_json: bool, with_trials: bool) -> None:
+    """Print the summary of a run, after the table of its trials where that is wanted; or JSON."""
+    from growsearch.reports import trials as report
+
+    if as_json:
+        print_json(result.to_json())
+        return
+    if with_trials:
+        click.echo("\n".join(report.table(result.trials)))
+    click.echo()
+    if result.stand_in:
+        click.echo("\n".join(report.stand_in_notice()))
+    for name, value in report.summary(result):
+        click.echo(f"{name:<20}{value}")
+
+
+def announce(*, as_json: bool) -> None:
+    """Print on a terminal, before the imports of the first seconds, what is being loaded."""
+    if (sys.stderr if as_json else sys.stdout).isatty():
+        click.echo("Loading TensorFlow and Optuna, which takes some seconds", err=as_json)
+
+
+def quiet() -> None:
+    """Hide the log lines and warnings of other libraries; their errors stay.
+
+    A warning about a damaged network is printed, as one line and once.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    import optuna
+
+    from growsearch.study.networks import DamagedNetworkWarning
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    # SQLAlchemy's pool logs the interruption of a transaction, which is rolled back all the same.
+    logging.getLogger("sqlalchemy.pool").addHandler(logging.NullHandler())
+    warnings.simplefilter("ignore")
+    warnings.simplefilter("always", DamagedNetworkWarning)
+    printed: set[str] = set()
+
+    def show(message: Warning | str, *_: object, **__: object) -> None:
+        # A run reads its incumbent often. Python's own "once" prints a warning again after each
+        # change of the filters.
+        if str(message) not in printed:
+            printed.add(str(message))
+            click.echo(f"growsearch: warning: {message}", err=True)
+
+    warnings.showwarning = show

@@ -1,0 +1,60 @@
+"""The command that repeats the original's experiments: reproduce."""
+
+from __future__ import annotations
+
+import click
+
+from growsearch.cli import options, output
+
+
+@click.command()
+@click.option(
+    "--iterations",
+    type=click.IntRange(min=1),
+    default=1000,
+    show_default=True,
+    help="Iterations of each training, as the original counts them.",
+)
+@click.option(
+    "--seeds",
+    type=click.IntRange(min=1),
+    default=3,
+    show_default=True,
+    help="Repeats, each with a seed of its own.",
+)
+@options.data
+@click.option(
+    "--out",
+    metavar="DIR",
+    default="runs/reproduce",
+    show_default=True,
+    help="Folder of report and plot.",
+)
+@options.as_json
+def reproduce(iterations: int, seeds: int, data: str | None, out: str, as_json: bool) -> None:
+    """Repeat the five experiments of the original Net2Net repository.
+
+    All accuracies are of the test images, as in the original.
+    """
+    output.announce(as_json=as_json)
+    output.quiet()
+    from rich.console import Console
+
+    from growsearch.reports import reproduction as report
+    from growsearch.reports.progress import ReproductionDisplay
+    from growsearch.reports.reproduction_plot import save_plot
+    from growsearch.reproduction.run import reproduce as run_experiments
+
+    console = Console(stderr=as_json)
+    try:
+        with ReproductionDisplay(console) as display:
+            found = run_experiments(
+                iterations=iterations, seeds=seeds, data=data, out=out, on_progress=display
+            )
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("Finished seeds are stored, the one in progress is not") from None
+    if as_json:
+        output.print_json(report.to_json(found))
+    else:
+        console.print(report.report(found))
+    output.print_plot(console, lambda: save_plot(found, out))

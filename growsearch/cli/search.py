@@ -1,0 +1,101 @@
+"""The command that searches: run."""
+
+from __future__ import annotations
+
+import time
+
+import click
+
+from growsearch.cli import options, output
+
+_BEGAN = time.monotonic()  # a time budget begins with the process
+
+
+@click.command()
+@click.argument("space", default="mnist")
+@click.option("--trials", type=click.IntRange(min=0), help="Trials in all, earlier ones included.")
+@click.option(
+    "--time-budget",
+    type=options.Duration(),
+    metavar="SPAN",
+    help="Time for the whole run: 90s, 10m.",
+)
+@click.option("--out", metavar="DIR", help="Run folder; runs/SPACE by default.")
+@options.storage
+@options.data
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Seed of everything random.")
+@click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Change a value of the search space: training.steps=100. Repeatable.",
+)
+@click.option(
+    "--arms",
+    cls=options.ArmsOption,
+    type=options.Arms(),
+    metavar="LIST",
+    help="Control arms, each with the fraction of the trials it runs on: random,scratch:0.5; none "
+    "for no controls.",
+)
+@click.option(
+    "--control-seeds",
+    type=click.IntRange(1, 1000),
+    metavar="K",
+    help="Repeat candidate and controls with K seeds in all.",
+)
+@click.option(
+    "--control-tuned",
+    type=click.IntRange(1, 15),
+    metavar="N",
+    help="Give each control the best of N learning rates.",
+)
+@options.as_json
+def run(
+    space: str,
+    arms: dict[str, float] | None,
+    control_seeds: int | None,
+    control_tuned: int | None,
+    trials: int | None,
+    time_budget: float | None,
+    out: str | None,
+    storage: str | None,
+    data: str | None,
+    seed: int | None,
+    overrides: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Grow the best network of SPACE, a shipped name or a TOML file.
+
+    The same command continues an interrupted run.
+    """
+    from growsearch.space import Override, SearchSpace
+
+    controls = (
+        Override("controls.arms", arms, "--arms"),
+        Override("controls.seeds", control_seeds, "--control-seeds"),
+        Override("controls.tuned", control_tuned, "--control-tuned"),
+    )
+    given = [override for override in controls if override.value is not None]
+    loaded = SearchSpace.load(space, [*map(Override.parse, overrides), *given])
+    output.announce(as_json=as_json)
+    output.quiet()
+    from rich.console import Console
+
+    from growsearch.api import search
+    from growsearch.reports.progress import RunDisplay
+
+    with RunDisplay(Console(stderr=as_json)) as display:
+        result = search(
+            loaded,
+            trials=trials,
+            time_budget=time_budget,
+            out=out,
+            storage=storage,
+            data=data,
+            seed=seed,
+            on_event=display,
+            began=_BEGAN,
+        )
+    output.print_result(result, as_json=as_json, with_trials=False)

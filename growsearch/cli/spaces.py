@@ -1,0 +1,19 @@
+"""The command that prints the shipped search spaces: spaces."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command()
+@click.argument("name", required=False)
+def spaces(name: str | None) -> None:
+    """List the shipped search spaces, or print the one called NAME."""
+    from growsearch.space import SearchSpace, read_shipped
+
+    if name is not None:
+        click.echo(read_shipped(name), nl=False)
+        return
+    for each in SearchSpace.shipped():
+        first = read_shipped(each).splitlines()[0].lstrip("# ")
+        click.echo(f"{each:<16}{first}")

@@ -1,0 +1,37 @@
+"""The end of a run: the test images are looked at once, for the network that is kept."""
+
+from __future__ import annotations
+
+from growsearch.driver.run import Run
+from growsearch.study.attributes import TestAttribute
+from growsearch.study.networks import final_of, teacher_of, test_of
+from growsearch.study.state import read_state
+from growsearch.trials.bench import Part
+from growsearch.trials.measurements import EvaluationJob
+
+
+def test(run: Run) -> None:
+    """Measure the network of the run and its teacher, unless it was measured before."""
+    with run.on("test"):
+        incumbent = read_state(run.study, run.store).incumbent
+        best = final_of(run.study, run.store, incumbent)
+        if test_of(run.study, best) is not None:
+            return
+        teacher = teacher_of(run.study, run.store)
+        accuracies: dict[str, float] = {}
+        parts: dict[str, Part] = {"accuracy": "test", "held_out_accuracy": "held_out"}
+        for name, part in parts.items():
+            if part not in run.images:
+                continue
+            accuracies[name] = _accuracy(run, best.sha256, part)
+            is_teacher = best.sha256 == teacher.sha256
+            accuracies[f"teacher_{name}"] = (
+                accuracies[name] if is_teacher else _accuracy(run, teacher.sha256, part)
+            )
+        TestAttribute(sha256=best.sha256, **accuracies).write(run.study)
+    run.write_spent()
+
+
+def _accuracy(run: Run, sha256: str, part: Part) -> float:
+    job = EvaluationJob(f"evaluation on the {part} images", sha256, part, run.data)
+    return run.execute(job).accuracy

@@ -1,0 +1,46 @@
+"""The check of a search space against the images, before the first training."""
+
+from __future__ import annotations
+
+from growsearch.datasets import Dataset
+from growsearch.errors import InvalidInputError
+from growsearch.space import SearchSpace
+from growsearch.training import check_augmentation
+
+
+def check_fits(space: SearchSpace, dataset: Dataset) -> None:
+    """Refuse a space whose teacher or trainings do not fit the images.
+
+    Raises
+    ------
+    InvalidInputError
+        Names the key, what was expected and what came.
+    """
+    architecture = space.architecture
+    if dataset.image_shape != architecture.input_shape:
+        raise InvalidInputError(
+            f"data: expected images of shape {architecture.input_shape}, as the space {space.name} "
+            f"has it, got {dataset.image_shape}"
+        )
+    outputs = architecture.shapes[architecture.output.name]
+    if outputs != (dataset.classes,):
+        raise InvalidInputError(
+            f"teacher.architecture: expected {dataset.classes} outputs, one a class of the data, "
+            f"got {outputs}"
+        )
+    plans = {
+        "teacher": space.teacher.plan,
+        "training": space.training.plan_at(space.choices.learning_rate[0]),
+    }
+    if space.polish is not None:
+        plans |= {"polish": space.polish.plan, "polish.last": space.polish.last_plan}
+    for section, plan in plans.items():
+        if plan.batch_size > len(dataset.train):
+            raise InvalidInputError(
+                f"{section}.batch_size: expected at most {len(dataset.train):,}, as many as there "
+                f"are training images, got {plan.batch_size:,}"
+            )
+        try:
+            check_augmentation(plan, dataset.image_shape)
+        except InvalidInputError as error:
+            raise InvalidInputError(f"{section}.{error}") from None

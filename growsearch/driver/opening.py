@@ -1,0 +1,139 @@
+"""Opening a run: its folder locked, its study opened and compared, its executor started."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+from optuna.study import Study
+
+from growsearch.datasets import Dataset, Split
+from growsearch.driver.budget import Clock
+from growsearch.driver.events import OnEvent, Started
+from growsearch.driver.fits import check_fits
+from growsearch.driver.holdout import split_choice
+from growsearch.driver.pruner import pruner_of
+from growsearch.driver.run import Run
+from growsearch.driver.sampler import sampler_of
+from growsearch.driver.watch import Watch
+from growsearch.driver.width_probe import with_measured_widths
+from growsearch.errors import RunError, disk_error
+from growsearch.execution import ExecutorFactory
+from growsearch.networks.store import NetworkStore
+from growsearch.space import SearchSpace
+from growsearch.study import open as studies
+from growsearch.study.attributes import SpentAttribute
+from growsearch.study.database import database_url, open_storage, storage_errors
+from growsearch.study.run_id import claim
+from growsearch.study.same_run import record_or_compare
+from growsearch.study.trials import trials_that_count
+from growsearch.training import Trainer
+from growsearch.trials.bench import Bench
+
+
+@contextmanager
+def opened(
+    space: SearchSpace,
+    dataset: Dataset,
+    trainer: Trainer,
+    *,
+    executor: ExecutorFactory,
+    trials: int,
+    time_budget: float | None,
+    out: Path,
+    storage: str | None,
+    seed: int,
+    on_event: OnEvent,
+    began: float,
+) -> Iterator[Run]:
+    """Open a run, new or interrupted, for the block; errors of disk and database are one line."""
+    check_fits(space, dataset)
+    images = images_by_part(dataset, space.judge.held_out)
+    with _locked(out), storage_errors(storage or str(out)), _disk_errors(out):
+        database = open_storage(storage or database_url(out))
+        name = out.resolve().name if storage else (studies.runs(database) or [space.name])[0]
+        study, control_study = studies.create_or_load(database, name)
+        if storage:
+            claim(study, out, storage)
+        record_or_compare(study, space, dataset, seed, out)
+        spent = SpentAttribute.read(study)
+        clock = Clock(time_budget, began, spent.value if spent else {})
+        done = len(trials_that_count(study))
+        on_event(Started(out, name, trials, done, dataset.source, dataset.stand_in, seed))
+        store, watch = NetworkStore(out / studies.WEIGHTS), Watch(on_event)
+        workers = executor(Bench(trainer, images, store, dataset.fingerprint), watch)
+        try:
+            with _time_kept(study, clock):
+                with clock.on("teacher"):
+                    space = with_measured_widths(study, space, workers)
+                study.sampler, study.pruner = sampler_of(space, seed), pruner_of(space)
+                yield Run(
+                    space=space,
+                    folder=out,
+                    seed=seed,
+                    data=dataset.fingerprint,
+                    images=images,
+                    study=study,
+                    control_study=control_study,
+                    store=store,
+                    executor=workers,
+                    watch=watch,
+                    clock=clock,
+                    on_event=on_event,
+                )
+        finally:
+            workers.shutdown()
+
+
+def images_by_part(dataset: Dataset, held_out: float) -> dict[str, Split]:
+    """Return the splits that jobs name: train, choice, held_out where there is one, and test."""
+    choice, rest = split_choice(dataset.validation, held_out)
+    parts = {"train": dataset.train, "choice": choice, "test": dataset.test}
+    return parts if rest is None else parts | {"held_out": rest}
+
+
+@contextmanager
+def _time_kept(study: Study, clock: Clock) -> Iterator[None]:
+    """Store the time of an interrupted session: the budget is that of the whole run."""
+    try:
+        yield
+    except BaseException:
+        with suppress(Exception):  # an error of the storage is on its way already
+            SpentAttribute(value=clock.spent()).write(study)
+        raise
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold the run folder alone: then no other process is running its trials."""
+    lock = FileLock(folder / ".lock", timeout=0)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout:
+        raise RunError(
+            f"{folder}: expected to be alone in the run folder, but another growsearch process "
+            "works in it: wait for it, or use another --out"
+        ) from None
+    except OSError as error:
+        raise RunError(
+            f"{folder}: expected a folder that can be written to: {error.strerror}"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def _disk_errors(folder: Path) -> Iterator[None]:
+    """Turn a full or failing disk into one line that names path and free space."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EACCES):
+            raise
+        raise disk_error(error, folder) from None

@@ -1,0 +1,59 @@
+"""The first network of a run: trained once, before the first trial."""
+
+from __future__ import annotations
+
+from growsearch.driver.events import TeacherReady
+from growsearch.driver.run import Run
+from growsearch.errors import RunError
+from growsearch.study.attributes import TeacherAttribute
+from growsearch.study.networks import teacher_of
+from growsearch.trials.job import ALWAYS, First, TrialJob
+
+
+def teach(run: Run) -> None:
+    """Train the first network, unless an earlier session did, and say that it is ready.
+
+    Raises
+    ------
+    TrainingFailedError
+        When its training cannot end.
+    """
+    with run.on("teacher"):
+        teacher = TeacherAttribute.read(run.study)
+        is_new = teacher is None
+        if teacher is None:
+            teacher = _trained(run)
+            teacher.write(run.study)
+        ready = teacher_of(run.study, run.store)
+        run.on_event(
+            TeacherReady(
+                str(ready.network.architecture),
+                ready.network.parameters,
+                ready.validation_accuracy,
+                teacher.seconds,
+            )
+        )
+    if is_new:
+        run.write_spent()
+
+
+def _trained(run: Run) -> TeacherAttribute:
+    """Train the first network and store it."""
+    teacher, architecture = run.space.teacher, run.space.architecture
+    outcome = run.execute(
+        TrialJob(
+            name="teacher",
+            parent=First(architecture, teacher.initializer),
+            arm="continued",
+            plan=teacher.plan,
+            data=run.data,
+            start_seed=run.seed_of(0, "teacher"),
+            order_seed=run.seed_of(0, "teacher order"),
+            keep_above=ALWAYS,
+        )
+    )
+    if outcome.failure is not None:
+        raise outcome.failure.error("teacher")
+    if outcome.sha256 is None:
+        raise RunError("teacher: expected the executor to store the network, got none")
+    return TeacherAttribute.of(outcome, architecture)

@@ -1,0 +1,58 @@
+"""The dense layer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+from growsearch.networks.activations import ACTIVATIONS
+from growsearch.networks.layer import Axis, Layer, Shape, Weight, check_choice
+from growsearch.networks.layers.weights import OUT, with_bias
+
+
+@dataclass(frozen=True)
+class Dense(Layer):
+    """Fully connected: ``activation(x @ kernel + bias)``; kernel (in, units)."""
+
+    units: int
+    activation: str = "relu"
+    use_bias: bool = True
+
+    kind: ClassVar[str] = "dense"
+    is_producer: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_choice("activation", self.activation, ACTIVATIONS)
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        if len(shapes[0]) != 1:
+            raise ValueError(f"expects flattened features, got shape {shapes[0]}")
+        return (self.units,)
+
+    def weights(self, *shapes: Shape) -> dict[str, Weight]:
+        (features,) = shapes[0]
+        axes = {0: Axis("split", "in"), 1: OUT}
+        kernel = Weight((features, self.units), "kernel", axes, features)
+        return with_bias({"kernel": kernel}, self.units, self.use_bias)
+
+    def flops(self, *shapes: Shape) -> int:
+        return 2 * shapes[0][0] * self.units
+
+    @property
+    def width(self) -> int:
+        return self.units
+
+    def widened(self, width: int) -> Dense:
+        return replace(self, units=width)
+
+    def follower(self, activation: str, *, use_bias: bool) -> Dense:
+        return Dense(self.units, activation, use_bias)
+
+    @property
+    def branch_kernels(self) -> tuple[int | None, ...]:
+        return (1,)  # of no meaning
+
+    def beside(self, units: int, kernel: int | None, activation: str, *, use_bias: bool) -> Dense:
+        del kernel
+        return Dense(units, activation, use_bias)

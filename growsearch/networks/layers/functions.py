@@ -1,0 +1,49 @@
+"""Functions of each unit alone, as layers: activation, dropout."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+from growsearch.networks.activations import ACTIVATIONS, LEAKY_RELU_SLOPE
+from growsearch.networks.layer import Layer, check_choice
+
+
+@dataclass(frozen=True)
+class Activation(Layer):
+    """A function as a layer of its own; ``slope`` is leaky ReLU's below zero."""
+
+    function: str = "relu"
+    slope: float = LEAKY_RELU_SLOPE
+
+    kind: ClassVar[str] = "activation"
+    in_block: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_choice("function", self.function, ACTIVATIONS)
+        if self.slope != LEAKY_RELU_SLOPE and self.function != "leaky_relu":
+            raise ValueError(f"slope: expected leaky_relu, whose slope it is, got {self.function}")
+        if not math.isfinite(self.slope):
+            raise ValueError(f"slope: expected a finite number, got {self.slope!r}")
+
+    @property
+    def activation(self) -> str:
+        """The function, under the name that other layers have it by."""
+        return self.function
+
+
+@dataclass(frozen=True)
+class Dropout(Layer):
+    """In training mode a fraction ``rate`` of the units is dropped; otherwise the identity."""
+
+    rate: float = 0.5
+
+    kind: ClassVar[str] = "dropout"
+    in_block: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0.0 <= self.rate < 1.0:
+            raise ValueError(f"rate: expected 0 <= rate < 1, got {self.rate!r}")

@@ -1,0 +1,73 @@
+"""Joins of branches: sum, concatenation."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import ClassVar
+
+from growsearch.net2net import Units
+from growsearch.networks.activations import ACTIVATIONS
+from growsearch.networks.layer import Layer, Shape, TiedUnitsError, check_choice
+
+
+@dataclass(frozen=True)
+class Add(Layer):
+    """Elementwise sum of branches: ties their units together."""
+
+    activation: str = "linear"
+
+    kind: ClassVar[str] = "add"
+    inputs: ClassVar[tuple[int, int]] = (2, 1_000)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_choice("activation", self.activation, ACTIVATIONS)
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        if len(set(shapes)) != 1:
+            raise ValueError(f"expects inputs of one shape, got {', '.join(map(str, shapes))}")
+        return shapes[0]
+
+    def flops(self, *shapes: Shape) -> int:
+        return len(shapes) * math.prod(shapes[0])
+
+    def through(self, units: tuple[Units, ...], *shapes: Shape) -> Units:
+        del shapes
+        return max(units, key=len)  # the branch that widens; the others are required to follow
+
+
+@dataclass(frozen=True)
+class Concat(Layer):
+    """Concatenation along the channels."""
+
+    kind: ClassVar[str] = "concat"
+    inputs: ClassVar[tuple[int, int]] = (2, 1_000)
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        if len({shape[:-1] for shape in shapes}) != 1:
+            raise ValueError(
+                f"expects inputs that differ in channels only, got {', '.join(map(str, shapes))}"
+            )
+        return (*shapes[0][:-1], sum(shape[-1] for shape in shapes))
+
+    def flops(self, *shapes: Shape) -> int:
+        del shapes
+        return 0
+
+    def through(self, units: tuple[Units, ...], *shapes: Shape) -> Units:
+        del shapes
+        return Units.concatenate(list(units))
+
+    def required(self, units: Units, *shapes: Shape) -> tuple[Units, ...]:
+        edges = [sum(shape[-1] for shape in shapes[:i]) for i in range(len(shapes) + 1)]
+        parts = []
+        for low, high in pairwise(edges):
+            mine = (units.source >= low) & (units.source < high)
+            parts.append(Units(units.source[mine] - low, units.share[mine], high - low))
+        if Units.concatenate(parts) != units:
+            raise TiedUnitsError(
+                "units behind a concatenation are tied to its branches", cuts=tuple(edges[1:-1])
+            )
+        return tuple(parts)

@@ -1,0 +1,114 @@
+"""Normalisations: by the statistics of a batch, or of each image."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+from growsearch.net2net import Units, deeper_norm
+from growsearch.networks.activations import ACTIVATIONS
+from growsearch.networks.layer import Array, Layer, Shape, TiedUnitsError, Weight, check_choice
+from growsearch.networks.layers.functions import Activation
+from growsearch.networks.layers.weights import SAME_UNITS
+
+# A power of two close to Keras' 1e-3: variances with a float32 gamma² - epsilon exist for it, so
+# that a new batch normalisation can be an exact identity (see growth/deepen.py).
+EPSILON = 2.0**-10
+
+
+@dataclass(frozen=True)
+class BatchNorm(Layer):
+    """``gamma · (x - mean) / sqrt(variance + epsilon) + beta`` per channel, then the activation.
+
+    In training mode mean and variance are the batch's, and the moving ones follow with
+    ``momentum``; both moving statistics are weights, so that they grow and travel like weights.
+    Without ``scale`` gamma is 1, without ``center`` beta is 0.
+    """
+
+    epsilon: float = EPSILON
+    momentum: float = 0.99
+    activation: str = "linear"
+    scale: bool = True
+    center: bool = True
+
+    kind: ClassVar[str] = "batch_norm"
+    in_block: ClassVar[bool] = True
+    is_norm: ClassVar[bool] = True
+    has_identity: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_choice("activation", self.activation, ACTIVATIONS)
+        if not 0.0 < self.epsilon < 1.0 or not 0.0 <= self.momentum < 1.0:
+            raise ValueError(
+                "epsilon and momentum: expected 0 < epsilon < 1 and 0 <= momentum < 1, "
+                f"got {self.epsilon!r} and {self.momentum!r}"
+            )
+
+    def weights(self, *shapes: Shape) -> dict[str, Weight]:
+        shape, axes = (shapes[0][-1],), {0: SAME_UNITS}
+        weights = {
+            "gamma": Weight(shape, "ones", axes),
+            "beta": Weight(shape, "zeros", axes),
+            "mean": Weight(shape, "zeros", axes, trainable=False),
+            "variance": Weight(shape, "ones", axes, trainable=False),
+        }
+        absent = {"gamma": not self.scale, "beta": not self.center}
+        return {name: weight for name, weight in weights.items() if not absent.get(name)}
+
+    def flops(self, *shapes: Shape) -> int:
+        return 2 * math.prod(shapes[0])
+
+    def norm_like(self, width: int, activation: str) -> dict[str, Layer]:
+        del width
+        return {"bn": BatchNorm(momentum=self.momentum, activation=activation)}
+
+    def identity(self, mean: Array, variance: Array) -> dict[str, Array]:
+        weights = deeper_norm(mean, variance, epsilon=self.epsilon)
+        return dict(zip(("gamma", "beta", "mean", "variance"), weights, strict=True))
+
+
+@dataclass(frozen=True)
+class LayerNorm(Layer):
+    """Normalisation over the channels of each position, with ``gamma`` and ``beta``."""
+
+    epsilon: float = 1e-3
+
+    kind: ClassVar[str] = "layer_norm"
+    in_block: ClassVar[bool] = True
+    is_norm: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0.0 < self.epsilon < 1.0:
+            raise ValueError(f"epsilon: expected 0 < epsilon < 1, got {self.epsilon!r}")
+
+    def weights(self, *shapes: Shape) -> dict[str, Weight]:
+        shape, axes = (shapes[0][-1],), {0: SAME_UNITS}
+        return {"gamma": Weight(shape, "ones", axes), "beta": Weight(shape, "zeros", axes)}
+
+    def flops(self, *shapes: Shape) -> int:
+        return 5 * math.prod(shapes[0])
+
+    def through(self, units: tuple[Units, ...], *shapes: Shape) -> Units:
+        del shapes
+        if not units[0].is_balanced:
+            raise TiedUnitsError(
+                "layer norm keeps its mean and variance only if every unit is copied equally "
+                f"often: {units[0].old} -> {len(units[0])} units",
+                balanced="layer norm",
+            )
+        return units[0]
+
+    def activation_behind(self, before: str | None) -> None:
+        del before  # a normalised ReLU is no ReLU
+
+    def norm_like(self, width: int, activation: str) -> dict[str, Layer]:
+        del width
+        return {"ln": LayerNorm(self.epsilon), **activated(activation)}
+
+
+def activated(activation: str) -> dict[str, Layer]:
+    """Return the layer behind a norm that has no activation of its own, under its ending."""
+    return {} if activation == "linear" else {"act": Activation(activation)}

@@ -1,0 +1,74 @@
+"""Pooling: over windows, or over all positions."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+from growsearch.networks.layer import Layer, Padding, Pair, Shape, image
+from growsearch.networks.layers.windows import check_window, positions
+
+
+@dataclass(frozen=True)
+class _Pool(Layer):
+    size: Pair = (2, 2)
+    stride: Pair | None = None
+    padding: Padding = "same"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_window(self.strides, self.padding)
+
+    @property
+    def strides(self) -> Pair:
+        """The stride, which is the size where none is given."""
+        return self.stride or self.size
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        height, width, channels = image(shapes[0])
+        return (
+            positions(height, self.size[0], self.strides[0], self.padding),
+            positions(width, self.size[1], self.strides[1], self.padding),
+            channels,
+        )
+
+    def flops(self, *shapes: Shape) -> int:
+        return math.prod(self.size) * math.prod(self.output_shape(*shapes))
+
+
+@dataclass(frozen=True)
+class MaxPool(_Pool):
+    """Maximum over windows."""
+
+    kind: ClassVar[str] = "max_pool"
+
+
+@dataclass(frozen=True)
+class AvgPool(_Pool):
+    """Mean over windows; padding does not count, as in TensorFlow."""
+
+    kind: ClassVar[str] = "avg_pool"
+
+
+@dataclass(frozen=True)
+class _GlobalPool(Layer):
+    def output_shape(self, *shapes: Shape) -> Shape:
+        return (image(shapes[0])[2],)
+
+    def flops(self, *shapes: Shape) -> int:
+        return math.prod(shapes[0])
+
+
+@dataclass(frozen=True)
+class GlobalAvgPool(_GlobalPool):
+    """Mean over all positions."""
+
+    kind: ClassVar[str] = "global_avg_pool"
+
+
+@dataclass(frozen=True)
+class GlobalMaxPool(_GlobalPool):
+    """Maximum over all positions."""
+
+    kind: ClassVar[str] = "global_max_pool"

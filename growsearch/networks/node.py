@@ -1,0 +1,85 @@
+"""A named layer of a graph; and layers made of options that are untrusted."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, get_args
+
+from growsearch.checks import is_whole_number
+from growsearch.errors import ArchitectureError
+from growsearch.networks.layer import Layer, Pair, options
+from growsearch.networks.layers import LAYERS
+
+INPUT = "input"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.]*")
+
+
+@dataclass(frozen=True)
+class Node:
+    """A layer in the graph: its name, its specification, the names of its inputs."""
+
+    name: str
+    layer: Layer
+    inputs: tuple[str, ...]
+
+
+def check_name(name: str) -> None:
+    """Raise ArchitectureError unless a layer may have the name."""
+    if not _NAME.fullmatch(name):
+        raise ArchitectureError(
+            f"layer {name!r}: expects a name of letters, digits, _ and ., "
+            "that starts with a letter or digit"
+        )
+
+
+def make_layer(kind: str, given: Mapping[str, Any], name: str) -> Layer:
+    """Return a layer of a kind with options, each checked against the type that it declares.
+
+    Raises
+    ------
+    ArchitectureError
+        Names the layer and the option, what was expected and what came.
+    """
+    check_name(name)
+    if not isinstance(kind, str) or kind not in LAYERS:
+        raise ArchitectureError(f"{name}: expects a kind among {', '.join(LAYERS)}, got {kind!r}")
+    known = options(LAYERS[kind])
+    checked: dict[str, Any] = {}
+    for key, value in given.items():
+        if key not in known:
+            raise ArchitectureError(
+                f"{name}: expects options among {', '.join(known) or 'none'}, got {key!r}"
+            )
+        checked[key] = _option(known[key], value, f"{name}: {key}")
+    try:
+        return LAYERS[kind](**checked)
+    except (TypeError, ValueError) as error:
+        raise ArchitectureError(f"{name}: {error}") from None
+
+
+def _option(declared: Any, value: Any, where: str) -> Any:
+    """Return a value of the declared type; the layer itself checks its range."""
+    if declared == Pair | None:
+        return None if value is None else _option(Pair, value, where)
+    if declared == Pair:
+        pair = (value, value) if is_whole_number(value) else value
+        if isinstance(pair, list | tuple) and len(pair) == 2 and all(map(is_whole_number, pair)):
+            return tuple(pair)
+        raise ArchitectureError(f"{where}: expected one or two whole numbers, got {value!r}")
+    if declared is float and (is_whole_number(value) or isinstance(value, float)):
+        largest = sys.float_info.max
+        if -largest <= value <= largest:
+            return float(value)
+        raise ArchitectureError(f"{where}: expected a finite number, got {value!r}")
+    if declared is int:
+        is_fitting = is_whole_number(value)
+    else:
+        choices = get_args(declared)  # of a Literal, all of which are text
+        is_fitting = isinstance(value, str if choices else declared)
+        declared = str if choices else declared
+    if not is_fitting:
+        raise ArchitectureError(f"{where}: expected {declared.__name__}, got {value!r}")
+    return value

@@ -1,0 +1,76 @@
+"""The TOML files of search spaces: those that ship with growsearch, and others by their paths."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from growsearch.errors import SearchSpaceError
+from growsearch.space.invalid import shown_value
+
+
+def shipped() -> tuple[str, ...]:
+    """Return the names of the search spaces that ship with growsearch, sorted."""
+    return tuple(sorted(path.stem for path in _folder().glob("*.toml")))
+
+
+def read_shipped(name: str) -> str:
+    """Return the TOML text of a shipped search space, comments included.
+
+    Raises
+    ------
+    SearchSpaceError
+        When no shipped search space has that name.
+    """
+    if name not in shipped():
+        raise SearchSpaceError(
+            f"search space: expected one of {', '.join(shipped())}, got {name!r}"
+        )
+    return (_folder() / f"{name}.toml").read_text(encoding="utf-8")
+
+
+def find(space: str | Path) -> Path:
+    """Return the file of a search space that is given by its shipped name or by its path.
+
+    Raises
+    ------
+    SearchSpaceError
+        When it is neither a shipped name nor the path of a file.
+    """
+    if isinstance(space, str) and space in shipped():
+        return _folder() / f"{space}.toml"
+    path = Path(space)
+    try:
+        exists = path.is_file()
+    except (OSError, ValueError):
+        exists = False
+    if not exists:
+        raise SearchSpaceError(
+            f"search space: expected one of {', '.join(shipped())}, or the path of a TOML file, "
+            f"got {shown_value(str(space))}"
+        )
+    return path
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Return the values of a TOML file, unchecked.
+
+    Raises
+    ------
+    SearchSpaceError
+        When the file cannot be read or is not TOML.
+    """
+    try:
+        return tomllib.loads(path.read_bytes().decode())
+    except OSError as error:
+        raise SearchSpaceError(f"{path}: cannot be read: {error.strerror}") from None
+    except (ValueError, RecursionError) as error:
+        raise SearchSpaceError(f"{path}: expected TOML, got: {error}") from None
+
+
+def _folder() -> Path:
+    """Return the folder of the shipped files: in the installed package, or beside a checkout's."""
+    package = Path(__file__).parents[1]
+    installed = package / "search_spaces"
+    return installed if installed.is_dir() else package.parent / "search_spaces"

@@ -1,0 +1,60 @@
+"""The private members of Optuna that growsearch uses, each with the reason; Optuna 5.0.
+
+Nothing else in growsearch touches a name of Optuna's that begins with an underscore.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from optuna.storages import BaseStorage
+from optuna.study import Study
+from optuna.trial import FrozenTrial, Trial
+
+
+@contextmanager
+def stoppable(study: Study) -> Iterator[None]:
+    """Let callbacks call ``study.stop()`` inside the block.
+
+    Optuna allows it within ``study.optimize`` only, and growsearch asks and tells by itself.
+    """
+    study._thread_local.in_optimize_loop = True
+    try:
+        yield
+    finally:
+        study._thread_local.in_optimize_loop = False
+
+
+def is_stopped(study: Study) -> bool:
+    """Return whether a callback called ``study.stop()``; Optuna has no public question."""
+    return bool(study._stop_flag)
+
+
+def storage_of(study: Study) -> BaseStorage:
+    """Return the study's storage, which the dashboard's server takes."""
+    return study._storage
+
+
+def set_attribute(study: Study, trial: Trial | FrozenTrial, name: str, value: Any) -> None:
+    """Set a user attribute of a running trial of which only the frozen form is at hand.
+
+    A trial that a killed process left running has no ``Trial`` object any more.
+    """
+    study._storage.set_trial_user_attr(trial._trial_id, name, value)
+
+
+def reopened(study: Study, trial: FrozenTrial) -> Trial:
+    """Return the trial in the form that ``optuna_dashboard.save_note`` takes."""
+    return Trial(study, trial._trial_id)
+
+
+def asked(study: Study) -> FrozenTrial:
+    """Ask for a trial and return it as the storage has it, which samplers are called with."""
+    return study._storage.get_trial(study.ask()._trial_id)
+
+
+def is_enqueued(trial: FrozenTrial) -> bool:
+    """Return whether the trial was queued by ``study.enqueue_trial``."""
+    return "fixed_params" in trial.system_attrs

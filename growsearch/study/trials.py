@@ -1,0 +1,49 @@
+"""The trials of a run: those that count, those that an interruption ended, how a trial fails."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from optuna.study import Study
+from optuna.trial import FrozenTrial, Trial, TrialState
+
+from growsearch.study.attributes import FAILURE, INTERRUPTED
+from growsearch.study.optuna_private import set_attribute
+
+
+def is_interrupted(trial: FrozenTrial) -> bool:
+    """Return whether the trial ended because its process did, not because of what it tried."""
+    return trial.state == TrialState.FAIL and trial.user_attrs.get(FAILURE) in (None, INTERRUPTED)
+
+
+def that_count(trials: Sequence[FrozenTrial]) -> tuple[FrozenTrial, ...]:
+    """Return the finished trials in order, without interrupted ones, which are repeated."""
+    return tuple(t for t in trials if t.state.is_finished() and not is_interrupted(t))
+
+
+def trials_that_count(study: Study) -> tuple[FrozenTrial, ...]:
+    """Return the study's finished trials in order, without interrupted ones."""
+    return that_count(study.get_trials(deepcopy=False))
+
+
+def index_of(study: Study, number: int) -> int:
+    """Return a trial's place among those that count: its repetition after a crash has the same."""
+    before = study.get_trials(deepcopy=False)[:number]
+    return sum(not is_interrupted(other) for other in before)
+
+
+def fail(study: Study, trial: Trial | FrozenTrial, reason: str) -> None:
+    """End a running trial as failed, for a reason."""
+    set_attribute(study, trial, FAILURE, reason)
+    study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
+
+
+def fail_interrupted(study: Study) -> int:
+    """End the trials that a killed process left running; return how many there were.
+
+    Only the holder of the run's lock may call this: then no other process is running them.
+    """
+    dead = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+    for trial in dead:
+        fail(study, trial, INTERRUPTED)
+    return len(dead)

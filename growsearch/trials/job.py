@@ -1,0 +1,257 @@
+"""One training as a value: the job that a worker gets, the outcome that comes back.
+
+The teacher, candidates, controls, their repeats and the cycles of a polish are all trial jobs.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from growsearch.errors import DivergedError, OutOfMemoryError, TrainingFailedError
+from growsearch.growth import Growth, Treatment
+from growsearch.networks import Architecture, Network
+from growsearch.networks.network import Initializer
+from growsearch.training import (
+    MeasuresSpeed,
+    Point,
+    Trainer,
+    TrainingPlan,
+    TrainingResult,
+    at_one_precision,
+)
+from growsearch.trials.arms import ARMS, CANDIDATE, Start, training_flops
+from growsearch.trials.bench import Bench, OnPoint
+
+NEVER, ALWAYS = math.inf, -math.inf  # of TrialJob.keep_above
+
+# An exception of these is the fault of what is trained: it comes back as a value.
+TRAINING_FAILED = (TrainingFailedError, MemoryError)
+
+
+@dataclass(frozen=True)
+class First:
+    """A network with random weights, as the parent of the teacher's training."""
+
+    architecture: Architecture
+    initializer: Initializer
+
+
+@dataclass(frozen=True)
+class TrialJob:
+    """One training: all that a worker needs, and nothing that belongs to the driver.
+
+    Parameters
+    ----------
+    name : str
+        For progress displays: "trial 3 random".
+    parent : str or First
+        The SHA-256 of a stored network, or the specification of a first one.
+    growth : Growth or None
+        None where the parent is trained on as it is.
+    arm : str
+        A row of ``growsearch.trials.arms.ARMS``: how the parent becomes the network to train.
+    plan : TrainingPlan
+    data : str
+        The fingerprint of the run's images.
+    start_seed : int
+        Seed of all that is drawn before the training: copied units, new weights.
+    order_seed : int
+        Seed of the order of the images, of dropout and of augmentation.
+    slots : "reset", "carry" or "carry-rescaled"
+        The treatment of the optimizer's slots in a growth.
+    learning_rates : tuple of float
+        Of a tuned control: train with each of them in the plan's place, and return the best.
+    step_milliseconds : float or None
+        Refuse a network whose update takes longer on the worker's machine.
+    keep_above : float
+        Store the trained network if its accuracy is above this value and its training was not
+        ended early: ``NEVER`` or ``ALWAYS``, or the accuracy of the incumbent.
+    """
+
+    name: str
+    parent: str | First
+    plan: TrainingPlan
+    data: str
+    start_seed: int
+    order_seed: int
+    growth: Growth | None = None
+    arm: str = CANDIDATE
+    slots: Treatment = "carry-rescaled"
+    learning_rates: tuple[float, ...] = ()
+    step_milliseconds: float | None = None
+    keep_above: float = NEVER
+
+    def carry_out(self, bench: Bench, on_point: OnPoint) -> TrialOutcome:
+        """Build the network, train it and store it if it may be kept.
+
+        A training that cannot end gives an outcome with a failure; any other exception is an
+        error of the program or of the machine, and passes through.
+        """
+        bench.check(self.data)
+        try:
+            network = self._network(bench)
+            plan, speed_failure = self._at_one_precision(bench.trainer, network.architecture)
+        except TRAINING_FAILED as error:
+            return TrialOutcome(failure=Failure.of(error))
+        if speed_failure is not None:
+            return TrialOutcome(failure=speed_failure, precision=plan.precision)
+        rates = self.learning_rates or (plan.learning_rate,)
+        tries = [
+            self._train(bench, network, replace(plan, learning_rate=r), on_point) for r in rates
+        ]
+        tried = tuple((o.learning_rate, o.accuracy) for o in tries) if self.learning_rates else ()
+        finished = [each for each in tries if each.accuracy is not None]
+        # The first of the best: max returns the first of equals.
+        best = max(finished, key=lambda each: each.accuracy or 0.0) if finished else tries[-1]
+        return replace(best, tried=tried)
+
+    def _network(self, bench: Bench) -> Network:
+        """Return the network to train."""
+        rng = np.random.default_rng(self.start_seed)
+        if isinstance(self.parent, First):
+            first = self.parent
+            parent = Network.initial(first.architecture, rng=rng, initializer=first.initializer)
+        else:
+            parent = bench.networks.get(self.parent)
+        return ARMS[self.arm].start(Start(parent, self.growth, self.slots, bench.sample), rng)
+
+    def _at_one_precision(
+        self, trainer: Trainer, architecture: Architecture
+    ) -> tuple[TrainingPlan, Failure | None]:
+        """Return the plan at one precision, and the failure of a network that is too slow."""
+        limit = self.step_milliseconds
+        if limit is None or not isinstance(trainer, MeasuresSpeed):
+            return at_one_precision(trainer, architecture, self.plan), None
+        speed = trainer.speed_of(architecture, self.plan)
+        plan = replace(self.plan, precision=speed.precision)
+        if speed.step_seconds * 1000.0 <= limit:
+            return plan, None
+        return plan, Failure(
+            "too slow",
+            f"too slow: {speed.step_seconds * 1000.0:.1f} ms an update, over "
+            f"limits.step_milliseconds = {limit:g}",
+        )
+
+    def _train(
+        self, bench: Bench, network: Network, plan: TrainingPlan, on_point: OnPoint
+    ) -> TrialOutcome:
+        """Train once by a plan."""
+        try:
+            result = bench.trainer.train(
+                network,
+                bench.images["train"],
+                plan,
+                evaluate_on=bench.images["choice"],
+                seed=self.order_seed,
+                on_evaluation=lambda point: on_point(self, point),
+            )
+        except TRAINING_FAILED as error:
+            return TrialOutcome(
+                failure=Failure.of(error),
+                learning_rate=plan.learning_rate,
+                precision=plan.precision,
+            )
+        return self._outcome(bench, result, plan)
+
+    def _outcome(self, bench: Bench, result: TrainingResult, plan: TrainingPlan) -> TrialOutcome:
+        """Return the outcome of a training that ended, its network stored if it may be kept."""
+        final, flops = result.final, result.network.architecture.flops
+        ended_early = plan.seconds is None and final.step < plan.steps
+        may_be_kept = self.keep_above == ALWAYS or (
+            not ended_early and final.accuracy > self.keep_above
+        )
+        return TrialOutcome(
+            sha256=bench.networks.put(result.network) if may_be_kept else None,
+            curve=result.curve,
+            losses=result.losses,
+            seconds=result.seconds,
+            images_per_second=result.images_per_second,
+            training_flops=training_flops(flops, final.step, plan.batch_size),
+            precision=plan.precision,
+            learning_rate=plan.learning_rate,
+            ended_early=ended_early,
+        )
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a training could not end.
+
+    Parameters
+    ----------
+    kind : "diverged", "out of memory", "too slow" or "failed"
+    reason : str
+        In words, in one line.
+    """
+
+    kind: Literal["diverged", "out of memory", "too slow", "failed"]
+    reason: str
+
+    @classmethod
+    def of(cls, error: BaseException) -> Failure:
+        """Return the failure that an exception of ``TRAINING_FAILED`` stands for."""
+        reason = " ".join(str(error).split()) or "out of memory"
+        if isinstance(error, MemoryError):
+            return cls("out of memory", reason)
+        return cls("diverged" if isinstance(error, DivergedError) else "failed", reason)
+
+    def error(self, what: str) -> TrainingFailedError:
+        """Return the exception, with ``what`` failed before its reason."""
+        kinds = {"diverged": DivergedError, "out of memory": OutOfMemoryError}
+        return kinds.get(self.kind, TrainingFailedError)(f"{what}: {self.reason}")
+
+
+@dataclass(frozen=True)
+class TrialOutcome:
+    """What came of a trial job; it can be pickled.
+
+    Parameters
+    ----------
+    sha256 : str or None
+        Of the trained network, if it was stored.
+    curve : tuple of Point
+        From step 0 to the last; empty if the training failed.
+    losses : float32 array, shape (n,), or None
+        Losses of the images of the choice at the last evaluation.
+    seconds : float
+        Wall-clock time of the updates, without evaluations.
+    images_per_second : float
+    training_flops : float
+        FLOPs of the forward and backward passes of all updates.
+    precision : str or None
+        What the updates were computed with; None if it was not reached.
+    learning_rate : float
+        Of a tuned control: the best of those that were tried.
+    tried : tuple of (learning rate, accuracy or None)
+        Of a tuned control.
+    ended_early : bool
+        Whether ``on_point`` ended the training before its plan did.
+    failure : Failure or None
+    """
+
+    sha256: str | None = None
+    curve: tuple[Point, ...] = ()
+    losses: NDArray[np.float32] | None = field(default=None, repr=False, compare=False)
+    seconds: float = 0.0
+    images_per_second: float = 0.0
+    training_flops: float = 0.0
+    precision: str | None = None
+    learning_rate: float = 0.0
+    tried: tuple[tuple[float, float | None], ...] = ()
+    ended_early: bool = False
+    failure: Failure | None = None
+
+    @property
+    def final(self) -> Point:
+        """The last evaluation."""
+        return self.curve[-1]
+
+    @property
+    def accuracy(self) -> float | None:
+        """The accuracy at the last evaluation; None if the training failed."""
+        return None if self.failure is not None else self.final.accuracy

@@ -1,0 +1,83 @@
+"""Jobs that measure and train nothing: an evaluation of a stored network, its speed."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from growsearch.training import MeasuresSpeed, Speed, TrainingPlan
+from growsearch.trials.bench import Bench, OnPoint, Part
+
+
+@dataclass(frozen=True)
+class EvaluationJob:
+    """Evaluate a stored network on one part of the run's images.
+
+    Parameters
+    ----------
+    name : str
+    network : str
+        The network's SHA-256.
+    part : "choice", "held_out" or "test"
+    data : str
+        The fingerprint of the run's images.
+    """
+
+    name: str
+    network: str
+    part: Part
+    data: str
+
+    def carry_out(self, bench: Bench, on_point: OnPoint) -> Evaluated:
+        """Return accuracy and losses, and how long the evaluation took."""
+        del on_point
+        bench.check(self.data)
+        network, images = bench.networks.get(self.network), bench.images[self.part]
+        began = time.monotonic()
+        found = bench.trainer.evaluate(network, images)
+        return Evaluated(found.accuracy, found.losses, time.monotonic() - began)
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """The outcome of an evaluation job.
+
+    Parameters
+    ----------
+    accuracy : float
+        A fraction.
+    losses : float32 array, shape (n,), or None
+        The images' own losses, where the trainer gives them.
+    seconds : float
+    """
+
+    accuracy: float
+    losses: NDArray[np.float32] | None = field(default=None, repr=False, compare=False)
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class SpeedJob:
+    """Measure how fast a stored network trains by a plan.
+
+    Parameters
+    ----------
+    name : str
+    network : str
+        The network's SHA-256.
+    plan : TrainingPlan
+    """
+
+    name: str
+    network: str
+    plan: TrainingPlan
+
+    def carry_out(self, bench: Bench, on_point: OnPoint) -> Speed | None:
+        """Return the speed; None with a trainer that does not measure."""
+        del on_point
+        if not isinstance(bench.trainer, MeasuresSpeed):
+            return None
+        return bench.trainer.speed_of(bench.networks.get(self.network).architecture, self.plan)
