@@ -164,8 +164,8 @@ def test_a_table_is_a_line_a_trial() -> None:
     records = [KEPT, NOT_KEPT, NOT_SURE, PRUNED, FAILED]
     explanation, *rest = report.table(records)
     assert rest == [report.header(), *map(report.line, records)]
-    assert "validation images" in explanation
-    assert len(explanation) <= 90
+    assert "Validation accuracies" in explanation
+    assert len(explanation) <= 80
     assert not any("\n" in line for line in report.table(records))
     assert [line for line in report.table(records) if " failed " in line] == [report.line(FAILED)]
 
