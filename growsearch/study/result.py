@@ -12,12 +12,7 @@ from optuna.study import Study
 
 from growsearch.evidence.comparison import Evidence, HeldOut, compare
 from growsearch.networks.store import NetworkStore
-from growsearch.study.attributes import (
-    DataAttribute,
-    SpaceAttribute,
-    SpentAttribute,
-    TestAttribute,
-)
+from growsearch.study.attributes import DataAttribute, SpaceAttribute, SpentAttribute, TestAttribute
 from growsearch.study.database import storage_errors
 from growsearch.study.networks import Best, final_of, teacher_of, test_of
 from growsearch.study.open import WEIGHTS, find

@@ -28,8 +28,9 @@ from growsearch.networks.store import NetworkStore
 from growsearch.testing.drifting_trainer import TOO_FAST, DriftingTrainer
 from growsearch.training import Point, TrainingPlan
 from growsearch.trials.bench import Bench, OnPoint
-from growsearch.trials.job import ALWAYS, First, TrialJob, TrialOutcome
+from growsearch.trials.job import ALWAYS, First, TrialJob
 from growsearch.trials.measurements import EvaluationJob, SpeedJob
+from growsearch.trials.outcome import TrialOutcome
 
 DATA = "0" * 64  # the fingerprint of the contract's images
 PLAN = TrainingPlan(4, batch_size=2, learning_rate=0.01, evaluate_every=2)
