@@ -245,10 +245,10 @@ class Judge(Section):
 class Pruning(Section):
     """The rules by which a candidate's training is ended early, by the gain over its parent.
 
-    From ``warmup_steps`` on, a gain below ``-tolerance`` ends it. With a ``reduction`` above 1 there
-    is successive halving too: at ``warmup_steps`` times each power of ``reduction``, a gain must be
-    among the best 1/reduction of all candidates that reached that step. Gains are comparable across
-    generations.
+    From ``warmup_steps`` on, a gain below ``-tolerance`` ends it. With a ``reduction`` above 1
+    there is successive halving too: at ``warmup_steps`` times each power of ``reduction``, a gain
+    must be among the best 1/reduction of all candidates that reached that step. Gains are
+    comparable across generations.
     """
 
     tolerance: Fraction
