@@ -105,7 +105,7 @@ def test_a_reader_who_leaves_is_no_error(run_folder: Path, tmp_path: Path) -> No
     assert run.stdout.startswith("Run digits: 0 of 2")
     assert run.stderr == ""
     show = piped("show", str(run_folder))
-    assert show.stdout.startswith("trial growth")
+    assert show.stdout.startswith("Accuracies are of validation images")
     assert show.stderr == ""
 
 
