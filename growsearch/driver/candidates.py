@@ -133,7 +133,7 @@ def judge(run: Run, proposal: Proposal, outcome: TrialOutcome) -> Decision:
         Score(parent.validation_accuracy, losses),
         margin=run.space.judge.margin,
         rule=rule,
-        given_up=outcome.ended_early,
+        pruned=outcome.ended_early,
     )
 
 

@@ -185,7 +185,7 @@ class ExecutorContract:
     def test_a_true_answer_ends_the_training(
         self, executor: Executor, heard: list[tuple[str, int]], parent: str
     ) -> None:
-        """There, and the network of a training that was given up is not stored."""
+        """There, and the network of a pruned training is not stored."""
         job = self.job(parent, name="stops", keep_above=-1.0)
         outcome = executor.submit(job).result()
         assert heard == [("stops", 0), ("stops", 2)]

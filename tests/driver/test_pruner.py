@@ -1,4 +1,4 @@
-"""Which candidates are given up: by their gain alone, or held against the other candidates."""
+"""The pruner: by the gain alone, or beside the gains of other candidates."""
 
 from __future__ import annotations
 

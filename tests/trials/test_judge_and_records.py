@@ -30,9 +30,9 @@ def test_without_losses_accuracy_decides(candidate: float, best: float) -> None:
 @given(fractions, fractions)
 def test_what_was_given_up_is_never_kept(candidate: float, best: float) -> None:
     """Not even if its last accuracy is above the best."""
-    decision = decide(Score(candidate), Score(best), given_up=True)
+    decision = decide(Score(candidate), Score(best), pruned=True)
     assert not decision.kept
-    assert "given up" in decision.reason
+    assert decision.reason.startswith("pruned at ")
 
 
 LOSSES = np.array([0.1, 0.4, 0.2, 0.3])
@@ -77,7 +77,7 @@ def test_not_inferior_is_enough_where_the_space_says_so(
     decision = decide(candidate, Score(0.97, LOSSES), rule="not_inferior")
     assert decision.kept == kept
     assert decision.reason.startswith(reason)
-    assert not decide(candidate, Score(0.97, LOSSES), rule="not_inferior", given_up=True).kept
+    assert not decide(candidate, Score(0.97, LOSSES), rule="not_inferior", pruned=True).kept
 
 
 @pytest.mark.parametrize("accuracy", [float("nan"), -float("inf")])
