@@ -13,7 +13,8 @@ from growsearch.datasets import Split
 from growsearch.errors import InvalidInputError
 from growsearch.machine import processors
 from growsearch.networks import Architecture, Network, Slots
-from growsearch.networks.network import SLOT_DEGREES, handed_over
+from growsearch.networks.arrays import handed_over
+from growsearch.networks.network import SLOT_DEGREES
 from growsearch.training import Evaluation, TrainingPlan
 from growsearch.training.slim.augment import erased, moved
 from growsearch.training.slim.backend import tf, v1
