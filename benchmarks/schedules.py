@@ -30,7 +30,7 @@ from throughput import notation
 from growsearch import datasets
 from growsearch.growth import Widen, grow
 from growsearch.networks import Architecture, Network
-from growsearch.training import TrainingPlan, TrainingResult
+from growsearch.training import Augmentation, TrainingPlan, TrainingResult
 from growsearch.training.slim import SlimTrainer
 
 SMALL, LARGE = (16, 32, 64), (32, 64, 128)
@@ -69,7 +69,7 @@ def run(
         weight_decay=1e-3,
         precision="auto",
         schedule="one_cycle",
-        shift=1,
+        augmentation=Augmentation(shift=1),
     )
     first = steps // 3
     few = datasets.Split(data.train.images[:128], data.train.labels[:128])

@@ -22,7 +22,9 @@ from growsearch.reproduction.run import environment
 from growsearch.training import TrainingPlan
 from growsearch.training.slim import SlimTrainer
 from growsearch.training.slim.backend import tf, v1
-from growsearch.training.slim.builders import Mode, build_logits, model_variables
+from growsearch.training.slim.builders import Mode
+from growsearch.training.slim.graph import build_logits
+from growsearch.training.slim.variables import model_variables
 
 MEASURED_ON = (50, 256, 1000, 5000)
 BATCHES, BATCH = 10, 50

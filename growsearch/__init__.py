@@ -13,6 +13,7 @@ _HOME = {
     "AddBranch": "growsearch.growth",
     "AddSkip": "growsearch.growth",
     "Architecture": "growsearch.networks",
+    "Augmentation": "growsearch.training",
     "Dataset": "growsearch.datasets",
     "Deepen": "growsearch.growth",
     "EnlargeKernel": "growsearch.growth",
@@ -40,6 +41,7 @@ __all__ = [
     "AddBranch",
     "AddSkip",
     "Architecture",
+    "Augmentation",
     "Dataset",
     "Deepen",
     "EnlargeKernel",
@@ -85,7 +87,7 @@ if TYPE_CHECKING:
     from growsearch.reproduction.run import reproduce
     from growsearch.space import SearchSpace
     from growsearch.study.result import SearchResult, load_result
-    from growsearch.training import TrainingPlan
+    from growsearch.training import Augmentation, TrainingPlan
     from growsearch.training.slim import SlimTrainer
 
 

@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 
 from growsearch.networks import Network
 from growsearch.training.slim.backend import tf, v1
-from growsearch.training.slim.builders import Mode, build_logits, model_variables
+from growsearch.training.slim.builders import Mode
+from growsearch.training.slim.graph import build_logits
+from growsearch.training.slim.variables import model_variables
 
 
 def slim_logits(network: Network, images: NDArray[Any], *, training: bool) -> NDArray[np.float32]:

@@ -12,7 +12,8 @@ from pydantic import BaseModel
 from growsearch.growth import GROWTHS, TREATMENTS
 from growsearch.networks.network import INITIALIZERS
 from growsearch.space import SearchSpace, sections
-from growsearch.training import Optimizer, Precision, Schedule
+from growsearch.training.fields import OneOf
+from growsearch.training.plan import plan_knobs
 from growsearch.trials.arms import CONTROLS
 
 TEXT = (Path(__file__).parents[1] / "docs" / "search_spaces.md").read_text()
@@ -41,7 +42,8 @@ def test_every_row_is_a_key() -> None:
     "choices",
     [
         *(GROWTHS, CONTROLS, TREATMENTS, INITIALIZERS, sections.LastCycle.model_fields),
-        *map(get_args, (Optimizer, Precision, Schedule, sections.Rule)),
+        get_args(sections.Rule),
+        *(knob.rule.choices for knob in plan_knobs() if isinstance(knob.rule, OneOf)),
     ],
 )
 def test_every_choice_is_named(choices: Any) -> None:

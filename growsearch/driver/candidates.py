@@ -104,7 +104,12 @@ def train(run: Run, proposal: Proposal) -> TrialOutcome:
     if job is None or not isinstance(trial, Trial):
         return TrialOutcome(failure=Failure("failed", proposal.refusal))
 
+    reported: set[int] = set()
+
     def report(point: Point) -> bool:
+        if point.step in reported:  # a job that an executor had to repeat
+            return False
+        reported.add(point.step)
         # Gains compare across generations: one pruning threshold serves the whole run.
         trial.report(point.accuracy - proposal.parent.validation_accuracy, point.step)
         return trial.should_prune()

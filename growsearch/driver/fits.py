@@ -5,7 +5,6 @@ from __future__ import annotations
 from growsearch.datasets import Dataset
 from growsearch.errors import InvalidInputError
 from growsearch.space import SearchSpace
-from growsearch.training import check_augmentation
 
 
 def check_fits(space: SearchSpace, dataset: Dataset) -> None:
@@ -41,6 +40,6 @@ def check_fits(space: SearchSpace, dataset: Dataset) -> None:
                 f"are training images, got {plan.batch_size:,}"
             )
         try:
-            check_augmentation(plan, dataset.image_shape)
+            plan.augmentation.check_images(dataset.image_shape)
         except InvalidInputError as error:
             raise InvalidInputError(f"{section}.{error}") from None

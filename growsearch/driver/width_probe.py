@@ -11,7 +11,7 @@ from growsearch.networks import Architecture
 from growsearch.space import SearchSpace
 from growsearch.space.sections import WIDTH_MULTIPLE
 from growsearch.study.attributes import WidthMultipleAttribute
-from growsearch.training import MeasuresSpeed, TrainingPlan
+from growsearch.training import Augmentation, MeasuresSpeed, TrainingPlan
 from growsearch.trials.bench import Bench, OnPoint
 
 BASE = 32  # a width that is a multiple of all that are tried
@@ -67,7 +67,7 @@ def fast_multiple(trainer: MeasuresSpeed, plan: TrainingPlan) -> int:
         One of MULTIPLES; 16 where no smaller one is fast.
     """
     base = _probe(BASE)
-    plan = replace(plan, shift=0, rotate=0.0, zoom=0.0, erase=0)  # the probe's images are its own
+    plan = replace(plan, augmentation=Augmentation())  # the probe's images are its own
     speed = trainer.speed_of(base, plan)
     if speed.precision == "bfloat16":
         return MULTIPLES[-1]

@@ -17,7 +17,7 @@ import numpy as np
 from growsearch.checks import check_memory
 from growsearch.errors import NotExactError
 from growsearch.net2net import Units
-from growsearch.net2net.units import Split
+from growsearch.net2net.units import Shares
 from growsearch.networks import INPUT, Architecture, Node
 from growsearch.networks.layer import TiedUnitsError
 
@@ -43,7 +43,7 @@ def flow(
     width: int,
     *,
     rng: np.random.Generator,
-    split: Split | None = None,
+    split: Shares | None = None,
 ) -> Flow:
     """Let ``layer`` have ``width`` units and follow them to wherever they are absorbed.
 
@@ -171,7 +171,7 @@ class Pattern:
             return "its units are tied to groups and to the branches of a concatenation"
         return None
 
-    def obstacle(self, width: int, split: Split) -> str | None:
+    def obstacle(self, width: int, split: Shares) -> str | None:
         """Why this width is not exact, or None."""
         if width <= self.old:
             return f"expected more than its {self.old} units, got {width}"
@@ -188,7 +188,7 @@ class Pattern:
         """Widths to choose from are its multiples: exact, every tied layer growing in step."""
         return self.old if self.balanced or self.cuts else self.groups
 
-    def draw(self, width: int, rng: np.random.Generator, split: Split) -> Units:
+    def draw(self, width: int, rng: np.random.Generator, split: Shares) -> Units:
         """Units of this pattern at random."""
 
         def segment(old: int, new: int) -> Units:

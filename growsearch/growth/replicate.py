@@ -30,9 +30,9 @@ from growsearch.net2net.slots import incoming_slot, outgoing_slot
 from growsearch.networks import Architecture, Network, Slots
 from growsearch.networks.arrays import handed_over
 from growsearch.networks.layer import Axis, Weight
+from growsearch.networks.optimizers import OPTIMIZERS
 
 Array = NDArray[Any]
-ADAPTIVE = ("adam", "adamw")  # optimizers that divide by the root of the mean squared gradient
 Change = Callable[[str, str, Array], Array]  # (layer, weight, old array) -> new array
 
 
@@ -94,7 +94,7 @@ def replicate(
                     axis,
                     degree=degree,
                     treatment="carry-rescaled" if setting.slots == "carry-rescaled" else "carry",
-                    adaptive=optimizer in ADAPTIVE,
+                    adaptive=OPTIMIZERS[optimizer].adaptive,
                     inputs=max(spec.fan_in, 1),
                 )
         return array

@@ -14,7 +14,7 @@ from growsearch.errors import InvalidInputError, NotExactError
 from growsearch.growth.flow import flow, pattern_of
 from growsearch.growth.growth import Growth, Limits, Setting
 from growsearch.growth.replicate import replicate
-from growsearch.net2net.units import Split
+from growsearch.net2net.units import Shares
 from growsearch.networks import Architecture, Network
 
 
@@ -40,7 +40,7 @@ class Widen(Growth):
 
     layer: str
     width: int
-    split: Split | None = None
+    split: Shares | None = None
     noise: float = 0.0
 
     operation: ClassVar[str] = "widen"

@@ -8,8 +8,8 @@ from typing import Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-Split = Literal["equal", "random"]
-SPLITS: tuple[Split, ...] = ("equal", "random")
+Shares = Literal["equal", "random"]
+SPLITS: tuple[Shares, ...] = ("equal", "random")
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +91,7 @@ class Units:
         new: int,
         *,
         rng: np.random.Generator,
-        split: Split = "equal",
+        split: Shares = "equal",
         balanced: bool = False,
     ) -> Self:
         """Old units keep their places; each extra unit copies one drawn at random.

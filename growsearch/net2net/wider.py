@@ -13,7 +13,7 @@ import numpy as np
 
 from growsearch.net2net.arrays import Array, add_noise, constant, copy_axis, normal, split_axis
 from growsearch.net2net.layout import axes, channels_first, checked
-from growsearch.net2net.units import Split, Units
+from growsearch.net2net.units import Shares, Units
 
 Rng = np.random.Generator | int
 
@@ -25,7 +25,7 @@ def wider(
     new_width: int | Units,
     *,
     rng: Rng,
-    split: Split = "equal",
+    split: Shares = "equal",
     noise: float = 0.0,
     layout: str = "HWIO",
 ) -> tuple[Array, Array | None, Array]:

@@ -44,8 +44,8 @@ def nest(prefix: str, flat: Mapping[str, _Value]) -> dict[str, dict[str, _Value]
     """
     nested: dict[str, dict[str, _Value]] = {}
     for path, value in flat.items():
-        *start, layer, name = path.split("/")
-        if "/".join(start) == prefix:
+        if path.startswith(f"{prefix}/"):
+            layer, name = path.removeprefix(f"{prefix}/").split("/")
             nested.setdefault(layer, {})[name] = value
     return nested
 

@@ -35,8 +35,6 @@ from growsearch.networks.optimizers import OPTIMIZERS
 Initializer = Literal["he_normal", "truncated_normal"]
 INITIALIZERS: tuple[Initializer, ...] = ("he_normal", "truncated_normal")
 
-SLOT_DEGREES = {name: optimizer.slots for name, optimizer in OPTIMIZERS.items()}
-
 
 @dataclass(frozen=True, eq=False)
 class Slots:
@@ -45,7 +43,7 @@ class Slots:
     Parameters
     ----------
     optimizer : str
-        "adam", "adamw", "momentum" or "sgd".
+        A name in ``growsearch.networks.optimizers.OPTIMIZERS``.
     step : int
         Updates so far, for Adam's bias correction.
     values : mapping
@@ -57,9 +55,9 @@ class Slots:
     values: Mapping[str, Weights]
 
     def __post_init__(self) -> None:
-        check_choice("optimizer", self.optimizer, SLOT_DEGREES)
-        if set(self.values) != set(SLOT_DEGREES[self.optimizer]):
-            expected = ", ".join(SLOT_DEGREES[self.optimizer]) or "none"
+        check_choice("optimizer", self.optimizer, OPTIMIZERS)
+        if set(self.values) != set(self.degrees):
+            expected = ", ".join(self.degrees) or "none"
             raise InvalidInputError(
                 f"slots of {self.optimizer}: expected {expected}, got {', '.join(self.values)}"
             )
@@ -74,7 +72,7 @@ class Slots:
     @property
     def degrees(self) -> Mapping[str, int]:
         """The degree in the gradient of each slot."""
-        return SLOT_DEGREES[self.optimizer]
+        return OPTIMIZERS[self.optimizer].slots
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields, replace
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from growsearch.errors import ArchitectureError
+from growsearch.errors import ArchitectureError, InvalidInputError
 from growsearch.growth import GROWTHS, Treatment
 from growsearch.networks import Architecture
 from growsearch.networks.network import Initializer
-from growsearch.training import DECAYS, Optimizer, Precision, Schedule, TrainingPlan, no_decay
+from growsearch.space.plan_keys import KNOBS, key_type, with_keys
+from growsearch.training import TrainingPlan
+from growsearch.training.fields import Key
 from growsearch.trials.arms import CONTROLS
 from growsearch.trials.judge import Rule
 
 Count = Annotated[int, Field(ge=1, le=10**9)]
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
-Rate = Annotated[float, Field(gt=0.0, le=100.0)]
-Decay = Annotated[float, Field(ge=0.0, le=10.0)]
-Share = Annotated[float, Field(ge=0.0, lt=1.0)]
-Pixels = Annotated[int, Field(ge=0, le=1000)]
-Degrees = Annotated[float, Field(ge=0.0, le=180.0)]
-KNOBS = ("weight_decay", "label_smoothing", "ema")  # of training, that Optuna may choose
 WIDTH_MULTIPLE = 16  # where none is measured: that of the processors' kernels for bfloat16
 
 
@@ -41,35 +36,44 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
-class Training(Section):
-    """How a network is trained, in the terms of :class:`growsearch.training.TrainingPlan`."""
+if TYPE_CHECKING:  # sections whose keys follow from the fields of a plan
+    Rate = float
 
-    steps: Count
-    batch_size: Count = 50
-    optimizer: Optimizer = "adam"
-    evaluate_every: Count = 100
-    momentum: Share = 0.9
-    weight_decay: Decay | None = None
-    precision: Precision = "float32"
-    schedule: Schedule = "constant"
-    label_smoothing: Share = 0.0
-    ema: Share = 0.0
-    shift: Pixels = 0
-    rotate: Degrees = 0.0
-    zoom: Fraction = 0.0
-    erase: Pixels = 0
+    class _TrainingKeys(Section):
+        def __getattr__(self, name: str) -> Any: ...
+
+    class _LastKeys(Section):
+        def __getattr__(self, name: str) -> Any: ...
+
+    class _ChoiceKeys(Section):
+        def __getattr__(self, name: str) -> Any: ...
+else:
+    Rate = key_type("learning_rate")
+    _TrainingKeys = with_keys(Section, Key.TRAINING)
+    _LastKeys = with_keys(Section, Key.LAST)
+    _ChoiceKeys = with_keys(Section, Key.CHOICE)
+
+
+class Training(_TrainingKeys):
+    """How a network is trained: a key for each field of a plan, flat, augmentation included."""
 
     @model_validator(mode="after")
-    def _decays(self) -> Self:
-        if self.weight_decay and self.optimizer not in DECAYS:
-            raise SectionError("weight_decay", no_decay(self.optimizer))
+    def _makes_a_plan(self) -> Self:
+        """Hold the keys together against the plan's own checks."""
+        try:
+            self._plan_of(max(self.steps, 1), TrainingPlan.learning_rate)
+        except InvalidInputError as error:
+            key, _, message = str(error).partition(": ")
+            raise SectionError(key, message) from None
         return self
 
     def plan_at(self, learning_rate: float) -> TrainingPlan:
-        """The plan with a learning rate."""
-        shared = {field.name for field in fields(TrainingPlan)} & Training.model_fields.keys()
-        values = {name: getattr(self, name) for name in shared}
-        return TrainingPlan(**values, learning_rate=learning_rate)
+        """Return the plan with a learning rate."""
+        return self._plan_of(self.steps, learning_rate)
+
+    def _plan_of(self, steps: int, learning_rate: float) -> TrainingPlan:
+        keys = {name: getattr(self, name) for name in _TrainingKeys.model_fields}
+        return TrainingPlan.of_keys(keys | {"steps": steps, "learning_rate": learning_rate})
 
 
 class Teacher(Training):
@@ -83,7 +87,7 @@ class Teacher(Training):
     architecture: str
     input_shape: tuple[Count, ...] = Field((28, 28, 1), strict=False)
     initializer: Initializer = "he_normal"
-    learning_rate: Rate = 1e-4
+    learning_rate: Rate = TrainingPlan.learning_rate
 
     @model_validator(mode="before")
     @classmethod
@@ -129,18 +133,15 @@ def _is_graph(architecture: Any) -> bool:
     return is_json or isinstance(architecture, dict)
 
 
-class Choices(Section):
-    """What Optuna chooses, and from which ranges; fixed when the study is created.
+class Choices(_ChoiceKeys):
+    """Quantities that Optuna chooses, with their ranges; fixed when the study is created.
 
-    The knobs of training whose range is left out are those of the brief training.
+    A knob of training whose range is left out is that of the brief training.
     """
 
     operations: tuple[str, ...] = Field(strict=False, min_length=1)
     log2_factor: tuple[float, float] = Field((0.5, 2.0), strict=False)
     learning_rate: tuple[Rate, Rate] = Field((1e-4, 1e-3), strict=False)
-    weight_decay: tuple[Decay, Decay] | None = Field(None, strict=False)
-    label_smoothing: tuple[Share, Share] | None = Field(None, strict=False)
-    ema: tuple[Share, Share] | None = Field(None, strict=False)
 
     @field_validator("operations")
     @classmethod
@@ -254,22 +255,13 @@ class Pruning(Section):
     reduction: Annotated[int, Field(ge=1, le=100)] = 1
 
 
-class LastCycle(Section):
+class LastCycle(_LastKeys):
     """What is different in the last cycle of a polish; what is not named is as in the others.
 
     Weights averaged along a training at a constant middle rate generalise better than those at the
     end of a schedule that falls to zero (Izmailov et al., arXiv:1803.05407); until they have been
     averaged for long enough they do not, so that short cycles are better without.
     """
-
-    learning_rate: Rate | None = None
-    schedule: Schedule | None = None
-    label_smoothing: Share | None = None
-    ema: Share | None = None
-    shift: Pixels | None = None
-    rotate: Degrees | None = None
-    zoom: Fraction | None = None
-    erase: Pixels | None = None
 
 
 class Polish(Training):
@@ -284,7 +276,7 @@ class Polish(Training):
     """
 
     steps: Annotated[int, Field(ge=0, le=10**9)] = 0
-    learning_rate: Rate = 1e-4
+    learning_rate: Rate = TrainingPlan.learning_rate
     share: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.25
     cycles: Annotated[int, Field(ge=1, le=10)] = 1
     t_mul: Annotated[int, Field(ge=1, le=4)] = 2
@@ -303,15 +295,14 @@ class Polish(Training):
 
     @property
     def plan(self) -> TrainingPlan:
-        """The whole polish; where it makes no updates, for a time to be set."""
-        timed = self.model_copy(update={"steps": max(self.steps, 1)})
-        return timed.plan_at(self.learning_rate)
+        """The whole polish; with 0 updates, one of 1 update, for a time to be set."""
+        return self._plan_of(max(self.steps, 1), self.learning_rate)
 
     @property
     def last_plan(self) -> TrainingPlan:
         """The whole polish, trained as its last cycle is."""
         changed = self.last.model_dump(exclude_none=True) if self.last else {}
-        return replace(self.plan, **changed)
+        return self.plan.with_keys(changed)
 
 
 class Search(Section):

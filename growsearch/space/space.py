@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -14,6 +13,7 @@ from growsearch.datasets import LOADERS
 from growsearch.errors import SearchSpaceError
 from growsearch.growth import Limits
 from growsearch.networks import Architecture
+from growsearch.networks.optimizers import OPTIMIZERS
 from growsearch.space import files
 from growsearch.space.invalid import explain, key_of
 from growsearch.space.override import Override, changed, overrides_of, sources_of
@@ -31,7 +31,7 @@ from growsearch.space.sections import (
     SectionError,
     Teacher,
 )
-from growsearch.training import DECAYS, TrainingPlan, no_decay
+from growsearch.training import TrainingPlan, no_decay
 
 
 class SearchSpace(Section):
@@ -90,7 +90,10 @@ class SearchSpace(Section):
                     f"expected at most {limits.width}, the value of limits.width: a new width is "
                     "a multiple of it",
                 )
-        if self.choices.weight_decay is not None and self.training.optimizer not in DECAYS:
+        if (
+            self.choices.weight_decay is not None
+            and OPTIMIZERS[self.training.optimizer].decay is None
+        ):
             raise SectionError("choices.weight_decay", no_decay(self.training.optimizer))
         return self
 
@@ -114,7 +117,7 @@ class SearchSpace(Section):
     def plan(self, params: Mapping[str, Any]) -> TrainingPlan:
         """Return the plan of a candidate: the brief training with the knobs that Optuna chose."""
         chosen = {name: params[name] for name in self.choices.knobs}
-        return replace(self.training.plan_at(params["learning_rate"]), **chosen)
+        return self.training.plan_at(params["learning_rate"]).with_keys(chosen)
 
     @classmethod
     def load(

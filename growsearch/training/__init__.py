@@ -1,14 +1,7 @@
-"""What every trainer shares, without a framework: plans, schedules, batches, the protocol."""
+"""Training without a framework: plan, protocol and results, schedules, batches, speed."""
 
-from growsearch.training.plan import (
-    DECAYS,
-    Optimizer,
-    Precision,
-    Schedule,
-    TrainingPlan,
-    check_augmentation,
-    no_decay,
-)
+from growsearch.training.augmentation import Augmentation
+from growsearch.training.plan import TrainingPlan, no_decay
 from growsearch.training.speed import MeasuresSpeed, Speed, at_one_precision
 from growsearch.training.trainer import (
     Evaluation,
@@ -19,19 +12,15 @@ from growsearch.training.trainer import (
 )
 
 __all__ = [
-    "DECAYS",
+    "Augmentation",
     "Evaluation",
     "MeasuresSpeed",
     "OnEvaluation",
-    "Optimizer",
     "Point",
-    "Precision",
-    "Schedule",
     "Speed",
     "Trainer",
     "TrainingPlan",
     "TrainingResult",
     "at_one_precision",
-    "check_augmentation",
     "no_decay",
 ]

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 
 def batches_of(images: int, size: int, seed: int) -> Iterator[NDArray[np.intp]]:
-    """Indices of batches, for ever: every epoch a new order, each image once an epoch."""
+    """Yield indices of batches without end: every epoch a new order, each image once an epoch."""
     rng = np.random.default_rng(seed)
     pool = np.empty(0, np.intp)
     while True:

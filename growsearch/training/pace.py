@@ -1,4 +1,4 @@
-"""How many updates a call makes, and where in its plan a training is."""
+"""Pace of a training: its place in the plan, and the number of updates in one call."""
 
 from __future__ import annotations
 
@@ -10,30 +10,38 @@ from numpy.typing import NDArray
 
 from growsearch.training.plan import TrainingPlan
 
-# Updates run in one call, as many as take so long and at most so many: Python waits for the end of
-# a call, and Ctrl-C with it.
+# A call makes updates of about 0.2 s, at most 200: Ctrl-C is handled only between calls.
 CALL_SECONDS, CALL_STEPS = 0.2, 200
 
 
 @dataclass
-class Clock:
-    """How far a training is in its plan: by updates, or by the time that has passed."""
+class PlanClock:
+    """The place of a training in its plan: by updates, or by time in a plan with ``seconds``.
+
+    Parameters
+    ----------
+    plan : TrainingPlan
+    asked : float
+        ``time.perf_counter()`` when the training was called.
+    step_seconds : float
+        Seconds an update in the last call; 0 before the first.
+    """
 
     plan: TrainingPlan
     asked: float
-    step_seconds: float = 0.0  # of the updates before
+    step_seconds: float = 0.0
 
     def _passed(self) -> float:
         return time.perf_counter() - self.asked
 
     def is_over(self, step: int) -> bool:
-        """Whether no update is left; with a time, when less than half of one fits."""
+        """Return True if no update is left; with ``seconds``, if less than half of one fits."""
         if self.plan.seconds is None:
             return step >= self.plan.steps
         return self._passed() + 0.5 * self.step_seconds >= self.plan.seconds
 
     def at_most(self, count: int, step: int) -> int:
-        """As many of the next updates as are left."""
+        """Return ``count``, or the number of updates that are left if it is smaller."""
         if self.plan.seconds is None:
             return min(count, self.plan.steps - step)
         if not self.step_seconds:
@@ -41,7 +49,7 @@ class Clock:
         return max(1, min(count, round((self.plan.seconds - self._passed()) / self.step_seconds)))
 
     def positions(self, step: int, count: int) -> NDArray[np.float64]:
-        """The next updates' positions in the schedule."""
+        """Return the positions of the next ``count`` updates in the schedule."""
         if self.plan.seconds is None:
             return self.plan.schedule_start + np.arange(step, step + count, dtype=np.float64)
         passed = self._passed() + self.step_seconds * np.arange(count)
@@ -50,6 +58,6 @@ class Clock:
 
 
 def pace_after(steps: int, seconds: float) -> int:
-    """Updates in the next call, from how long the last took; at most twice as many as there."""
+    """Return the number of updates in the next call, from the last; at most twice as many."""
     wanted = int(CALL_SECONDS * steps / max(seconds, 1e-6))
     return max(1, min(wanted, 2 * steps, CALL_STEPS))

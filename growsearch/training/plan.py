@@ -2,167 +2,151 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal, get_args
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, Self
 
-from growsearch.checks import whole_number
 from growsearch.errors import InvalidInputError
+from growsearch.networks.optimizers import OPTIMIZERS
+from growsearch.training.augmentation import NO_AUGMENTATION, Augmentation
+from growsearch.training.fields import Interval, Key, Knob, OneOf, Whole, check_fields, knobs_of
 
-Optimizer = Literal["adam", "adamw", "momentum", "sgd"]
-
-
-Precision = Literal["auto", "float32", "bfloat16"]
-
-
-Schedule = Literal["constant", "cosine", "one_cycle"]
-
-
-DECAYS = {"adamw": 1e-2, "momentum": 0.0}  # the weight decay of a plan that names none
+EVERYWHERE = Key.TRAINING | Key.LAST | Key.CHOICE
+PRECISIONS = ("auto", "float32", "bfloat16")
+SCHEDULES = ("constant", "cosine", "one_cycle")
 
 
 @dataclass(frozen=True)
 class TrainingPlan:
     """How a network is trained; the same plan for every arm.
 
+    A field's type, bounds and default stand beside it; search spaces have a key for each field
+    that names a ``Key``, with the same default.
+
     Parameters
     ----------
     steps : int
-        Updates; with ``seconds`` only the unit in which the schedule is written.
+        Number of updates; with ``seconds`` only the unit of the schedule.
     batch_size : int
         Images an update.
     learning_rate : float
-        Of "constant" at every step, of the other schedules at their highest.
+        Rate of every step with the schedule "constant", the highest rate with the others.
     optimizer : "adam", "adamw", "momentum" or "sgd"
+        A name in ``growsearch.networks.optimizers.OPTIMIZERS``.
     evaluate_every : int
         Updates between two evaluations; the start and the end are always evaluated.
     momentum : float
-        Of the "momentum" optimizer (Nesterov's).
+        Of the optimizer "momentum" (Nesterov's).
     weight_decay : float, optional
-        Decoupled, of "adamw" and "momentum", relative to the learning rate; kernels decay, biases
-        and normalisations do not. By default 0.01 with "adamw" and none with "momentum"; the
-        other optimizers have none.
+        Decoupled, relative to the learning rate; kernels decay, biases and normalisations do not.
+        By default the optimizer's own: 0.01 of "adamw", 0 of "momentum"; the others have none.
     precision : "float32", "bfloat16" or "auto"
-        What the updates compute with. Weights, slots, the loss and every evaluation are float32
-        in any case. "auto" leaves it to the trainer, which says in its result what it took.
+        Precision of the updates. Weights, slots, the loss and every evaluation are float32 in any
+        case. With "auto" the trainer chooses, and names its choice in the result.
     schedule : "constant", "cosine" or "one_cycle"
         The learning rate over the steps; see ``growsearch.training.schedules``.
     schedule_start : int
-        Position in the schedule of this plan's first step, so that one schedule can run through
+        Position of this plan's first step in the schedule, so that one schedule can run through
         several trainings.
     schedule_steps : int, optional
         Steps of the whole schedule; by default it ends with this plan.
     seconds : float, optional
-        The training ends when so much time has passed since it was asked for, the preparation of
-        the graph and all evaluations but the last included, after as many updates as there was
-        time for. The ``steps`` of the schedule pass evenly with the time: after half of it half
-        of them.
+        Time limit, counted from the call: it includes the preparation of the graph and all
+        evaluations but the last. The ``steps`` of the schedule then pass evenly with the time.
     label_smoothing : float
-        Share of the label that is spread evenly over all classes, 0 <= share < 1.
+        Share of the label that is spread evenly over all classes.
     ema : float
         Decay of the exponential moving average of all weights, batch-norm statistics included:
         ``average = ema · average + (1 - ema) · weight`` after each update, from the weights at
-        the start. If it is above 0, evaluations measure the averages, and the averages are the
-        weights of the network returned; the slots are those of the weights behind them.
-    shift : int
-        Each training image is moved by up to so many whole pixels along each axis; zeros follow.
-    rotate : float
-        Each training image is turned by up to so many degrees about its centre, bilinearly.
-    zoom : float
-        Each training image is scaled about its centre, along each axis by a factor of its own, from
-        1 / (1 + zoom) to 1 + zoom, 0 <= zoom <= 1.
-    erase : int
-        In each training image a square of so many pixels a side, inside the image, becomes 0.
+        the start. Above 0, the averages are evaluated and returned as the network's weights; the
+        slots remain those of the weights themselves.
+    augmentation : Augmentation
+        Random changes of the training images.
 
     Raises
     ------
     InvalidInputError
-        When a value is none of these; the message names it.
+        Names the field, what was expected and what came.
+
+    Examples
+    --------
+    >>> plan = TrainingPlan(100, optimizer="adamw", augmentation=Augmentation(shift=2))
+    >>> plan.decay
+    0.01
     """
 
-    steps: int
-    batch_size: int = 50
-    learning_rate: float = 1e-4
-    optimizer: str = "adam"
-    evaluate_every: int = 100
-    momentum: float = 0.9
-    weight_decay: float | None = None
-    precision: str = "float32"
-    schedule: str = "constant"
-    schedule_start: int = 0
-    schedule_steps: int | None = None
-    seconds: float | None = None
-    label_smoothing: float = 0.0
-    ema: float = 0.0
-    shift: int = 0
-    rotate: float = 0.0
-    zoom: float = 0.0
-    erase: int = 0
+    steps: Annotated[int, Whole(1), Key.TRAINING]
+    batch_size: Annotated[int, Whole(1), Key.TRAINING] = 50
+    learning_rate: Annotated[float, Interval(above=True, space_most=100.0), Key.LAST] = 1e-4
+    optimizer: Annotated[str, OneOf(tuple(OPTIMIZERS)), Key.TRAINING] = "adam"
+    evaluate_every: Annotated[int, Whole(1), Key.TRAINING] = 100
+    momentum: Annotated[float, Interval(0.0, 1.0, below=True), Key.TRAINING] = 0.9
+    weight_decay: Annotated[float | None, Interval(space_most=10.0), Key.TRAINING | Key.CHOICE] = (
+        None
+    )
+    precision: Annotated[str, OneOf(PRECISIONS), Key.TRAINING] = "float32"
+    schedule: Annotated[str, OneOf(SCHEDULES), Key.TRAINING | Key.LAST] = "constant"
+    schedule_start: Annotated[int, Whole(0)] = 0
+    schedule_steps: Annotated[int | None, Whole(1)] = None
+    seconds: Annotated[float | None, Interval(above=True)] = None
+    label_smoothing: Annotated[float, Interval(0.0, 1.0, below=True), EVERYWHERE] = 0.0
+    ema: Annotated[float, Interval(0.0, 1.0, below=True), EVERYWHERE] = 0.0
+    augmentation: Augmentation = NO_AUGMENTATION
 
     def __post_init__(self) -> None:
-        least = dict.fromkeys(("steps", "batch_size", "evaluate_every"), 1)
-        least |= dict.fromkeys(("schedule_start", "shift", "erase"), 0)
-        for name, bound in least.items():
-            object.__setattr__(self, name, whole_number(name, getattr(self, name), bound))
-        if self.schedule_steps is not None:
-            ends = self.schedule_start + self.steps
-            whole = whole_number("schedule_steps", self.schedule_steps, ends)
-            object.__setattr__(self, "schedule_steps", whole)
-        for name in ("learning_rate", "seconds"):
-            value = getattr(self, name)
-            if value is not None and not 0.0 < value < float("inf"):
-                raise InvalidInputError(f"{name}: expected more than 0, got {value}")
-        for name, kind in (
-            ("optimizer", Optimizer),
-            ("precision", Precision),
-            ("schedule", Schedule),
-        ):
-            choices = get_args(kind)
-            if (value := getattr(self, name)) not in choices:
-                raise InvalidInputError(
-                    f"{name}: expected one of {', '.join(choices)}, got {value!r}"
-                )
-        for name in ("momentum", "label_smoothing", "ema"):
-            if not 0.0 <= getattr(self, name) < 1.0:
-                raise InvalidInputError(
-                    f"{name}: expected 0 <= {name} < 1, got {getattr(self, name)}"
-                )
-        if not 0.0 <= self.decay < float("inf"):
-            raise InvalidInputError(f"weight_decay: expected 0 or more, got {self.weight_decay}")
-        if self.decay and self.optimizer not in DECAYS:
+        check_fields(self)
+        if not isinstance(self.augmentation, Augmentation):
+            raise InvalidInputError(
+                "augmentation: expected an Augmentation, such as Augmentation(shift=2), "
+                f"got {self.augmentation!r}"
+            )
+        ends = self.schedule_start + self.steps
+        if self.schedule_steps is not None and self.schedule_steps < ends:
+            raise InvalidInputError(
+                f"schedule_steps: expected a whole number of at least {ends}, where this plan "
+                f"ends, got {self.schedule_steps}"
+            )
+        if self.decay and OPTIMIZERS[self.optimizer].decay is None:
             raise InvalidInputError(f"weight_decay: {no_decay(self.optimizer)}")
-        if not 0.0 <= self.rotate <= 180.0:
-            raise InvalidInputError(f"rotate: expected 0 to 180 degrees, got {self.rotate}")
-        if not 0.0 <= self.zoom <= 1.0:
-            raise InvalidInputError(f"zoom: expected 0 to 1, got {self.zoom}")
+
+    @classmethod
+    def of_keys(cls, keys: Mapping[str, Any]) -> Self:
+        """Make a plan of the flat keys of a search space.
+
+        Examples
+        --------
+        >>> TrainingPlan.of_keys({"steps": 100, "shift": 2}).augmentation.shift
+        2
+        """
+        own, changes = _apart(keys)
+        return cls(**own, augmentation=Augmentation(**changes))
+
+    def with_keys(self, keys: Mapping[str, Any]) -> Self:
+        """Return the plan with some flat keys of a search space changed."""
+        own, changes = _apart(keys)
+        return replace(self, **own, augmentation=replace(self.augmentation, **changes))
 
     @property
     def decay(self) -> float:
-        """The weight decay; the optimizer's own where the plan names none."""
-        return DECAYS.get(self.optimizer, 0.0) if self.weight_decay is None else self.weight_decay
+        """The weight decay: the plan's, else the optimizer's own."""
+        if self.weight_decay is not None:
+            return self.weight_decay
+        return OPTIMIZERS[self.optimizer].decay or 0.0
+
+
+def plan_knobs() -> tuple[Knob, ...]:
+    """Return the fields of a plan and of its augmentation, in their order."""
+    return knobs_of(TrainingPlan) + knobs_of(Augmentation)
 
 
 def no_decay(optimizer: str) -> str:
-    """Why a weight decay is refused with an optimizer."""
-    return f"expected none with {optimizer}: weights decay with {' and '.join(DECAYS)}"
+    """Return the reason why an optimizer refuses a weight decay."""
+    decaying = (name for name, row in OPTIMIZERS.items() if row.decay is not None)
+    return f"expected none with {optimizer}: weights decay with {' and '.join(decaying)}"
 
 
-def check_augmentation(plan: TrainingPlan, shape: tuple[int, ...]) -> None:
-    """Refuse a plan whose augmentation inputs of this shape cannot bear.
-
-    Raises
-    ------
-    InvalidInputError
-        Names the option, what was expected and what came.
-    """
-    if len(shape) != 3:
-        for name in ("shift", "rotate", "zoom", "erase"):
-            if getattr(plan, name):
-                raise InvalidInputError(f"{name}: expected images, got inputs of shape {shape}")
-        return
-    smaller = min(shape[:2])
-    for name, most in (("shift", smaller - 1), ("erase", smaller)):
-        if (value := getattr(plan, name)) > most:
-            raise InvalidInputError(
-                f"{name}: expected at most {most} pixels for images of {shape[0]} x {shape[1]}, "
-                f"got {value}"
-            )
+def _apart(keys: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Part flat keys into those of the plan itself and those of its augmentation."""
+    inner = {knob.name for knob in knobs_of(Augmentation)}
+    own = {name: value for name, value in keys.items() if name not in inner}
+    return own, {name: value for name, value in keys.items() if name in inner}

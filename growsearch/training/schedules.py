@@ -7,16 +7,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from growsearch.training import TrainingPlan
+from growsearch.training.plan import TrainingPlan
 
-# Of one_cycle: the share of the steps in which the rate rises, and how far below the highest rate
-# it starts and ends. PyTorch's and fastai's.
+# Of one_cycle, as in PyTorch and fastai: share of the steps in which the rate rises; first and last
+# rate as shares of the highest.
 RISE = 0.3
 START, END = 1 / 25, 1 / (25 * 1e4)
 
 
 def learning_rates(plan: TrainingPlan, positions: NDArray[np.float64]) -> NDArray[np.float32]:
-    """The learning rates at some positions in a plan's schedule.
+    """Return the learning rates at positions in a plan's schedule.
 
     "cosine" falls from the plan's rate to 0 by half a cosine (Loshchilov and Hutter,
     arXiv:1608.03983, equation 5, without restarts). "one_cycle" rises from 1/25 of it and falls to
@@ -27,7 +27,7 @@ def learning_rates(plan: TrainingPlan, positions: NDArray[np.float64]) -> NDArra
     ----------
     plan : TrainingPlan
     positions : float64 array, shape (n,)
-        In steps of the whole schedule; where a training is timed, between whole ones too.
+        In steps of the whole schedule; fractions in a plan with ``seconds``.
 
     Returns
     -------
@@ -57,5 +57,5 @@ def _one_cycle(position: NDArray[Any], total: int) -> NDArray[Any]:
 
 
 def _fall(share: NDArray[Any], start: float, end: float) -> NDArray[Any]:
-    """Half a cosine from ``start`` at share 0 to ``end`` at share 1."""
+    """Return half a cosine from ``start`` at share 0 to ``end`` at share 1."""
     return np.asarray(end + (start - end) * 0.5 * (1.0 + np.cos(np.pi * share)))

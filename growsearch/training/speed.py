@@ -1,4 +1,4 @@
-"""How fast an architecture trains on this machine, and at which precision."""
+"""Speed of training on this machine, and the precision that is chosen by it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from growsearch.training.trainer import Trainer
 
 @dataclass(frozen=True)
 class Speed:
-    """How an architecture trains on this machine: at which precision, and seconds an update."""
+    """Precision of a training on this machine, and its seconds an update."""
 
     precision: str
     step_seconds: float
@@ -20,12 +20,12 @@ class Speed:
 
 @runtime_checkable
 class MeasuresSpeed(Protocol):
-    """A trainer that can say beforehand how fast an architecture trains."""
+    """A trainer that can measure how fast an architecture trains."""
 
     def speed_of(self, architecture: Architecture, plan: TrainingPlan) -> Speed:
-        """What the plan's precision comes to, and how long an update then takes, by some of them.
+        """Return the precision that the plan gets, and the seconds of an update, by measurement.
 
-        The answer for an architecture and batch size is kept: asking twice costs nothing.
+        The result for an architecture and batch size is cached.
         """
         ...
 
@@ -33,9 +33,9 @@ class MeasuresSpeed(Protocol):
 def at_one_precision(
     trainer: Trainer, architecture: Architecture, plan: TrainingPlan
 ) -> TrainingPlan:
-    """The plan with its precision chosen for an architecture, to be followed by every arm.
+    """Return the plan with its precision chosen for an architecture, the same for every arm.
 
-    A trainer that does not measure gets the plan as it is.
+    A plan for a trainer that does not measure is returned unchanged.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What a trainer does: the protocol, and the result it returns."""
+"""The protocol of a trainer, and the values that it returns."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from growsearch.training.plan import TrainingPlan
 class Evaluation:
     """Accuracy (a fraction) and mean cross-entropy (nats) of a network on a split.
 
-    ``losses`` are the images' own, in the split's order, shape (n,), for comparisons on the same
-    images; None where a trainer does not give them.
+    ``losses`` are the losses of the single images in the split's order, shape (n,): comparisons
+    need them. None if a trainer does not give them.
     """
 
     accuracy: float
@@ -29,7 +29,7 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Point:
-    """One evaluation on the way: after how many updates, and what it gave."""
+    """One evaluation during a training: number of updates so far, accuracy, loss."""
 
     step: int
     accuracy: float
@@ -38,7 +38,7 @@ class Point:
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """The trained network with its slots, its curve, and what it cost.
+    """The trained network with its slots, its curve and its cost.
 
     Parameters
     ----------
@@ -48,11 +48,11 @@ class TrainingResult:
     seconds : float
         Wall-clock time of the updates, without evaluations.
     images_per_second : float
-        Training images a second of that time; 0 without an update.
+        Training images a second of that time; 0 after no update.
     losses : float32 array, shape (n,), or None
-        The images' own losses at the last evaluation.
+        Losses of the single images at the last evaluation.
     precision : "float32" or "bfloat16"
-        What the updates were computed with.
+        Precision of the updates.
     """
 
     network: Network
@@ -74,7 +74,8 @@ OnEvaluation = Callable[[Point], bool | None]
 class Trainer(Protocol):
     """Trains and evaluates networks; one call serves every arm.
 
-    An implementation passes ``tests/backend_contract.py``.
+    An implementation passes :class:`growsearch.testing.TrainerContract`. It can be pickled and
+    copied: the copy is a new trainer with the same options, so that other processes can train.
     """
 
     def train(
@@ -92,34 +93,34 @@ class Trainer(Protocol):
         Parameters
         ----------
         network : Network
-            Where to start: weights, and slots if they are the plan's optimizer's.
+            The start: its weights, and its slots if the plan's optimizer has the same.
         data : Split
-            What to train on.
+            The training images.
         plan : TrainingPlan
         evaluate_on : Split
-            What the curve is measured on.
+            The images that the curve is measured on.
         seed : int
-            Of the order of the images, of dropout, and of what becomes of the images.
+            Decides the order of the images, dropout and augmentation.
         on_evaluation : callable, optional
-            Called with each point of the curve; a true result ends the training there.
+            Called with each point of the curve; the training ends there if it returns True.
 
         Raises
         ------
         DivergedError
-            When a loss, a weight or a slot becomes NaN or infinite.
+            If a loss, a weight or a slot becomes NaN or infinite.
         InvalidInputError
-            When the images are not of the network's input shape, a label is not below its number
-            of outputs, or there is nothing to train.
+            If the images do not have the network's input shape, a label is not below the number
+            of its outputs, or the network has no weights.
         """
         ...
 
     def evaluate(self, network: Network, data: Split) -> Evaluation:
-        """Accuracy and loss in evaluation mode."""
+        """Return accuracy and loss in evaluation mode."""
         ...
 
     def logits(self, network: Network, images: Any) -> Any:
-        """The network's outputs in evaluation mode, float32, shape (n, classes).
+        """Return the logits in evaluation mode, float32, shape (n, classes).
 
-        Without the softmax, where the network ends in one.
+        A softmax at the end of the network is left out.
         """
         ...

@@ -217,7 +217,10 @@ def test_the_last_cycle_may_differ(tmp_path: Path) -> None:
     polish = POLISH.replace("}", f", {own}, last = {last}}}")
     trainer = Planner()
     search(tmp_path, trainer=trainer, polish=polish)
-    told = [(p.learning_rate, p.schedule, p.ema, p.zoom, p.shift) for p in trainer.plans]
+    told = [
+        (p.learning_rate, p.schedule, p.ema, p.augmentation.zoom, p.augmentation.shift)
+        for p in trainer.plans
+    ]
     before, after = (0.01, "cosine", 0.0, 0.0, 1), (0.02, "constant", 0.5, 0.1, 1)
     assert told == [before] * 3 + [after] * 3
     assert [plan.steps for plan in trainer.plans] == [1, 1, 1, 2, 2, 2]

@@ -6,7 +6,7 @@ import pytest
 
 from growsearch.driver.width_probe import MULTIPLES, fast_multiple
 from growsearch.networks import Architecture
-from growsearch.training import Speed, TrainingPlan
+from growsearch.training import Augmentation, Speed, TrainingPlan
 
 PLAN = TrainingPlan(10, precision="auto")
 
@@ -63,6 +63,6 @@ def test_one_precision_is_measured() -> None:
 def test_the_probe_is_not_augmented() -> None:
     """Its images are its own: what the data's bear may be too much for them."""
     machine = Machine(4)
-    fast_multiple(machine, TrainingPlan(10, shift=30, rotate=9.0, zoom=0.1, erase=40))
+    fast_multiple(machine, TrainingPlan(10, augmentation=Augmentation(30, 9.0, 0.1, 40)))
     for _, plan in machine.asked:
-        assert (plan.shift, plan.rotate, plan.zoom, plan.erase) == (0, 0.0, 0.0, 0)
+        assert plan.augmentation == Augmentation()

@@ -33,7 +33,7 @@ from growsearch.networks.layers import (
     SeparableConv,
     ZeroPad,
 )
-from growsearch.networks.network import SLOT_DEGREES
+from growsearch.networks.optimizers import OPTIMIZERS
 from growsearch.networks.reference import forward
 
 Array = NDArray[Any]
@@ -328,7 +328,7 @@ def slots_of(architecture: Architecture, optimizer: str, rng: np.random.Generato
                 layer: {n: drawn(w.shape, degree) for n, w in weights.items() if w.trainable}
                 for layer, weights in architecture.weights.items()
             }
-            for slot, degree in SLOT_DEGREES[optimizer].items()
+            for slot, degree in OPTIMIZERS[optimizer].slots.items()
         },
     )
 

@@ -24,9 +24,11 @@ from growsearch.growth.flow import flow
 from growsearch.net2net import Units
 from growsearch.networks import Architecture, Network, Slots
 from growsearch.networks.layers import Dropout
-from growsearch.networks.network import SLOT_DEGREES
+from growsearch.networks.optimizers import OPTIMIZERS
 from growsearch.training.slim.backend import tf, v1
-from growsearch.training.slim.builders import Mode, build_logits, model_variables
+from growsearch.training.slim.builders import Mode
+from growsearch.training.slim.graph import build_logits
+from growsearch.training.slim.variables import model_variables
 from tests.growth.test_cases import (
     CASES,
     CLASSES,
@@ -193,7 +195,7 @@ def test_slots_scale_by_share_to_their_degree(optimizer, split):
     child = grow(parent, Widen("conv0", 8, split), rng=4, slots="carry")
     units = flow(parent.architecture, "conv0", 8, rng=np.random.default_rng(4), split=split)
     source, share = units.units["conv0"].source, units.units["conv0"].share
-    for slot, degree in SLOT_DEGREES[optimizer].items():
+    for slot, degree in OPTIMIZERS[optimizer].slots.items():
         old, new = parent.slots.values[slot], child.slots.values[slot]
         for weight in ("kernel", "bias"):
             scaled = old["conv0"][weight][..., source] * share**degree

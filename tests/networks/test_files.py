@@ -22,7 +22,7 @@ from hypothesis import given, settings
 from growsearch.errors import InvalidInputError, NetworkFileError
 from growsearch.networks import Architecture, Network, Slots, files
 from growsearch.networks.atomic import write_atomically
-from growsearch.networks.network import SLOT_DEGREES
+from growsearch.networks.optimizers import OPTIMIZERS
 from tests.growth.test_cases import CASES, random_architecture, slots_of, trained
 from tests.strategies import seeds
 
@@ -119,7 +119,7 @@ def test_every_width_of_float_survives_its_file(dtype, tmp_path):
     assert loaded.sha256 == network.sha256
 
 
-@pytest.mark.parametrize("optimizer", [None, *SLOT_DEGREES])
+@pytest.mark.parametrize("optimizer", [None, *OPTIMIZERS])
 def test_slots_of_every_optimizer_survive_their_file(optimizer, tmp_path):
     weights = Network.initial(SMALL, rng=3).weights
     slots = optimizer and slots_of(SMALL, optimizer, np.random.default_rng(0))

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from growsearch.errors import ArchitectureError, GrowsearchError, InvalidInputError
 from growsearch.networks import Architecture, Network, Slots
-from growsearch.networks.network import INITIALIZERS, SLOT_DEGREES
+from growsearch.networks.network import INITIALIZERS
+from growsearch.networks.optimizers import OPTIMIZERS
 from tests.growth.test_cases import CASES, random_architecture, slots_of, trained
 from tests.strategies import seeds
 
@@ -391,11 +392,10 @@ def test_an_unknown_optimizer_is_named():
         Slots("lion", 0, {})
 
 
-@pytest.mark.parametrize("optimizer", SLOT_DEGREES)
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_an_optimizer_has_its_own_slots_and_no_others(optimizer):
-    assert (
-        Slots(optimizer, 0, {s: {} for s in SLOT_DEGREES[optimizer]}).degrees
-        == (SLOT_DEGREES[optimizer])
+    assert Slots(optimizer, 0, {s: {} for s in OPTIMIZERS[optimizer].slots}).degrees == (
+        OPTIMIZERS[optimizer].slots
     )
     with pytest.raises(InvalidInputError, match=f"slots of {optimizer}: expected .*, got"):
         Slots(optimizer, 0, {"velocity": {}})
@@ -475,7 +475,7 @@ def test_an_input_shape_is_a_tuple():
         Architecture.parse("2(fc1)", input_shape=28)
 
 
-@pytest.mark.parametrize("optimizer", [None, *SLOT_DEGREES])
+@pytest.mark.parametrize("optimizer", [None, *OPTIMIZERS])
 def test_a_network_is_what_its_flat_arrays_say(optimizer):
     """Paths to arrays and back: the same network; a path names each array once."""
     architecture = CASES["batch norm"]

@@ -10,7 +10,7 @@ from pathlib import Path
 from growsearch.networks import INPUT, Architecture, Node
 from growsearch.networks.layers import Add, Conv, Dense, Flatten
 from growsearch.space import SearchSpace, read_shipped
-from growsearch.training import TrainingPlan
+from growsearch.training import Augmentation, TrainingPlan
 from tests.space_values import refused, values, with_value
 
 GRAPH = Architecture(
@@ -62,14 +62,15 @@ def test_a_space_tells_the_whole_plan() -> None:
     changed = {
         **{"steps": 7, "batch_size": 9, "optimizer": "momentum", "evaluate_every": 3},
         **{"momentum": 0.8, "weight_decay": 0.01, "precision": "auto", "schedule": "cosine"},
-        **{"label_smoothing": 0.1, "ema": 0.9, "shift": 2, "rotate": 5.0, "zoom": 0.1},
-        **{"erase": 4},
+        **{"label_smoothing": 0.1, "ema": 0.9},
     }
+    images = {"shift": 2, "rotate": 5.0, "zoom": 0.1, "erase": 4}
     plain = values()
-    plain["teacher"] |= changed | {"learning_rate": 0.5}
-    plain["training"] |= changed
+    plain["teacher"] |= changed | images | {"learning_rate": 0.5}
+    plain["training"] |= changed | images
     space = SearchSpace.parse(plain)
-    expected = TrainingPlan(**changed, learning_rate=0.5)
+    expected = TrainingPlan(**changed, learning_rate=0.5, augmentation=Augmentation(**images))
     assert space.teacher.plan == space.plan({"learning_rate": 0.5}) == expected
-    left_out = {f.name for f in fields(TrainingPlan)} - set(changed) - {"learning_rate"}
+    left_out = {f.name for f in fields(TrainingPlan)} - {*changed, "learning_rate", "augmentation"}
     assert left_out == {"schedule_start", "schedule_steps", "seconds"}
+    assert {f.name for f in fields(Augmentation)} == set(images)

@@ -9,14 +9,16 @@ import numpy as np
 import pytest
 
 from growsearch.networks import Architecture
+from growsearch.testing.trainer_contract.cases import rich, split
 from growsearch.training import Speed, Trainer, TrainingPlan, at_one_precision
 from growsearch.training.slim import SlimTrainer
 from growsearch.training.slim import precision as module
 from growsearch.training.slim import trainer as trainer_module
 from growsearch.training.slim.backend import tf, v1
-from growsearch.training.slim.builders import Mode, build_logits, model_variables
+from growsearch.training.slim.builders import Mode
+from growsearch.training.slim.graph import build_logits
 from growsearch.training.slim.precision import step_seconds
-from tests.backend_contract import rich, split
+from growsearch.training.slim.variables import model_variables
 from tests.fake_trainer import FakeTrainer
 
 PLAN = TrainingPlan(2, 8, precision="auto")

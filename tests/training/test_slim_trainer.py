@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import _thread
+import copy
 import gc
 import os
+import pickle
 import threading
 import warnings
 import weakref
@@ -23,26 +25,26 @@ from growsearch.networks import layers as specs
 from growsearch.networks.activations import ACTIVATIONS
 from growsearch.networks.layer import Layer
 from growsearch.networks.layers import Dense, Flatten
-from growsearch.training import Point, TrainingPlan, TrainingResult
-from growsearch.training.schedules import learning_rates
-from growsearch.training.slim import SlimTrainer
-from growsearch.training.slim import builders as slim_graph
-from growsearch.training.slim import trainer as module
-from growsearch.training.slim.aligned import ALIGNMENT, Resident, aligned
-from growsearch.training.slim.backend import tf
-from growsearch.training.slim.builders import Mode, build
-from growsearch.training.slim.session import SlimGraph
-from growsearch.training.slim.trainer import _check_network
-from tests.backend_contract import (
+from growsearch.testing import TrainerContract
+from growsearch.testing.trainer_contract.cases import (
     CLASSES,
     IMAGE,
-    TrainerContract,
     assert_same,
     rich,
     split,
     trained,
     with_slots,
 )
+from growsearch.training import Augmentation, Point, TrainingPlan, TrainingResult, pace
+from growsearch.training.schedules import learning_rates
+from growsearch.training.slim import SlimTrainer, graphs
+from growsearch.training.slim import graph as slim_graph
+from growsearch.training.slim import trainer as module
+from growsearch.training.slim.aligned import ALIGNMENT, Resident, aligned
+from growsearch.training.slim.backend import tf
+from growsearch.training.slim.builders import Mode, build
+from growsearch.training.slim.session import SlimGraph
+from growsearch.training.slim.trainer import _check_network
 
 
 class TestSlimTrainer(TrainerContract):
@@ -64,15 +66,15 @@ def wide(units: int) -> Network:
 
 @pytest.fixture
 def built(monkeypatch: pytest.MonkeyPatch) -> list[SlimGraph]:
-    """Every graph that is built."""
-    graphs: list[SlimGraph] = []
+    """Return every graph that is built to train."""
+    found: list[SlimGraph] = []
 
     def count(*arguments: Any) -> SlimGraph:
-        graphs.append(SlimGraph(*arguments))
-        return graphs[-1]
+        found.append(SlimGraph(*arguments))
+        return found[-1]
 
-    monkeypatch.setattr(module, "SlimGraph", count)
-    return graphs
+    monkeypatch.setattr(graphs, "SlimGraph", count)
+    return found
 
 
 def train(trainer: SlimTrainer, network: Network, **options: Any) -> Network:
@@ -115,22 +117,31 @@ def test_nothing_is_rebuilt_for_an_amount(built: list[SlimGraph]) -> None:
             label_smoothing=0.1 * scale,
             weight_decay=0.1 * scale,
             ema=0.4 * scale,
-            shift=scale,
-            rotate=5.0 * scale,
-            zoom=0.1 * scale,
-            erase=scale,
+            augmentation=Augmentation(scale, 5.0 * scale, 0.1 * scale, scale),
         )
     assert len(built) == 1
     operations = len(built[0].graph.get_operations())
-    train(trainer, rich(), optimizer="momentum", weight_decay=0.3, ema=0.3, rotate=1.0, erase=3)
+    train(
+        trainer,
+        rich(),
+        optimizer="momentum",
+        weight_decay=0.3,
+        ema=0.3,
+        augmentation=Augmentation(rotate=1.0, erase=3),
+    )
     assert (len(built), len(built[0].graph.get_operations())) == (1, operations)
 
 
 def test_the_number_of_updates_in_a_call_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Calls are as long as the machine is fast; one update a call gives the same bytes."""
-    options: dict[str, Any] = {"steps": 30, "shift": 1, "schedule": "cosine", "ema": 0.5}
+    options: dict[str, Any] = {
+        "steps": 30,
+        "augmentation": Augmentation(1),
+        "schedule": "cosine",
+        "ema": 0.5,
+    }
     expected = train(SlimTrainer(), rich(), **options)
-    monkeypatch.setattr(module, "CALL_STEPS", 1)
+    monkeypatch.setattr(pace, "CALL_STEPS", 1)
     assert_same(train(SlimTrainer(), rich(), **options), expected)
 
 
@@ -143,7 +154,7 @@ def test_divergence_in_a_long_call_is_named_by_its_step(monkeypatch: pytest.Monk
     )
     linear, seen = trained(Architecture(IMAGE, nodes)), []
     for most in (1, 200):
-        monkeypatch.setattr(module, "CALL_STEPS", most)
+        monkeypatch.setattr(pace, "CALL_STEPS", most)
         with pytest.raises(DivergedError, match=r"step \d+ of 400") as error:
             train(SlimTrainer(), linear, steps=400, learning_rate=3.0, optimizer="sgd")
         seen.append(str(error.value))
@@ -193,6 +204,18 @@ def test_threads_are_an_argument(threads: int) -> None:
     assert train(SlimTrainer(threads=threads), rich()).slots
     with pytest.raises(InvalidInputError, match="threads: expected at least 1"):
         SlimTrainer(threads=0)
+
+
+def test_evaluating_builds_no_updates(built: list[SlimGraph]) -> None:
+    """What is not trained gets a graph without updates, which goes when one with them comes."""
+    trainer, network = SlimTrainer(), wide(8)
+    found = trainer.evaluate(network, split(32))
+    trainer.logits(network, split(3).images)
+    assert (len(built), len(trainer._graphs)) == (0, 1)
+    train(trainer, network)
+    assert (len(built), len(trainer._graphs)) == (1, 1)
+    assert trainer.evaluate(network, split(32)) == found
+    assert len(trainer._graphs) == 1
 
 
 def test_an_equal_architecture_is_the_same_architecture(built: list[SlimGraph]) -> None:
@@ -325,6 +348,27 @@ def test_a_callback_cannot_disturb_its_own_training() -> None:
     train(trainer, rich(), on_evaluation=lambda _: SlimTrainer().evaluate(rich(), split(8)) is None)
 
 
+@pytest.mark.parametrize("through", [lambda t: pickle.loads(pickle.dumps(t)), copy.deepcopy])
+def test_a_trainer_is_pickled_as_its_options(through: Callable[[SlimTrainer], SlimTrainer]) -> None:
+    """A copy has the options, its own lock and no graph; it trains to the same bytes."""
+    original = SlimTrainer(cached_graphs=2, threads=1)
+    expected = train(original, rich())
+    assert len(pickle.dumps(original)) < 1000
+    made = through(original)
+    assert (made._cached_graphs, made._threads) == (2, 1)
+    assert len(original._graphs) == 1
+    assert len(made._graphs) == 0
+    assert made._lock is not original._lock
+    assert_same(train(made, rich()), expected)
+
+
+def test_a_trainer_is_pickled_in_the_middle_of_a_training() -> None:
+    """The lock that its own training holds does not matter to the copy."""
+    trainer, copies = SlimTrainer(), list[SlimTrainer]()
+    train(trainer, rich(), on_evaluation=lambda _: copies.append(copy.deepcopy(trainer)))
+    assert copies[0].evaluate(rich(), split(8)).accuracy >= 0.0
+
+
 def test_a_layer_type_without_builder_is_named() -> None:
     """Whoever adds a layer type learns which builder is missing."""
 
@@ -382,13 +426,7 @@ def test_the_first_step_is_timed_like_the_others() -> None:
         ("label_smoothing", 1.0),
         ("ema", -0.1),
         ("ema", float("nan")),
-        ("shift", -1),
-        ("shift", 0.5),
-        ("rotate", 181.0),
-        ("rotate", float("nan")),
-        ("zoom", -0.1),
-        ("zoom", float("nan")),
-        ("erase", -1),
+        ("augmentation", {"shift": 1}),
     ],
 )
 def test_unusable_plans_are_named(option: str, value: object) -> None:
@@ -448,6 +486,7 @@ class Timed:
         self.began: list[float] = []  # of each update
         self.positions: list[float] = []
         patch.setattr(module, "time", self)
+        patch.setattr(pace, "time", self)
         patch.setattr(module, "learning_rates", self._learning_rates)
         for name, took in (
             ("update", lambda batches: self.step_seconds * len(batches)),

@@ -1,4 +1,4 @@
-"""Brief training in TensorFlow, in graphs built with tf-slim; the only importer of TensorFlow."""
+"""Training in TensorFlow, in graphs built with tf-slim; the only importer of TensorFlow."""
 
 from growsearch.training.slim.trainer import SlimTrainer
 

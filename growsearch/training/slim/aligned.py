@@ -1,4 +1,4 @@
-"""Training images where TensorFlow reads them without a copy."""
+"""Training images at addresses where TensorFlow reads them without a copy."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from numpy.typing import NDArray
 
 from growsearch.datasets import Split
 
-# TensorFlow uses a fed array's own memory if it begins at such an address, and copies it otherwise.
+# Bytes. TensorFlow reads a fed array in place if its address is a multiple, and copies it if not.
 ALIGNMENT = 64
 
 
 class Resident:
-    """The split that is trained on, aligned: fed whole with every call, it costs nothing.
+    """The training split, aligned, so that feeding it whole with every call costs nothing.
 
-    Every graph reads the same memory, which a variable in each graph would hold again. One split is
-    kept, until another comes or nobody else holds it any more.
+    All graphs read the same memory; variables would hold a copy in each graph. One split is held,
+    until another replaces it or its last other reference goes.
     """
 
     def __init__(self) -> None:
@@ -26,9 +26,9 @@ class Resident:
         self._arrays: tuple[NDArray[np.float32], NDArray[np.int32]] | None = None
 
     def arrays(self, data: Split) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
-        """Images (n, *shape) and labels (n,) of a split, aligned; read-only like the split's."""
+        """Return images (n, *shape) and labels (n,) of a split, aligned and read-only."""
         if self._arrays is None or self._of is None or self._of() is not data:
-            self._arrays = None  # before the next one is made, not after
+            self._arrays = None  # first: two copies at once may not fit
             self._of = weakref.ref(data, self._forget)
             self._arrays = aligned(data.images, np.float32), aligned(data.labels, np.int32)
         return self._arrays
@@ -39,7 +39,7 @@ class Resident:
 
 
 def aligned(array: NDArray[Any], dtype: Any) -> NDArray[Any]:
-    """The array, or a copy of it, as ``dtype`` at an aligned address.
+    """Return the array, or a copy of it, as ``dtype`` at an aligned address.
 
     Examples
     --------

@@ -1,24 +1,29 @@
-"""What becomes of training images inside the graph: moved, turned, scaled, partly erased."""
+"""Augmentation of training images inside the graph: one row of STEPS each."""
 
 from __future__ import annotations
 
 import math
 import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from growsearch.training.slim.backend import tf
+from growsearch.training import Augmentation
+from growsearch.training.augmentation import NO_AUGMENTATION
+from growsearch.training.slim.backend import tf, v1
 
 
 def moved(images: Any, seed: Any, shift: Any, rotate: Any, zoom: Any) -> Any:
-    """Images scaled and turned about their centres and moved by whole pixels, zeros around them.
+    """Return images scaled and turned about their centres, and moved by whole pixels.
 
-    One interpolation does it all; where images are only moved it gives the pixels themselves.
+    Zeros follow from outside. One interpolation makes all three changes; an image that is only
+    moved keeps its pixels to the last bit.
 
     Parameters
     ----------
     images : float32 tensor, shape (n, height, width, channels)
     seed : int64 tensor, shape (2,)
-        The same seed does the same; each image has a shift, an angle and a scale of its own.
+        The same seed gives the same images; each has a shift, an angle and scales of its own.
     shift : int32 tensor, shape ()
         Largest shift along each axis, in pixels.
     rotate : float32 tensor, shape ()
@@ -56,7 +61,7 @@ def moved(images: Any, seed: Any, shift: Any, rotate: Any, zoom: Any) -> Any:
 
 
 def erased(images: Any, seed: Any, size: Any) -> Any:
-    """Images with a square set to 0, at a place of each image's own, inside it.
+    """Return images with a square set to 0, at a place of each image's own, inside it.
 
     DeVries and Taylor's cutout, arXiv:1708.04552, except that theirs may reach over the edge.
 
@@ -80,6 +85,69 @@ def erased(images: Any, seed: Any, size: Any) -> Any:
     return tf.where(square, tf.zeros_like(images), images)
 
 
+@dataclass(frozen=True)
+class Step:
+    """One change of training images.
+
+    Parameters
+    ----------
+    function : callable
+        (images, seed, one tensor for each field) -> images.
+    fields : tuple of str
+        Of :class:`growsearch.Augmentation`, in the order of the function's arguments. The step is
+        part of a graph where one of them is not 0.
+    """
+
+    function: Callable[..., Any]
+    fields: tuple[str, ...]
+
+
+# In the order in which images go through them.
+STEPS = {
+    "move": Step(moved, ("shift", "rotate", "zoom")),
+    "erase": Step(erased, ("erase",)),
+}
+_DTYPES = {int: tf.int32, float: tf.float32}
+
+
+def active_steps(augmentation: Augmentation) -> tuple[str, ...]:
+    """Return the names of the steps that an augmentation needs.
+
+    Examples
+    --------
+    >>> active_steps(Augmentation(zoom=0.1))
+    ('move',)
+    """
+    return tuple(
+        name
+        for name, step in STEPS.items()
+        if any(getattr(augmentation, field) for field in step.fields)
+    )
+
+
+class Augmenter:
+    """Some steps in the current graph, with a placeholder for each of their amounts."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        plain = NO_AUGMENTATION
+        self._steps = tuple(STEPS[name] for name in names)
+        self._amounts = {
+            field: v1.placeholder(_DTYPES[type(getattr(plain, field))], ())
+            for step in self._steps
+            for field in step.fields
+        }
+
+    def apply(self, images: Any, seed: Any) -> Any:
+        """Return the images after all steps; one seed gives the same images."""
+        for step in self._steps:
+            images = step.function(images, seed, *(self._amounts[name] for name in step.fields))
+        return images
+
+    def feed(self, augmentation: Augmentation) -> dict[Any, Any]:
+        """Return the values of the placeholders."""
+        return {fed: getattr(augmentation, name) for name, fed in self._amounts.items()}
+
+
 def _of(seed: Any, name: str) -> Any:
-    """A seed of its own for each use; layers' names have no spaces, so that dropout's differ."""
+    """Return a seed for one use; dropout's differ, since no layer's name has a space."""
     return tf.random.experimental.stateless_fold_in(seed, zlib.crc32(f"augment {name}".encode()))

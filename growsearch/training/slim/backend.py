@@ -1,4 +1,4 @@
-"""TensorFlow and tf-slim, imported without their messages about themselves."""
+"""TensorFlow and tf-slim, imported without their log messages."""
 
 from growsearch.training.slim.quiet import quiet
 

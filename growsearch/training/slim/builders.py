@@ -1,21 +1,20 @@
-"""The tf-slim graph of an architecture: one builder a layer type."""
+"""Layers of the tf-slim graph: one builder a layer type."""
 
 from __future__ import annotations
 
 import functools
 import math
-import warnings
 import zlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import singledispatch
 from typing import Any
 
-from growsearch.networks import INPUT, Architecture
 from growsearch.networks import layers as specs
 from growsearch.networks.activations import LEAKY_RELU_SLOPE
 from growsearch.networks.layer import Layer
 from growsearch.training.slim.backend import slim, tf, v1
+from growsearch.training.slim.variables import layer_variable
 
 ACTIVATIONS: Mapping[str, Callable[[Any], Any] | None] = {
     "linear": None,
@@ -35,21 +34,12 @@ ACTIVATIONS: Mapping[str, Callable[[Any], Any] | None] = {
     "softmax": tf.nn.softmax,
 }
 
-# What slim calls the variables that the specifications name.
-_SLIM_NAMES = {
-    "kernel": "weights",
-    "bias": "biases",
-    "depthwise": "depthwise_weights",
-    "pointwise": "pointwise_weights",
-}
 VECTOR = 16  # channels that the kernels for bfloat16 take together
-_BIAS_GRADIENT = "GrowsearchBiasAdd"
-_AVERAGE = "average"  # "average/conv1/weights": no layer's variable has three parts
 
 
 @dataclass(frozen=True)
 class Mode:
-    """What distinguishes training from evaluation.
+    """Differences between training and evaluation.
 
     Parameters
     ----------
@@ -58,12 +48,12 @@ class Mode:
     seed : int64 tensor of shape (2,), optional
         For stateless dropout.
     dtype : TensorFlow type
-        What layers compute with; the output layer computes with float32, and normalisations
-        keep their statistics and parameters in it. Weights are float32 variables always.
+        Precision of the layers. The output layer, and the statistics and parameters of
+        normalisations, are float32 in any case; all weights are float32 variables.
     averaged : bool
-        Whether to use the moving averages of the weights in their stead.
+        True if the moving averages of the weights take their place.
     updates : list
-        Takes the operations that an update must run besides its own: the moving statistics.
+        Filled with the operations that update the moving statistics.
     """
 
     training: bool
@@ -73,119 +63,9 @@ class Mode:
     updates: list[Any] = field(default_factory=list)
 
 
-def build_logits(architecture: Architecture, images: Any, mode: Mode) -> Any:
-    """The architecture's outputs as a tensor; a second call shares the first one's variables.
-
-    A softmax at the end is left out: cross-entropy wants what goes into it.
-
-    Parameters
-    ----------
-    architecture : Architecture
-    images : float32 tensor, shape (n, *input_shape)
-    mode : Mode
-
-    Returns
-    -------
-    float32 tensor, shape (n, *output_shape)
-    """
-    tensors = {INPUT: tf.cast(images, mode.dtype)}
-    scope = v1.variable_scope(
-        "",
-        use_resource=True,
-        reuse=v1.AUTO_REUSE,
-        custom_getter=_averages if mode.averaged else _casts,
-    )
-    biases = v1.get_default_graph().gradient_override_map({"BiasAdd": _BIAS_GRADIENT})
-    with scope, biases, warnings.catch_warnings():
-        # What tf-slim calls is deprecated in TensorFlow; whoever reads that cannot change it.
-        warnings.filterwarnings("ignore", r"`(layer\.apply|tf\.layers\.\w+)` is deprecated")
-        delayed = _pooled_first(architecture)
-        for node in architecture.nodes:
-            inputs = [tensors[name] for name in node.inputs]
-            layer = node.layer
-            if node is architecture.output:
-                layer = _without_softmax(layer)
-                inputs = [tf.cast(tensor, tf.float32) for tensor in inputs]
-            if node.name in delayed:
-                layer = _linear(layer)
-            tensor = build(layer, inputs, node.name, mode)
-            if node.name in delayed.values():
-                tensor = tf.nn.relu(tensor)
-            tensors[node.name] = tensor
-    return tensors[architecture.output.name]
-
-
-def _pooled_first(architecture: Architecture) -> dict[str, str]:
-    """Layers whose ReLU waits for the max pooling behind them, and that pooling, by name.
-
-    The largest of some numbers, cut off at 0, is the largest of the numbers cut off at 0; but
-    there are four times fewer of them to cut off, and to send gradients through.
-    """
-    return {
-        node.name: followers[0].name
-        for node in architecture.nodes
-        if (followers := architecture.consumers[node.name])
-        and getattr(node.layer, "activation", None) == "relu"
-        and len(followers) == 1
-        and isinstance(followers[0].layer, specs.MaxPool)
-    }
-
-
-def _bias_gradient(operation: Any, gradient: Any) -> tuple[Any, Any]:
-    """A bias's gradient as a sum that does not lose small terms.
-
-    TensorFlow's own adds up in bfloat16 on a CPU, where a sum of ones ends at 256: of 100,000
-    positions it loses 95 %.
-    """
-    if gradient.dtype == tf.float32:
-        data_format = operation.get_attr("data_format")
-        return gradient, tf.raw_ops.BiasAddGrad(out_backprop=gradient, data_format=data_format)
-    return gradient, tf.reduce_sum(gradient, axis=list(range(len(gradient.shape) - 1)))
-
-
-tf.RegisterGradient(_BIAS_GRADIENT)(_bias_gradient)
-
-
-def _casts(getter: Any, name: str, *args: Any, dtype: Any = tf.float32, **options: Any) -> Any:
-    """A float32 variable, cast to what is computed with.
-
-    Updates smaller than bfloat16's resolution would otherwise be lost.
-    """
-    variable = getter(name, *args, dtype=tf.float32, **options)
-    return variable if dtype == tf.float32 else tf.cast(variable, dtype)
-
-
-def _averages(getter: Any, name: str, *args: Any, **options: Any) -> Any:
-    """The moving average of a variable; both exist afterwards."""
-    getter(name, *args, **options)
-    return getter(f"{_AVERAGE}/{name}", *args, **{**options, "trainable": False})
-
-
-def model_variables(
-    architecture: Architecture, *, averaged: bool = False
-) -> dict[str, dict[str, Any]]:
-    """The variables behind an architecture's weights in the current graph, by layer and name.
-
-    With ``averaged`` those of their moving averages.
-    """
-    # Asked for by name, not looked up among the graph's operations: those ignore case, and rename
-    # the variables of "Conv1" beside "conv1".
-    prefix = f"{_AVERAGE}/" if averaged else ""
-    with v1.variable_scope("", use_resource=True, reuse=True):
-        return {
-            layer: {
-                name: v1.get_variable(
-                    f"{prefix}{layer}/{_SLIM_NAMES.get(name, name)}", weight.shape
-                )
-                for name, weight in weights.items()
-            }
-            for layer, weights in architecture.weights.items()
-        }
-
-
 @singledispatch
 def build(layer: Layer, inputs: list[Any], name: str, mode: Mode) -> Any:
-    """One layer's output; a layer type without a builder of its own here is an error."""
+    """Return one layer's output; a layer type without a builder is a TypeError."""
     del inputs, name, mode
     raise TypeError(f"the tf-slim graph has no builder for {type(layer).__name__}")
 
@@ -234,12 +114,12 @@ def _(layer: specs.DepthwiseConv, inputs: list[Any], name: str, mode: Mode) -> A
     del mode
     x = inputs[0]
     channels = int(x.shape[-1])
-    kernel = _variable(name, "kernel", (*layer.kernel, channels, layer.multiplier), x.dtype)
+    kernel = layer_variable(name, "kernel", (*layer.kernel, channels, layer.multiplier), x.dtype)
     out = tf.nn.depthwise_conv2d(
         x, kernel, strides=(1, *layer.stride, 1), padding=layer.padding.upper()
     )
     if layer.use_bias:
-        out = out + _variable(name, "bias", (channels * layer.multiplier,), x.dtype)
+        out = out + layer_variable(name, "bias", (channels * layer.multiplier,), x.dtype)
     return _activate(layer.activation, out)
 
 
@@ -250,10 +130,10 @@ def _(layer: specs.BatchNorm, inputs: list[Any], name: str, mode: Mode) -> Any:
     if int(x.shape[-1]) % VECTOR:  # there are no fast kernels for bfloat16 then
         x = tf.cast(x, tf.float32)
     shape = (int(x.shape[-1]),)
-    gamma = _variable(name, "gamma", shape) if layer.scale else tf.ones(shape)
-    beta = _variable(name, "beta", shape) if layer.center else tf.zeros(shape)
-    mean = _variable(name, "mean", shape, trainable=False)
-    variance = _variable(name, "variance", shape, trainable=False)
+    gamma = layer_variable(name, "gamma", shape) if layer.scale else tf.ones(shape)
+    beta = layer_variable(name, "beta", shape) if layer.center else tf.zeros(shape)
+    mean = layer_variable(name, "mean", shape, trainable=False)
+    variance = layer_variable(name, "variance", shape, trainable=False)
     as_image = x if len(x.shape) == 4 else x[:, None, None, :]
     if mode.training:
         out, batch_mean, batch_variance = v1.nn.fused_batch_norm(
@@ -276,7 +156,7 @@ def _(layer: specs.LayerNorm, inputs: list[Any], name: str, mode: Mode) -> Any:
     x = tf.cast(inputs[0], tf.float32)  # means and variances need its digits
     shape = (int(x.shape[-1]),)
     mean, variance = tf.nn.moments(x, axes=[-1], keepdims=True)
-    gamma, beta = _variable(name, "gamma", shape), _variable(name, "beta", shape)
+    gamma, beta = layer_variable(name, "gamma", shape), layer_variable(name, "beta", shape)
     out = tf.nn.batch_normalization(x, mean, variance, beta, gamma, layer.epsilon)
     return tf.cast(out, inputs[0].dtype)
 
@@ -356,18 +236,8 @@ def _(layer: specs.Concat, inputs: list[Any], name: str, mode: Mode) -> Any:
     return tf.concat(inputs, axis=-1, name=name)
 
 
-def _without_softmax(layer: Any) -> Layer:
-    field = "function" if isinstance(layer, specs.Activation) else "activation"
-    return _linear(layer, field) if getattr(layer, field, None) == "softmax" else layer
-
-
-def _linear(layer: Any, field: str = "activation") -> Layer:
-    changed: Layer = replace(layer, **{field: "linear"})
-    return changed
-
-
 def _finish(layer: Any, operations: list[Any]) -> Any:
-    """What all layers with a kernel share: bias or none, activation or none."""
+    """Return the scope that all layers with a kernel share: bias or none, activation or none."""
     zeros = tf.zeros_initializer()  # every weight is loaded before use
     return slim.arg_scope(
         operations,
@@ -379,7 +249,7 @@ def _finish(layer: Any, operations: list[Any]) -> Any:
 
 def _grouped_conv(layer: specs.Conv, x: Any, name: str) -> Any:
     channels = int(x.shape[-1]) // layer.groups
-    kernel = _variable(name, "kernel", (*layer.kernel, channels, layer.filters), x.dtype)
+    kernel = layer_variable(name, "kernel", (*layer.kernel, channels, layer.filters), x.dtype)
     outputs = [
         tf.nn.conv2d(block, part, layer.stride, layer.padding.upper(), dilations=layer.dilation)
         for block, part in zip(
@@ -388,26 +258,8 @@ def _grouped_conv(layer: specs.Conv, x: Any, name: str) -> Any:
     ]
     out = tf.concat(outputs, axis=3)
     if layer.use_bias:
-        out = out + _variable(name, "bias", (layer.filters,), x.dtype)
+        out = out + layer_variable(name, "bias", (layer.filters,), x.dtype)
     return _activate(layer.activation, out)
-
-
-def _variable(
-    layer: str,
-    name: str,
-    shape: tuple[int, ...],
-    dtype: Any = tf.float32,
-    *,
-    trainable: bool = True,
-) -> Any:
-    with v1.variable_scope(layer):
-        return slim.model_variable(
-            _SLIM_NAMES.get(name, name),
-            shape,
-            dtype,
-            initializer=tf.zeros_initializer(),
-            trainable=trainable,
-        )
 
 
 def _activate(name: str, x: Any) -> Any:

@@ -1,56 +1,76 @@
-"""Optimizers of the tf-slim graph, with everything they remember in reach."""
+"""Optimizers of the tf-slim graph, with their slots in reach: one builder an optimizer."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from growsearch.training import DECAYS, TrainingPlan
+from growsearch.networks.optimizers import OPTIMIZERS
+from growsearch.training import TrainingPlan
 from growsearch.training.slim.backend import tf, v1
 
 BETA1, BETA2 = 0.9, 0.999
 
+Rate = Callable[[], Any]  # gives the current step's learning rate, as a tensor
 
-class Optimizer:
+
+def _adam(rate: Rate, momentum: Any) -> Any:
+    del momentum
+    return v1.train.AdamOptimizer(rate, BETA1, BETA2)
+
+
+def _momentum(rate: Rate, momentum: Any) -> Any:
+    return v1.train.MomentumOptimizer(rate, momentum, use_nesterov=True)
+
+
+def _sgd(rate: Rate, momentum: Any) -> Any:
+    del momentum
+    return v1.train.GradientDescentOptimizer(rate)
+
+
+# Weights decay by learning rate times weight decay, apart from the gradient, whatever the builder
+# (Loshchilov and Hutter, arXiv:1711.05101): AdamW is Adam beside it.
+BUILDERS: Mapping[str, Callable[[Rate, Any], Any]] = {
+    "adam": _adam,
+    "adamw": _adam,
+    "momentum": _momentum,
+    "sgd": _sgd,
+}
+
+
+class GraphOptimizer:
     """One of TensorFlow's optimizers, its slots by growsearch's names.
 
     Parameters
     ----------
-    name : "adam", "adamw", "momentum" or "sgd"
-        AdamW decays weights by learning rate times weight decay, apart from the gradient
-        (Loshchilov and Hutter, arXiv:1711.05101); momentum is Nesterov's.
+    name : str
+        A name in ``growsearch.networks.optimizers.OPTIMIZERS``.
     decays : bool
-        Whether kernels decay; AdamW's and momentum's can.
+        True if kernels decay; ignored where the optimizer has no weight decay.
     """
 
     def __init__(self, name: str, *, decays: bool) -> None:
         self.name = name
-        self._decays = decays and name in DECAYS
+        self.slots = tuple(OPTIMIZERS[name].slots)
+        self._decays = decays and OPTIMIZERS[name].decay is not None
         self._rate: Any = None  # the current step's, as a tensor
         self._momentum = v1.placeholder(tf.float32, ())
         self._decay = v1.placeholder(tf.float32, ())
         # Adam's bias correction: beta1 and beta2 to the power of the next step.
         self.powers: dict[str, Any] = {}
-        if name in ("adam", "adamw"):
-            self._inner = v1.train.AdamOptimizer(lambda: self._rate, BETA1, BETA2)
-        elif name == "momentum":
-            self._inner = v1.train.MomentumOptimizer(
-                lambda: self._rate, self._momentum, use_nesterov=True
-            )
-        else:
-            self._inner = v1.train.GradientDescentOptimizer(lambda: self._rate)
+        self._inner = BUILDERS[name](lambda: self._rate, self._momentum)
 
     def minimize(self, loss: Any, variables: Sequence[Any], rate: Any) -> Any:
-        """The operation of one update, which runs after the operations that ``loss`` waits for.
+        """Return the operation of one update, which runs after those that ``loss`` waits for.
 
         Parameters
         ----------
         loss : float32 tensor
         variables : sequence of variables
-            What to update.
+            The trainable variables.
         rate : float32 tensor
             The learning rate.
         """
@@ -66,17 +86,17 @@ class Optimizer:
             ]
         with tf.control_dependencies(decays):
             update = self._inner.apply_gradients(gradients)
-        if self.name in ("adam", "adamw"):
+        if isinstance(self._inner, v1.train.AdamOptimizer):
             accumulators = self._inner._get_beta_accumulators()  # TensorFlow offers no other way
             self.powers = dict(zip(("beta1_power", "beta2_power"), accumulators, strict=True))
         return update
 
     def slot(self, variable: Any, slot: str) -> Any:
-        """The variable of a slot: "m" and "v" of Adam, "momentum"."""
+        """Return the variable of a slot: "m" and "v" of Adam, "momentum"."""
         return self._inner.get_slot(variable, slot)
 
     def powers_after(self, step: int) -> dict[str, NDArray[np.float32]]:
-        """The values of ``powers`` after ``step`` updates."""
+        """Return the values of ``powers`` after ``step`` updates."""
         values = (BETA1 ** (step + 1), BETA2 ** (step + 1))
         return {
             name: np.array(value, np.float32)
@@ -84,5 +104,5 @@ class Optimizer:
         }
 
     def feed(self, plan: TrainingPlan) -> dict[Any, float]:
-        """The values of the placeholders."""
+        """Return the values of the placeholders."""
         return {self._momentum: plan.momentum, self._decay: plan.decay}

@@ -1,4 +1,4 @@
-"""Whether the machine computes bfloat16, and how fast it updates a network at a precision."""
+"""Precision of updates on this machine: native bfloat16, and seconds a step at each."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from growsearch.training.slim.quiet import quiet
 GPU_CAPABILITY = (8, 0)  # Ampere, the first with bfloat16
 
 ROUNDS = 3
-SECONDS = 0.15  # a measurement's least time: a step of a small network is shorter than the noise
+SECONDS = 0.15  # least time of a measurement: a step of a small network is shorter than the noise
 
 
 @cache
 def has_native_bfloat16() -> bool:
-    """Whether the device that trains here computes bfloat16 itself; emulated it is slow."""
+    """Return True if the device that trains here computes bfloat16 natively; emulation is slow."""
     with quiet():  # looks for GPUs
         gpus = tf.config.list_physical_devices("GPU")
     if gpus:
@@ -27,15 +27,15 @@ def has_native_bfloat16() -> bool:
 
 
 def step_seconds(timers: Mapping[str, Callable[[int], float]]) -> dict[str, float]:
-    """Seconds a step, by name.
+    """Return the seconds of a step, by name.
+
+    The candidates take turns, and the best turn of each counts, so that other load on the machine
+    slows all alike. The first steps of each are not counted.
 
     Parameters
     ----------
     timers : mapping of name to function
-        A function takes some steps and returns their seconds.
-
-    The candidates take turns, and the best turn of each counts: whatever else the machine does then
-    slows all alike, or none. The first steps of each are not counted.
+        A function takes a number of steps and returns their seconds.
     """
     steps = {}
     for name, timer in timers.items():

@@ -1,4 +1,4 @@
-"""TensorFlow's messages about itself, kept off the screen unless they report an error."""
+"""TensorFlow's log messages, kept off the screen unless they report an error."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ _LOG_LINE = re.compile(rb"([IWEF])\d{4} [\d:.]+ +\d+ [^ ]+:\d+\] ")
 _NO_GPU = b"failed call to cuInit"
 _GPU_DEVICES = ("/dev/nvidiactl", "/dev/nvidia0", "/dev/dxg")
 
-_alone = threading.RLock()  # two threads that swap one descriptor would restore each other's
+_alone = threading.RLock()  # two threads that swap one descriptor would restore the wrong one
 
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Hold back what TensorFlow prints about itself while it is imported or opens its devices.
+    """Hold back TensorFlow's log messages while it is imported or opens its devices.
 
-    ``TF_CPP_MIN_LOG_LEVEL`` is what TensorFlow offers, and is set to 2 here unless it is set; but
-    some lines are printed before TensorFlow reads it, whatever it says. They come from C++ and
-    can only be caught at the file descriptor. Afterwards everything is printed that the level lets
-    pass: all lines that are not TensorFlow's, and its errors; except, on a machine without a GPU,
-    the error that there is none. When the block fails, everything is printed; Ctrl-C is no failure.
+    ``TF_CPP_MIN_LOG_LEVEL`` is set to 2 unless it is set. TensorFlow prints some lines before it
+    reads that level; they come from C++ and can only be caught at the file descriptor. After the
+    block, the lines that the level lets pass are printed: TensorFlow's errors, and all lines of
+    other origin. On a machine without a GPU the error that there is none is left out. If the block
+    raises an exception other than ``KeyboardInterrupt``, every line is printed.
 
     Examples
     --------
@@ -40,12 +40,12 @@ def quiet() -> Iterator[None]:
     with _alone:
         try:
             stderr = os.dup(2)
-        except OSError:  # closed: nothing can be printed anyway
+        except OSError:  # closed: nothing can be printed
             yield
             return
         try:
             caught = TemporaryFile()  # noqa: SIM115  not a pipe: a full one would block
-        except OSError:  # a full disk must not be the end of an import
+        except OSError:  # a full disk must not end an import
             os.close(stderr)
             yield
             return
@@ -69,7 +69,7 @@ def quiet() -> Iterator[None]:
 
 
 def without_noise(text: bytes) -> bytes:
-    """The lines of ``text`` that are to be seen at the level in the environment."""
+    """Return the lines of ``text`` that the level in the environment lets pass."""
     level = os.environ.get(LEVEL, "")
     hidden = "IWEF"[: min(int(level), 3)] if level.isdigit() else ""
     if not hidden:
@@ -86,5 +86,5 @@ def without_noise(text: bytes) -> bytes:
 
 
 def _flush() -> None:
-    with suppress(OSError, ValueError, AttributeError):  # closed, or None, or somebody's own
+    with suppress(OSError, ValueError, AttributeError):  # closed, None, or replaced
         sys.stderr.flush()

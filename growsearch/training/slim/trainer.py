@@ -1,13 +1,13 @@
-"""Brief training in TensorFlow: one graph an architecture, reused by every arm and repeat."""
+"""The trainer in TensorFlow: one graph for an architecture and recipe, reused by every arm."""
 
 from __future__ import annotations
 
 import math
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -23,15 +23,16 @@ from growsearch.training import (
     Speed,
     TrainingPlan,
     TrainingResult,
-    check_augmentation,
 )
 from growsearch.training.batches import batches_of
-from growsearch.training.pace import Clock, pace_after
+from growsearch.training.pace import PlanClock, pace_after
 from growsearch.training.schedules import learning_rates
 from growsearch.training.slim.aligned import Resident, aligned
 from growsearch.training.slim.backend import tf
+from growsearch.training.slim.graphs import GraphCache
 from growsearch.training.slim.precision import has_native_bfloat16, step_seconds
-from growsearch.training.slim.session import Recipe, SlimGraph
+from growsearch.training.slim.recipe import Recipe
+from growsearch.training.slim.session import EvaluationGraph, SlimGraph
 
 Array = NDArray[Any]
 
@@ -39,19 +40,20 @@ Array = NDArray[Any]
 class SlimTrainer:
     """Trains networks in TensorFlow graphs built with tf-slim; satisfies ``Trainer``.
 
-    Threads may share a trainer; it serves one at a time.
+    Threads may share a trainer, which serves one at a time. A pickled or copied trainer has the
+    options of the original; graphs, measured speeds and locks stay behind.
 
     Parameters
     ----------
     cached_graphs : int
-        Graphs kept, each with its session; the one used longest ago goes first.
+        Number of graphs in the cache, each with its session; the least recently used is closed.
     threads : int, optional
-        That TensorFlow's operations may use, by default one for each processor of this process.
-        The first graph of a process decides for all.
+        Threads of TensorFlow's operations, by default one for each processor of this process. The
+        first graph of a process decides for all.
 
     Examples
     --------
-    >>> from growsearch.training import SlimTrainer                  # doctest: +SKIP
+    >>> from growsearch.training.slim import SlimTrainer             # doctest: +SKIP
     >>> result = SlimTrainer().train(network, data.train, plan,      # doctest: +SKIP
     ...                              evaluate_on=data.validation, seed=0)
     """
@@ -63,11 +65,15 @@ class SlimTrainer:
             raise InvalidInputError(f"threads: expected at least 1, got {threads}")
         self._cached_graphs = cached_graphs
         self._threads = threads
-        self._graphs: OrderedDict[tuple[Architecture, Recipe], SlimGraph] = OrderedDict()
+        self._graphs = GraphCache(cached_graphs, threads)
         self._speeds: dict[tuple[Architecture, int, str], Speed] = {}
         self._resident = Resident()
         self._lock = threading.Lock()
         self._thread: int | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        options: dict[str, Any] = {"cached_graphs": self._cached_graphs, "threads": self._threads}
+        return partial(type(self), **options), ()
 
     def train(
         self,
@@ -85,10 +91,10 @@ class SlimTrainer:
             _check_split(network, split)
         if not network.parameters:
             raise InvalidInputError(f"{network.architecture}: expected weights to train, got none")
-        check_augmentation(plan, network.architecture.input_shape)
+        plan.augmentation.check_images(network.architecture.input_shape)
         with self._alone():
             precision = self._precision(network.architecture, plan)
-            graph = self._graph(network.architecture, Recipe.of(plan, precision))
+            graph = self._graphs.to_train(network.architecture, Recipe.of(plan, precision))
             graph.warm_up(plan)
             graph.load(network)
             slots = graph.carried(network)
@@ -105,7 +111,7 @@ class SlimTrainer:
             resident = self._resident.arrays(data)
             batches = batches_of(len(data), plan.batch_size, seed)
             key = np.random.SeedSequence(seed).generate_state(1, np.uint64)[0] >> 1
-            clock = Clock(plan, asked)
+            clock = PlanClock(plan, asked)
             seconds, step, pace = 0.0, 0, 1
             stop = stops(0)
             while not (stop or clock.is_over(step)):
@@ -131,22 +137,22 @@ class SlimTrainer:
         return TrainingResult(trained, tuple(curve), seconds, speed, losses[0], precision)
 
     def speed_of(self, architecture: Architecture, plan: TrainingPlan) -> Speed:
-        """What the plan's precision comes to, and how long an update then takes.
+        """Return the precision that the plan gets, and the seconds of an update at it.
 
-        "auto" is bfloat16 where the machine computes it natively and some updates of each, taken
-        in turn, say that it is faster. The answer for an architecture and batch size is kept.
+        "auto" is bfloat16 if the machine computes it natively and it is measured to be faster than
+        float32. The result for an architecture and batch size is cached.
         """
         with self._alone():
             return self._speed(architecture, plan)
 
     def evaluate(self, network: Network, data: Split) -> Evaluation:
-        """Accuracy and loss in evaluation mode."""
+        """Return accuracy and loss in evaluation mode."""
         _check_split(network, data)
         with self._alone():
             return self._loaded(network).evaluate(data)
 
     def logits(self, network: Network, images: Any) -> Array:
-        """The network's outputs in evaluation mode, float32, shape (n, classes)."""
+        """Return the logits in evaluation mode, float32, shape (n, classes)."""
         array = np.asarray(images, np.float32)
         _check_images(network, array)
         with self._alone():
@@ -154,7 +160,7 @@ class SlimTrainer:
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        """One training at a time: a graph's variables hold one network."""
+        """Wait for other threads: a graph's variables hold one network at a time."""
         if self._thread == threading.get_ident():
             raise RuntimeError(
                 "this trainer is in the middle of a training: "
@@ -189,7 +195,7 @@ class SlimTrainer:
     def _measured(
         self, architecture: Architecture, plan: TrainingPlan, precisions: Sequence[str]
     ) -> Speed:
-        """Measured with graphs of their own, of which the faster one stays for the training."""
+        """Measure each precision in a graph of its own; the faster graph stays in the cache."""
         images = np.zeros((plan.batch_size, *architecture.input_shape), np.float32)
         data = aligned(images, np.float32), np.zeros(plan.batch_size, np.int32)
 
@@ -204,59 +210,36 @@ class SlimTrainer:
             return seconds
 
         graphs = {
-            name: SlimGraph(architecture, Recipe.of(plan, name), self._threads)
-            for name in precisions
+            name: self._graphs.build(architecture, Recipe.of(plan, name)) for name in precisions
         }
         try:
             for graph in graphs.values():
                 graph.warm_up(plan)
             seconds = step_seconds({name: timer(graph) for name, graph in graphs.items()})
             chosen = min(seconds, key=seconds.__getitem__)
-            self._keep(graphs.pop(chosen))
+            self._graphs.put(graphs.pop(chosen))
         finally:
             for graph in graphs.values():
                 graph.close()
         return Speed(chosen, seconds[chosen])
 
-    def _loaded(self, network: Network) -> SlimGraph:
-        """A graph of any recipe that holds the network."""
-        recipes = [recipe for built, recipe in self._graphs if built == network.architecture]
-        graph = self._graph(network.architecture, recipes[-1] if recipes else Recipe())
+    def _loaded(self, network: Network) -> EvaluationGraph:
+        """Return a graph that holds the network."""
+        graph = self._graphs.to_evaluate(network.architecture)
         graph.load(network)
         return graph
 
-    def _graph(self, architecture: Architecture, recipe: Recipe) -> SlimGraph:
-        key = (architecture, recipe)
-        if key in self._graphs:
-            self._graphs.move_to_end(key)
-        else:
-            self._make_room()
-            self._graphs[key] = SlimGraph(architecture, recipe, self._threads)
-        return self._graphs[key]
 
-    def _keep(self, graph: SlimGraph) -> None:
-        key = (graph.architecture, graph.recipe)
-        if key in self._graphs:
-            self._graphs.pop(key).close()
-        self._make_room()
-        self._graphs[key] = graph
-
-    def _make_room(self) -> None:
-        while len(self._graphs) >= self._cached_graphs:
-            _, oldest = self._graphs.popitem(last=False)
-            oldest.close()
-
-
-def _check_finite(what: str, value: float, step: int, plan: TrainingPlan) -> None:
+def _check_finite(name: str, value: float, step: int, plan: TrainingPlan) -> None:
     if not math.isfinite(value):
         raise DivergedError(
-            f"{what} became {value} at step {step} of {plan.steps} with learning "
+            f"{name} became {value} at step {step} of {plan.steps} with learning "
             f"rate {plan.learning_rate:g}: lower the learning rate"
         )
 
 
 def _check_network(network: Network, step: int, plan: TrainingPlan) -> None:
-    """The last update comes after its loss, and an infinite slot shows in no loss at all."""
+    """Refuse values that no loss shows: those of the last update, and slots."""
     groups = {"weights": network.weights, **(network.slots.values if network.slots else {})}
     for group, layers in groups.items():
         for layer, arrays in layers.items():

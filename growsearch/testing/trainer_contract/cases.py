@@ -1,0 +1,248 @@
+"""Networks and data that the laws are tried on, and comparisons of what comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from growsearch.datasets import Split
+from growsearch.networks import INPUT, Architecture, Network, Node, Slots
+from growsearch.networks.activations import ACTIVATIONS
+from growsearch.networks.layer import Layer
+from growsearch.networks.layers import (
+    Activation,
+    Add,
+    AvgPool,
+    BatchNorm,
+    Concat,
+    Conv,
+    Dense,
+    DepthwiseConv,
+    Dropout,
+    Flatten,
+    GlobalAvgPool,
+    GlobalMaxPool,
+    LayerNorm,
+    MaxPool,
+    SeparableConv,
+    ZeroPad,
+)
+from growsearch.networks.optimizers import OPTIMIZERS
+
+Array = NDArray[Any]
+
+IMAGE = (7, 6, 4)  # not square, so that height and width cannot be mistaken for each other
+CLASSES = 3
+FLOAT32 = 1e-5  # error against the float64 reference, as a share of the largest output
+
+# Kind -> specifications of which every option occurs with a value that changes the result.
+CASES: dict[str, list[Layer]] = {
+    "dense": [Dense(5, "tanh"), Dense(5, use_bias=False), Dense(1, "linear")],
+    "conv": [
+        Conv((3, 3), 5),
+        Conv((3, 3), 5, padding="valid", activation="gelu"),
+        Conv((2, 4), 5, stride=(2, 1), use_bias=False),
+        Conv((3, 2), 5, stride=(3, 2), padding="valid"),
+        Conv((1, 1), 5, stride=(2, 3)),
+        Conv((3, 3), 5, dilation=(2, 1)),
+        Conv((3, 2), 5, dilation=(2, 3), padding="valid"),
+        Conv((3, 3), 6, groups=2),
+        Conv((3, 2), 8, stride=(2, 1), groups=4, padding="valid", use_bias=False),
+        Conv((2, 3), 4, dilation=(1, 2), groups=4, activation="silu"),
+    ],
+    "separable_conv": [
+        SeparableConv((3, 3), 5),
+        SeparableConv((2, 3), 5, stride=(2, 2), multiplier=2, use_bias=False),
+        SeparableConv((3, 2), 5, padding="valid", multiplier=3, activation="tanh"),
+    ],
+    "depthwise_conv": [
+        DepthwiseConv((3, 3)),
+        DepthwiseConv((2, 3), stride=(2, 2), multiplier=2, use_bias=False),
+        DepthwiseConv((3, 2), padding="valid", multiplier=3, activation="tanh"),
+    ],
+    "batch_norm": [
+        BatchNorm(),
+        BatchNorm(epsilon=0.3, activation="relu"),
+        BatchNorm(epsilon=1e-7),
+        BatchNorm(scale=False),
+        BatchNorm(center=False),
+    ],
+    "layer_norm": [LayerNorm(), LayerNorm(epsilon=0.3)],
+    "max_pool": [
+        MaxPool(),
+        MaxPool((3, 2), stride=(1, 2)),
+        MaxPool((2, 3), stride=(2, 1), padding="valid"),
+    ],
+    "avg_pool": [
+        AvgPool(),
+        AvgPool((3, 2), stride=(1, 2)),
+        AvgPool((2, 3), stride=(2, 1), padding="valid"),
+    ],
+    "global_avg_pool": [GlobalAvgPool()],
+    "global_max_pool": [GlobalMaxPool()],
+    "flatten": [Flatten()],
+    "zero_pad": [ZeroPad(1, 0, 2, 3), ZeroPad(0, 0, 0, 0)],
+    "dropout": [Dropout(0.9)],
+    "activation": [
+        *(Activation(name) for name in ACTIVATIONS),
+        Activation("leaky_relu", slope=0.7),
+    ],
+    "add": [Add(), Add("tanh")],
+    "concat": [Concat()],
+}
+ON_FEATURES = ("dense", "batch_norm", "layer_norm", "dropout", "activation", "add", "concat")
+
+
+def trained(architecture: Architecture, seed: int = 0) -> Network:
+    """Return a network whose every weight differs from its start, moving statistics included."""
+    rng = np.random.default_rng(seed)
+    weights: dict[str, dict[str, Array]] = {}
+    for layer, specifications in architecture.weights.items():
+        weights[layer] = {}
+        for name, weight in specifications.items():
+            scale = 1.0 / np.sqrt(max(weight.fan_in, 1))
+            array = rng.normal(scale=scale if weight.fill == "kernel" else 0.5, size=weight.shape)
+            if name == "variance":
+                array = rng.uniform(0.1, 2.0, size=weight.shape)
+            weights[layer][name] = array.astype(np.float32)
+    return Network(architecture, weights)
+
+
+def split(images: int, shape: tuple[int, ...] = IMAGE, seed: int = 0) -> Split:
+    """Return random images with random labels."""
+    rng = np.random.default_rng(seed)
+    return Split(rng.random((images, *shape), np.float32), rng.integers(0, CLASSES, images))
+
+
+def around(layer: Layer, *, features: bool = False) -> Architecture:
+    """Return a small graph with the layer in the middle, on images or on features."""
+    nodes = [Node("a", Conv((3, 3), 4, activation="tanh"), (INPUT,))]
+    if features:
+        nodes += [Node("f", Flatten(), ("a",)), Node("g", Dense(4, "tanh"), ("f",))]
+    before = nodes[-1].name
+    inputs: tuple[str, ...] = (before,)
+    if type(layer).inputs[0] > 1:
+        other = Dense(4, "tanh") if features else Conv((1, 1), 4, activation="tanh")
+        nodes.append(Node("b", other, (before,)))
+        inputs = (before, "b", before)
+    nodes.append(Node("tested", layer, inputs))
+    if len(Architecture(IMAGE, tuple(nodes)).shapes["tested"]) == 3:
+        nodes.append(Node("flat", Flatten(), ("tested",)))
+    nodes.append(Node("out", Dense(CLASSES, "linear"), (nodes[-1].name,)))
+    return Architecture(IMAGE, tuple(nodes))
+
+
+def random_graph(seed: int) -> Architecture:
+    """Return a random graph with branches, sums and concatenations of any layer types."""
+    rng = np.random.default_rng(seed)
+    nodes: list[Node] = []
+    shapes: dict[str, tuple[int, ...]] = {INPUT: IMAGE}
+
+    def put(layer: Layer, *inputs: str) -> str:
+        shapes[name] = layer.output_shape(*(shapes[i] for i in inputs))
+        nodes.append(Node(name, layer, inputs))
+        return name
+
+    current, to_features = INPUT, ("flatten", "global_avg_pool", "global_max_pool")
+    length = int(rng.integers(3, 9))
+    for number in range(length):
+        name, is_image = f"n{number}", len(shapes[current]) == 3
+        kinds = sorted(set(CASES) - {"dense", *to_features}) if is_image else ON_FEATURES
+        kind = str(rng.choice(to_features if is_image and number == length - 2 else kinds))
+        layer = CASES[kind][int(rng.integers(len(CASES[kind])))]
+        inputs: tuple[str, ...] = (current,)
+        if kind in ("add", "concat"):
+            twins = [other for other, shape in shapes.items() if shape == shapes[current]]
+            inputs = (current, *(str(i) for i in rng.choice(twins, 2)))
+        try:
+            current = put(layer, *inputs)
+        except ValueError:  # too small for this window, or not divisible into these groups
+            continue
+    name = "flat"
+    if len(shapes[current]) == 3:
+        current = put(Flatten(), current)
+    name = "out"
+    put(Dense(CLASSES, "linear"), current)
+    return _pruned(tuple(nodes))
+
+
+def _pruned(nodes: tuple[Node, ...]) -> Architecture:
+    needed = {nodes[-1].name}
+    for node in reversed(nodes):
+        if node.name in needed:
+            needed.update(node.inputs)
+    return Architecture(IMAGE, tuple(node for node in nodes if node.name in needed))
+
+
+def rich() -> Network:
+    """Return a network with everything that training touches: norm, groups, sum, dropout."""
+    return trained(
+        Architecture(
+            IMAGE,
+            (
+                Node("conv1", Conv((3, 3), 6), (INPUT,)),
+                Node("norm1", BatchNorm(), ("conv1",)),
+                Node("conv2", Conv((3, 3), 6, groups=2), ("norm1",)),
+                Node("sum1", Add("relu"), ("norm1", "conv2")),
+                Node("pool1", MaxPool(), ("sum1",)),
+                Node("flat", Flatten(), ("pool1",)),
+                Node("drop1", Dropout(0.3), ("flat",)),
+                Node("fc1", Dense(16), ("drop1",)),
+                Node("fc2", Dense(CLASSES, "linear"), ("fc1",)),
+            ),
+        )
+    )
+
+
+def regression(*between: Node) -> Network:
+    """Return softmax regression, whose gradient has a closed form, behind some layers."""
+    before = between[-1].name if between else "flat"
+    nodes = (
+        Node("flat", Flatten(), (INPUT,)),
+        *between,
+        Node("fc", Dense(CLASSES, "linear"), (before,)),
+    )
+    return trained(Architecture((2, 2, 1), nodes))
+
+
+def arrays(weights: Mapping[str, Mapping[str, Array]]) -> dict[str, Array]:
+    """Return copies of the weights by "layer name"."""
+    return {
+        f"{layer} {name}": np.array(array)
+        for layer, named in weights.items()
+        for name, array in named.items()
+    }
+
+
+def assert_close(got: Any, expected: Any, tolerance: float, what: str = "") -> None:
+    """Assert a largest absolute difference of ``tolerance`` times the largest expected value."""
+    got, expected = np.asarray(got, np.float64), np.asarray(expected, np.float64)
+    assert got.shape == expected.shape, what
+    error = np.abs(got - expected).max(initial=0.0)
+    assert error <= tolerance * np.abs(expected).max(initial=0.0), f"{what}: {error}"
+
+
+def assert_same(network: Network, other: Network) -> None:
+    """Assert that weights and slots are equal to the last bit."""
+    assert network.sha256 == other.sha256
+
+
+def with_slots(network: Network, optimizer: str, step: int, seed: int = 1) -> Network:
+    """Return the network with random slots, as after ``step`` updates."""
+    rng = np.random.default_rng(seed)
+    values = {
+        slot: {
+            layer: {
+                name: np.float32(0.1) ** degree * rng.random(weight.shape, np.float32)
+                for name, weight in weights.items()
+                if weight.trainable
+            }
+            for layer, weights in network.architecture.weights.items()
+        }
+        for slot, degree in OPTIMIZERS[optimizer].slots.items()
+    }
+    return replace(network, slots=Slots(optimizer, step, values))

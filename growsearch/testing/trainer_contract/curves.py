@@ -1,0 +1,110 @@
+"""Laws of the curve: where it is measured, and how a training ends."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from growsearch.networks import Network
+from growsearch.networks.layers import Conv
+from growsearch.testing.trainer_contract.cases import (
+    around,
+    arrays,
+    assert_same,
+    rich,
+    split,
+    trained,
+)
+from growsearch.testing.trainer_contract.laws import Laws
+from growsearch.training import Point, Trainer, TrainingPlan
+
+
+class CurveLaws(Laws):
+    """Laws of the curve: where it is measured, and how a training ends."""
+
+    def test_the_curve_goes_from_start_to_end(self, trainer: Trainer) -> None:
+        """Evaluated at 0, at every multiple and at the last step; its ends are the networks'."""
+        data, validation = split(64), split(33, seed=1)
+        points: list[Point] = []
+        result = trainer.train(
+            rich(),
+            data,
+            TrainingPlan(7, 8, 0.01, evaluate_every=3),
+            evaluate_on=validation,
+            seed=0,
+            on_evaluation=points.append,
+        )
+        assert tuple(points) == result.curve
+        assert [point.step for point in points] == [0, 3, 6, 7]
+        assert result.final == points[-1]
+        for network, point in ((rich(), points[0]), (result.network, points[-1])):
+            found = trainer.evaluate(network, validation)
+            assert (found.accuracy, found.loss) == (point.accuracy, point.loss)
+        assert result.seconds > 0.0
+        assert result.images_per_second == pytest.approx(7 * 8 / result.seconds)
+
+    def test_training_lowers_the_loss(self, trainer: Trainer) -> None:
+        """What can be learnt by heart is."""
+        data, network = split(32), trained(around(Conv((3, 3), 5)))
+        plan = TrainingPlan(200, 32, 0.01)
+        curve = trainer.train(network, data, plan, evaluate_on=data, seed=0).curve
+        assert curve[-1].loss < 0.1 * curve[0].loss
+        assert curve[-1].accuracy == 1.0
+
+    @pytest.mark.parametrize("ends_at", [0, 4])
+    def test_on_evaluation_can_end_a_training(self, trainer: Trainer, ends_at: int) -> None:
+        """A true result ends it there, with the network of that step."""
+        data, plan = split(64), TrainingPlan(6, 8, 0.01, evaluate_every=2)
+
+        def train(plan: TrainingPlan, end: Callable[[Point], bool] | None = None) -> Any:
+            return trainer.train(rich(), data, plan, evaluate_on=data, seed=0, on_evaluation=end)
+
+        result = train(plan, lambda point: point.step >= ends_at)
+        assert [point.step for point in result.curve] == list(range(0, ends_at + 1, 2))
+        assert result.network.slots.step == ends_at
+        expected = (
+            train(replace(plan, steps=ends_at)).network.weights if ends_at else rich().weights
+        )
+        for name, array in arrays(expected).items():
+            assert np.array_equal(arrays(result.network.weights)[name], array), name
+
+    def test_an_error_in_on_evaluation_passes_through(self, trainer: Trainer) -> None:
+        """What a callback raises arrives, and the trainer goes on as if nothing had been."""
+        data, plan = split(64), TrainingPlan(6, 8, 0.01, evaluate_every=2)
+
+        def train(callback: Any = None) -> Network:
+            return trainer.train(
+                rich(), data, plan, evaluate_on=data, seed=0, on_evaluation=callback
+            ).network
+
+        def fail(point: Point) -> None:
+            if point.step == 4:
+                raise KeyError("mine")
+
+        expected = train()
+        with pytest.raises(KeyError, match="mine"):
+            train(fail)
+        assert_same(train(), expected)
+
+    @pytest.mark.parametrize("seconds", [1e-6, 0.3])
+    def test_a_timed_training_ends(self, trainer: Trainer, seconds: float) -> None:
+        """After its time, however many steps its schedule has; also when no update fits."""
+        data, gives_up = split(16), time.monotonic() + 120.0
+
+        def is_endless(_: Point) -> bool:
+            return time.monotonic() > gives_up
+
+        plan = TrainingPlan(10**9, 8, 0.01, evaluate_every=5, schedule="cosine", seconds=seconds)
+        result = trainer.train(
+            rich(), data, plan, evaluate_on=data, seed=0, on_evaluation=is_endless
+        )
+        assert time.monotonic() < gives_up
+        assert result.curve[0].step == 0
+        assert result.final.step < 10**9
+        if not result.final.step:
+            assert_same(replace(result.network, slots=None), rich())

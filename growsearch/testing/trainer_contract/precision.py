@@ -1,0 +1,93 @@
+"""Laws of precision: only updates are computed in bfloat16."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.special import log_softmax
+
+from growsearch.networks import Node
+from growsearch.networks.layers import LAYERS, Conv, Dense
+from growsearch.testing.trainer_contract.cases import (
+    CASES,
+    FLOAT32,
+    around,
+    arrays,
+    assert_close,
+    assert_same,
+    regression,
+    rich,
+    split,
+    trained,
+)
+from growsearch.testing.trainer_contract.laws import Laws
+from growsearch.training import MeasuresSpeed, Trainer, TrainingPlan, at_one_precision
+
+
+class PrecisionLaws(Laws):
+    """Laws of precision: only updates are computed in bfloat16."""
+
+    def test_bfloat16_lowers_the_loss_and_is_evaluated_in_float32(self, trainer: Trainer) -> None:
+        """Only updates are computed in bfloat16: evaluations and outputs are the reference's."""
+        data, network = split(32), trained(around(Conv((3, 3), 5)))
+        plan = TrainingPlan(150, 32, 0.01, precision="bfloat16")
+        result = trainer.train(network, data, plan, evaluate_on=data, seed=0)
+        assert result.precision == "bfloat16"
+        assert result.curve[-1].loss < 0.1 * result.curve[0].loss
+        logits = result.network.forward(data.images)
+        assert_close(trainer.logits(result.network, data.images), logits, FLOAT32)
+        expected = -log_softmax(logits, axis=1)[np.arange(32), data.labels].mean()
+        assert_close(result.final.loss, expected, 1e-4)
+
+    @pytest.mark.parametrize("kind", sorted(LAYERS))
+    def test_every_layer_type_trains_in_bfloat16(self, trainer: Trainer, kind: str) -> None:
+        """An update in bfloat16 goes where that in float32 goes; its arrays are float32."""
+        network, data = trained(around(CASES[kind][0], features=kind == "dense")), split(40)
+        moves = []
+        for precision in ("float32", "bfloat16"):
+            plan = TrainingPlan(1, 40, 0.1, "sgd", precision=precision)
+            result = trainer.train(network, data, plan, evaluate_on=data, seed=0).network
+            after = arrays(result.weights)
+            assert {array.dtype for array in after.values()} == {np.dtype(np.float32)}
+            before = arrays(network.weights)
+            moves.append(np.concatenate([(after[n] - before[n]).ravel() for n in before]))
+        assert_close(moves[1], moves[0], 0.1)
+        assert np.any(moves[0] != moves[1])
+
+    def test_updates_below_the_resolution_of_bfloat16_add_up(self, trainer: Trainer) -> None:
+        """Weights of about 1 move by 64 updates of a 10,000th as they do in float32."""
+        data = split(30, (2, 2, 1))
+        network = regression(Node("fc1", Dense(6, "linear"), ("flat",)))
+        before, moves = arrays(network.weights), []
+        for precision in ("float32", "bfloat16"):
+            plan = TrainingPlan(64, 30, 1e-4, "sgd", precision=precision)
+            after = trainer.train(network, data, plan, evaluate_on=data, seed=0).network
+            moves.append(arrays(after.weights)["fc1 kernel"] - before["fc1 kernel"])
+        assert np.abs(moves[0]).max() < 64 * 2.0**-8 * np.abs(before["fc1 kernel"]).max()
+        assert_close(moves[1], moves[0], 0.05)
+
+    def test_slots_are_of_any_precision(self, trainer: Trainer) -> None:
+        """A training in bfloat16 goes on where one in float32 was, and its slots are float32."""
+        data, plan = split(30), TrainingPlan(3, 30, 0.01)
+        half = trainer.train(rich(), data, plan, evaluate_on=data, seed=0).network
+        plan = replace(plan, precision="bfloat16")
+        whole = trainer.train(half, data, plan, evaluate_on=data, seed=0).network
+        assert whole.slots
+        assert whole.slots.step == 6
+        for values in whole.slots.values.values():
+            assert {a.dtype for a in arrays(values).values()} == {np.dtype(np.float32)}
+
+    def test_auto_names_what_it_took(self, trainer: Trainer) -> None:
+        """What "auto" came to is in the result, and a plan that asks for it gives the same."""
+        data, plan = split(64), TrainingPlan(6, 8, 0.01, precision="auto")
+        result = trainer.train(rich(), data, plan, evaluate_on=data, seed=0)
+        assert result.precision in ("float32", "bfloat16")
+        if isinstance(trainer, MeasuresSpeed):
+            fixed = at_one_precision(trainer, rich().architecture, plan)
+            assert fixed == replace(plan, precision=result.precision)
+        named = replace(plan, precision=result.precision)
+        assert_same(
+            trainer.train(rich(), data, named, evaluate_on=data, seed=0).network, result.network
+        )

@@ -1,0 +1,45 @@
+"""Recipe: the part of a plan that a graph is built for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from growsearch.training import TrainingPlan
+from growsearch.training.slim.augment import active_steps
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The part of a plan that a graph is built for; all amounts are fed.
+
+    Each flag costs time also where its amount is 0.
+
+    Parameters
+    ----------
+    optimizer : str
+        A name in ``growsearch.networks.optimizers.OPTIMIZERS``.
+    precision : "float32" or "bfloat16"
+    decays : bool
+        Whether kernels decay.
+    averages : bool
+        Whether the moving averages of the weights are kept.
+    augmentations : tuple of str
+        Names of the steps of ``growsearch.training.slim.augment`` that images go through.
+    """
+
+    optimizer: str = "adam"
+    precision: str = "float32"
+    decays: bool = False
+    averages: bool = False
+    augmentations: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, plan: TrainingPlan, precision: str) -> Recipe:
+        """Return the recipe for a plan at a precision."""
+        return cls(
+            plan.optimizer,
+            precision,
+            decays=plan.decay > 0.0,
+            averages=plan.ema > 0.0,
+            augmentations=active_steps(plan.augmentation),
+        )

@@ -1,0 +1,98 @@
+"""Executors: the one of this process, and a foreign one that is added by its contract alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from growsearch.driver import loop
+from growsearch.execution import Executor, InProcessExecutor
+from growsearch.study.result import SearchResult
+from growsearch.testing.executor_contract import ExecutorContract
+from growsearch.trials.bench import Bench, Job, OnPoint
+from tests.fake_trainer import FakeTrainer, images, outcome, space
+
+
+class TestInProcessExecutor(ExecutorContract):
+    @staticmethod
+    def make_executor(bench: Bench, on_point: OnPoint) -> Executor:
+        return InProcessExecutor(bench, on_point)
+
+    def test_ctrl_c_passes_through(self, bench: Bench, parent: str) -> None:
+        """Nobody waits for a future to learn of it."""
+
+        def interrupted(*_: Any) -> bool:
+            raise KeyboardInterrupt
+
+        executor = self.make_executor(bench, interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            executor.submit(self.job(parent))
+
+
+class OneThread:
+    """Carries out jobs in a thread of its own: all that a new executor must bring."""
+
+    def __init__(self, bench: Bench, on_point: OnPoint) -> None:
+        self._bench, self._on_point = bench, on_point
+        self._thread = ThreadPoolExecutor(max_workers=1)
+
+    def submit(self, job: Job[Any]) -> Future[Any]:
+        return self._thread.submit(job.carry_out, self._bench, self._on_point)
+
+    def shutdown(self) -> None:
+        self._thread.shutdown()
+
+
+class TestOneThread(ExecutorContract):
+    @staticmethod
+    def make_executor(bench: Bench, on_point: OnPoint) -> Executor:
+        return OneThread(bench, on_point)
+
+
+class Twice(InProcessExecutor):
+    """Carries out every job twice, as after the death of a worker; the second outcome counts."""
+
+    def submit(self, job: Job[Any]) -> Future[Any]:
+        super().submit(job)
+        return super().submit(job)
+
+
+def search(out: Path, executor: Callable[[Bench, OnPoint], Executor]) -> SearchResult:
+    """A search of the small space with two arms and a polish."""
+    return loop.search(
+        space(
+            "controls.arms={random = 1.0, scratch_compute = 1.0}",
+            "polish={steps = 4, parts = 2, learning_rate = 0.01}",
+        ),
+        images(),
+        FakeTrainer(),
+        executor=executor,
+        trials=4,
+        time_budget=None,
+        out=out,
+        storage=None,
+        seed=0,
+        callbacks=(),
+        on_event=lambda _: None,
+        began=0.0,
+    )
+
+
+@pytest.mark.usefixtures("quick_sqlite")
+@pytest.mark.parametrize("executor", [OneThread, Twice])
+def test_a_run_does_not_depend_on_its_executor(
+    tmp_path: Path, executor: Callable[[Bench, OnPoint], Executor]
+) -> None:
+    """The same trials, accuracies and files, wherever jobs run and however often."""
+    here = search(tmp_path / "here", InProcessExecutor)
+    there = search(tmp_path / "there", executor)
+    assert outcome(there) == outcome(here)
+    files = [
+        sorted(path.name for path in (tmp_path / run / "weights").iterdir())
+        for run in ("here", "there")
+    ]
+    assert files[0] == files[1]
