@@ -12,7 +12,7 @@ from pathlib import Path
 from optuna.study import Study
 
 from growsearch.errors import RunError, without_password
-from growsearch.networks.files import write_atomically
+from growsearch.networks.atomic import write_atomically
 
 IDENTITY = "run-id"  # the file, and the study's attribute
 _LONGEST = 64
