@@ -52,7 +52,7 @@ class TestSlimTrainer(TrainerContract):
 
     @staticmethod
     def make_trainer() -> SlimTrainer:
-        return SlimTrainer()
+        return SlimTrainer(cached_graphs=64)
 
 
 def wide(units: int) -> Network:
@@ -260,7 +260,7 @@ def test_the_oldest_graph_is_closed(built: list[SlimGraph]) -> None:
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="reads Linux's /proc")
 def test_memory_does_not_grow_with_architectures() -> None:
-    """Closed graphs give their memory back: 30 architectures need no more than a few."""
+    """Closed graphs give their memory back: 16 architectures need no more than a few."""
 
     def resident() -> float:
         pages = int(Path("/proc/self/statm").read_text().split()[1])
@@ -268,8 +268,8 @@ def test_memory_does_not_grow_with_architectures() -> None:
 
     trainer = SlimTrainer(cached_graphs=2)
     sizes = []
-    for number in range(30):
-        train(trainer, wide(6_000 + number), steps=1)  # some 4 MB, and twice that of slots
+    for number in range(16):
+        train(trainer, wide(12_000 + number), steps=1)  # some 8 MB, and twice that of slots
         sizes.append(resident())
     print(sizes)
     assert max(sizes[6:]) - sizes[5] < 150, sizes
