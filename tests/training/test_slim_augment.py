@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,8 @@ import pytest
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from growsearch.training.slim.augment import erased, moved
+from growsearch.training import Augmentation
+from growsearch.training.slim.augment import STEPS, active_steps, erased, moved
 from growsearch.training.slim.backend import tf, v1
 
 Array = NDArray[np.float32]
@@ -41,6 +43,17 @@ def translated(image: Array, dy: int, dx: int) -> Array:
             if 0 <= y + dy < height and 0 <= x + dx < width:
                 out[y, x] = image[y + dy, x + dx]
     return out
+
+
+def test_every_field_is_an_amount_of_one_step() -> None:
+    """A field of the augmentation that no step takes would change nothing."""
+    taken = [name for step in STEPS.values() for name in step.fields]
+    assert sorted(taken) == sorted(field.name for field in fields(Augmentation))
+    for name, step in STEPS.items():
+        for field in step.fields:
+            amount = type(getattr(Augmentation(), field))(1)
+            assert active_steps(Augmentation(**{field: amount})) == (name,)
+    assert active_steps(Augmentation()) == ()
 
 
 def test_no_shift_is_the_identity() -> None:

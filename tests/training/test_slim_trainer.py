@@ -402,47 +402,6 @@ def test_the_first_step_is_timed_like_the_others() -> None:
     assert seconds[0] < 10 * np.median(seconds[1:])
 
 
-@pytest.mark.parametrize(
-    ("option", "value"),
-    [
-        ("steps", 0),
-        ("steps", 1.5),
-        ("steps", True),
-        ("batch_size", -1),
-        ("evaluate_every", 0),
-        ("learning_rate", 0.0),
-        ("learning_rate", float("nan")),
-        ("optimizer", "adagrad"),
-        ("momentum", 1.0),
-        ("momentum", float("nan")),
-        ("weight_decay", -0.1),
-        ("weight_decay", float("inf")),
-        ("seconds", 0.0),
-        ("seconds", float("inf")),
-        ("precision", "float16"),
-        ("schedule", "linear"),
-        ("schedule_start", -1),
-        ("schedule_steps", 0),
-        ("label_smoothing", 1.0),
-        ("ema", -0.1),
-        ("ema", float("nan")),
-        ("augmentation", {"shift": 1}),
-    ],
-)
-def test_unusable_plans_are_named(option: str, value: object) -> None:
-    """A plan that cannot be followed is refused when it is made, by the option's name."""
-    with pytest.raises(InvalidInputError, match=f"{option}: expected"):
-        TrainingPlan(**{"steps": 1, option: value})  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
-def test_a_decay_that_nothing_applies_is_refused(optimizer: str) -> None:
-    """Only AdamW's and momentum's weights decay."""
-    with pytest.raises(InvalidInputError, match=f"weight_decay: expected none with {optimizer}: "):
-        TrainingPlan(1, optimizer=optimizer, weight_decay=0.1)
-    assert TrainingPlan(1, optimizer=optimizer, weight_decay=0.0).decay == 0.0
-
-
 def test_a_training_without_memory_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     """TensorFlow's own error is pages long; the trainer can be used again."""
     trainer, network, data = SlimTrainer(), rich(), split(20)

@@ -107,7 +107,7 @@ STEPS = {
     "move": Step(moved, ("shift", "rotate", "zoom")),
     "erase": Step(erased, ("erase",)),
 }
-_DTYPES = {int: tf.int32, float: tf.float32}
+_DTYPES = {int: tf.int32, float: tf.float32, bool: tf.bool}
 
 
 def active_steps(augmentation: Augmentation) -> tuple[str, ...]:
