@@ -38,6 +38,7 @@ UNUSABLE = {
     "rotate": [181.0, -1.0, NAN],
     "zoom": [-0.1, 1.1, NAN],
     "erase": [-1],
+    "flip": [1, "yes", None],
 }
 
 

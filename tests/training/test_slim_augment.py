@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from growsearch.training import Augmentation
-from growsearch.training.slim.augment import STEPS, active_steps, erased, moved
+from growsearch.training.slim.augment import STEPS, active_steps, erased, flipped, moved
 from growsearch.training.slim.backend import tf, v1
 
 Array = NDArray[np.float32]
@@ -24,7 +24,9 @@ def run(function: Callable[..., Any], seed: tuple[int, int], *amounts: float) ->
     with tf.Graph().as_default(), v1.Session() as session:
         images = v1.placeholder(tf.float32, (None, *IMAGES.shape[1:]))
         key = v1.placeholder(tf.int64, (2,))
-        kinds = (tf.int32, tf.float32, tf.float32) if function is moved else (tf.int32,)
+        kinds = {moved: (tf.int32, tf.float32, tf.float32), erased: (tf.int32,)}.get(
+            function, (tf.bool,)
+        )
         fed = [v1.placeholder(kind, ()) for kind in kinds]
         out = function(images, key, *fed)
         feed = {images: IMAGES, key: seed, **dict(zip(fed, amounts, strict=True))}
@@ -109,6 +111,16 @@ def test_zoom_is_about_the_centre_and_of_each_axis() -> None:
     assert abs(np.corrcoef(ys, xs)[0, 1]) < 0.9
 
 
+def test_a_flip_mirrors_about_half_of_the_images() -> None:
+    """Each image is itself or its mirror image, bits kept; switched off, none is mirrored."""
+    found = run(flipped, (1, 2), True)
+    mirrored = [not np.array_equal(*pair) for pair in zip(IMAGES, found, strict=True)]
+    expected = np.where(np.array(mirrored)[:, None, None, None], IMAGES[:, :, ::-1], IMAGES)
+    assert np.array_equal(found, expected)
+    assert 60 < sum(mirrored) < 140  # of 200: six standard deviations
+    assert np.array_equal(run(flipped, (1, 2), False), IMAGES)
+
+
 def test_an_erased_square_is_zero_and_inside() -> None:
     """In each image one square is 0 in all channels, the rest keeps its bits."""
     places = set()
@@ -129,7 +141,9 @@ def test_erasing_nothing_and_everything() -> None:
     assert ((run(erased, (1, 2), 7) == 0).sum(axis=(1, 2, 3)) == 7 * 7 * 2).all()
 
 
-@pytest.mark.parametrize(("function", "amounts"), [(moved, (2, 10.0, 0.1)), (erased, (3,))])
+@pytest.mark.parametrize(
+    ("function", "amounts"), [(moved, (2, 10.0, 0.1)), (erased, (3,)), (flipped, (True,))]
+)
 def test_the_seed_decides(function: Callable[..., Any], amounts: tuple[float, ...]) -> None:
     """The same seed does the same, another number or step does otherwise."""
     first = run(function, (1, 2), *amounts)

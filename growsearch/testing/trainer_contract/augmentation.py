@@ -46,6 +46,18 @@ class AugmentationLaws(Laws):
             results[0].final.loss,
         )
 
+    def test_a_flip_mirrors_left_and_right(self, trainer: Trainer) -> None:
+        """Images that are their own mirror images are learnt as without it, to the last bit."""
+        half = split(64)
+        images = np.maximum(half.images, half.images[:, :, ::-1])
+        plan = TrainingPlan(3, 16, 0.05, "sgd")
+        for data, is_same in ((Split(images, half.labels), True), (half, False)):
+            plain, flipped = (
+                trainer.train(rich(), data, each, evaluate_on=data, seed=0).network.sha256
+                for each in (plan, replace(plan, augmentation=Augmentation(flip=True)))
+            )
+            assert (flipped == plain) is is_same
+
     @pytest.mark.parametrize("field", AMOUNTS)
     def test_augmentation_wants_images(self, trainer: Trainer, field: str) -> None:
         """Features cannot be shifted, turned or erased."""
@@ -61,6 +73,7 @@ class AugmentationLaws(Laws):
     @pytest.mark.parametrize("field", PIXELS)
     def test_augmentation_wants_images_large_enough(self, trainer: Trainer, field: str) -> None:
         """No image is shifted out of sight, nor are more pixels erased than there are."""
-        plan = TrainingPlan(1, augmentation=Augmentation(**{field: max(IMAGE)}))
+        too_much: dict[str, Any] = {field: max(IMAGE)}
+        plan = TrainingPlan(1, augmentation=Augmentation(**too_much))
         with pytest.raises(InvalidInputError, match=f"{field}: expected at most"):
             trainer.train(rich(), split(8), plan, evaluate_on=split(8), seed=0)
