@@ -26,12 +26,12 @@ SECTIONS = [
 
 @pytest.mark.parametrize("section", SECTIONS, ids=lambda section: section.__name__)
 def test_every_key_has_a_row(section: type[BaseModel]) -> None:
-    """Whoever adds a key says what it is."""
+    """Every key of a section has a row in the docs."""
     assert set(section.model_fields) <= set(ROWS)
 
 
 def test_every_row_is_a_key() -> None:
-    """Whoever removes one removes its row."""
+    """Every row in the docs is a key."""
     keys = {name for section in SECTIONS for name in section.model_fields}
     top = {name for name in SearchSpace.model_fields if f"[{name}]" not in TEXT}
     assert top == {"name", "data", "stand_in"}

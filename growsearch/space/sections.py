@@ -19,11 +19,11 @@ from growsearch.trials.judge import Rule
 
 Count = Annotated[int, Field(ge=1, le=10**9)]
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
-WIDTH_MULTIPLE = 16  # where none is measured: that of the processors' kernels for bfloat16
+WIDTH_MULTIPLE = 16  # if none is measured: that of the processors' kernels for bfloat16
 
 
 class SectionError(ValueError):
-    """What is wrong with one key, found when the whole section is there."""
+    """An error in one key that only the whole section shows."""
 
     def __init__(self, key: str, message: str) -> None:
         super().__init__(message)
@@ -77,11 +77,11 @@ class Training(_TrainingKeys):
 
 
 class Teacher(Training):
-    """The first network, and how it is trained before the search begins.
+    """The first network, and its training before the search begins.
 
-    Its architecture is a chain in notation; or a graph, as a table or as JSON text, as
-    :meth:`growsearch.Architecture.to_json` gives it, with the shape of its input. It is kept as
-    text.
+    Its architecture is a chain in notation, or a graph as
+    :meth:`growsearch.Architecture.to_json` gives it: a table or JSON text, with the shape of its
+    input. It is stored as text.
     """
 
     architecture: str
@@ -128,7 +128,7 @@ class Teacher(Training):
 
 
 def _is_graph(architecture: Any) -> bool:
-    """Whether it is a table or JSON text, not notation."""
+    """Return True for a table or JSON text, False for notation."""
     is_json = isinstance(architecture, str) and architecture.lstrip().startswith("{")
     return is_json or isinstance(architecture, dict)
 
@@ -175,11 +175,11 @@ class Choices(_ChoiceKeys):
 
 
 class Bounds(Section):
-    """How large a network may become; what is left out is not limited.
+    """Limits of a network's size; a quantity that is left out is not limited.
 
-    ``step_milliseconds`` is the measured time of an update of its training on this machine; a
-    candidate above it is refused before it is trained. New widths are multiples of
-    ``width_multiple``; "auto" is what this machine computes fast, by a short measurement.
+    ``step_milliseconds`` limits the measured time of an update on this machine; a candidate above
+    it is refused before it is trained. New widths are multiples of ``width_multiple``; "auto" is
+    the multiple that this machine computes fast, by a short measurement.
     """
 
     layers: Count | None = None
@@ -198,11 +198,11 @@ class BriefTraining(Training):
 
 
 class Controls(Section):
-    """Which arms run beside the candidates, on which fraction of the trials, how often.
+    """Control arms beside the candidates: fraction of the trials, seeds, learning rates.
 
-    ``arms`` is a list, or a table of fractions: ``arms = {random = 1.0, scratch = 0.5}``. ``seeds``
-    repeats candidate and controls with other seeds; ``tuned`` gives each control the best of so
-    many learning rates, so that nobody can say that it was starved.
+    ``arms`` is a list, or a table of fractions: ``arms = {random = 1.0, scratch = 0.5}``.
+    ``seeds`` is the number of seeds of candidate and controls. ``tuned`` is the number of learning
+    rates of which each control gets the best, so that the comparison is fair to it.
     """
 
     arms: dict[str, Fraction] = Field(default_factory=lambda: {"random": 1.0}, strict=False)
@@ -228,12 +228,13 @@ class Controls(Section):
 
 
 class Judge(Section):
-    """When a candidate is kept.
+    """The rule by which a candidate becomes the incumbent.
 
-    By the rule "superior": more images right, and surely a lower loss. "not_inferior": no surely
-    higher loss; for spaces whose polish shows what the larger network is worth. ``margin`` is in
-    standard errors of the difference in loss, image by image. ``held_out`` is the fraction of the
-    validation images that no choice is made on, for an honest accuracy at the end.
+    "superior": more images are classified correctly, and the loss is lower by the margin.
+    "not_inferior": the loss is not higher by the margin; for spaces whose polish shows the worth of
+    the larger network. ``margin`` is in standard errors of the paired difference in loss.
+    ``held_out`` is the fraction of the validation images on which nothing is chosen, for an
+    unbiased accuracy at the end.
     """
 
     rule: Rule = "superior"
@@ -242,12 +243,12 @@ class Judge(Section):
 
 
 class Pruning(Section):
-    """When a candidate is given up in the middle of its training, by its gain over its parent.
+    """The rule by which a training is pruned: by the candidate's gain over its parent.
 
-    Below ``-tolerance`` from ``warmup_steps`` on, in any case; and with a ``reduction`` above 1
-    also unless its gain is among the best 1/reduction of all candidates that came as far, at
-    ``warmup_steps`` and each multiple of it by ``reduction``: successive halving, across
-    generations, because gains compare.
+    From ``warmup_steps`` on, a gain below ``-tolerance`` ends it. A ``reduction`` above 1 adds
+    successive halving: at ``warmup_steps`` and its multiples by powers of ``reduction``, the gain
+    must be among the best 1/reduction of all candidates that came as far. Gains of different
+    generations compare.
     """
 
     tolerance: Fraction
@@ -256,11 +257,11 @@ class Pruning(Section):
 
 
 class LastCycle(_LastKeys):
-    """What is different in the last cycle of a polish; what is not named is as in the others.
+    """Differences of the last cycle of a polish; a key that is left out is as in the others.
 
     Weights averaged along a training at a constant middle rate generalise better than those at the
-    end of a schedule that falls to zero (Izmailov et al., arXiv:1803.05407); until they have been
-    averaged for long enough they do not, so that short cycles are better without.
+    end of a schedule that falls to zero (Izmailov et al., arXiv:1803.05407). That takes a long
+    average: short cycles are better without.
     """
 
 
@@ -268,11 +269,11 @@ class Polish(Training):
     """The last training of the best network, when the search has ended.
 
     With a time budget the search leaves it ``share`` of the time, and it takes all that is left;
-    its schedule then runs over the time. Without one it makes ``steps`` updates, or none for 0.
+    its schedule then runs over the time. Without a budget it makes ``steps`` updates.
 
-    It has ``cycles``, each with a schedule of its own and ``t_mul`` times as long as the one before
-    (Loshchilov and Hutter, arXiv:1608.03983): after each the network is as good as it can be in
-    that time. It is stored after each of a cycle's ``parts``. The ``last`` cycle may differ.
+    Each of its ``cycles`` has a schedule of its own and is ``t_mul`` times as long as the one
+    before (Loshchilov and Hutter, arXiv:1608.03983). The network is stored after each of a cycle's
+    ``parts``. The ``last`` cycle may differ.
     """
 
     steps: Annotated[int, Field(ge=0, le=10**9)] = 0
@@ -306,10 +307,10 @@ class Polish(Training):
 
 
 class Search(Section):
-    """The driver: sampler and what it is fitted on, its random first proposals, seed, trials.
+    """The driver: number of trials, sampler and its objective, random first proposals, seed.
 
-    ``objective`` is the gain over the parent, or that for each second of training: the latter
-    prefers what this machine computes fast, and depends on its measurements.
+    ``objective`` is the gain over the parent, or the gain for each second of training. The latter
+    prefers networks that this machine computes fast, and depends on its measurements.
     """
 
     trials: Count = 12

@@ -8,7 +8,7 @@ from growsearch.training.slim.optimizers import BUILDERS
 
 
 def test_every_optimizer_has_a_builder_and_a_formula() -> None:
-    """Whatever plans accept, the trainer builds and the contract checks."""
+    """The trainer builds and the contract checks every optimizer that plans accept."""
     assert set(BUILDERS) == set(FORMULAS) == set(OPTIMIZERS)
 
 

@@ -186,7 +186,7 @@ def test_data_is_held_once() -> None:
 
 
 def test_tensorflow_reads_resident_data_where_it_is(built: list[SlimGraph]) -> None:
-    """What is fed is the copy itself: what is written there afterwards is what is read."""
+    """An aligned array is fed without a copy: the session returns the same memory."""
     train(SlimTrainer(), rich())
     (graph,) = built
     memory = np.zeros(4 * 7 * 6 * 4 * 1000 + ALIGNMENT, np.uint8)
@@ -207,7 +207,7 @@ def test_threads_are_an_argument(threads: int) -> None:
 
 
 def test_evaluating_builds_no_updates(built: list[SlimGraph]) -> None:
-    """What is not trained gets a graph without updates, which goes when one with them comes."""
+    """An architecture that is not trained gets a graph without updates, until it is trained."""
     trainer, network = SlimTrainer(), wide(8)
     found = trainer.evaluate(network, split(32))
     trainer.logits(network, split(3).images)
@@ -370,7 +370,7 @@ def test_a_trainer_is_pickled_in_the_middle_of_a_training() -> None:
 
 
 def test_a_layer_type_without_builder_is_named() -> None:
-    """Whoever adds a layer type learns which builder is missing."""
+    """The error of a layer type without a builder names the type."""
 
     @dataclass(frozen=True)
     class Unknown(Layer):

@@ -84,7 +84,7 @@ class PrecisionLaws(Laws):
             assert {a.dtype for a in arrays(values).values()} == {np.dtype(np.float32)}
 
     def test_auto_names_what_it_took(self, trainer: Trainer) -> None:
-        """What "auto" came to is in the result, and a plan that asks for it gives the same."""
+        """The result names the precision of "auto"; a plan that asks for it gives the same."""
         data, plan = split(64), TrainingPlan(6, 8, 0.01, precision="auto")
         result = trainer.train(rich(), data, plan, evaluate_on=data, seed=0)
         assert result.precision in ("float32", "bfloat16")
