@@ -19,7 +19,7 @@ from growsearch.trials.judge import Rule
 
 Count = Annotated[int, Field(ge=1, le=10**9)]
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
-WIDTH_MULTIPLE = 16  # where none is measured: that of the processors' kernels for bfloat16
+WIDTH_MULTIPLE = 16  # if none is measured: that of the processors' kernels for bfloat16
 
 
 class SectionError(ValueError):
