@@ -26,6 +26,8 @@ SMALL = (
 )
 # A learning rate above this diverges.
 TOO_FAST = 1.0
+# The images' losses as multiples of their mean: of two networks, accuracy and loss may disagree.
+SPREAD = (0.6, 1.4)
 
 
 def space(*overrides: str, **changes: Any) -> SearchSpace:
@@ -114,15 +116,20 @@ class FakeTrainer:
             curve.append(Point(step, found.accuracy, found.loss))
             if on_evaluation and on_evaluation(curve[-1]):
                 break
-        return TrainingResult(network, tuple(curve), 0.25, 100.0)
+        return TrainingResult(network, tuple(curve), 0.25, 100.0, found.losses)
 
     def evaluate(self, network: Network, data: Split) -> Evaluation:
-        """A number drawn from the bytes of network and data, higher for larger networks."""
+        """Draw an accuracy from the bytes of network and data, higher for larger networks.
+
+        The images' losses lie around 1 - accuracy, which is their mean.
+        """
         digest = hashlib.sha256(network.sha256.encode() + data.images.tobytes()).digest()
         self.evaluated.append((network.sha256, hashlib.sha256(data.images).hexdigest()))
         luck = int.from_bytes(digest[:4], "little") / 2**32
-        accuracy = 1 - 1 / np.log(network.parameters + 3) + 0.05 * luck
-        return Evaluation(round(float(accuracy), 6), round(1 - float(accuracy), 6))
+        accuracy = round(float(1 - 1 / np.log(network.parameters + 3) + 0.05 * luck), 6)
+        spread = np.random.default_rng([*digest]).uniform(*SPREAD, len(data))
+        losses = np.float32((1 - accuracy) * spread / spread.mean())
+        return Evaluation(accuracy, float(losses.mean(dtype=np.float64)), losses)
 
     def logits(self, network: Network, images: Any) -> Any:
         """The reference's."""
