@@ -14,7 +14,7 @@ from growsearch.networks.network import Initializer
 from growsearch.space.plan_keys import KNOBS, key_type, with_keys
 from growsearch.training import TrainingPlan
 from growsearch.training.fields import Key
-from growsearch.trials.arms import CONTROLS
+from growsearch.trials.arms import controls
 from growsearch.trials.judge import Rule
 
 Count = Annotated[int, Field(ge=1, le=10**9)]
@@ -222,8 +222,8 @@ class Controls(Section):
     @classmethod
     def _known(cls, arms: dict[str, float]) -> dict[str, float]:
         for arm in arms:
-            if arm not in CONTROLS:
-                raise ValueError(f"expected arms among {', '.join(CONTROLS)}")
+            if arm not in controls():
+                raise ValueError(f"expected arms among {', '.join(controls())}")
         return arms
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from growsearch.trials.arms import ARMS, CONTROLS
+from growsearch.trials.arms import ARMS, controls
 from growsearch.trials.judge import Rule, Score, decide
 from growsearch.trials.records import ArmResult, TrialRecord
 from growsearch.trials.seeds import rng_of, seed_of
@@ -212,4 +212,4 @@ def test_seeds_are_the_same_in_every_version() -> None:
 
 def test_only_the_candidate_is_no_control() -> None:
     """Every other arm answers a question."""
-    assert CONTROLS == ("random", "scratch", "scratch_compute", "continued")
+    assert controls() == ("random", "scratch", "scratch_compute", "continued")
