@@ -82,7 +82,7 @@ def test_a_pickled_store_is_its_folder(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("quick_sqlite")
 def test_a_search_reads_each_network_once(tmp_path: Path, reads: Counter[str]) -> None:
-    """Growing, controls, polish and the end share what was read; the teacher is read at both ends."""
+    """Growing, controls, polish and end share what was read; the teacher is read at both ends."""
     result = search(tmp_path, "polish={steps = 4, parts = 2, learning_rate = 0.01}")
     assert sum(record.kept for record in result.trials) >= 2
     teacher = result.study.user_attrs["teacher"]["sha256"]
