@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from growsearch.driver.loop import search
+from growsearch.driver.opening import Session
 from growsearch.errors import DivergedError, OutOfMemoryError, TrainingFailedError
 from growsearch.execution import InProcessExecutor
 from growsearch.growth import GROWTHS, Limits
@@ -101,20 +102,8 @@ def test_an_arm_differs_from_its_candidate_in_few_fields(tmp_path: Path) -> None
                 jobs.append(job)
             return super().submit(job)
 
-    search(
-        space("controls.arms=['random', 'continued']"),
-        images(),
-        FakeTrainer(),
-        executor=Recording,
-        trials=3,
-        time_budget=None,
-        out=tmp_path,
-        storage=None,
-        seed=0,
-        callbacks=(),
-        on_event=lambda _: None,
-        began=0.0,
-    )
+    arms = space("controls.arms=['random', 'continued']")
+    search(Session(arms, images(), FakeTrainer(), tmp_path, trials=3, executor=Recording))
     teacher, *rest = jobs
     assert isinstance(teacher.parent, First)
     assert len(rest) == 9
