@@ -13,6 +13,8 @@ from optuna.study import Study
 
 from growsearch.errors import RunError, without_password
 from growsearch.networks.atomic import write_atomically
+from growsearch.study.attributes import TeacherAttribute
+from growsearch.study.open import WEIGHTS
 
 IDENTITY = "run-id"  # the file, and the study's attribute
 _LONGEST = 64
@@ -29,7 +31,7 @@ def claim(study: Study, folder: Path, storage: str) -> None:
     check(study, folder, storage)
     if study.user_attrs.get(IDENTITY) is None:
         identity = _of(folder) or uuid.uuid4().hex
-        # The folder first: whoever is killed between the two finds an unclaimed study again.
+        # The folder first: a run that is killed between the two finds an unclaimed study again.
         write_atomically(folder / IDENTITY, identity.encode())
         study.set_user_attr(IDENTITY, identity)
 
@@ -48,7 +50,7 @@ def check(study: Study, folder: Path, storage: str) -> None:
     is_same = (
         identity == _of(folder)
         if identity is not None
-        else "teacher" not in about or (folder / "weights").is_dir()
+        else TeacherAttribute.attribute not in about or (folder / WEIGHTS).is_dir()
     )
     if not is_same:
         raise RunError(
