@@ -13,8 +13,8 @@ import numpy as np
 from growsearch import datasets
 from growsearch.checks import whole_number
 from growsearch.driver import loop
+from growsearch.driver.opening import Session
 from growsearch.errors import InvalidInputError
-from growsearch.execution import InProcessExecutor
 from growsearch.space import SearchSpace
 
 if TYPE_CHECKING:
@@ -100,20 +100,19 @@ def search(
         from growsearch.training.slim import SlimTrainer
 
         trainer = SlimTrainer()
-    return loop.search(
+    session = Session(
         space,
         dataset,
         trainer,
-        executor=InProcessExecutor,
-        trials=trials,
-        time_budget=time_budget,
         out=Path(out) if out is not None else Path("runs") / space.name,
-        storage=storage,
+        trials=trials,
         seed=seed,
-        callbacks=callbacks,
+        time_budget=time_budget,
+        storage=storage,
         on_event=on_event or (lambda _: None),
         began=began,
     )
+    return loop.search(session, callbacks)
 
 
 def _seconds(name: str, value: object) -> float:

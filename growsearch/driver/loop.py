@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
-from growsearch.datasets import Dataset
 from growsearch.driver.candidates import given_back, judge, propose, record, train
 from growsearch.driver.controls import lacking, run_controls
-from growsearch.driver.events import OnEvent, TrialFinished
-from growsearch.driver.final_test import test
-from growsearch.driver.opening import opened
+from growsearch.driver.evaluation import evaluate
+from growsearch.driver.events import TrialFinished
+from growsearch.driver.opening import Session, opened
 from growsearch.driver.polish import polish
 from growsearch.driver.run import Run
 from growsearch.driver.stopping import Goal, reason_to_stop
 from growsearch.driver.teacher import teach
-from growsearch.execution import ExecutorFactory
-from growsearch.space import SearchSpace
 from growsearch.study.attributes import LapsAttribute
 from growsearch.study.notes import write_note
 from growsearch.study.optuna_private import stoppable
@@ -28,44 +24,17 @@ from growsearch.study.read import record as record_of
 from growsearch.study.result import SearchResult, result_of
 from growsearch.study.state import RunState, read_state
 from growsearch.study.trials import fail_interrupted, trials_that_count
-from growsearch.training import Trainer
 
 Callback = Callable[[Study, FrozenTrial], None]
 
 
-def search(
-    space: SearchSpace,
-    dataset: Dataset,
-    trainer: Trainer,
-    *,
-    executor: ExecutorFactory,
-    trials: int,
-    time_budget: float | None,
-    out: Path,
-    storage: str | None,
-    seed: int,
-    callbacks: Sequence[Callback],
-    on_event: OnEvent,
-    began: float,
-) -> SearchResult:
+def search(session: Session, callbacks: Sequence[Callback] = ()) -> SearchResult:
     """Run a search, or go on with an interrupted one; see :func:`growsearch.search`."""
-    with opened(
-        space,
-        dataset,
-        trainer,
-        executor=executor,
-        trials=trials,
-        time_budget=time_budget,
-        out=out,
-        storage=storage,
-        seed=seed,
-        on_event=on_event,
-        began=began,
-    ) as run:
+    with opened(session) as run:
         teach(run)
-        ended = grow(run, trials, callbacks)
+        ended = grow(run, session.trials, callbacks)
         polish(run)
-        test(run)
+        evaluate(run)
         return result_of(run.study, run.control_study, run.store, ended=ended)
 
 

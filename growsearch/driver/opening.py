@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -21,7 +23,7 @@ from growsearch.driver.sampler import sampler_of
 from growsearch.driver.watch import Watch
 from growsearch.driver.width_probe import with_measured_widths
 from growsearch.errors import RunError, disk_error
-from growsearch.execution import ExecutorFactory
+from growsearch.execution import ExecutorFactory, InProcessExecutor
 from growsearch.networks.store import NetworkStore
 from growsearch.space import SearchSpace
 from growsearch.study import open as studies
@@ -34,58 +36,106 @@ from growsearch.training import Trainer
 from growsearch.trials.bench import Bench
 
 
+@dataclass(frozen=True)
+class Session:
+    """One session of a run: what the command or the call asked for.
+
+    Parameters
+    ----------
+    space : SearchSpace
+    dataset : Dataset
+    trainer : Trainer
+    out : Path
+        The run folder.
+    trials : int
+        Trials in all, those of earlier sessions included.
+    seed : int
+    executor : callable
+        Makes the executor of the session's jobs.
+    time_budget : float or None
+        Seconds of the whole run, those of earlier sessions included.
+    storage : str or None
+        An Optuna storage URL; None is SQLite in the run folder.
+    on_event : callable
+        Called with each of the values of ``growsearch.driver.events``.
+    began : float
+        When the session began, by ``time.monotonic``.
+    """
+
+    space: SearchSpace
+    dataset: Dataset
+    trainer: Trainer
+    out: Path
+    trials: int
+    seed: int = 0
+    executor: ExecutorFactory = InProcessExecutor
+    time_budget: float | None = None
+    storage: str | None = None
+    on_event: OnEvent = lambda _: None
+    began: float = field(default_factory=time.monotonic)
+
+
 @contextmanager
-def opened(
-    space: SearchSpace,
-    dataset: Dataset,
-    trainer: Trainer,
-    *,
-    executor: ExecutorFactory,
-    trials: int,
-    time_budget: float | None,
-    out: Path,
-    storage: str | None,
-    seed: int,
-    on_event: OnEvent,
-    began: float,
-) -> Iterator[Run]:
+def opened(session: Session) -> Iterator[Run]:
     """Open a run, new or interrupted, for the block; errors of disk and database are one line."""
+    space, dataset, out = session.space, session.dataset, session.out
     check_fits(space, dataset)
     images = images_by_part(dataset, space.judge.held_out)
-    with _locked(out), storage_errors(storage or str(out)), _disk_errors(out):
-        database = open_storage(storage or database_url(out))
-        name = out.resolve().name if storage else (studies.runs(database) or [space.name])[0]
-        study, control_study = studies.create_or_load(database, name)
-        if storage:
-            claim(study, out, storage)
-        record_or_compare(study, space, dataset, seed, out)
+    with _locked(out), storage_errors(session.storage or str(out)), _disk_errors(out):
+        study, control_study = _studies(session)
         spent = SpentAttribute.read(study)
-        clock = Clock(time_budget, began, spent.value if spent else {})
-        done = len(trials_that_count(study))
-        on_event(Started(out, name, trials, done, dataset.source, dataset.stand_in, seed))
-        store, watch = NetworkStore(out / studies.WEIGHTS), Watch(on_event)
-        workers = executor(Bench(trainer, images, store, dataset.fingerprint), watch)
+        clock = Clock(session.time_budget, session.began, spent.value if spent else {})
+        session.on_event(_started(session, study))
+        store, watch = NetworkStore(out / studies.WEIGHTS), Watch(session.on_event)
+        bench = Bench(session.trainer, images, store, dataset.fingerprint)
+        executor = session.executor(bench, watch)
         try:
             with _time_kept(study, clock):
                 with clock.on("teacher"):
-                    space = with_measured_widths(study, space, workers)
-                study.sampler, study.pruner = sampler_of(space, seed), pruner_of(space)
+                    space = with_measured_widths(study, space, executor)
+                study.sampler, study.pruner = sampler_of(space, session.seed), pruner_of(space)
                 yield Run(
                     space=space,
                     folder=out,
-                    seed=seed,
+                    seed=session.seed,
                     data=dataset.fingerprint,
                     images=images,
                     study=study,
                     control_study=control_study,
                     store=store,
-                    executor=workers,
+                    executor=executor,
                     watch=watch,
                     clock=clock,
-                    on_event=on_event,
+                    on_event=session.on_event,
                 )
         finally:
-            workers.shutdown()
+            executor.shutdown()
+
+
+def _studies(session: Session) -> tuple[Study, Study]:
+    """Open the two studies of a run, and compare them with what is asked now."""
+    out, storage = session.out, session.storage
+    database = open_storage(storage or database_url(out))
+    name = out.resolve().name if storage else (studies.runs(database) or [session.space.name])[0]
+    study, control_study = studies.create_or_load(database, name)
+    if storage:
+        claim(study, out, storage)
+    record_or_compare(study, session.space, session.dataset, session.seed, out)
+    return study, control_study
+
+
+def _started(session: Session, study: Study) -> Started:
+    """Return the event of an opened run."""
+    dataset = session.dataset
+    return Started(
+        folder=session.out,
+        name=study.study_name,
+        trials=session.trials,
+        done=len(trials_that_count(study)),
+        data_source=dataset.source,
+        stand_in=dataset.stand_in,
+        seed=session.seed,
+    )
 
 
 def images_by_part(dataset: Dataset, held_out: float) -> dict[str, Split]:

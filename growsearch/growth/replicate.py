@@ -28,8 +28,8 @@ from growsearch.net2net import Units
 from growsearch.net2net.arrays import add_noise, copy_axis, normal, split_axis
 from growsearch.net2net.slots import incoming_slot, outgoing_slot
 from growsearch.networks import Architecture, Network, Slots
+from growsearch.networks.arrays import handed_over
 from growsearch.networks.layer import Axis, Weight
-from growsearch.networks.network import handed_over
 from growsearch.networks.optimizers import OPTIMIZERS
 
 Array = NDArray[Any]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,17 +14,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from growsearch.checks import check_choice, whole_number
-from growsearch.errors import ArchitectureError, InvalidInputError
+from growsearch.errors import ArchitectureError, InvalidInputError, NetworkFileError
+from growsearch.networks import format as file_format
+from growsearch.networks import reference
 from growsearch.networks.architecture import Architecture
+from growsearch.networks.arrays import (
+    Array,
+    Weights,
+    check_arrays,
+    flatten,
+    handed_over,
+    nest,
+    plain,
+    read_only,
+)
+from growsearch.networks.atomic import write_atomically
 from growsearch.networks.layer import Weight
 from growsearch.networks.optimizers import OPTIMIZERS
 
-Array = NDArray[Any]
-Weights = Mapping[str, Mapping[str, Array]]
 Initializer = Literal["he_normal", "truncated_normal"]
 INITIALIZERS: tuple[Initializer, ...] = ("he_normal", "truncated_normal")
-
-FLOATS = (np.float16, np.float32, np.float64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +66,7 @@ class Slots:
         object.__setattr__(self, "values", frozen)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        values = {name: _plain(weights) for name, weights in self.values.items()}
+        values = {name: plain(weights) for name, weights in self.values.items()}
         return type(self), (self.optimizer, self.step, values)
 
     @property
@@ -152,15 +162,54 @@ class Network:
         """Number of trained values."""
         return self.architecture.parameters
 
+    def flat(self) -> dict[str, Array]:
+        """Return all arrays by path: ``weights/conv1/kernel``, ``slots/m/conv1/kernel``.
+
+        Examples
+        --------
+        >>> architecture = Architecture.parse("2(fc1)", input_shape=(3,))
+        >>> list(Network.initial(architecture, rng=0).flat())
+        ['weights/fc1/kernel', 'weights/fc1/bias']
+        """
+        arrays = flatten("weights", self.weights)
+        for slot, layers in self.slots.values.items() if self.slots else ():
+            arrays |= flatten(f"slots/{slot}", layers)
+        return arrays
+
+    @classmethod
+    def from_flat(
+        cls,
+        architecture: Architecture,
+        arrays: Mapping[str, Array],
+        optimizer: str | None = None,
+        step: int = 0,
+    ) -> Self:
+        """Return the network of arrays by path, the inverse of :meth:`flat`.
+
+        Parameters
+        ----------
+        architecture : Architecture
+        arrays : mapping
+            Path -> array; other paths are left out.
+        optimizer : str, optional
+            Whose slots are among the arrays.
+        step : int
+            Its updates so far.
+        """
+        slots = None
+        if optimizer is not None:
+            check_choice("optimizer", optimizer, OPTIMIZERS)
+            names = OPTIMIZERS[optimizer].slots
+            slots = Slots(optimizer, step, {slot: nest(f"slots/{slot}", arrays) for slot in names})
+        return cls(architecture, nest("weights", arrays), slots)
+
     @cached_property
     def sha256(self) -> str:
-        """SHA-256 of the network's file, which is a function of its content alone."""
-        from growsearch.networks.files import digest
-
-        return digest(self)
+        """SHA-256 of the network's file, as 64 hexadecimal digits; it depends on content alone."""
+        return hashlib.sha256(self.to_bytes()).hexdigest()
 
     def forward(self, images: Any) -> NDArray[np.float64]:
-        """Logits in float64 by the reference, in evaluation mode.
+        """Return logits in float64 by the reference, in evaluation mode.
 
         Parameters
         ----------
@@ -170,21 +219,48 @@ class Network:
         -------
         float64 array, shape (n, *output shape)
         """
-        from growsearch.networks.reference import forward
+        return reference.forward(self, images)
 
-        return forward(self, images)
+    def to_bytes(self) -> bytes:
+        """Return the bytes of the network's file: a function of its content alone.
 
-    def save(self, path: str | Path) -> Path:
-        """Write the network to one safetensors file, atomically; returns the path.
-
-        Folders on the way that are not there are made.
+        Raises
+        ------
+        InvalidInputError
+            When the file could not be read again: values that are not finite, too many layers.
         """
-        from growsearch.networks.files import save
-
-        return save(self, Path(path))
+        optimizer, step = (self.slots.optimizer, self.slots.step) if self.slots else (None, 0)
+        header = file_format.Header(self.architecture, optimizer, step)
+        return file_format.serialize(header, self.flat())
 
     @classmethod
-    def load(cls, path: str | Path) -> Network:
+    def from_bytes(cls, data: bytes, source: str = "a network") -> Self:
+        """Read the bytes of a network's file as untrusted input; executes nothing from it.
+
+        Raises
+        ------
+        NetworkFileError
+            Names ``source`` and says what is wrong.
+        """
+        header, arrays = file_format.parse(data, source)
+        try:
+            return cls.from_flat(header.architecture, arrays, header.optimizer, header.step)
+        except (ArchitectureError, InvalidInputError) as error:
+            raise NetworkFileError(f"{source}: {error}") from None
+
+    def save(self, path: str | Path) -> Path:
+        """Write the network to one safetensors file, atomically; return the path.
+
+        Missing folders on the way are made.
+        """
+        path = Path(path)
+        if path.is_dir():
+            raise InvalidInputError(f"{path}: expected the path of a file to write, got a folder")
+        write_atomically(path, self.to_bytes())
+        return path
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
         """Read a network's file as untrusted input; executes nothing from it.
 
         Raises
@@ -192,9 +268,7 @@ class Network:
         NetworkFileError
             Says what is wrong with the file.
         """
-        from growsearch.networks.files import load
-
-        return load(Path(path))
+        return cls.from_bytes(file_format.read(Path(path)), str(path))
 
     def to_keras(self) -> Any:
         """A functional Keras model with the network's layers, names and weights, not compiled.
@@ -206,71 +280,13 @@ class Network:
         return to_keras(self)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.architecture, _plain(self.weights), self.slots)
+        return type(self), (self.architecture, plain(self.weights), self.slots)
 
     def __deepcopy__(self, memo: Any) -> Self:
         return self  # nothing of it can change
 
     def __repr__(self) -> str:
         return f"Network({self.architecture}, {self.parameters:,} parameters)"
-
-
-def read_only(weights: Weights) -> Weights:
-    """The same mappings and values, none of which can be written to.
-
-    Arrays that somebody could write to are copied: a network is what it was when it was made.
-    """
-    frozen = {}
-    for layer, arrays in weights.items():
-        own = {}
-        for name, array in arrays.items():
-            own[name] = np.array(array, copy=None if _is_frozen(array) else True)
-            own[name].setflags(write=False)
-        frozen[layer] = MappingProxyType(own)
-    return MappingProxyType(frozen)
-
-
-def _plain(weights: Weights) -> dict[str, dict[str, Array]]:
-    """The same as dictionaries, which can be pickled."""
-    return {layer: dict(arrays) for layer, arrays in weights.items()}
-
-
-def handed_over(array: Array) -> Array:
-    """An array that nobody else holds, made read-only: a network takes it as it is."""
-    array.setflags(write=False)
-    return array
-
-
-def _is_frozen(array: Any) -> bool:
-    return isinstance(array, np.ndarray) and not array.flags.writeable
-
-
-def check_arrays(expected: Mapping[str, Mapping[str, Weight]], arrays: Weights, what: str) -> None:
-    """Raise ArchitectureError unless ``arrays`` have exactly the expected names and shapes.
-
-    Their values are floating-point; whether they are finite is for training and files to say.
-    """
-    if set(arrays) != set(expected):
-        wrong = sorted(set(arrays) ^ set(expected))[0]
-        verb = "expected" if wrong in expected else "did not expect"
-        raise ArchitectureError(f"{wrong}: {verb} {what}weights of this layer")
-    for layer, weights in expected.items():
-        if set(arrays[layer]) != set(weights):
-            raise ArchitectureError(
-                f"{layer}: expected {what}weights {', '.join(weights)}, "
-                f"got {', '.join(arrays[layer]) or 'none'}"
-            )
-        for name, weight in weights.items():
-            got = np.shape(arrays[layer][name])
-            if got != weight.shape:
-                raise ArchitectureError(
-                    f"{layer}: expected {what}{name} of shape {weight.shape}, got {got}"
-                )
-            dtype = np.asarray(arrays[layer][name]).dtype
-            if dtype.newbyteorder("=") not in FLOATS:
-                raise ArchitectureError(
-                    f"{layer}: expected {what}{name} of float16, float32 or float64, got {dtype}"
-                )
 
 
 def _start(weight: Weight, initializer: Initializer, rng: np.random.Generator) -> Array:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from functools import singledispatch
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -18,19 +18,32 @@ from numpy.typing import NDArray
 from growsearch.errors import InvalidInputError
 from growsearch.networks import layers
 from growsearch.networks.activations import ACTIVATIONS
+from growsearch.networks.architecture import Architecture
 from growsearch.networks.layer import Layer
 from growsearch.networks.node import INPUT
-
-if TYPE_CHECKING:
-    from growsearch.networks.network import Network
 
 Float = NDArray[np.float64]
 Arrays = Mapping[str, Float]
 
+
+class Weighted(Protocol):
+    """An architecture with weights, such as a network."""
+
+    @property
+    def architecture(self) -> Architecture:
+        """The graph of layers."""
+        ...
+
+    @property
+    def weights(self) -> Mapping[str, Mapping[str, NDArray[Any]]]:
+        """Layer name -> weight name -> array."""
+        ...
+
+
 _BATCH_BYTES = 64_000_000  # of the largest unfolded tensor at a time
 
 
-def forward(network: Network, images: Any, *, at: str | None = None) -> Float:
+def forward(network: Weighted, images: Any, *, at: str | None = None) -> Float:
     """The network's output on ``images``, or that of the layer ``at``.
 
     Parameters
@@ -57,7 +70,7 @@ def forward(network: Network, images: Any, *, at: str | None = None) -> Float:
     return np.concatenate(parts)
 
 
-def _forward(network: Network, x: Float, at: str) -> Float:
+def _forward(network: Weighted, x: Float, at: str) -> Float:
     values: dict[str, Float] = {INPUT: x}
     for node in network.architecture.nodes:
         weights = {
@@ -71,7 +84,7 @@ def _forward(network: Network, x: Float, at: str) -> Float:
     return values[at]
 
 
-def _batch(network: Network) -> int:
+def _batch(network: Weighted) -> int:
     """Images at a time, so that the largest unfolded convolution fits into some 64 MB."""
     largest = 1
     for node in network.architecture.nodes:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from growsearch.errors import RunError
-from growsearch.networks.files import write_atomically
+from growsearch.networks.atomic import write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -1,7 +1,7 @@
-"""Which run a folder is part of, where its study lies in a storage with those of other folders.
+"""The identity of a run whose study lies in a storage with those of other folders.
 
-There a study is found by the folder's name, and two folders can have one. So a run is given a
-random identity, which stands in its study and in its folder.
+In such a storage a study is found by its folder's name, and two folders can have the same name. So
+a run has a random identity, which stands in its study and in its folder.
 """
 
 from __future__ import annotations
@@ -12,14 +12,16 @@ from pathlib import Path
 from optuna.study import Study
 
 from growsearch.errors import RunError, without_password
-from growsearch.networks.files import write_atomically
+from growsearch.networks.atomic import write_atomically
+from growsearch.study.attributes import TeacherAttribute
+from growsearch.study.open import WEIGHTS
 
 IDENTITY = "run-id"  # the file, and the study's attribute
 _LONGEST = 64
 
 
 def claim(study: Study, folder: Path, storage: str) -> None:
-    """Hold a folder against its study; a new run, or one from before identities, is given one.
+    """Check a folder against its study; give an identity to a run that has none.
 
     Raises
     ------
@@ -29,13 +31,13 @@ def claim(study: Study, folder: Path, storage: str) -> None:
     check(study, folder, storage)
     if study.user_attrs.get(IDENTITY) is None:
         identity = _of(folder) or uuid.uuid4().hex
-        # The folder first: whoever is killed between the two finds an unclaimed study again.
+        # The folder first: a run that is killed between the two finds an unclaimed study again.
         write_atomically(folder / IDENTITY, identity.encode())
         study.set_user_attr(IDENTITY, identity)
 
 
 def check(study: Study, folder: Path, storage: str) -> None:
-    """Hold a folder against its study, and change nothing.
+    """Check a folder against its study; change nothing.
 
     Raises
     ------
@@ -48,7 +50,7 @@ def check(study: Study, folder: Path, storage: str) -> None:
     is_same = (
         identity == _of(folder)
         if identity is not None
-        else "teacher" not in about or (folder / "weights").is_dir()
+        else TeacherAttribute.attribute not in about or (folder / WEIGHTS).is_dir()
     )
     if not is_same:
         raise RunError(

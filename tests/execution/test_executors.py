@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from growsearch.driver import loop
+from growsearch.driver.opening import Session
 from growsearch.execution import Executor, InProcessExecutor
 from growsearch.study.result import SearchResult
 from growsearch.testing.executor_contract import ExecutorContract
@@ -63,23 +64,11 @@ class Twice(InProcessExecutor):
 
 def search(out: Path, executor: Callable[[Bench, OnPoint], Executor]) -> SearchResult:
     """A search of the small space with two arms and a polish."""
-    return loop.search(
-        space(
-            "controls.arms={random = 1.0, scratch_compute = 1.0}",
-            "polish={steps = 4, parts = 2, learning_rate = 0.01}",
-        ),
-        images(),
-        FakeTrainer(),
-        executor=executor,
-        trials=4,
-        time_budget=None,
-        out=out,
-        storage=None,
-        seed=0,
-        callbacks=(),
-        on_event=lambda _: None,
-        began=0.0,
+    small = space(
+        "controls.arms={random = 1.0, scratch_compute = 1.0}",
+        "polish={steps = 4, parts = 2, learning_rate = 0.01}",
     )
+    return loop.search(Session(small, images(), FakeTrainer(), out, trials=4, executor=executor))
 
 
 @pytest.mark.usefixtures("quick_sqlite")

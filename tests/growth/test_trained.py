@@ -11,6 +11,7 @@ from growsearch.networks import Architecture, Network
 from growsearch.networks.layers import Add, BatchNorm, Conv, Dense, DepthwiseConv, Flatten
 from growsearch.training import TrainingPlan
 from growsearch.training.slim import SlimTrainer
+from tests.bare_graph import slim_logits
 from tests.growth.test_cases import Draft, Limits, difference
 
 
@@ -61,12 +62,12 @@ def parents(digits, trainer) -> dict[str, Network]:
 @pytest.mark.parametrize("operation", GROWTHS)
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_every_legal_growth_of_a_trained_network_keeps_every_logit(
-    name, operation, parents, digits, trainer
+    name, operation, parents, digits
 ):
     """On real images: <= 1e-9 in float64, <= 1e-5 in TensorFlow's float32, both relative."""
     parent = parents[name]
     images = digits.validation.images[:64]
-    exact, single = parent.forward(images[:8]), trainer.logits(parent, images)
+    exact, single = parent.forward(images[:8]), slim_logits(parent, images, training=False)
     limits = Limits(layers=12, kernel=7)
     legal = GROWTHS[operation].sites(parent.architecture, limits)
     assert legal
@@ -78,7 +79,7 @@ def test_every_legal_growth_of_a_trained_network_keeps_every_logit(
         growth = site.sized(1.2, parent.architecture, limits)
         child = grow(parent, growth, rng=1, images=digits.train.images[:200])
         assert difference(exact, child.forward(images[:8])) <= 1e-9, growth
-        assert difference(single, trainer.logits(child, images)) <= 1e-5, growth
+        assert difference(single, slim_logits(child, images, training=False)) <= 1e-5, growth
 
 
 def test_a_grown_network_trains_on_with_the_slots_it_has(parents, digits, trainer):

@@ -43,13 +43,13 @@ def outputs(model, images):
     return np.asarray(model(images, training=False))
 
 
-def resnet20(width=8):
+def resnet20(width=8, blocks=3):
     """He et al.'s network for CIFAR, narrow: three stages of three blocks, batch norm, sums."""
     x = inputs = keras.Input((16, 16, 3))
     x = L.Conv2D(width, 3, padding="same", use_bias=False, name="stem")(x)
     x = L.ReLU(name="stem_relu")(L.BatchNormalization(name="stem_bn")(x))
     for stage in range(3):
-        for block in range(3):
+        for block in range(blocks):
             name, filters = f"s{stage}b{block}", width * 2**stage
             stride = 2 if stage and not block else 1
             y = L.Conv2D(filters, 3, stride, padding="same", use_bias=False, name=f"{name}_conv1")(
@@ -198,7 +198,7 @@ def test_a_compiled_model_stays_compiled_and_as_it_was():
 
 def test_a_grown_model_goes_on_with_fit():
     """Three lines from a trained model to a larger one that trains on, from the same loss."""
-    model = resnet20(4)
+    model = resnet20(4, blocks=1)
     images, labels = images_for(model, 32), np.arange(32) % 10
     model.compile("adam", "sparse_categorical_crossentropy")
     model.fit(images, labels, epochs=3, verbose=0)

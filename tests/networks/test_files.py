@@ -21,6 +21,7 @@ from hypothesis import given, settings
 
 from growsearch.errors import InvalidInputError, NetworkFileError
 from growsearch.networks import Architecture, Network, Slots, files
+from growsearch.networks.atomic import write_atomically
 from growsearch.networks.optimizers import OPTIMIZERS
 from tests.growth.test_cases import CASES, random_architecture, slots_of, trained
 from tests.strategies import seeds
@@ -86,7 +87,7 @@ def network() -> Network:
 
 @pytest.fixture(scope="module")
 def data(network: Network) -> bytes:
-    return files.serialize(network)
+    return network.to_bytes()
 
 
 # -- round trips ---------------------------------------------------------------------------------
@@ -103,7 +104,7 @@ def test_a_saved_network_loads_to_the_bit(name, tmp_path):
 @given(seeds)
 def test_a_random_network_survives_its_file(seed):
     network = trained(random_architecture(seed), seed=seed)
-    assert_same(network, files.parse(files.serialize(network)))
+    assert_same(network, Network.from_bytes(network.to_bytes()))
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, ">f4"])
@@ -246,7 +247,7 @@ def test_a_flipped_bit_that_loads_gives_a_network_of_another_hash(network, data)
     loaded, lines = {"header": 0, "values": 0}, set()
     for bit in [*range(64), *bits]:
         try:
-            other = files.parse(flipped(data, bit), "x")
+            other = Network.from_bytes(flipped(data, bit), "x")
         except NetworkFileError as error:
             lines.add(len(str(error).splitlines()))
             continue
@@ -267,7 +268,7 @@ def test_random_damage_to_the_header_gives_nothing_but_the_one_error(data):
         high = min(low + rng.randrange(1, 30), len(header))
         middle = rng.choice([b"", header[low:high] * 2, rng.randbytes(high - low), b"null", b"[]"])
         with pytest.raises(NetworkFileError):
-            files.parse(joined_file(header[:low] + middle + header[high:], arrays), "x")
+            Network.from_bytes(joined_file(header[:low] + middle + header[high:], arrays), "x")
 
 
 def test_a_missing_file_is_named(tmp_path):
@@ -467,7 +468,7 @@ def test_claims_of_any_size_allocate_nothing(data):
         tracemalloc.start()
         try:
             with pytest.raises(NetworkFileError):
-                files.parse(spoilt)
+                Network.from_bytes(spoilt)
             assert tracemalloc.get_traced_memory()[1] < 20_000_000
         finally:
             tracemalloc.stop()
@@ -478,7 +479,6 @@ def test_reading_a_file_unpickles_and_executes_nothing(data, tmp_path):
     (tmp_path / "x").write_bytes(data)
     code = (
         "import sys\n"
-        "import growsearch.networks.files\n"
         "from growsearch.networks import Network\n"
         "events = []\n"
         "sys.addaudithook(lambda event, _: events.append(event))\n"
@@ -547,7 +547,7 @@ def test_a_path_that_is_a_folder_is_not_replaced_and_nothing_is_left(network, tm
     with pytest.raises(InvalidInputError, match="x: expected the path of a file to write"):
         network.save(tmp_path / "x")
     with pytest.raises(OSError, match="directory"):
-        files.write_atomically(tmp_path / "x", b"")
+        write_atomically(tmp_path / "x", b"")
     assert [each.name for each in tmp_path.rglob("*")] == ["x", "kept"]
 
 
@@ -557,11 +557,11 @@ def test_a_file_size_limit_leaves_the_old_file_whole(network, tmp_path):
     code = (
         "import resource, signal, sys\n"
         "from pathlib import Path\n"
-        "from growsearch.networks import files\n"
+        "from growsearch.networks.atomic import write_atomically\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
         "try:\n"
-        "    files.write_atomically(Path(sys.argv[1]), bytes(100_000))\n"
+        "    write_atomically(Path(sys.argv[1]), bytes(100_000))\n"
         "except OSError as error:\n"
         "    print(error)\n"
     )
@@ -590,16 +590,17 @@ def test_a_write_removes_what_killed_writers_left_days_ago(network, tmp_path):
 SAVE_FOR_EVER = """
 import sys
 from pathlib import Path
-from growsearch.networks import Architecture, Network, files
+from growsearch.networks import Architecture, Network
+from growsearch.networks.atomic import write_atomically
 one, other = (
     Network.initial(Architecture.parse("400(a)-400(b)", (400,)), rng=rng) for rng in (0, 1)
 )
 one.save(sys.argv[1])
 print(one.sha256, other.sha256, flush=True)
-data = [files.serialize(other), files.serialize(one)]
+data = [other.to_bytes(), one.to_bytes()]
 while True:
     for each in data:
-        files.write_atomically(Path(sys.argv[1]), each)
+        write_atomically(Path(sys.argv[1]), each)
 """
 KILLS = 6
 

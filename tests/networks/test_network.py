@@ -473,3 +473,24 @@ def test_an_input_shape_is_a_tuple():
     """One number is no shape."""
     with pytest.raises(ArchitectureError, match="input_shape: expected a tuple, got 28"):
         Architecture.parse("2(fc1)", input_shape=28)
+
+
+@pytest.mark.parametrize("optimizer", [None, *OPTIMIZERS])
+def test_a_network_is_what_its_flat_arrays_say(optimizer):
+    """Paths to arrays and back: the same network; a path names each array once."""
+    architecture = CASES["batch norm"]
+    weights = trained(architecture).weights
+    slots = optimizer and slots_of(architecture, optimizer, np.random.default_rng(0))
+    network = Network(architecture, weights, slots)
+    flat = network.flat()
+    values = slots.values if slots else {}
+    expected = sum(
+        len(arrays) for layers in (weights, *values.values()) for arrays in layers.values()
+    )
+    assert len(flat) == expected
+    step = 7 if optimizer else 0
+    assert Network.from_flat(architecture, flat, optimizer, step).sha256 == network.sha256
+    assert Network.from_flat(architecture, flat).sha256 == Network(architecture, weights).sha256
+    del flat["weights/conv0/kernel"]
+    with pytest.raises(ArchitectureError, match="conv0: "):
+        Network.from_flat(architecture, flat, optimizer, step)

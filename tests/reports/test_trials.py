@@ -73,7 +73,7 @@ PRUNED = trial(
     kept=False,
     gain=-0.4,
     arms={"net2net": arm(0.58)},
-    reason=judged(0.58, 0.98, given_up=True),
+    reason=judged(0.58, 0.98, pruned=True),
 )
 FAILED = trial(state="FAIL", kept=False, gain=None, arms={"net2net": arm(None)}, reason=FAILURE)
 
@@ -91,7 +91,7 @@ FAILED = trial(state="FAIL", kept=False, gain=None, arms={"net2net": arm(None)},
         (
             PRUNED,
             "3 widen conv1 32 → 48 1 0.5800 -0.4000 pruned "
-            "(given up: 0.5800 is too far below its parent, 0.9800)",
+            "(pruned at 0.5800: too far below its parent, 0.9800, or behind other candidates)",
         ),
         (
             FAILED,

@@ -47,7 +47,6 @@ def test_real_curves_are_complete(measured: tuple[Reproduction, Path]) -> None:
     assert found.accuracies("teacher").shape == (1, 3)
     assert found.accuracies("teacher", "carry").shape == (0, 3)
     assert "SlimTrainer" in found.environments[0]
-    assert 0.0 < found.seconds < 600.0
 
 
 @pytest.mark.usefixtures("small_architecture")

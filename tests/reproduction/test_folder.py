@@ -19,6 +19,7 @@ from tests.fake_reproduction import TRAININGS_A_SEED, Recorder
 pytestmark = pytest.mark.filterwarnings("ignore:.*is deprecated:UserWarning")
 
 
+@pytest.mark.usefixtures("measured_architecture")
 def test_resuming_repeats_nothing(measured: tuple[Reproduction, Path], digits: Dataset) -> None:
     """Seeds that the folder has are read, not trained: no trainer is needed."""
     found, out = measured

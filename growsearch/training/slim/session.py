@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ from growsearch.datasets import Split
 from growsearch.errors import InvalidInputError
 from growsearch.machine import processors
 from growsearch.networks import Architecture, Network, Slots
-from growsearch.networks.network import handed_over
+from growsearch.networks.arrays import flatten, handed_over, nest
 from growsearch.networks.optimizers import OPTIMIZERS
 from growsearch.training import Evaluation, TrainingPlan
 from growsearch.training.slim.backend import tf, v1
@@ -79,7 +78,7 @@ class EvaluationGraph:
     def _build(self) -> dict[str, Any]:
         """Add all operations to the graph; return the variables to load, by path."""
         self._build_evaluation()
-        return _by_path("weights", self.variables)
+        return flatten("weights", self.variables)
 
     def _build_evaluation(self, *, averaged: bool = False) -> None:
         self.images = v1.placeholder(tf.float32, (None, *self.architecture.input_shape))
@@ -97,7 +96,7 @@ class EvaluationGraph:
 
     def _arrays(self, network: Network) -> dict[str, Array]:
         """Return the values of the variables, by path; those left out are 0."""
-        return _by_path("weights", network.weights)
+        return flatten("weights", network.weights)
 
     def evaluate(self, data: Split) -> Evaluation:
         """Return accuracy and loss in evaluation mode."""
@@ -162,7 +161,7 @@ class SlimGraph(EvaluationGraph):
             for name, weight in weights.items()
             if weight.trainable
         }
-        weights, averages = _by_path("weights", self.variables), _by_path("averages", self.averages)
+        weights, averages = flatten("weights", self.variables), flatten("averages", self.averages)
         return weights | averages | slots | self.optimizer.powers
 
     def _arrays(self, network: Network) -> dict[str, Array]:
@@ -170,13 +169,13 @@ class SlimGraph(EvaluationGraph):
 
         Slots that the network lacks start as at step 0; the averages start as the weights.
         """
-        arrays = _by_path("weights", network.weights)
+        arrays = flatten("weights", network.weights)
         if self.averages:
-            arrays |= _by_path("averages", network.weights)
+            arrays |= flatten("averages", network.weights)
         slots = self.carried(network)
         if slots is not None:
             for slot, layers in slots.values.items():
-                arrays |= _by_path(f"slots/{slot}", layers)
+                arrays |= flatten(f"slots/{slot}", layers)
         return arrays | self.optimizer.powers_after(slots.step if slots else 0)
 
     def carried(self, network: Network) -> Slots | None:
@@ -192,16 +191,10 @@ class SlimGraph(EvaluationGraph):
         Its weights are the averages if the recipe has them.
         """
         arrays = self.session.run(self._loader.variables)
-        returned = "averages" if self.averages else "weights"
-        weights: dict[str, dict[str, Array]] = {}
-        slots: dict[str, dict[str, dict[str, Array]]] = {slot: {} for slot in self.optimizer.slots}
-        for path, array in arrays.items():
-            kind, *rest = path.split("/")
-            if kind == returned:
-                weights.setdefault(rest[0], {})[rest[1]] = handed_over(array)
-            elif kind == "slots":
-                slots[rest[0]].setdefault(rest[1], {})[rest[2]] = handed_over(array)
-        return Network(self.architecture, weights, Slots(self.optimizer.name, step, slots))
+        arrays = {path: handed_over(array) for path, array in arrays.items()}
+        if self.averages:
+            arrays |= flatten("weights", nest("averages", arrays))
+        return Network.from_flat(self.architecture, arrays, self.optimizer.name, step)
 
     def warm_up(self, plan: TrainingPlan) -> None:
         """Make one update, at which TensorFlow optimises a new graph; spoils the weights.
@@ -246,12 +239,3 @@ class SlimGraph(EvaluationGraph):
         feed = self._updates.feed(data, batches, plan, rates, keys)
         losses: NDArray[np.float32] = self.session.run(self._updates.losses, feed)
         return losses
-
-
-def _by_path(kind: str, layers: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Return the values of all layers by "kind/layer/name"."""
-    return {
-        f"{kind}/{layer}/{name}": value
-        for layer, named in layers.items()
-        for name, value in named.items()
-    }

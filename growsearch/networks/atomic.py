@@ -1,0 +1,70 @@
+"""Files that are whole or not there: written beside their place, then moved to it."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+from growsearch.errors import RunError
+
+_PARTIAL = ".partial-"
+_ABANDONED = 48 * 3600  # seconds: more than a write takes, and more than clocks differ
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write ``data`` so that ``path`` never holds a part of it, not even after a power failure.
+
+    Temporary file, fsync, rename, fsync of the folder.
+
+    Raises
+    ------
+    OSError
+        As the operating system raises it; the temporary file is removed.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=_PARTIAL)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+            written = os.fstat(file.fileno()).st_mtime
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    _remove_abandoned(path.parent, written)
+    if hasattr(os, "O_DIRECTORY"):  # not on Windows, which has no handle for folders
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def make_writable(folder: Path) -> None:
+    """Fail early if a folder cannot be made, or not be written to.
+
+    Raises
+    ------
+    RunError
+        Names the folder and the reason.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=_PARTIAL) as file:
+            file.write(b"?")
+    except OSError as error:
+        raise RunError(
+            f"{folder}: expected a folder that can be written to: {error.strerror}"
+        ) from None
+
+
+def _remove_abandoned(folder: Path, now: float) -> None:
+    """Remove the temporary files of killed writers; ``now`` is the clock that dates the folder."""
+    with suppress(OSError):  # another process was faster
+        for partial in folder.glob(_PARTIAL + "*"):
+            if now - partial.stat().st_mtime > _ABANDONED:
+                partial.unlink()
