@@ -1,10 +1,10 @@
-"""What growing is worth on MNIST: candidates against all control arms, in pairs.
+"""The worth of growing on MNIST: candidates against all control arms, in pairs.
 
 A search from the original's seed architecture, with every control on every trial, the scratch arm
-also at equal compute. Prints the paired differences in validation accuracy with 95 % intervals and
-tests, overall and by operation, and draws them. Trainings are short, so that all arms of 20 trials
-take a quarter of an hour on two cores with bfloat16; --steps makes them longer. The same command
-goes on where it was interrupted.
+also at equal compute. It prints the paired differences in validation accuracy with 95 % intervals
+and tests, overall and by operation, and draws them. Trainings are short, so that all arms of 20
+trials take a quarter of an hour on two cores with bfloat16; --steps makes them longer. The same
+command continues an interrupted run.
 
     python benchmarks/evidence.py --data DIR [--trials 20] [--steps 60] [--out runs/evidence]
 """
@@ -23,7 +23,7 @@ from growsearch.reports.progress import RunDisplay
 from growsearch.reproduction.run import environment
 from growsearch.training.slim.precision import has_native_bfloat16
 
-PAIRS = 20  # that the comparison is to have
+PAIRS = 20  # the fewest for the figures in README.md
 ARMS = ("random", "scratch", "scratch_compute", "continued")
 
 

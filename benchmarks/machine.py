@@ -1,4 +1,4 @@
-"""What every benchmark prints: the machine, the versions, and how far repeats are apart."""
+"""The lines that every benchmark prints: the machine, the versions, the deviation of repeats."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from growsearch.machine import BFLOAT16_FLAGS, processor_flags, processor_name, 
 
 
 def processor() -> str:
-    """Its name and what of it speeds up bfloat16, where the system says."""
+    """Return the processor's name, count and bfloat16 instructions, where the system names them."""
     flags = " ".join(sorted(BFLOAT16_FLAGS & processor_flags()))
     return f"{processor_name()}, {processors()} processors, {flags or 'no bfloat16'}"
 
 
 def versions(*packages: str) -> str:
-    """Python's and those of some packages."""
+    """Return the versions of Python and of some packages."""
     found = []
     for name in packages:
         try:
@@ -30,5 +30,5 @@ def versions(*packages: str) -> str:
 
 
 def deviation(values: Sequence[float] | np.ndarray[Any, Any]) -> float:
-    """The standard deviation of repeats, estimated from them (n - 1); 0 for one alone."""
+    """Return the sample standard deviation of repeats (n - 1); 0 for one alone."""
     return float(np.std(values, ddof=1)) if len(values) > 1 else 0.0

@@ -6,10 +6,10 @@ in one run:
     dense 3136x1024 -> 2048, dense x10      write .65 ms  wider 1.9 ms  loop .7 s   wider/write 2.9
     conv 5x5x32x64 -> 128, dense 3136x1024  write .71 ms  wider 5.0 ms  loop .07 s  wider/write 7.1
 
-The second has most of its values in the kernel that consumes, where each copy gets its share.
+The second case has most of its values in the consuming kernel, where each copy gets its share.
 
-"Writing" is ``np.full`` of the three arrays that come out (w1, b1, w2): what it takes to allocate
-and fill them once. "Loop" is the textbook version below, which appends one unit after the other.
+"Writing" is ``np.full`` of the three resulting arrays (w1, b1, w2): the time to allocate and fill
+them once. "Loop" is the textbook version below, which appends one unit after the other.
 Ratios are of medians; writing and widening take turns, so that a busy machine slows both.
 
     python benchmarks/net2net_speed.py
@@ -89,7 +89,7 @@ def compare(name: str, layers: Layers, new_width: int) -> float:
 
 
 def main() -> int:
-    """Print the table; the exit code says whether the claim holds here."""
+    """Print the table; return 0 where the claim holds on this machine, else 1."""
     rng = np.random.default_rng(0)
 
     def normal(*shape: int) -> Array:

@@ -1,9 +1,11 @@
-"""What growsearch adds to training: at most 5 % of a run, 2x writing a layer, 100 ms a proposal.
+"""The cost of growsearch beside training: 5 % of a run, 2x writing a layer, 100 ms a proposal.
 
-1. A run of 20 trials with their controls: which part of its time is neither training nor
-   evaluation. Building TensorFlow's graphs and letting TensorFlow optimise them (``SlimGraph`` and
-   its warm-up, once an architecture and recipe) is told apart from the driver's own time: database,
-   proposals, growth, files. The claim is of the driver's time; the table has both.
+The figures above are upper limits.
+
+1. A run of 20 trials with their controls: the part of its time that is neither training nor
+   evaluation. Building and optimising TensorFlow's graphs (``SlimGraph`` and its warm-up, once an
+   architecture and recipe) is separate from the driver's own time: database, proposals, growth,
+   files. The limit of 5 % is for the driver's time; the table has both.
 2. Growth of a network's largest layer (3136x1024 to 2048, with Adam's slots: 77 MB come out)
    against writing arrays of that size once (``np.full``). They take turns.
 3. ``ask`` and ``tell`` of a trial when 125, 500 and 2,000 are finished, in SQLite on this disk.
@@ -53,7 +55,7 @@ N_GROWTHS, N_ASKS = 30, 20
 
 
 class Watch:
-    """Sums up seconds by name; what runs inside another counts for itself alone."""
+    """Seconds by name; a watched block inside another counts for its own name only."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
@@ -61,7 +63,7 @@ class Watch:
 
     @contextmanager
     def on(self, name: str) -> Iterator[None]:
-        """Count the block's time."""
+        """Add the block's time to a name."""
         began = time.perf_counter()
         self._inside.append(0.0)
         try:
@@ -73,7 +75,7 @@ class Watch:
                 self._inside[-1] += took
 
     def over(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
-        """The function, its time counted."""
+        """Return the function with its time added to a name."""
 
         def watched(*arguments: Any, **options: Any) -> Any:
             with self.on(name):
@@ -83,7 +85,7 @@ class Watch:
 
 
 def run(data: str | None, trials: int, steps: int) -> bool:
-    """A search, watched; whether the driver's part is as small as claimed."""
+    """Time a search; return True where the driver's part is within its limit."""
     precision = "bfloat16" if has_native_bfloat16() else "float32"
     overrides = [
         *("teacher.steps=200", f"teacher.precision={precision}"),
@@ -133,7 +135,7 @@ def run(data: str | None, trials: int, steps: int) -> bool:
 
 
 def growth() -> bool:
-    """Widening the seed architecture's fc1; whether it is as quick as claimed."""
+    """Time widening the seed architecture's fc1; return True where it is within its limit."""
     text = "5x5x32(conv1)-pool1-5x5x64(conv2)-pool2-1024(fc1)-10(fc2)"
     plain = Network.initial(Architecture.parse(text, (28, 28, 1)), rng=0)
     slots = {
@@ -178,7 +180,7 @@ def _seconds(function: Callable[[], object]) -> float:
 
 
 def ask(counts: tuple[int, ...] = (125, 500, 2000)) -> bool:
-    """Proposals from a long study; whether the last are as quick as claimed, and linear."""
+    """Time proposals from long studies; return True where the longest is within its limit."""
     print(f"\n3. ask + tell, SQLite, {len(counts)} studies, medians ± std, n = {N_ASKS} each")
     medians = []
     for count in counts:
@@ -201,7 +203,7 @@ def ask(counts: tuple[int, ...] = (125, 500, 2000)) -> bool:
 
 
 def _fill(folder: Path, count: int) -> None:
-    """A study with finished trials, written without waiting for the disk."""
+    """Write a study with finished trials, without waiting for the disk."""
 
     def hurry(connection: Any, _record: Any) -> None:
         connection.execute("PRAGMA synchronous=OFF")
@@ -227,7 +229,7 @@ def _fill(folder: Path, count: int) -> None:
 
 
 def _asks(folder: Path) -> np.ndarray[Any, Any]:
-    """Seconds of ask and of tell, one row each; what the first one reads is not counted."""
+    """Return seconds of ask and tell, a row a trial, without the first, which reads the study."""
     space = gs.SearchSpace.load("mnist")
     study, _ = create_or_load(open_storage(database_url(folder)), "run")
     study.sampler = GainSampler(
@@ -250,7 +252,7 @@ def _asks(folder: Path) -> np.ndarray[Any, Any]:
 
 
 def main() -> int:
-    """Print the three; the exit code says whether all claims hold here."""
+    """Print the three parts; return 0 where all claims hold on this machine, else 1."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", help="MNIST; see growsearch run --help")
     parser.add_argument("--trials", type=int, default=20)

@@ -1,7 +1,7 @@
-"""What users would write instead: Optuna over Keras networks that are trained from scratch.
+"""Peers, as users would write them: Optuna over Keras networks trained from scratch.
 
 Two versions, both with TPE and a MedianPruner over validation accuracy after each epoch: "plain" as
-tutorials have it, and "expert" by somebody who knows this machine: widths in multiples of 16,
+tutorials have it, and "expert" with knowledge of this machine: widths in multiples of 16,
 bfloat16 where the processor has it, batch normalisation, global pooling, shifted images, a cosine
 schedule. AutoKeras takes part where it is installed.
 """
@@ -17,7 +17,7 @@ import numpy as np
 
 from growsearch.datasets import Dataset
 
-Report = Callable[[float], None]  # takes the test accuracy of the best network so far
+Report = Callable[[float], None]  # called with the test accuracy of the best network so far
 
 PLAIN_EPOCHS, EXPERT_EPOCHS = 5, 8
 
@@ -86,7 +86,7 @@ def optuna_keras(dataset: Dataset, seed: int, ends: float, report: Report, *, ex
 
 
 def plain_network(trial: Any, images: int) -> tuple[Any, int, int]:
-    """As tutorials have it: one to three convolutions, a dense layer, dropout, Adam."""
+    """Build a tutorial's network: one to three convolutions, a dense layer, dropout, Adam."""
     import keras
     from keras import layers
 
@@ -110,7 +110,7 @@ def plain_network(trial: Any, images: int) -> tuple[Any, int, int]:
 
 
 def expert_network(trial: Any, images: int) -> tuple[Any, int, int]:
-    """By somebody who knows what this machine computes fast, and what MNIST wants."""
+    """Build a network of widths and layers that suit this machine and MNIST."""
     import keras
     from keras import layers
 
@@ -139,9 +139,9 @@ def expert_network(trial: Any, images: int) -> tuple[Any, int, int]:
 
 
 def autokeras(dataset: Dataset, seed: int, ends: float, report: Report) -> None:
-    """AutoKeras's image classifier with its own defaults, until ``ends``.
+    """Run AutoKeras's image classifier with its own defaults, until ``ends``.
 
-    It has no time limit of its own: it is stopped after the trial in which the time is over.
+    It has no time limit of its own, so it is stopped after the trial during which ``ends`` passes.
     """
     import keras
     from autokeras import ImageClassifier

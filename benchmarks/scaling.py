@@ -1,4 +1,4 @@
-"""A trial costs what its network and images cost, however many came before; memory stays flat.
+"""The cost of a trial: by parameters, by images, by earlier trials; memory stays flat.
 
 Three runs of searches with tiny trainings, on images of noise in the shape of MNIST's, plotted:
 
@@ -8,9 +8,9 @@ Three runs of searches with tiny trainings, on images of noise in the shape of M
   set) after it. The claim: the peak of the last third of the trials is at most 5 % above that of
   as many trials from the 20th on.
 
-Every trial of the last run builds the graph of a new architecture, as any search does. What is left
-of a closed one are Python objects in cycles, which Python frees every 30 trials or so: memory goes
-up and down by 50 MB. Seconds are wall-clock time, with graphs, evaluation and database.
+Every trial of the last run builds the graph of a new architecture, as any search does. A closed
+graph leaves Python objects in cycles, which Python frees about every 30 trials: memory goes up and
+down by 50 MB. Seconds are wall-clock time, with graphs, evaluation and database.
 
     python benchmarks/scaling.py [--trials 200] [--out runs/scaling] [--part costs|trials]
 """
@@ -51,7 +51,7 @@ TINY = [
 
 
 def noise(images: int) -> Dataset:
-    """Random images in ten classes: nothing is to be learned, all is to be computed."""
+    """Return random images in ten classes: the full computation, with nothing to learn."""
     rng = np.random.default_rng(0)
     sizes = (images, max(images // 2, 20), 20)
     train, validation, test = (
@@ -61,7 +61,7 @@ def noise(images: int) -> Dataset:
 
 
 class Log:
-    """Seconds and memory of each trial, and what it trained."""
+    """Seconds, memory and parameters of each trial."""
 
     def __init__(self) -> None:
         self.seconds: list[float] = []
@@ -70,7 +70,7 @@ class Log:
         self._began = 0.0
 
     def __call__(self, event: Any) -> None:
-        """Hear of the end of the teacher or of a trial."""
+        """Record the end of the teacher or of a trial."""
         if isinstance(event, TrialFinished):
             self.seconds.append(time.perf_counter() - self._began)
             self.parameters.append(event.record.parameters)
@@ -80,13 +80,13 @@ class Log:
 
 
 def resident() -> float:
-    """Megabytes of the process that are in memory, as Linux gives them."""
+    """Return the resident memory of the process in MB, as Linux reports it."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
 def search(out: Path, overrides: Iterable[str], images: int, trials: int) -> Log:
-    """A new run; what it cost by trial."""
+    """Make a new run and return the log of its trials."""
     shutil.rmtree(out, ignore_errors=True)
     space = gs.SearchSpace.load("digits", [*TINY, *overrides])
     log = Log()
@@ -95,7 +95,7 @@ def search(out: Path, overrides: Iterable[str], images: int, trials: int) -> Log
 
 
 def costs(out: Path, axes: Any) -> None:
-    """Cost against parameters and against images."""
+    """Draw and print the cost by parameters and by images."""
     sized = []
     for units in UNITS:
         text = f"3x3x8(conv1)-pool1-{units}(fc1)-10(fc2)"
@@ -124,7 +124,7 @@ def _say(what: str, seconds: Iterable[float]) -> None:
 
 
 def many(out: Path, trials: int, axes: Any) -> bool:
-    """Cost and memory against the trials so far; whether memory stays flat."""
+    """Draw cost and memory by the trials so far; return True where memory stays flat."""
     overrides = [
         "teacher.architecture=3x3x4(conv1)-pool1-16(fc1)-10(fc2)",
         *("choices.log2_factor=[0.1, 1.0]", "limits.parameters=200_000", "judge.margin=0.0"),
@@ -150,7 +150,7 @@ def many(out: Path, trials: int, axes: Any) -> bool:
 
 
 def main() -> int:
-    """Print the figures and draw them; the exit code says whether memory stayed flat."""
+    """Print and draw the figures; return 0 where memory stayed flat, else 1."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--trials", type=int, default=200)
     parser.add_argument("--out", type=Path, default=Path("runs/scaling"))

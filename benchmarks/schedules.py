@@ -1,9 +1,9 @@
-"""How the learning rate goes on after a growth: through it, from the top again, or as if it ended.
+"""Learning rates after a growth: the schedule goes on, starts again, or is at its end.
 
 A batch-normalised network of 16-32-64 filters is trained for a third of the updates and then grows
-to 32-64-128, which trains for the rest; all with Nesterov's momentum, carried through the growth.
-With ``--seconds`` all get the same time instead of the same updates, a third of it before the
-growth: an update of the small network takes half as long.
+to 32-64-128, which trains for the rest. Nesterov's momentum is carried through the growth. With
+``--seconds`` all get the same time instead of the same updates, a third of it before the growth:
+an update of the small network takes half as long.
 
 through    one one-cycle schedule over all updates; the growth changes nothing about it
 restart    a whole one-cycle before the growth, and a cosine from RESTART after it
@@ -34,7 +34,7 @@ from growsearch.training import Augmentation, TrainingPlan, TrainingResult
 from growsearch.training.slim import SlimTrainer
 
 SMALL, LARGE = (16, 32, 64), (32, 64, 128)
-TOP, RESTART = 0.8, 0.3  # of mnist_fast: its teacher's, its candidates'
+TOP, RESTART = 0.8, 0.3  # rates of the teacher and of the candidates in mnist_fast
 SCHEDULES = ("through", "restart", "low", "constant", "grown", "small")
 
 
@@ -56,9 +56,10 @@ def run(
     trainer: SlimTrainer,
     data: datasets.Dataset,
 ) -> tuple[TrainingResult, float]:
-    """One way to go on, from random weights to the end; its last part, and seconds of all.
+    """Train by one schedule from random weights; return the last part and the seconds of all.
 
-    ``time`` is what all of it may take, evaluations but the last included; else the steps count.
+    ``time`` are the seconds of all parts, with all evaluations but the last; without it the steps
+    count.
     """
     whole = TrainingPlan(
         steps,
@@ -94,7 +95,7 @@ def run(
 
     def train(network: Network, plan: TrainingPlan, order: int) -> TrainingResult:
         if time is not None:
-            # Graphs are built once for all seeds: by a step that is thrown away.
+            # One step that is thrown away builds the graphs, once for all seeds.
             once = replace(plan, steps=1, schedule_steps=None, schedule_start=0)
             trainer.train(network, few, once, evaluate_on=few, seed=order)
             plan = replace(plan, seconds=time * plan.steps / steps, evaluate_every=10**9)

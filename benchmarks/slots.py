@@ -1,10 +1,10 @@
-"""What becomes of Adam's memory in a growth: reset, carried, or carried and rescaled.
+"""The treatment of an optimizer's slots in a growth: reset, carried, or carried and rescaled.
 
 Claim: with slots carried and rescaled, the first 100 iterations after a growth lose no accuracy
 against training on without growth; with slots reset they may. The table gives validation accuracy
 (5,000 MNIST images) 0, 20, 40, 60, 100 and 300 iterations after the growth, mean ± standard
-deviation over the seeds, paired differences to training on, and the dip: the lowest point of the
-first 100 iterations below the parent.
+deviation over the seeds, paired differences to training on, and the dip: the parent's accuracy
+less the lowest one of the first 100 iterations.
 
     python benchmarks/slots.py --data DIR [--seeds 5] [--optimizer adam] [--architecture both]
 """
@@ -52,14 +52,14 @@ TEACHER_STEPS = 600
 def measure(
     data: datasets.Dataset, name: str, optimizer: str, seed: int, trainer: SlimTrainer
 ) -> dict[str, dict[int, float]]:
-    """Validation accuracy by step, for training on and for each growth and treatment."""
+    """Return validation accuracy by step, for training on and for each growth and treatment."""
     rate = LEARNING_RATES[name][optimizer]
     start = Network.initial(Architecture.parse(ARCHITECTURES[name]), rng=seed)
     long = TrainingPlan(TEACHER_STEPS, 50, rate, optimizer, evaluate_every=TEACHER_STEPS)
     teacher = trainer.train(start, data.train, long, evaluate_on=data.validation, seed=seed)
 
     def curve(network: Network) -> dict[int, float]:
-        # Twenty steps apart where the dip is; then straight to the end of a brief training.
+        # Evaluations 20 steps apart around the dip, then one at the end of a brief training.
         early = TrainingPlan(100, 50, rate, optimizer, evaluate_every=20)
         first = trainer.train(
             network, data.train, early, evaluate_on=data.validation, seed=1000 + seed
@@ -81,7 +81,7 @@ def measure(
 
 
 def table(curves: list[dict[str, dict[int, float]]]) -> list[str]:
-    """The rows of one architecture."""
+    """Return the table's lines for one architecture."""
     lines = [f"{'':24}" + "".join(f"{step:>16}" for step in SHOWN) + f"{'dip':>16}"]
     base = curves[0]["training on"]
     for arm in curves[0]:

@@ -1,15 +1,15 @@
 """Training images a second: SlimTrainer against Keras ``fit`` and PyTorch, side by side.
 
 Each framework runs in a process of its own that sleeps while another is measured; in each round
-all take their turn, so that a busy machine slows all. Same network, batch size, Adam, and data in
-memory; each framework at its best of float32 and bfloat16, PyTorch also
-of one thread and all (channels last, fused Adam). The ratio is between the best of each, round by
+all take their turn, so that a busy machine slows all. Network, batch size, Adam and data in memory
+are the same. Each framework counts at its best of float32 and bfloat16, PyTorch also at its best of
+one thread and all (channels last, fused Adam). The ratio is between the best of each, round by
 round. PyTorch takes part if it is installed.
 
-Beside it stands what the processor can do: the arithmetic of the steps each second (three times the
-forward pass) as a share of that of one large matrix product in TensorFlow, in the same precision. A
-trainer cannot be faster than the peer by more than the peer leaves unused of it, unless it computes
-less.
+The processor's use stands beside the speed: the arithmetic of the steps each second (three times
+the forward pass) as a share of that of one large matrix product in TensorFlow, in the same
+precision. The share that a peer leaves unused is the most that a trainer of the same computation
+can gain on it.
 
     python benchmarks/throughput.py [--rounds 5] [--seconds 1.5] [--networks seed,norm-32-64-128]
         [--batches 50,128,256] [--out FILE.json]
@@ -54,7 +54,7 @@ def data() -> tuple[Any, Any]:
 
 
 def notation(widths: tuple[int, ...]) -> str:
-    """The network in growsearch's notation."""
+    """Return the network in growsearch's notation."""
     if not widths:
         return "5x5x32(conv1)-pool1-5x5x64(conv2)-pool2-1024(fc1)-10(fc2)"
     parts = [
@@ -66,7 +66,7 @@ def notation(widths: tuple[int, ...]) -> str:
 
 
 class Growsearch:
-    """Our trainer: evaluations are not part of its time."""
+    """Our trainer, timed without its evaluations."""
 
     def __init__(self) -> None:
         from growsearch.datasets import Split
@@ -77,7 +77,7 @@ class Growsearch:
         self.trainer = SlimTrainer(cached_graphs=2)
 
     def prepare(self, network: str, batch: int, setting: str) -> Callable[[int], float]:
-        """A function that trains for some steps and returns their seconds."""
+        """Return a function that trains for some steps and returns their seconds."""
         from growsearch.networks import Network
         from growsearch.training import TrainingPlan
 
@@ -100,7 +100,7 @@ class Keras:
         self.x, self.y = data()
 
     def prepare(self, network: str, batch: int, setting: str) -> Callable[[int], float]:
-        """A function that trains for some steps and returns their seconds."""
+        """Return a function that trains for some steps and returns their seconds."""
         import keras
         from keras import layers
 
@@ -148,7 +148,7 @@ class PyTorch:
         self.threads = torch.get_num_threads()
 
     def prepare(self, network: str, batch: int, setting: str) -> Callable[[int], float]:
-        """A function that trains for some steps and returns their seconds."""
+        """Return a function that trains for some steps and returns their seconds."""
         import torch
         from torch import nn
 
@@ -220,7 +220,7 @@ def multiply_large(pipe: Any, rounds: int) -> None:
 
 
 def work(framework: str, pipe: Any) -> None:
-    """Answer (network, batch, setting, seconds) with images a second, until None comes."""
+    """Send images a second for each (network, batch, setting, seconds) received, until None."""
     made = FRAMEWORKS[framework]()
     runs: dict[Any, tuple[Callable[[int], float], int]] = {}
     while (asked := pipe.recv()) is not None:
@@ -237,7 +237,7 @@ def work(framework: str, pipe: Any) -> None:
 
 
 def measure_product(rounds: int) -> dict[str, list[float]]:
-    """Operations a second of one large matrix product by precision, one number a round."""
+    """Measure operations a second of one large matrix product by precision, a number a round."""
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()
     process = context.Process(target=multiply_large, args=(there, rounds), daemon=True)
@@ -252,7 +252,7 @@ def measure_product(rounds: int) -> dict[str, list[float]]:
 
 
 def measure(arguments: argparse.Namespace, product: dict[str, list[float]]) -> list[dict[str, Any]]:
-    """Images a second by network, batch size, framework and setting, one number a round."""
+    """Measure images a second by network, batch size, framework and setting, a number a round."""
     context = multiprocessing.get_context("spawn")
     pipes = {}
     for framework in FRAMEWORKS:
@@ -279,7 +279,7 @@ def measure(arguments: argparse.Namespace, product: dict[str, list[float]]) -> l
 
 
 def show(row: dict[str, Any], product: dict[str, list[float]]) -> None:
-    """Each framework at its best, ours over the peers, and what each uses of the processor."""
+    """Print each framework at its best, ours over the peers, and the use of the processor."""
     best = {
         framework: max(settings.items(), key=lambda item: float(np.mean(item[1])))
         for framework, settings in row["speeds"].items()

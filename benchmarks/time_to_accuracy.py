@@ -1,14 +1,14 @@
-"""Test accuracy against time from the start of the process: growsearch, what it must beat, peers.
+"""Test accuracy by time from the start of the process: growsearch, its ablations, its peers.
 
 Every contender is a process of its own, one after the other, and starts with nothing:
 
 growsearch   ``growsearch run mnist_fast --time-budget BUDGET``: starts small, grows, polishes
 continued    the same run in which nothing may grow: the teacher is polished for the rest
 scratch      the same search, every candidate trained from random weights, as the teacher was
-final        the network that growsearch ended with, all the time from random weights: one cycle,
-             then averaged as the last cycle of the polish is
+final        the network that growsearch ended with, trained from random weights for all the time:
+             one cycle, then a cycle with averaged weights, as the last of the polish
 plain        Optuna (TPE, MedianPruner) over Keras networks from scratch, as tutorials have it
-expert       the same by somebody who knows the machine and the data: see peers.py
+expert       the same with knowledge of the machine and the data: see peers.py
 autokeras    AutoKeras's defaults, where it is installed
 
 A contender's curve is the test accuracy of the network it held at the time; networks are chosen on
@@ -38,7 +38,7 @@ CONTENDERS = ("growsearch", "continued", "scratch", "final", "plain", "expert", 
 
 
 class Contender:
-    """One contender in its own process: writes its curve as JSON lines (seconds, accuracy)."""
+    """One contender in its own process, with its curve of (seconds, test accuracy)."""
 
     def __init__(self, options: argparse.Namespace) -> None:
         self.options = options
@@ -47,12 +47,12 @@ class Contender:
         self.points: list[tuple[float, float]] = []
 
     def report(self, accuracy: float, at: float | None = None) -> None:
-        """The test accuracy of the network that the contender now holds."""
+        """Record the test accuracy of the network that the contender now holds."""
         seconds = (time.time() if at is None else at) - self.began
         self.points.append((round(seconds, 1), accuracy))
 
     def run(self) -> None:
-        """Compete, then write the curve."""
+        """Compete, then write the curve and its circumstances as JSON."""
         name = self.options.child
         about: dict[str, Any] = {}
         if name in ("growsearch", "continued", "scratch"):
@@ -77,7 +77,7 @@ class Contender:
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         space, overrides = gs.SearchSpace.load(SPACE), list[str]()
-        if name == "continued":  # nothing may grow: the polish takes all the time
+        if name == "continued":  # nothing can grow, so the polish takes all the time
             overrides = [f"limits.parameters={space.architecture.parameters}"]
         if name == "scratch":  # each gets the teacher's training: a warm restart is too short
             arms.ARMS[arms.CANDIDATE] = arms.ARMS["scratch"]
@@ -167,7 +167,7 @@ class Contender:
 
 
 def at(points: list[tuple[float, float]], seconds: float) -> float:
-    """The accuracy held at a time; NaN where there was no network yet."""
+    """Return the accuracy held at a time; NaN where there was no network yet."""
     reached = [accuracy for when, accuracy in points if when <= seconds]
     return reached[-1] if reached else float("nan")
 
@@ -189,7 +189,7 @@ def compete(options: argparse.Namespace, names: list[str]) -> None:
 
 
 def table(options: argparse.Namespace, names: list[str]) -> str:
-    """Mean ± standard deviation over the seeds at each mark."""
+    """Return a table of mean ± standard deviation over the seeds at each mark."""
     marks = [options.budget * mark for mark in MARKS]
     lines = [
         "| contender | n | " + " | ".join(f"{mark:.0f} s" for mark in marks) + " |",
@@ -205,7 +205,7 @@ def table(options: argparse.Namespace, names: list[str]) -> str:
 
 
 def spread(values: list[float]) -> str:
-    """Mean ± standard deviation; a dash where a run held nothing yet."""
+    """Return mean ± standard deviation; a dash where a run held nothing yet."""
     if not values or np.isnan(values).any():
         return "–"
     noise = f" ± {deviation(values):.4f}" if len(values) > 1 else ""

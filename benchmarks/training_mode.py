@@ -1,8 +1,8 @@
-"""How far deepening with batch norm is off in training mode, where the batch's statistics count.
+"""The error of deepening with batch norm in training mode, by the statistics of each batch.
 
-Evaluation mode is exact. The network is trained on MNIST, the layer deepened behind each of its
-convolutions, and the logits of ten training batches of 50 images compared in training mode:
-max |Δ| and mean |Δ| relative to the largest logit, and how many predictions change.
+In evaluation mode deepening is exact. The network is trained on MNIST, deepened behind each of its
+convolutions, and the logits of ten training batches of 50 images are compared in training mode:
+max |Δ| and mean |Δ| relative to the largest logit, and the fraction of predictions that change.
 
     python benchmarks/training_mode.py --data DIR
 """
@@ -31,7 +31,7 @@ BATCHES, BATCH = 10, 50
 
 
 def in_training_mode(network: Network, images: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The tf-slim graph's logits, each batch normalised by its own statistics."""
+    """Return the tf-slim graph's logits, each batch normalised by its own statistics."""
     with tf.Graph().as_default(), v1.Session() as session:
         batch = v1.placeholder(tf.float32, (None, *network.architecture.input_shape))
         mode = Mode(training=True, seed=tf.constant([1, 2], tf.int64))

@@ -22,7 +22,7 @@ STEPS = tuple(range(0, 1000, 100))
 
 @dataclasses.dataclass(frozen=True)
 class Call:
-    """What a trainer was asked for."""
+    """The arguments of one training."""
 
     network: Network
     plan: TrainingPlan

@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 
 from growsearch.datasets import Dataset, Split
-from growsearch.errors import DivergedError
 from growsearch.networks import Network
-from growsearch.networks.reference import forward
 from growsearch.space import SearchSpace
 from growsearch.study.result import SearchResult
-from growsearch.training import Evaluation, OnEvaluation, Point, TrainingPlan, TrainingResult
+from growsearch.testing.drifting_trainer import DriftingTrainer
+from growsearch.training import Evaluation
 
 SMALL = (
     "teacher.architecture=3x3x2(conv1)-pool1-4(fc1)-3(fc2)",
@@ -24,8 +23,6 @@ SMALL = (
     "limits.width_multiple=2",
     "search.startup_trials=2",
 )
-# A learning rate above this diverges.
-TOO_FAST = 1.0
 
 
 def space(*overrides: str, **changes: Any) -> SearchSpace:
@@ -82,61 +79,13 @@ def without_fsync(connection: Any, _record: Any) -> None:
         connection.execute("PRAGMA synchronous=OFF")
 
 
-class FakeTrainer:
-    """Satisfies ``Trainer``: every outcome is a function of weights, plan and seed alone.
-
-    Larger networks tend to be better, so that a search keeps some candidates and not others.
-    """
+class FakeTrainer(DriftingTrainer):
+    """The trainer of ``growsearch.testing``, which also remembers what it evaluated."""
 
     def __init__(self) -> None:
         self.evaluated: list[tuple[str, str]] = []
 
-    def train(
-        self,
-        network: Network,
-        data: Split,
-        plan: TrainingPlan,
-        *,
-        evaluate_on: Split,
-        seed: int,
-        on_evaluation: OnEvaluation | None = None,
-    ) -> TrainingResult:
-        """Move every weight by a drawn amount; a fast learning rate diverges."""
-        del data
-        steps = [*range(0, plan.steps, plan.evaluate_every), plan.steps]
-        curve: list[Point] = []
-        for step in steps:
-            if step and plan.learning_rate > TOO_FAST:
-                raise DivergedError(f"the loss became nan with {plan.learning_rate:g}")
-            if step:
-                network = _moved(network, plan.learning_rate, seed + step)
-            found = self.evaluate(network, evaluate_on)
-            curve.append(Point(step, found.accuracy, found.loss))
-            if on_evaluation and on_evaluation(curve[-1]):
-                break
-        return TrainingResult(network, tuple(curve), 0.25, 100.0)
-
     def evaluate(self, network: Network, data: Split) -> Evaluation:
-        """A number drawn from the bytes of network and data, higher for larger networks."""
-        digest = hashlib.sha256(network.sha256.encode() + data.images.tobytes()).digest()
+        """Remember the hashes of network and images."""
         self.evaluated.append((network.sha256, hashlib.sha256(data.images).hexdigest()))
-        luck = int.from_bytes(digest[:4], "little") / 2**32
-        accuracy = 1 - 1 / np.log(network.parameters + 3) + 0.05 * luck
-        return Evaluation(round(float(accuracy), 6), round(1 - float(accuracy), 6))
-
-    def logits(self, network: Network, images: Any) -> Any:
-        """The reference's."""
-        return forward(network, images)
-
-
-def _moved(network: Network, rate: float, seed: int) -> Network:
-    rng = np.random.default_rng(seed)
-    weights = {
-        layer: {
-            name: network.weights[layer][name]
-            + np.float32(rate) * rng.standard_normal(weight.shape, np.float32)
-            for name, weight in weights.items()
-        }
-        for layer, weights in network.architecture.weights.items()  # a file's have any order
-    }
-    return Network(network.architecture, weights, network.slots)
+        return super().evaluate(network, data)

@@ -14,7 +14,7 @@ from growsearch.networks.network import INITIALIZERS
 from growsearch.space import SearchSpace, sections
 from growsearch.training.fields import OneOf
 from growsearch.training.plan import plan_knobs
-from growsearch.trials.arms import CONTROLS
+from growsearch.trials.arms import controls
 
 TEXT = (Path(__file__).parents[1] / "docs" / "search_spaces.md").read_text()
 ROWS = re.findall(r"^\| `(\w+)` \|", TEXT, flags=re.MULTILINE)
@@ -41,7 +41,7 @@ def test_every_row_is_a_key() -> None:
 @pytest.mark.parametrize(
     "choices",
     [
-        *(GROWTHS, CONTROLS, TREATMENTS, INITIALIZERS, sections.LastCycle.model_fields),
+        *(GROWTHS, controls(), TREATMENTS, INITIALIZERS, sections.LastCycle.model_fields),
         get_args(sections.Rule),
         *(knob.rule.choices for knob in plan_knobs() if isinstance(knob.rule, OneOf)),
     ],

@@ -37,7 +37,7 @@ NEIGHBOURS = {
 OWNERS = {
     "tensorflow": {"training/slim"},
     "tf_slim": {"training/slim"},
-    "optuna": {"study", "driver", "cli"},
+    "optuna": {"study", "driver"},
     "optuna_dashboard": {"study"},
     "click": {"cli"},
     "rich": {"reports", "cli"},

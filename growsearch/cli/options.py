@@ -72,7 +72,7 @@ class ArmsOption(click.Option):
 
     def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
         """Return the option and its help, with the names of the control arms in it."""
-        from growsearch.trials.arms import CONTROLS
+        from growsearch.trials.arms import controls
 
         record = super().get_help_record(ctx)
-        return record and (record[0], f"{record[1]} Arms: {', '.join(CONTROLS)}.")
+        return record and (record[0], f"{record[1]} Arms: {', '.join(controls())}.")

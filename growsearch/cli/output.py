@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import sys
 import warnings
@@ -74,13 +73,10 @@ def quiet() -> None:
     A warning about a damaged network is printed, as one line and once.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    import optuna
-
+    from growsearch.study.logs import hide_logs
     from growsearch.study.networks import DamagedNetworkWarning
 
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    # SQLAlchemy's pool logs the interruption of a transaction, which is rolled back all the same.
-    logging.getLogger("sqlalchemy.pool").addHandler(logging.NullHandler())
+    hide_logs()
     warnings.simplefilter("ignore")
     warnings.simplefilter("always", DamagedNetworkWarning)
     printed: set[str] = set()

@@ -1,4 +1,4 @@
-"""The time of a run: what it went into, and what its budget leaves."""
+"""The time of a run: seconds spent by phase, and seconds that the budget leaves."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ PHASES = ("teacher", "candidates", "controls", "polish", "test", "other")
 
 
 class Clock:
-    """Measures the phases of a run, those of its earlier sessions included.
+    """Measures the phases of a run, including those of its earlier sessions.
 
     Parameters
     ----------
     budget : float or None
         Seconds of the whole run; None is no limit.
     began : float
-        When this session did, by ``time.monotonic``.
+        When this session began, by ``time.monotonic``.
     before : mapping
         Phase -> seconds of the earlier sessions.
 
@@ -48,7 +48,7 @@ class Clock:
             self._running = None
 
     def _counted(self) -> dict[str, float]:
-        """Seconds of this session by phase, the running one included."""
+        """Return the seconds of this session by phase, including the running phase."""
         if self._running is None:
             return self._now
         phase, began = self._running
@@ -65,7 +65,7 @@ class Clock:
         return float("inf") if self.budget is None else self.budget - self.passed
 
     def spent(self) -> dict[str, float]:
-        """Seconds of the whole run by phase; "other" is what no phase has counted."""
+        """Return the seconds of the whole run by phase; "other" is the time outside all phases."""
         now = self._counted() | {"other": 0.0}
         now["other"] = time.monotonic() - self._began - sum(now.values())
         return {phase: round(self._before[phase] + now[phase], 3) for phase in PHASES}

@@ -14,15 +14,16 @@ from sqlalchemy.exc import SQLAlchemyError
 from growsearch.driver.proposals import decode, distributions, outside
 from growsearch.driver.run import Run
 from growsearch.errors import GrowsearchError, RunError
-from growsearch.study.attributes import INTERRUPTED, Candidate
 from growsearch.study.networks import Best, is_referred_to
 from growsearch.study.optuna_private import is_enqueued
 from growsearch.study.state import RunState
+from growsearch.study.trial_attributes import INTERRUPTED, Candidate
 from growsearch.study.trials import fail, index_of
 from growsearch.training import Point
 from growsearch.trials.arms import CANDIDATE
-from growsearch.trials.job import TRAINING_FAILED, Failure, TrialJob, TrialOutcome
+from growsearch.trials.job import TrialJob
 from growsearch.trials.judge import Decision, Score, decide
+from growsearch.trials.outcome import TRAINING_FAILED, Failure, TrialOutcome
 
 _ENQUEUED = "enqueued with what is none of the space's"
 
@@ -132,7 +133,7 @@ def judge(run: Run, proposal: Proposal, outcome: TrialOutcome) -> Decision:
         Score(parent.validation_accuracy, losses),
         margin=run.space.judge.margin,
         rule=rule,
-        given_up=outcome.ended_early,
+        pruned=outcome.ended_early,
     )
 
 

@@ -1,4 +1,4 @@
-"""What a search says while it runs: small frozen values, for whoever shows them."""
+"""The events of a running search: small frozen values, for progress displays."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from growsearch.trials.records import TrialRecord
 
 @dataclass(frozen=True)
 class Started:
-    """The run is open: how much of it is done already, and on which images it works."""
+    """The run is open: ``done`` of its ``trials`` are finished already."""
 
     folder: Path
     name: str
@@ -34,7 +34,7 @@ class TeacherReady:
 
 @dataclass(frozen=True)
 class Training:
-    """A network is being trained: which, and how far it is."""
+    """A network is being trained: the name of the job, its step of ``steps``, its accuracy."""
 
     what: str
     step: int
@@ -53,7 +53,7 @@ class TrialFinished:
 
 @dataclass(frozen=True)
 class Polished:
-    """A part of the last training of the best network is done; whether it made it better."""
+    """A part of the polish is done; ``better`` says that it improved the network of the run."""
 
     part: int
     parts: int

@@ -1,4 +1,4 @@
-"""The validation images in two: those that the search chooses on, those that it does not."""
+"""The split of the validation images: one part for choices, one part held out of them."""
 
 from __future__ import annotations
 
@@ -11,20 +11,21 @@ from growsearch.errors import InvalidInputError
 
 
 def split_choice(validation: Split, held_out: float) -> tuple[Split, Split | None]:
-    """Split at random, always in the same way, so that both parts are alike.
+    """Split the validation images at random, always in the same way, so that both parts are alike.
 
-    Not by turns: MNIST's training images come by turns from two sources, one easier than the other
-    (every second image: .993, the others: .962, by one network).
+    Every second image would not do: MNIST's training images alternate between two sources, one
+    easier than the other (accuracies of one network: .993 and .962).
 
     Parameters
     ----------
     validation : Split
     held_out : float
-        The fraction that no choice is made on; None comes back for 0.
+        The fraction that is held out of all choices.
 
     Returns
     -------
-    (choice, held out)
+    (choice, held out) : Split, Split or None
+        None where ``held_out`` is 0.
 
     Raises
     ------
@@ -48,6 +49,7 @@ def split_choice(validation: Split, held_out: float) -> tuple[Split, Split | Non
             f"images with {held_out:g} held out: at least {math.ceil(1 / held_out)} are needed, "
             "or judge.held_out=0"
         )
-    return tuple(  # type: ignore[return-value]
+    choice, rest = (
         Split(validation.images[part], validation.labels[part]) for part in (~held, held)
     )
+    return choice, rest

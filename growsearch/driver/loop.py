@@ -11,8 +11,8 @@ from optuna.trial import FrozenTrial
 from growsearch.datasets import Dataset
 from growsearch.driver.candidates import given_back, judge, propose, record, train
 from growsearch.driver.controls import lacking, run_controls
+from growsearch.driver.evaluation import evaluate
 from growsearch.driver.events import OnEvent, TrialFinished
-from growsearch.driver.final_test import test
 from growsearch.driver.opening import opened
 from growsearch.driver.polish import polish
 from growsearch.driver.run import Run
@@ -65,7 +65,7 @@ def search(
         teach(run)
         ended = grow(run, trials, callbacks)
         polish(run)
-        test(run)
+        evaluate(run)
         return result_of(run.study, run.control_study, run.store, ended=ended)
 
 

@@ -21,8 +21,9 @@ from growsearch.study.networks import Best, final_of, polish_of, warn_damaged
 from growsearch.study.state import read_state
 from growsearch.study.trials import index_of
 from growsearch.training import TrainingPlan
-from growsearch.trials.job import ALWAYS, TrialJob, TrialOutcome
+from growsearch.trials.job import ALWAYS, TrialJob
 from growsearch.trials.measurements import EvaluationJob, SpeedJob
+from growsearch.trials.outcome import TrialOutcome
 
 _WORTHWHILE = 0.1  # of the budget: less time than that is not polished with again
 _AT_THE_END = 10**9

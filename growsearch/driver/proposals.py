@@ -1,9 +1,9 @@
 """From an Optuna trial to a growth: fixed names, fixed ranges, always asked, nothing conditional.
 
 The parent changes during a run. Parameters named after its layers would change names and ranges
-with it, and samplers would fall back to random draws. So Optuna sees a few numbers that mean the
-same on every parent: four, and the further knobs of training that the space lets it choose. They
-are decoded onto the legal sites of the present one.
+with it, and samplers would fall back to random draws. So every trial has the same parameters: an
+operation, a position, a factor, a learning rate, and the knobs of training that the space lets
+Optuna choose. They are decoded onto the legal sites of the parent.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from growsearch.space import SearchSpace
 
 
 def distributions(space: SearchSpace) -> dict[str, BaseDistribution]:
-    """The parameters of every trial."""
+    """Return the parameters of every trial, with their ranges."""
     choices = space.choices
     return {
         "op": CategoricalDistribution(choices.operations),
@@ -31,7 +31,10 @@ def distributions(space: SearchSpace) -> dict[str, BaseDistribution]:
 
 
 def outside(params: Mapping[str, Any], space: SearchSpace) -> str | None:
-    """What is beyond the space's ranges in a trial's parameters; Optuna uses what is enqueued."""
+    """Return which of a trial's parameters is beyond its range, in words; None if none is.
+
+    Optuna uses the values of an enqueued trial whatever they are.
+    """
     for name, each in distributions(space).items():
         value = params[name]
         if isinstance(each, FloatDistribution) and not each.low <= value <= each.high:
@@ -42,11 +45,11 @@ def outside(params: Mapping[str, Any], space: SearchSpace) -> str | None:
 def decode(
     params: Mapping[str, Any], architecture: Architecture, space: SearchSpace
 ) -> Growth | None:
-    """The growth that a trial's parameters mean on this architecture.
+    """Return the growth that a trial's parameters mean on this architecture.
 
-    ``position`` picks among the operation's legal sites, in the graph's order. An operation
-    without legal sites gives way to the next of the space's list that has some; a size beyond the
-    limits to the nearest legal one.
+    ``position`` picks one of the operation's legal sites, in the graph's order. Where the operation
+    has no legal site, the next operation of the space's list that has one takes its place. A size
+    beyond the limits becomes the nearest legal size.
 
     Returns
     -------
@@ -64,7 +67,7 @@ def decode(
 
 
 def may_grow(architecture: Architecture, space: SearchSpace) -> bool:
-    """Whether any operation of the space has a legal site."""
+    """Return whether any operation of the space has a legal site."""
     return any(
         GROWTHS[operation].sites(architecture, space.growth_limits)
         for operation in space.choices.operations

@@ -1,4 +1,4 @@
-"""Which candidates are given up in the middle of their training, by their gains."""
+"""The pruner: it ends the training of a candidate whose gain over its parent is too small."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ def pruner_of(space: SearchSpace) -> BasePruner:
 
 
 class GainPruner(BasePruner):
-    """Gives up what lies far below its parent, and what lies behind the other candidates.
+    """Prunes a candidate that lies far below its parent, or behind the other candidates.
 
-    Trials report the difference to their parent, which compares across generations.
+    Trials report their gain over the parent, which compares across generations.
 
-    Optuna's own pruner by successive halving notes in the database how far each trial came, also
-    one that is interrupted and repeated, and then competes with itself. This one reads the reports
-    of the trials that count, so that a resumed run gives up what an uninterrupted one would have.
+    Optuna's own pruner by successive halving stores the rungs that each trial reached. A trial that
+    is interrupted and repeated would then compete with itself. This pruner reads the reports of the
+    trials that count, so that a resumed run prunes the same candidates as an uninterrupted one.
 
     Parameters
     ----------
     tolerance : float
-        How far below its parent a candidate may lie.
+        Accuracy, a fraction, by which a candidate may lie below its parent.
     warmup_steps : int
-        Updates before which nothing is given up.
+        Updates before which nothing is pruned.
     reduction : int
         Of successive halving (Li et al., arXiv:1810.05934): the best 1/reduction go on, at
         ``warmup_steps`` and each multiple of it by ``reduction``. 1 is no halving.
@@ -46,7 +46,7 @@ class GainPruner(BasePruner):
         self._reduction = reduction
 
     def prune(self, study: Study, trial: FrozenTrial) -> bool:
-        """Whether the trial is to be given up."""
+        """Return whether the trial is to be pruned."""
         if self._threshold.prune(study, trial):
             return True
         rungs = list(self._reached(trial))
@@ -60,7 +60,7 @@ class GainPruner(BasePruner):
         return any(self._is_behind(trial, others, rung) for rung in rungs)
 
     def _reached(self, trial: FrozenTrial) -> Iterator[int]:
-        """The rungs that the last report is the first one at or behind."""
+        """Yield the rungs that the last report reached, and no report before it."""
         if self._reduction == 1 or (last := trial.last_step) is None:
             return
         before = max((step for step in trial.intermediate_values if step < last), default=-1)
@@ -71,9 +71,9 @@ class GainPruner(BasePruner):
             rung *= self._reduction
 
     def _is_behind(self, trial: FrozenTrial, others: list[FrozenTrial], rung: int) -> bool:
-        """Whether so many are better that the trial is not among the best 1/reduction.
+        """Return whether the trial is not among the best 1/reduction at a rung.
 
-        The first few, too few to choose from, go on if they are the best so far.
+        While fewer than ``reduction`` trials have reached the rung, the best of them goes on.
         """
         own = trial.intermediate_values[trial.last_step or 0]
         steps = [(other, _first_step(other, rung)) for other in others]
@@ -83,5 +83,5 @@ class GainPruner(BasePruner):
 
 
 def _first_step(trial: FrozenTrial, rung: int) -> int | None:
-    """The step of the first report at or behind a rung; None if the trial ended before it."""
+    """Return the step of the first report at or after a rung; None if the trial ended before it."""
     return min((step for step in trial.intermediate_values if step >= rung), default=None)

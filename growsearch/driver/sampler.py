@@ -1,8 +1,8 @@
 """A sampler fitted on the gain over the parent, not on the accuracy that the study shows.
 
-The trial's value is the accuracy, so that the study's history is that of the accuracies. But
-under a moving parent, accuracy says more about when a proposal was made than whether it was good: a
-sampler fitted on it learns nothing. So the wrapped sampler sees a mirror of the study, in memory,
+A trial's value in the study is its accuracy, so that the dashboard shows accuracies. But the parent
+changes, and accuracy then depends more on the time of a proposal than on its merit: a sampler
+fitted on accuracy learns nothing. So the wrapped sampler sees a mirror of the study, in memory,
 whose values are the gains.
 """
 
@@ -31,7 +31,7 @@ from growsearch.trials.seeds import seed_of
 
 SamplerFactory = Callable[[int], BaseSampler]
 
-# What the sampler is fitted on, by the space's ``search.objective``.
+# ``search.objective`` of a space -> the value of a trial that the sampler is fitted on.
 _OBJECTIVES = {"gain": gain_of, "gain_per_second": gain_per_second_of}
 
 
@@ -56,9 +56,9 @@ def sampler_of(space: SearchSpace, seed: int) -> GainSampler:
 class GainSampler(BaseSampler):
     """Proposes by another sampler, fitted on each trial's gain.
 
-    Every proposal comes from a new sampler, seeded by the run's seed and the trial's index: it
-    depends on the finished trials alone, so that a resumed run proposes what an uninterrupted one
-    would have.
+    Every proposal comes from a new sampler, seeded by the run's seed and the trial's index. So it
+    depends on the finished trials alone, and a resumed run proposes the same as an uninterrupted
+    one.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ class GainSampler(BaseSampler):
         The distributions of every trial.
     seed : int
     gain, index : callable
-        From a finished trial its gain, or None if it has none; from a trial's number its index.
+        From a finished trial to its gain, or None; from a trial's number to its index.
     """
 
     def __init__(
@@ -87,18 +87,18 @@ class GainSampler(BaseSampler):
         self._index = index
         verbosity = optuna.logging.get_verbosity()
         optuna.logging.set_verbosity(max(verbosity, optuna.logging.WARNING))
-        self._mirror = optuna.create_study(  # nobody need know that there is one
+        self._mirror = optuna.create_study(  # without a line in the log
             storage=optuna.storages.InMemoryStorage(), direction="maximize"
         )
         optuna.logging.set_verbosity(verbosity)
-        # The mirror's own trial, which never ends: samplers write down there what they propose.
+        # The mirror's own trial, which never ends: samplers write their proposals into it.
         self._own = asked(self._mirror)
         self._mirrored: set[int] = set()
 
     def infer_relative_search_space(
         self, study: Study, trial: FrozenTrial
     ) -> dict[str, BaseDistribution]:
-        """The parameters that are drawn together: all of them."""
+        """Return the parameters that are drawn together: all of them."""
         del study, trial
         return dict(self._space)
 

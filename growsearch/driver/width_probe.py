@@ -1,4 +1,4 @@
-"""Which widths this machine computes fast: a short measurement at the start of a run."""
+"""The probe of widths: a short measurement of the widths that this machine computes fast."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from growsearch.trials.bench import Bench, OnPoint
 
 BASE = 32  # a width that is a multiple of all that are tried
 MULTIPLES = (1, 2, 4, 8, 16)
-TOLERANCE = 1.25  # how much longer an update may take than its work explains
+TOLERANCE = 1.25  # of the time that an update's FLOPs explain
 
 
 @dataclass(frozen=True)
@@ -49,11 +49,11 @@ def with_measured_widths(study: Study, space: SearchSpace, executor: Executor) -
 
 
 def fast_multiple(trainer: MeasuresSpeed, plan: TrainingPlan) -> int:
-    """The smallest multiple whose widths are as fast as their work is small.
+    """Return the smallest multiple whose widths take no longer than their FLOPs explain.
 
-    With bfloat16 it is 16, which its kernels take together. With float32 two convolutions are timed
-    at 32 channels and at 32 plus each multiple: where an update takes much longer than its work
-    explains, such widths are on slow kernels.
+    With bfloat16 it is 16, since its kernels take 16 channels at a time. With float32 two
+    convolutions are timed at 32 channels and at 32 plus each multiple: if an update takes over 1.25
+    times as long as its FLOPs explain, such widths run on slow kernels.
 
     Parameters
     ----------

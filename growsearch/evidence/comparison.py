@@ -9,15 +9,9 @@ from typing import Any
 import numpy as np
 
 from growsearch.evidence.pairs import controls_of, differences, pairs
-from growsearch.evidence.statistics import (
-    FEWEST_PAIRS,
-    Components,
-    Paired,
-    components,
-    holm,
-    paired,
-)
+from growsearch.evidence.statistics import FEWEST_PAIRS, Paired, holm, paired
 from growsearch.evidence.time_to_accuracy import TimeToAccuracy, times_to_accuracy
+from growsearch.evidence.variance import Components, components
 from growsearch.trials.arms import CANDIDATE
 from growsearch.trials.records import TrialRecord
 

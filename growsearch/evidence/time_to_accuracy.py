@@ -13,7 +13,7 @@ from growsearch.trials.records import ArmResult, TrialRecord
 
 @dataclass(frozen=True)
 class TimeToAccuracy:
-    """What it costs candidates and controls to first reach an accuracy, from the growth on.
+    """Costs of candidates and controls until an accuracy is first reached, from the growth on.
 
     Medians are over the pairs in which both arms reach the accuracy. A control whose training ended
     too early counts in ``candidate_only``: no cost is made up for it.

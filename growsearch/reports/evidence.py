@@ -18,6 +18,14 @@ _TARGETS = {
     "parent": "the parent's accuracy",
     "candidate": f"{CANDIDATE}'s final accuracy",
 }
+_ABOUT_ACCURACY = (
+    "One difference a trial, at the end of its training. Ahead, behind: trials in which "
+    f"{CANDIDATE} is more, less accurate."
+)
+_ABOUT_TIME = (
+    f"Counted from the growth, {CANDIDATE} vs control: medians over the pairs in which both "
+    "reach it."
+)
 _UNITS = {"PFLOPs": 1e15, "TFLOPs": 1e12, "GFLOPs": 1e9, "MFLOPs": 1e6}
 
 
@@ -25,11 +33,11 @@ def report(evidence: Evidence) -> RenderableType:
     """Render for the terminal: tables over all trials, tables by operation, notes."""
     if not evidence.overall:
         return Text("No control arm has run: nothing can be compared (see controls.arms).")
-    parts = _tables(evidence.overall, "All trials", explained=True)
+    parts = _tables(evidence.overall, "All trials", _ABOUT_ACCURACY, _ABOUT_TIME)
     groups = list(dict.fromkeys(each.group for each in evidence.by_operation))
     for group in groups if len(groups) > 1 else []:
         compared = [each for each in evidence.by_operation if each.group == group]
-        parts += _tables(compared, group, explained=False)
+        parts += _tables(compared, group)
     repeated = [each for each in evidence.overall if each.variance is not None]
     if repeated:
         parts.append(variances(repeated))
@@ -38,28 +46,20 @@ def report(evidence: Evidence) -> RenderableType:
 
 
 def _tables(
-    comparisons: Sequence[Comparison], group: str, *, explained: bool
+    comparisons: Sequence[Comparison], group: str, about_accuracy: str = "", about_time: str = ""
 ) -> list[RenderableType]:
-    """Return the tables of a group of trials; those of the first group explain themselves."""
-    about_accuracy = (
-        "One difference a trial, at the end of its training. Ahead, behind: trials in which "
-        f"{CANDIDATE} is more, less accurate."
-    )
-    about_time = (
-        f"Counted from the growth, {CANDIDATE} vs control: medians over the pairs in which both "
-        "reach it."
-    )
+    """Return the tables of a group of trials, with a line of explanation where there is one."""
     return [
         titled(
             f"{group}: validation accuracy, {CANDIDATE} less control",
             accuracies(comparisons),
-            about_accuracy if explained else "",
+            about_accuracy,
         ),
         *(
             titled(
                 f"{group}: training until {accuracy} is reached",
                 times_to_accuracy(comparisons, target),
-                about_time if explained else "",
+                about_time,
             )
             for target, accuracy in _TARGETS.items()
         ),

@@ -11,7 +11,7 @@ from growsearch.errors import InvalidInputError
 from growsearch.evidence.comparison import ALL, Comparison, Evidence
 from growsearch.evidence.curves import arm_curves
 from growsearch.reports.plots import plain_axes, save_png
-from growsearch.trials.arms import CANDIDATE, CONTROLS
+from growsearch.trials.arms import CANDIDATE, controls
 from growsearch.trials.records import TrialRecord
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def styles(arms: Iterable[str]) -> dict[str, Style]:
     >>> styles(["net2net", "an arm of tomorrow"])["net2net"].colour
     '#0072B2'
     """
-    ordered = dict.fromkeys((CANDIDATE, *CONTROLS, *arms))
+    ordered = dict.fromkeys((CANDIDATE, *controls(), *arms))
     return {
         arm: Style(_COLOURS[place % len(_COLOURS)], _DASHES[place // len(_COLOURS) % len(_DASHES)])
         for place, arm in enumerate(ordered)

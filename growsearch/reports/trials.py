@@ -157,9 +157,7 @@ def summary(result: SearchResult) -> list[tuple[str, str]]:
 
 def table(records: Sequence[TrialRecord]) -> list[str]:
     """Return all trials as lines, below a line that explains the columns and their names."""
-    explanation = (
-        "Accuracies are of validation images; gain: accuracy less the parent's; parent: a trial"
-    )
+    explanation = "Validation accuracies. Parent: its trial. Gain: accuracy less the parent's."
     return [explanation, header(), *(line(record) for record in records)]
 
 

@@ -118,7 +118,7 @@ class Reproduction:
 
     @property
     def comparable(self) -> bool:
-        """Whether the published figures are a measure for these accuracies."""
+        """True where the published figures are a measure for these accuracies."""
         return not self.caveats
 
     @property

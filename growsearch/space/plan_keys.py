@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, cast
 
 from pydantic import BaseModel, Field, create_model
 
-from growsearch.training.fields import Key, Knob, OneOf, Whole
+from growsearch.training.fields import Key, Knob, OneOf, Switch, Whole
 from growsearch.training.plan import plan_knobs
 
 _KNOBS = {knob.name: knob for knob in plan_knobs()}
@@ -19,6 +19,8 @@ def key_type(name: str) -> Any:
     rule = _KNOBS[name].rule
     if isinstance(rule, OneOf):
         return Literal[rule.choices]
+    if isinstance(rule, Switch):
+        return bool
     if isinstance(rule, Whole):
         return Annotated[int, Field(ge=rule.least, le=rule.space_most)]
     most = rule.most if rule.space_most is None else rule.space_most

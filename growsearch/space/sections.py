@@ -14,16 +14,16 @@ from growsearch.networks.network import Initializer
 from growsearch.space.plan_keys import KNOBS, key_type, with_keys
 from growsearch.training import TrainingPlan
 from growsearch.training.fields import Key
-from growsearch.trials.arms import CONTROLS
+from growsearch.trials.arms import controls
 from growsearch.trials.judge import Rule
 
 Count = Annotated[int, Field(ge=1, le=10**9)]
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
-WIDTH_MULTIPLE = 16  # where none is measured: that of the processors' kernels for bfloat16
+WIDTH_MULTIPLE = 16  # if none is measured: that of the processors' kernels for bfloat16
 
 
 class SectionError(ValueError):
-    """What is wrong with one key, found when the whole section is there."""
+    """An error of one key that a check of the whole section finds."""
 
     def __init__(self, key: str, message: str) -> None:
         super().__init__(message)
@@ -31,7 +31,7 @@ class SectionError(ValueError):
 
 
 class Section(BaseModel):
-    """Frozen; unknown keys and values of another type are errors."""
+    """A table of a search space: frozen; unknown keys and values of other types are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
@@ -55,7 +55,7 @@ else:
 
 
 class Training(_TrainingKeys):
-    """How a network is trained: a key for each field of a plan, flat, augmentation included."""
+    """A training: one key for each field of a plan, those of the augmentation included."""
 
     @model_validator(mode="after")
     def _makes_a_plan(self) -> Self:
@@ -77,11 +77,11 @@ class Training(_TrainingKeys):
 
 
 class Teacher(Training):
-    """The first network, and how it is trained before the search begins.
+    """The first network, and its training before the search begins.
 
-    Its architecture is a chain in notation; or a graph, as a table or as JSON text, as
-    :meth:`growsearch.Architecture.to_json` gives it, with the shape of its input. It is kept as
-    text.
+    The architecture is a chain in notation; or a graph, as a table or as JSON text, as
+    :meth:`growsearch.Architecture.to_json` gives it, with the shape of its input. The space holds
+    it as text.
     """
 
     architecture: str
@@ -128,7 +128,7 @@ class Teacher(Training):
 
 
 def _is_graph(architecture: Any) -> bool:
-    """Whether it is a table or JSON text, not notation."""
+    """Return True for a table or JSON text, False for notation."""
     is_json = isinstance(architecture, str) and architecture.lstrip().startswith("{")
     return is_json or isinstance(architecture, dict)
 
@@ -175,11 +175,11 @@ class Choices(_ChoiceKeys):
 
 
 class Bounds(Section):
-    """How large a network may become; what is left out is not limited.
+    """Upper limits on a network; a key that is left out limits nothing.
 
     ``step_milliseconds`` is the measured time of an update of its training on this machine; a
     candidate above it is refused before it is trained. New widths are multiples of
-    ``width_multiple``; "auto" is what this machine computes fast, by a short measurement.
+    ``width_multiple``; "auto" measures which multiple this machine computes fast.
     """
 
     layers: Count | None = None
@@ -198,11 +198,11 @@ class BriefTraining(Training):
 
 
 class Controls(Section):
-    """Which arms run beside the candidates, on which fraction of the trials, how often.
+    """The control arms, each with the fraction of the trials that it runs on.
 
     ``arms`` is a list, or a table of fractions: ``arms = {random = 1.0, scratch = 0.5}``. ``seeds``
-    repeats candidate and controls with other seeds; ``tuned`` gives each control the best of so
-    many learning rates, so that nobody can say that it was starved.
+    is the number of seeds that candidate and controls are trained with. ``tuned`` is the number of
+    learning rates of which each control gets the best, so that no control loses by its rate.
     """
 
     arms: dict[str, Fraction] = Field(default_factory=lambda: {"random": 1.0}, strict=False)
@@ -222,18 +222,19 @@ class Controls(Section):
     @classmethod
     def _known(cls, arms: dict[str, float]) -> dict[str, float]:
         for arm in arms:
-            if arm not in CONTROLS:
-                raise ValueError(f"expected arms among {', '.join(CONTROLS)}")
+            if arm not in controls():
+                raise ValueError(f"expected arms among {', '.join(controls())}")
         return arms
 
 
 class Judge(Section):
-    """When a candidate is kept.
+    """The rule by which a candidate is kept.
 
-    By the rule "superior": more images right, and surely a lower loss. "not_inferior": no surely
-    higher loss; for spaces whose polish shows what the larger network is worth. ``margin`` is in
-    standard errors of the difference in loss, image by image. ``held_out`` is the fraction of the
-    validation images that no choice is made on, for an honest accuracy at the end.
+    "superior" asks for more images classified right and a loss that is lower beyond the margin.
+    "not_inferior" asks for a loss that is not higher beyond the margin: for spaces with a polish
+    that is long enough for a larger network to become better. ``margin`` is in standard errors of
+    the difference in loss, image by image. ``held_out`` is the fraction of the validation images
+    that no choice is made on, for an unbiased accuracy at the end.
     """
 
     rule: Rule = "superior"
@@ -242,12 +243,12 @@ class Judge(Section):
 
 
 class Pruning(Section):
-    """When a candidate is given up in the middle of its training, by its gain over its parent.
+    """The rules by which a candidate's training is ended early, by the gain over its parent.
 
-    Below ``-tolerance`` from ``warmup_steps`` on, in any case; and with a ``reduction`` above 1
-    also unless its gain is among the best 1/reduction of all candidates that came as far, at
-    ``warmup_steps`` and each multiple of it by ``reduction``: successive halving, across
-    generations, because gains compare.
+    From ``warmup_steps`` on, a gain below ``-tolerance`` ends it. With a ``reduction`` above 1
+    there is successive halving too: at ``warmup_steps`` times each power of ``reduction``, a gain
+    must be among the best 1/reduction of all candidates that reached that step. Gains are
+    comparable across generations.
     """
 
     tolerance: Fraction
@@ -256,23 +257,23 @@ class Pruning(Section):
 
 
 class LastCycle(_LastKeys):
-    """What is different in the last cycle of a polish; what is not named is as in the others.
+    """Keys in which the last cycle of a polish differs; the others are as in the cycles before.
 
     Weights averaged along a training at a constant middle rate generalise better than those at the
-    end of a schedule that falls to zero (Izmailov et al., arXiv:1803.05407); until they have been
-    averaged for long enough they do not, so that short cycles are better without.
+    end of a schedule that falls to zero (Izmailov et al., arXiv:1803.05407). That holds for long
+    averages only: short cycles are better without one.
     """
 
 
 class Polish(Training):
     """The last training of the best network, when the search has ended.
 
-    With a time budget the search leaves it ``share`` of the time, and it takes all that is left;
-    its schedule then runs over the time. Without one it makes ``steps`` updates, or none for 0.
+    With a time budget the search leaves ``share`` of the time to the polish, which takes all that
+    is left; the schedule then runs over the time. Without one the polish makes ``steps`` updates.
 
-    It has ``cycles``, each with a schedule of its own and ``t_mul`` times as long as the one before
-    (Loshchilov and Hutter, arXiv:1608.03983): after each the network is as good as it can be in
-    that time. It is stored after each of a cycle's ``parts``. The ``last`` cycle may differ.
+    The polish has ``cycles``, each with a schedule of its own and ``t_mul`` times as long as the
+    one before (Loshchilov and Hutter, arXiv:1608.03983), so that the network is fully trained after
+    each. The network is stored after each of a cycle's ``parts``. The ``last`` cycle may differ.
     """
 
     steps: Annotated[int, Field(ge=0, le=10**9)] = 0
@@ -306,10 +307,11 @@ class Polish(Training):
 
 
 class Search(Section):
-    """The driver: sampler and what it is fitted on, its random first proposals, seed, trials.
+    """The settings of the driver: trials, sampler, its objective and random proposals, seed.
 
-    ``objective`` is the gain over the parent, or that for each second of training: the latter
-    prefers what this machine computes fast, and depends on its measurements.
+    The sampler is fitted on the ``objective``: the gain over the parent, or the gain for each
+    second of training. The latter prefers networks that this machine computes fast, and depends on
+    its measurements.
     """
 
     trials: Count = 12

@@ -1,4 +1,4 @@
-"""The database of a run: opened so that processes can share it, its errors in one line."""
+"""The database of a run: opened for several processes, its errors turned into one line."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ _LOCK_SECONDS = 60  # SQLite waits for another process this long
 
 
 def database_url(folder: Path) -> str:
-    """The SQLite storage of a run folder."""
+    """Return the URL of a run folder's SQLite database."""
     path = (folder / DATABASE).resolve()
-    # Not by hand: ? and % in a path mean something else in a URL.
+    # Not by an f-string: ? and % in a path mean something else in a URL.
     return URL.create("sqlite", database=str(path)).render_as_string(hide_password=False)
 
 
 def lacks_file(url: str) -> bool:
-    """Whether it is a SQLite database without a file, or with an empty one.
+    """Return whether a URL is that of a SQLite database whose file is missing or empty.
 
-    To open it would make one, which whoever only looks must not do.
+    Opening it would make the file, and a command that only reads must not write.
     """
     try:
         parsed = make_url(url)
     except ArgumentError:
-        return False  # whoever opens it says what is wrong
+        return False  # opening it raises the error
     name = parsed.database or ""
     if parsed.get_backend_name() != "sqlite" or name.startswith((":", "file:")):
         return False
@@ -46,7 +46,7 @@ def lacks_file(url: str) -> bool:
 
 
 def open_storage(url: str) -> RDBStorage:
-    """Open a storage; SQLite with transactions that several processes can share.
+    """Open a storage; with SQLite, so that several processes can share it.
 
     Raises
     ------
@@ -95,20 +95,20 @@ def _begin_immediate(storage: RDBStorage) -> None:
 
 
 def _lacks_psycopg(error: Exception) -> bool:
-    """Whether it is PostgreSQL's driver that is not installed."""
+    """Return whether an error says that PostgreSQL's driver is not installed."""
     cause = error.__cause__ or error
     return isinstance(cause, ImportError) and (cause.name or "").startswith("psycopg")
 
 
 def _reason(error: Exception, url: str) -> str:
-    """What a database says, in one line and without the password."""
+    """Return a database's error in one line, without the password."""
     lines = str(error.__cause__ or error).strip().splitlines()
     return without_password(lines[0], url=url) if lines else type(error).__name__
 
 
 @contextmanager
 def storage_errors(where: str) -> Iterator[None]:
-    """Turn a database's errors into one line; what is stored stays."""
+    """Turn the errors of a database, within the block, into one line."""
     try:
         yield
     except (SQLAlchemyError, StorageInternalError) as error:

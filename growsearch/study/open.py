@@ -34,7 +34,7 @@ METRIC = "validation accuracy"
 
 
 def create_or_load(storage: RDBStorage, name: str) -> tuple[Study, Study]:
-    """The study of a run, and its controls' beside it.
+    """Return the study of a run and the sibling study of its controls; make them if need be.
 
     Raises
     ------
@@ -61,9 +61,9 @@ def create_or_load(storage: RDBStorage, name: str) -> tuple[Study, Study]:
 
 
 def _readable(study: Study) -> Study:
-    """The study, once all of it was read: what Optuna trips over, it trips over here.
+    """Read the whole study once, so that a changed value is refused here; return the study.
 
-    Whatever is read later came through here, or was written by this process.
+    Later reads find values that were checked here or were written by this process.
     """
     with untrusted(f"the study {study.study_name}"):
         _ = study.user_attrs
@@ -80,14 +80,14 @@ def _readable(study: Study) -> Study:
 
 
 def runs(storage: RDBStorage) -> list[str]:
-    """The names of the runs in a storage."""
+    """Return the names of the runs in a storage."""
     with untrusted("the studies of the storage"):  # with their attributes, though unasked
         names = optuna.get_all_study_names(storage)
     return [name for name in names if name + CONTROL_SUFFIX in names]
 
 
 def find(folder: Path, storage_url: str | None) -> tuple[Study, Study]:
-    """The studies of an existing run.
+    """Return the two studies of an existing run.
 
     Raises
     ------

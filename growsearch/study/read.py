@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
-from growsearch.study.attributes import Candidate, Control, arm_result
+from growsearch.study.trial_attributes import Candidate, Control, arm_result
 from growsearch.study.trials import trials_that_count
 from growsearch.study.untrusted import untrusted
 from growsearch.trials.arms import CANDIDATE
@@ -26,7 +26,7 @@ def gain_per_second_of(trial: FrozenTrial) -> float | None:
     """Return the gain over the parent for each second of an update; None without a gain.
 
     All candidates are to make as many updates. So this orders them as the gain for each second
-    of their training does, and a candidate that was given up early does not seem quick. A loss of
+    of their training does, and a pruned candidate does not seem quick. A loss of
     accuracy is multiplied by the seconds instead, so that the slower of two is the worse.
     """
     candidate = Candidate.read(trial)

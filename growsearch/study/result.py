@@ -1,4 +1,4 @@
-"""What a run has found: the best network and the result, read from the study."""
+"""The result of a run, read from its study: the best network, accuracies, trials."""
 
 from __future__ import annotations
 
@@ -12,12 +12,7 @@ from optuna.study import Study
 
 from growsearch.evidence.comparison import Evidence, HeldOut, compare
 from growsearch.networks.store import NetworkStore
-from growsearch.study.attributes import (
-    DataAttribute,
-    SpaceAttribute,
-    SpentAttribute,
-    TestAttribute,
-)
+from growsearch.study.attributes import DataAttribute, SpaceAttribute, SpentAttribute, TestAttribute
 from growsearch.study.database import storage_errors
 from growsearch.study.networks import Best, final_of, teacher_of, test_of
 from growsearch.study.open import WEIGHTS, find
@@ -29,36 +24,35 @@ from growsearch.trials.records import TrialRecord
 
 @dataclass(frozen=True)
 class SearchResult:
-    """What a search returns.
+    """The result of a search.
 
     Parameters
     ----------
     best : Best
         The network kept, its validation accuracy, its trial, the file it lies in.
     test_accuracy : float or None
-        Of the best network, computed once, when the search ended; None before that.
+        Test accuracy of the best network, computed once when the search ended; None before that.
     held_out_accuracy : float or None
-        Of the best network on the validation images that no choice was made on; also at the end.
+        Accuracy of the best network on the held-out validation images, computed with the former.
     teacher_held_out_accuracy : float or None
-        Of the teacher on the same images.
+        Accuracy of the teacher on the same images.
     teacher_accuracy, teacher_test_accuracy : float
-        Of the network that the search started from.
+        Accuracies of the teacher on the images of the choice and on the test images.
     trials : tuple of TrialRecord
-        All that count, in order; interrupted ones, which were repeated, do not.
+        The finished trials in order, without interrupted ones, which are repeated.
     study, control_study : optuna.Study
     folder : Path
     ended : str
-        Why the search stopped, in words.
+        The reason why the search stopped.
     data_source : str
-        Where the images came from.
+        The source of the images.
     stand_in : bool
-        Whether they stand in for the data set of the space.
+        Whether the images stand in for the data set of the space.
     spent : mapping
-        Seconds of the whole run by what they went into: "teacher", "candidates", "controls",
-        "polish", "test", "other".
+        Seconds of the whole run by phase: "teacher", "candidates", "controls", "polish", "test",
+        "other".
     control_arms : mapping
-        The control arms of the space, with the fraction of the trials that each runs beside; empty
-        where they are off.
+        The control arms of the space, each with its fraction of the trials; empty without controls.
     """
 
     best: Best
@@ -78,7 +72,7 @@ class SearchResult:
     control_arms: Mapping[str, float] = field(default_factory=dict)
 
     def evidence(self) -> Evidence:
-        """What the controls say: candidates against each arm, in pairs, with statistics."""
+        """Compare the candidates with each control arm, in pairs, with statistics."""
         held_out, teachers = self.held_out_accuracy, self.teacher_held_out_accuracy
         if held_out is None or teachers is None:
             return compare(self.trials)
@@ -86,7 +80,7 @@ class SearchResult:
         return compare(self.trials, HeldOut(chosen_on, held_out, self.teacher_accuracy, teachers))
 
     def to_json(self) -> dict[str, Any]:
-        """The result as plain JSON values."""
+        """Return the result as plain JSON values."""
         best = self.best
         return {
             "folder": str(self.folder),
@@ -119,7 +113,7 @@ class SearchResult:
 def result_of(
     study: Study, control_study: Study, store: NetworkStore, *, ended: str = ""
 ) -> SearchResult:
-    """Return what a run has found so far, read from its study.
+    """Return the result of a run so far, read from its study.
 
     Raises
     ------

@@ -1,7 +1,7 @@
-"""Which run a folder is part of, where its study lies in a storage with those of other folders.
+"""The identity of a run whose study lies in a storage with those of other folders.
 
-There a study is found by the folder's name, and two folders can have one. So a run is given a
-random identity, which stands in its study and in its folder.
+In such a storage a study is found by its folder's name, and two folders can have the same name. So
+a run has a random identity, which stands in its study and in its folder.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _LONGEST = 64
 
 
 def claim(study: Study, folder: Path, storage: str) -> None:
-    """Hold a folder against its study; a new run, or one from before identities, is given one.
+    """Check a folder against its study; give an identity to a run that has none.
 
     Raises
     ------
@@ -35,7 +35,7 @@ def claim(study: Study, folder: Path, storage: str) -> None:
 
 
 def check(study: Study, folder: Path, storage: str) -> None:
-    """Hold a folder against its study, and change nothing.
+    """Check a folder against its study; change nothing.
 
     Raises
     ------

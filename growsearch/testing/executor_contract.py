@@ -28,8 +28,9 @@ from growsearch.networks.store import NetworkStore
 from growsearch.testing.drifting_trainer import TOO_FAST, DriftingTrainer
 from growsearch.training import Point, TrainingPlan
 from growsearch.trials.bench import Bench, OnPoint
-from growsearch.trials.job import ALWAYS, First, TrialJob, TrialOutcome
+from growsearch.trials.job import ALWAYS, First, TrialJob
 from growsearch.trials.measurements import EvaluationJob, SpeedJob
+from growsearch.trials.outcome import TrialOutcome
 
 DATA = "0" * 64  # the fingerprint of the contract's images
 PLAN = TrainingPlan(4, batch_size=2, learning_rate=0.01, evaluate_every=2)
@@ -184,7 +185,7 @@ class ExecutorContract:
     def test_a_true_answer_ends_the_training(
         self, executor: Executor, heard: list[tuple[str, int]], parent: str
     ) -> None:
-        """There, and the network of a training that was given up is not stored."""
+        """There, and the network of a pruned training is not stored."""
         job = self.job(parent, name="stops", keep_above=-1.0)
         outcome = executor.submit(job).result()
         assert heard == [("stops", 0), ("stops", 2)]

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from growsearch.errors import InvalidInputError
-from growsearch.training.fields import InImage, Interval, Key, Whole, check_fields, knobs_of
+from growsearch.training.fields import InImage, Interval, Key, Switch, Whole, check_fields, knobs_of
 
 IN_SPACES = Key.TRAINING | Key.LAST
 
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Random changes of the training images, drawn for each image anew; 0 is no change.
+    """Random changes of the training images, drawn for each image anew; 0 or False is none.
 
     Parameters
     ----------
@@ -26,6 +26,8 @@ class Augmentation:
         1 + zoom; 0 <= zoom <= 1.
     erase : int
         Side in pixels of a square inside the image that becomes 0.
+    flip : bool
+        True to mirror each image left to right with probability 1/2.
 
     Raises
     ------
@@ -44,6 +46,7 @@ class Augmentation:
     rotate: Annotated[float, Interval(0.0, 180.0, unit="degrees"), IN_SPACES] = 0.0
     zoom: Annotated[float, Interval(0.0, 1.0), IN_SPACES] = 0.0
     erase: Annotated[int, Whole(0, space_most=1000), InImage(room=0), IN_SPACES] = 0
+    flip: Annotated[bool, Switch(), IN_SPACES] = False
 
     def __post_init__(self) -> None:
         check_fields(self)

@@ -92,13 +92,24 @@ class OneOf:
 
 
 @dataclass(frozen=True)
+class Switch:
+    """True or False."""
+
+    def check(self, name: str, value: Any) -> bool:
+        """Return the value, or refuse it."""
+        if not isinstance(value, bool):
+            raise InvalidInputError(f"{name}: expected true or false, got {value!r}")
+        return value
+
+
+@dataclass(frozen=True)
 class InImage:
     """A number of pixels that leaves at least ``room`` of an image's shorter side."""
 
     room: int
 
 
-Rule = Whole | Interval | OneOf
+Rule = Whole | Interval | OneOf | Switch
 
 
 @dataclass(frozen=True)

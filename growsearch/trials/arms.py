@@ -110,7 +110,11 @@ ARMS: dict[str, Arm] = {
     "scratch_compute": Arm("does it pay at equal compute?", _scratch, pays_for_ancestors=True),
     "continued": Arm("is it the growth, or just more training?", _continued, grows=False),
 }
-CONTROLS: tuple[str, ...] = tuple(arm for arm in ARMS if arm != CANDIDATE)
+
+
+def controls() -> tuple[str, ...]:
+    """Return the names of the control arms, in the order of the table."""
+    return tuple(arm for arm in ARMS if arm != CANDIDATE)
 
 
 def training_flops(flops: int, steps: int, batch_size: int) -> float:

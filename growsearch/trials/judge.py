@@ -1,6 +1,6 @@
-"""Keep a candidate or not, and the reason: pure functions.
+"""The judge: pure functions that decide whether a candidate is kept, with the reason in words.
 
-Of many candidates some are ahead by luck. Accuracy on a few thousand images is a coarse measure:
+Of many candidates some are ahead by luck. Accuracy on 2,500 images is a coarse measure:
 two networks that are equally good differ by a few images, and the luckier one would be kept every
 other time. The loss of the same images is finer, because images on which both agree cancel in the
 difference. So two witnesses must agree: the candidate has more images right, and its loss is lower
@@ -22,7 +22,7 @@ Rule = Literal["superior", "not_inferior"]
 
 @dataclass(frozen=True)
 class Score:
-    """A network on the images of the choice: accuracy, and each image's loss if it is known."""
+    """The score of a network on the images of the choice: accuracy, and losses if known."""
 
     accuracy: float
     losses: NDArray[Any] | None = field(default=None, repr=False, compare=False)
@@ -42,22 +42,22 @@ def decide(
     *,
     margin: float = 1.0,
     rule: Rule = "superior",
-    given_up: bool = False,
+    pruned: bool = False,
 ) -> Decision:
-    """Keep a candidate or not, by what it and the best network so far score on the same images.
+    """Decide on a candidate, by its score and the incumbent's on the same images.
 
     Parameters
     ----------
     candidate, best : Score
         Where either has no losses, accuracy decides alone.
     margin : float
-        In standard errors of the difference in mean loss. 1 keeps one in six of candidates that
-        are no better by loss, where they must be better, and five in six, where they need not.
+        In standard errors of the difference in mean loss. Of candidates with equal loss, 1 keeps
+        one in six by the rule "superior", and five in six by "not_inferior".
     rule : "superior" or "not_inferior"
         Superior: more images right, and a loss lower by more than the margin. Not inferior: a loss
         that is not higher by more than the margin; of accuracies, one that is not lower.
-    given_up : bool
-        Its training was ended early, far below its parent.
+    pruned : bool
+        The pruner ended the candidate's training.
 
     Examples
     --------
@@ -69,9 +69,11 @@ def decide(
     Decision(kept=True, reason='0.9700 is not worse than the best so far, 0.9700')
     """
     accuracies = f"{candidate.accuracy:.4f}", f"{best.accuracy:.4f}"
-    if given_up:
+    if pruned:
         return Decision(
-            False, f"given up: {accuracies[0]} is too far below its parent, {accuracies[1]}"
+            False,
+            f"pruned at {accuracies[0]}: too far below its parent, {accuracies[1]}, or behind "
+            "other candidates",
         )
     if rule == "not_inferior":
         return _not_inferior(candidate, best, margin)
@@ -103,14 +105,14 @@ def _not_inferior(candidate: Score, best: Score, margin: float) -> Decision:
 
 
 def _known_gain(candidate: Score, best: Score) -> tuple[float, float] | None:
-    """The gain in loss with its standard error, where both have losses."""
+    """Return the gain in loss with its standard error, where both have losses."""
     if candidate.losses is None or best.losses is None:
         return None
     return loss_gain(candidate.losses, best.losses)
 
 
 def loss_gain(candidate: NDArray[Any], best: NDArray[Any]) -> tuple[float, float]:
-    """How much lower the candidate's mean loss is, and the standard error of that, in nats.
+    """Return by how much the candidate's mean loss is lower, with its standard error, in nats.
 
     Examples
     --------

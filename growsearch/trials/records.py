@@ -1,4 +1,4 @@
-"""What a trial has found, as frozen values: one result an arm, one record a trial."""
+"""The results of trials as frozen values: one result an arm, one record a trial."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ DIGITS = 9  # of differences of fractions: what float arithmetic adds is far bel
 
 @dataclass(frozen=True)
 class ArmResult:
-    """What one arm of a trial reached.
+    """The result of one arm of a trial.
 
     Parameters
     ----------
@@ -22,17 +22,17 @@ class ArmResult:
     loss : float or None
         Mean validation cross-entropy, nats.
     seconds : float
-        Wall-clock time of the updates; of a tuned control, of the try that counts.
+        Wall-clock time of the updates; of a tuned control, at its best rate.
     curve : tuple of (step, accuracy, loss)
     failure : str or None
-        Why it failed.
+        The reason, if the training failed.
     flops : float
-        Of the forward and backward passes of all its updates; of a tuned control, of the try that
-        counts: what it costs at its best rate, not what it costs to find that.
+        FLOPs of the forward and backward passes of all updates; of a tuned control, at its best
+        rate.
     learning_rate : float or None
-        What it was trained with; of a tuned control, the best of those that were tried.
+        The learning rate of the training; of a tuned control, the best of its rates.
     tried : tuple of (learning rate, accuracy or None)
-        Of a tuned control: all that were tried.
+        All rates of a tuned control.
     """
 
     accuracy: float | None
@@ -51,7 +51,7 @@ class ArmResult:
         return self.seconds / steps if steps else None
 
     def cost_of(self, accuracy: float) -> tuple[float, float, float] | None:
-        """Updates, seconds and FLOPs until an accuracy was first reached; None if it was not."""
+        """Return updates, seconds and FLOPs until an accuracy is first reached, or None."""
         wanted = round(accuracy, DIGITS)
         for step, reached, _ in self.curve:
             if round(reached, DIGITS) >= wanted:
@@ -62,12 +62,32 @@ class ArmResult:
 
 @dataclass(frozen=True)
 class TrialRecord:
-    """One trial: what was tried on which parent, what each arm gave, what became of it.
+    """One trial: its growth, the results of its arms, the judge's decision.
 
-    ``gain`` is the candidate's validation accuracy less its parent's, both on the images of the
-    choice; ``parent`` is a trial's number, or None for the teacher; ``state`` is Optuna's;
-    ``layer_kind`` is the kind of layer that grew, such as "conv". ``repeats`` are the arms with
-    other seeds, candidate among them: arm -> one result for each seed after the first.
+    Parameters
+    ----------
+    number : int
+    state : str
+        Optuna's: "COMPLETE", "PRUNED" or "FAIL".
+    parent : int or None
+        The trial whose network grew; None is the teacher.
+    growth, operation, layer, layer_kind, old_size, new_size : str
+        The growth in words, and its parts; the kind is that of the layer, such as "conv".
+    learning_rate : float or None
+    architecture : str
+    parameters, flops : int
+        Of the grown network; FLOPs of one image's forward pass.
+    arms : mapping
+        Arm -> its result with the trial's own seeds.
+    gain : float or None
+        The candidate's validation accuracy less its parent's, on the images of the choice.
+    seconds : float
+        Wall-clock time of the updates of all arms.
+    kept : bool
+    reason : str
+        The judge's reason, or the reason of a failure.
+    repeats : mapping
+        Arm, the candidate's included -> one result for each seed after the first.
     """
 
     number: int
@@ -97,7 +117,7 @@ class TrialRecord:
         return None if accuracy is None or self.gain is None else accuracy - self.gain
 
     def seeds_of(self, arm: str) -> dict[int, ArmResult]:
-        """An arm's results by seed: 0 is the trial's own, then come its repeats."""
+        """Return an arm's results by seed: 0 is the trial's own, higher numbers are its repeats."""
         own = {0: self.arms[arm]} if arm in self.arms else {}
         return own | dict(self.repeats.get(arm, {}))
 
@@ -108,5 +128,5 @@ class TrialRecord:
         return candidate.accuracy if candidate else None
 
     def to_json(self) -> dict[str, Any]:
-        """The record as plain JSON values."""
+        """Return the record as plain JSON values."""
         return asdict(self)

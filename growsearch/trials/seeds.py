@@ -8,7 +8,7 @@ import numpy as np
 
 
 def seed_of(seed: int, index: int, purpose: str) -> int:
-    """A 31-bit seed, the same in every process; different purposes are independent.
+    """Return a 31-bit seed, the same in every process; those of other purposes are independent.
 
     Parameters
     ----------
@@ -26,5 +26,5 @@ def seed_of(seed: int, index: int, purpose: str) -> int:
 
 
 def rng_of(seed: int, index: int, purpose: str) -> np.random.Generator:
-    """A generator with the seed of the same arguments."""
+    """Return a generator with the seed of the same arguments."""
     return np.random.default_rng(seed_of(seed, index, purpose))

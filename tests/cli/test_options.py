@@ -44,7 +44,7 @@ def test_the_help_names_the_arms_of_the_table(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The help of ``run`` names a new arm without a change of its text."""
-    for names in (arms.CONTROLS, (*arms.CONTROLS, "pruned_back")):
-        monkeypatch.setattr(arms, "CONTROLS", names)
+    for names in (arms.controls(), (*arms.controls(), "pruned_back")):
+        monkeypatch.setitem(arms.ARMS, names[-1], arms.ARMS[arms.controls()[-1]])
         assert main(["run", "--help"]) == 0
         assert f"Arms: {', '.join(names)}." in " ".join(capsys.readouterr().out.split())

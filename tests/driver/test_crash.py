@@ -159,7 +159,7 @@ def die(processes: ForkServerContext, tmp_path: Path) -> Iterator[Callable[..., 
     ("step", "owner", "name", "call"),
     [
         ("teacher stored", STORE, "store", 1),
-        ("network stored", STORE, "store", 3),
+        ("network stored", STORE, "store", 2),
         ("file renamed", "pathlib.Path", "replace", 2),
         ("study attribute set", "optuna.Study", "set_user_attr", 2),
         ("teacher attribute set", "optuna.Study", "set_user_attr", 4),

@@ -17,8 +17,9 @@ from growsearch.networks.store import NetworkStore
 from growsearch.study.networks import DamagedNetworkWarning
 from growsearch.study.result import SearchResult
 from growsearch.study.state import read_state
+from growsearch.testing.drifting_trainer import TOO_FAST
 from growsearch.training import TrainingPlan
-from tests.fake_trainer import TOO_FAST, FakeTrainer, images, outcome, space
+from tests.fake_trainer import FakeTrainer, images, outcome, space
 
 pytestmark = pytest.mark.usefixtures("quick_sqlite")
 

@@ -1,4 +1,4 @@
-"""Which candidates are given up: by their gain alone, or held against the other candidates."""
+"""The pruner: by the gain alone, or beside the gains of other candidates."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from optuna.pruners import BasePruner
 from optuna.trial import TrialState
 
 from growsearch.driver.pruner import GainPruner
-from growsearch.study.attributes import FAILURE, INTERRUPTED
+from growsearch.study.trial_attributes import FAILURE, INTERRUPTED
 
 Gains = Sequence[tuple[int, float]]
 

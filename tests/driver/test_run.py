@@ -69,7 +69,8 @@ def test_what_is_too_slow_is_refused_before_it_is_trained(tmp_path: Path) -> Non
         if isinstance(event, Training):
             trained.append(event.what)
 
-    result = search(tmp_path, limit, trials=20, trainer=trainer, on_event=listen)
+    options = limit, "judge.margin=0.0"  # more is kept, so that some come to a second new layer
+    result = search(tmp_path, *options, trials=20, trainer=trainer, on_event=listen)
     assert len(result.trials) == 20
     refused = [record for record in result.trials if record.state == "FAIL"]
     assert 0 < len(refused) < 20
@@ -86,7 +87,7 @@ def test_what_is_too_slow_is_refused_before_it_is_trained(tmp_path: Path) -> Non
         if record not in refused:
             assert by_layers(Architecture.parse(record.architecture, (4, 4, 1))) <= LIMIT
             assert f"trial {record.number}" in trained
-    again = search(tmp_path, limit, trials=20, trainer=Measuring(by_layers))
+    again = search(tmp_path, *options, trials=20, trainer=Measuring(by_layers))
     assert outcome(again) == outcome(result)
 
 

@@ -24,20 +24,66 @@ from tests.small_search import TRIALS, search
 pytestmark = pytest.mark.usefixtures("quick_sqlite")
 
 
-def test_values_are_validation_accuracies(finished: SearchResult) -> None:
+class Silent(FakeTrainer):
+    """Gives no losses, as a trainer may: accuracy decides alone."""
+
+    def evaluate(self, network: Network, data: Split) -> Evaluation:
+        return replace(super().evaluate(network, data), losses=None)
+
+
+def test_values_are_validation_accuracies(tmp_path: Path) -> None:
     """Optuna's best trial is the best network, where the trainer gives no losses."""
-    assert finished.study.best_trial.number == finished.best.trial_number
-    assert finished.study.best_value == finished.best.validation_accuracy
-    assert finished.study.metric_names == ["validation accuracy"]
+    result = search(tmp_path, trainer=Silent())
+    assert result.study.best_trial.number == result.best.trial_number
+    assert result.study.best_value == result.best.validation_accuracy
+    assert result.study.metric_names == ["validation accuracy"]
+    best = result.teacher_accuracy
+    for record in result.trials:
+        assert record.kept == (record.validation_accuracy > best)
+        best = max(best, record.validation_accuracy)
+
+
+class Remembers(FakeTrainer):
+    """Remembers the accuracy and the losses of each training."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.trained: list[tuple[float, Any]] = []
+
+    def train(self, *args: Any, **options: Any) -> Any:
+        result = super().train(*args, **options)
+        self.trained.append((result.final.accuracy, result.losses))
+        return result
+
+
+def test_two_witnesses_decide(tmp_path: Path) -> None:
+    """Kept is what has a higher accuracy and a loss lower by more than a standard error.
+
+    The loss refuses some candidates that accuracy would keep; the reason says which one did.
+    """
+    trainer = Remembers()
+    result = search(tmp_path, "controls.arms=[]", trials=12, trainer=trainer)
+    (accuracy, losses), *candidates = trainer.trained
+    seen = set()
+    for record, (found, its_losses) in zip(result.trials, candidates, strict=True):
+        gains = losses.astype(float) - its_losses
+        lower = gains.mean() > gains.std(ddof=1) / np.sqrt(len(gains))
+        higher = found > accuracy
+        assert record.kept == (higher and lower)
+        assert ("does not beat" in record.reason) == (not higher)
+        assert ("loss is not surely lower" in record.reason) == (higher and not lower)
+        seen.add((bool(higher), bool(lower)))
+        if record.kept:
+            accuracy, losses = found, its_losses
+    assert seen == {(False, False), (True, False), (True, True)}
 
 
 def test_some_candidates_are_kept_and_some_are_not(finished: SearchResult) -> None:
-    """Kept is what beats the best so far; its bytes are stored, others' are not."""
+    """Of what is kept the bytes are stored, others' are not; gains are over the best before."""
     best = finished.teacher_accuracy
     stored = {path.stem for path in (finished.folder / "weights").glob("*.safetensors")}
     names = {finished.study.user_attrs["teacher"]["sha256"]}
     for record in finished.trials:
-        assert record.kept == (record.validation_accuracy > best)
         assert record.gain == pytest.approx(record.validation_accuracy - best)
         if record.kept:
             best = record.validation_accuracy

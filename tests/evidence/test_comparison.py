@@ -102,7 +102,7 @@ def test_too_few_pairs_say_so(pairs: int) -> None:
 
 
 def test_equal_differences_throughout_are_no_distribution() -> None:
-    """Where all pairs differ alike there is no interval, and it is not for want of pairs."""
+    """Where all pairs differ alike there is no interval; the reason is not the number of pairs."""
     found = compared(*((a / 10, (a - 1) / 10) for a in range(1, 8)))
     assert found.accuracy.interval is None
     why = "differences too alike for an interval or a test"
@@ -122,7 +122,7 @@ def test_only_pairs_with_two_results_count() -> None:
 
 
 def test_candidates_without_controls_are_counted() -> None:
-    """What was given up or failed is in no pair, which flatters the rest: the evidence says so."""
+    """Pruned and failed candidates are in no pair, which flatters the rest; they are counted."""
     trials = [
         trial(arm(0.9), random=arm(0.8)),
         replace(trial(arm(0.5)), state="PRUNED"),
@@ -178,7 +178,7 @@ def test_operations_are_compared_apart() -> None:
 
 
 def test_seeds_of_one_trial_are_one_pair() -> None:
-    """Repeats sharpen a trial's difference; they are no further pairs, but tell luck from it."""
+    """Repeats are no further pairs: a trial's difference is their mean, its variance is split."""
     trials = [
         trial(
             arm(0.9),
@@ -217,7 +217,7 @@ def test_the_winners_curse_is_what_the_choice_alone_gained() -> None:
 
 
 def test_controls_that_failed_are_counted() -> None:
-    """Those beside a candidate with a result, of every seed; a failed candidate has no control."""
+    """Failed controls beside a candidate with a result count, of every seed; no others do."""
     trials = [
         trial(arm(0.9), random=arm(0.8), scratch=arm(None)),
         trial(
@@ -241,6 +241,29 @@ def test_evidence_is_plain_json() -> None:
     value = json.loads(json.dumps(compare(trials).to_json(), allow_nan=False))
     assert value["overall"][0]["accuracy"]["n"] == 6
     assert value["by_operation"][0]["group"] == "widen conv"
+
+
+def test_the_keys_of_the_json_are_fixed() -> None:
+    """A name may change in the code, but no key of the JSON, which programs read."""
+    held_out = HeldOut(0.985, 0.98, 0.965, 0.965)
+    value = compare([trial(arm(a), random=arm(b)) for a, b in PAIRS], held_out).to_json()
+    assert set(value) == {
+        *("fewest_pairs", "overall", "by_operation", "held_out", "given_up", "failed", "tuned"),
+    }
+    (comparison,) = value["overall"]
+    assert set(comparison) == {
+        *("arm", "group", "accuracy", "adjusted_p", "variance", "reached", "failed"),
+    }
+    assert set(comparison["accuracy"]) == {
+        *("n", "mean", "std", "interval", "p_value", "ahead", "behind", "ties", "effect_size"),
+    }
+    assert set(comparison["reached"][0]) == {
+        *("target", "both", "candidate_only", "control_only", "neither"),
+        *("steps", "seconds", "flops"),
+    }
+    assert set(value["held_out"]) == {
+        *("chosen_on", "held_out", "teacher_chosen_on", "teacher_held_out", "optimism"),
+    }
 
 
 # -- how soon ------------------------------------------------------------------------------------
@@ -295,7 +318,7 @@ def test_a_child_that_starts_as_its_parent_has_arrived(parent: int, child: int) 
 @settings(max_examples=15, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 300), st.integers(0, 300)), max_size=12))
 def test_no_figure_is_ever_nan(counts: list[tuple[int, int]]) -> None:
-    """Whatever the accuracies, every figure is finite or absent, and there is a sentence."""
+    """Every figure is finite or absent for any accuracies, and there is a sentence."""
     found = compare([trial(arm(a / 300), random=arm(b / 300)) for a, b in counts])
     json.dumps(found.to_json(), allow_nan=False)
     assert "nan" not in str(found)

@@ -25,9 +25,9 @@ def test_curves_are_drawn_over_trials_with_controls_only() -> None:
 
 
 def test_curves_are_paired() -> None:
-    """An arm on a part of the trials is drawn as far below the candidates as its pairs are.
+    """An arm that ran in some trials is drawn as far below the candidates as its pairs are.
 
-    The three trials without "random" are far better: its curve must not suffer by the comparison.
+    The three trials without "random" are far better: this must not lower its curve.
     """
     found = trials(8)
     for place in range(3):
@@ -46,7 +46,7 @@ def test_curves_are_paired() -> None:
 
 
 def test_bands_are_those_of_the_paired_differences() -> None:
-    """At the end of equal trainings, curve and band are the evidence's mean and interval."""
+    """At the end of equal trainings, curve and band are the comparison's mean and interval."""
     found = trials(8)
     drawn, accuracy = arm_curves(found), compare(found).arm("random").accuracy
     last = drawn["net2net"].means[-1]
@@ -55,7 +55,7 @@ def test_bands_are_those_of_the_paired_differences() -> None:
 
 
 def test_curves_are_means_over_seeds() -> None:
-    """Repeats count in the picture as they do in the evidence."""
+    """Repeats count in the curves as they do in the comparison."""
     again = {"net2net": {1: arm(0.98)}, "random": {1: arm(0.91)}}
     found = [replace(each, repeats=again) for each in trials(2)]
     drawn, accuracy = arm_curves(found), compare(found).arm("random").accuracy

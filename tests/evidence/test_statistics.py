@@ -8,13 +8,13 @@ from scipy import stats
 
 from growsearch.evidence.statistics import (
     FEWEST_PAIRS,
-    components,
     holm,
     mean_interval,
     mean_intervals,
     paired,
     signed_rank_p,
 )
+from growsearch.evidence.variance import components
 
 SIMULATIONS = 2000
 
@@ -42,9 +42,9 @@ def test_intervals_cover_a_known_effect(noise, pairs):
 
 @pytest.mark.parametrize("pairs", [FEWEST_PAIRS, 10, 24])
 def test_the_interval_is_scipys_bootstrap_stretched(pairs):
-    """By Student's quantile over the normal one, and by the root of n / (n - 1); alone or in rows.
+    """The stretch is Student's quantile over the normal one, times the root of n / (n - 1).
 
-    Differences of fractions are rounded to nine digits; the mean of a row is not.
+    One sample and rows of samples have the same intervals.
     """
     samples = np.random.default_rng(pairs).normal(size=(5, pairs)).round(9)
     stretch = stats.t.ppf(0.975, pairs - 1) / stats.norm.ppf(0.975) * np.sqrt(pairs / (pairs - 1))
@@ -99,7 +99,7 @@ def test_the_numbers_are_scipys():
 
 @pytest.mark.parametrize("pairs", [6, 7, 8, 9])
 def test_ties_and_zeros_are_tested_exactly(pairs):
-    """As scipy's enumeration of all signs has it, which takes seconds for 13 pairs."""
+    """The p-value is that of scipy's enumeration of all signs, which takes seconds for 13 pairs."""
     rng = np.random.default_rng(pairs)
     for _ in range(4):
         values = rng.integers(-3, 6, pairs) / 100
@@ -109,7 +109,7 @@ def test_ties_and_zeros_are_tested_exactly(pairs):
 
 
 def test_ties_beyond_scipys_enumeration_are_exact_too():
-    """Against all 65,536 signs of 16 pairs: as extreme on either side."""
+    """The p-value is the fraction of all 65,536 signs of 16 pairs that are as extreme."""
     values = np.random.default_rng(0).integers(-3, 6, 16) / 100
     ranks = stats.rankdata(np.abs(values))
     signs = np.array(list(itertools.product((-1.0, 1.0), repeat=16)))

@@ -28,7 +28,7 @@ def words(evidence: Evidence) -> str:
 @pytest.mark.parametrize("width", [80, 120])
 @pytest.mark.parametrize("count", [1, 12, 200])
 def test_tables_fit_the_terminal(count: int, width: int) -> None:
-    """No line is longer than it, no cell cut: every figure can be read."""
+    """No line is longer than the terminal, and no cell is cut."""
     text = printed(compare(trials(count), HeldOut(0.98, 0.97, 0.96, 0.955)), width)
     assert max(map(len, text.splitlines())) <= width
     assert "…" not in text
@@ -37,7 +37,7 @@ def test_tables_fit_the_terminal(count: int, width: int) -> None:
 
 
 def test_controls_that_failed_are_told() -> None:
-    """By arm; where none did, nothing is said."""
+    """Failed controls are counted by arm; where none failed, there is no note."""
     made = trials(8)
     diverged = ArmResult(None, None, 0.0, failure="the loss became nan")
     made[0] = replace(made[0], arms={**made[0].arms, "random": diverged})
@@ -120,7 +120,7 @@ def test_scratch_alone_says_what_it_does_not_have() -> None:
 
 
 def test_tuned_controls_are_told() -> None:
-    """They have the best of several, on the images that are compared."""
+    """The note says that tuned controls have the best of several rates."""
     tuned = [
         replace(
             trial,
@@ -144,7 +144,7 @@ def test_tuned_controls_are_told() -> None:
 def test_a_choice_that_was_not_optimistic_is_not_called_too_high(
     held_out: float, said: str
 ) -> None:
-    """The luck may also lie on the other half."""
+    """Luck on the held-out half is not called an excess by the choice."""
     evidence = compare(trials(8), HeldOut(0.97, held_out, 0.9, 0.9))
     assert said in words(evidence)
     assert "those from scratch do not" in words(evidence)

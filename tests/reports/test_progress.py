@@ -63,7 +63,7 @@ EVENTS: tuple[Event, ...] = (
 
 
 def screen(width: int, *, terminal: bool = True, events: tuple[Event, ...] = EVENTS) -> str:
-    """What a display of events writes."""
+    """Return the text that a display of events writes."""
     written = io.StringIO()
     console = Console(
         file=written, force_terminal=terminal, width=width, color_system=None, _environ={}
@@ -75,13 +75,13 @@ def screen(width: int, *, terminal: bool = True, events: tuple[Event, ...] = EVE
 
 
 def lines_of(written: str) -> list[str]:
-    """The lines, those included that others overwrote, without the signs that move the cursor."""
+    """Return all lines, overwritten ones too, without the signs that move the cursor."""
     return [CONTROL.sub("", text).rstrip() for text in re.split(r"[\r\n]+", written)]
 
 
 @pytest.mark.parametrize("width", [80, 120])
 def test_a_trial_is_one_whole_line_of_a_terminal(width: int) -> None:
-    """An ordinary trial is not broken, on a narrow terminal either."""
+    """The line of an ordinary trial is not broken, on a narrow terminal either."""
     assert line(record(0)) in lines_of(screen(width))
 
 
@@ -158,7 +158,7 @@ def test_a_resumed_run_begins_where_it_was() -> None:
 
 
 def test_stand_in_data_are_loud_on_the_screen() -> None:
-    """The notice stands whole on a narrow terminal."""
+    """The notice is unbroken on a narrow terminal."""
     started = Started(Path("a"), "mnist", 12, 0, "digits", stand_in=True, seed=0)
     lines = lines_of(screen(80, events=(started,)))
     assert any(text.startswith("!! STAND-IN DATA.") for text in lines)
@@ -178,7 +178,7 @@ def test_a_reproduction_shows_how_far_it_is(width: int) -> None:
 
 
 def test_a_reproduction_writes_a_plain_line_for_what_has_ended() -> None:
-    """Into a file; on a terminal the bar says it."""
+    """A file gets a line for each milestone; on a terminal the bar shows it."""
     written = io.StringIO()
     with ReproductionDisplay(Console(file=written, force_terminal=False, _environ={})) as display:
         display(ReproductionProgress(0, 2, "images: [mine]", milestone=True))

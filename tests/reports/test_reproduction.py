@@ -53,7 +53,7 @@ def test_arms_are_compared_with_confidence_only_where_there_are_seeds() -> None:
 
 
 def test_sure_differences_are_marked_in_plain_text() -> None:
-    """A star stands where the interval leaves zero out, in files too; nowhere with few seeds."""
+    """A star marks an interval without zero, in files too; there is none with few seeds."""
     many = synthetic(seeds=8)
     rng = np.random.default_rng(0)
     repeats = tuple(
@@ -81,7 +81,7 @@ def test_sure_differences_are_marked_in_plain_text() -> None:
 
 
 def test_shortfalls_are_exactly_the_figures_not_reached() -> None:
-    """Ours is listed where its mean, to four digits, is below the published figure; by how much."""
+    """Means below the published figure, to four digits, are listed with the difference."""
     low = {("teacher", 300): -0.0123, ("deeper", 900): -0.00006, ("wider", 100): -0.00004}
     found = synthetic(lambda name, step: low.get((name, step), 0.002))
     assert shortfalls(found) == (
@@ -198,7 +198,7 @@ def test_plot_is_a_picture(measured: tuple[Reproduction, Path], tmp_path: Path) 
 
 
 def test_a_folder_that_cannot_be_written_to_is_one_line(tmp_path: Path) -> None:
-    """What was measured is stored already; only the plot is missing."""
+    """The measurements are stored already; only the plot is missing."""
     (tmp_path / "file").write_text("")
     with pytest.raises(RunError, match="the plot cannot be written"):
         save_plot(synthetic(), tmp_path / "file")

@@ -34,7 +34,7 @@ def arm(accuracy: float | None) -> ArmResult:
 
 
 def judged(candidate: float, best: float, *losses: float, **options: Any) -> str:
-    """The judge's reason; with the two losses of the candidate where the best has 1 and 1."""
+    """Return the judge's reason; ``losses`` are the candidate's two, where the best has 1 and 1."""
     if not losses:
         return decide(Score(candidate), Score(best), **options).reason
     scores = Score(candidate, np.array(losses)), Score(best, np.ones(2))
@@ -42,7 +42,7 @@ def judged(candidate: float, best: float, *losses: float, **options: Any) -> str
 
 
 def trial(**changes: Any) -> TrialRecord:
-    """A kept trial, or what the changes make of it."""
+    """Return a kept trial with some fields changed."""
     kept = TrialRecord(
         number=3,
         state="COMPLETE",
@@ -73,7 +73,7 @@ PRUNED = trial(
     kept=False,
     gain=-0.4,
     arms={"net2net": arm(0.58)},
-    reason=judged(0.58, 0.98, given_up=True),
+    reason=judged(0.58, 0.98, pruned=True),
 )
 FAILED = trial(state="FAIL", kept=False, gain=None, arms={"net2net": arm(None)}, reason=FAILURE)
 
@@ -91,7 +91,7 @@ FAILED = trial(state="FAIL", kept=False, gain=None, arms={"net2net": arm(None)},
         (
             PRUNED,
             "3 widen conv1 32 → 48 1 0.5800 -0.4000 pruned "
-            "(given up: 0.5800 is too far below its parent, 0.9800)",
+            "(pruned at 0.5800: too far below its parent, 0.9800, or behind other candidates)",
         ),
         (
             FAILED,
@@ -164,8 +164,8 @@ def test_a_table_is_a_line_a_trial() -> None:
     records = [KEPT, NOT_KEPT, NOT_SURE, PRUNED, FAILED]
     explanation, *rest = report.table(records)
     assert rest == [report.header(), *map(report.line, records)]
-    assert "validation images" in explanation
-    assert len(explanation) <= 90
+    assert "Validation accuracies" in explanation
+    assert len(explanation) <= 80
     assert not any("\n" in line for line in report.table(records))
     assert [line for line in report.table(records) if " failed " in line] == [report.line(FAILED)]
 
@@ -180,7 +180,7 @@ def test_the_opening_says_where_and_on_what() -> None:
 
 
 def test_a_run_with_more_trials_than_asked_for_says_so() -> None:
-    """Not that six of none are done."""
+    """The line does not say that six of none are done."""
     event = Started(Path("runs/a"), "digits", 0, 6, "IDX files in x", stand_in=False, seed=7)
     first = report.opening(event)[0]
     assert first == "Run digits: 6 trials done, 0 asked for, seed 7, in runs/a"
@@ -252,7 +252,7 @@ def test_an_unfinished_run_claims_no_test_accuracy(folder: Path) -> None:
 
 
 def test_a_run_without_controls_says_so(folder: Path) -> None:
-    """No control is no silence: either there is none, or none has run yet."""
+    """The summary says that controls are off, or that none has run yet."""
     alone = trial(arms={"net2net": arm(0.98)})
     for trials in ((), (alone,)):
         for arms, said in (({}, "off; --arms random"), ({"random": 0.5}, "no control arm has run")):
@@ -261,7 +261,7 @@ def test_a_run_without_controls_says_so(folder: Path) -> None:
 
 
 def test_each_control_has_a_row(folder: Path) -> None:
-    """Every arm is held against the candidates on its own."""
+    """Every control arm has a comparison of its own."""
     arms = {"net2net": arm(0.98), "random": arm(0.97), "continued": arm(0.99)}
     rows = report.summary(result(folder, trials=(trial(arms=arms),)))
     told = [value for name, value in rows if name == "control"]
@@ -307,7 +307,7 @@ def test_the_result_is_strict_json(folder: Path) -> None:
 
 @pytest.mark.parametrize(("better", "told"), [(True, "kept"), (False, "not better")])
 def test_a_part_of_the_polish_has_a_line(better: bool, told: str) -> None:
-    """Which part of how many, what it gave, and whether it is the network of the run now."""
+    """The line has the part, its accuracy, and the outcome."""
     line = report.polish_line(Polished(2, 4, 0.99512, better))
     assert line == f"Polish 2 of 4: validation accuracy 0.9951, {told}"
 
@@ -326,12 +326,12 @@ def test_a_part_of_the_polish_has_a_line(better: bool, told: str) -> None:
     ids=["several", "a minute", "less than a second each", "nothing"],
 )
 def test_the_time_is_told_by_what_it_went_into(spent: dict[str, float], told: str) -> None:
-    """The whole first, then its parts, the largest first; what rounds to nothing is left out."""
+    """The line has the whole time, then its phases, the longest first, without those of 0 s."""
     assert report.spent_line(spent) == told
 
 
 def test_the_summary_tells_the_time_and_the_polish(folder: Path) -> None:
-    """Where there is something to tell: what the time went into, and that more was trained."""
+    """The summary has rows for time and held-out accuracy, and names the polish, where known."""
     made = result(folder, spent={"teacher": 10.0, "candidates": 50.0}, held_out_accuracy=0.97)
     rows = dict(report.summary(replace(made, best=replace(made.best, polished=True))))
     assert rows["time"] == "1 min 0 s: candidates 50 s, teacher 10 s"

@@ -102,7 +102,7 @@ def test_initial_weights_are_the_originals(digits: Dataset) -> None:
 
 @pytest.mark.usefixtures("small_architecture")
 def test_the_continued_arm_is_the_teacher_itself(digits: Dataset) -> None:
-    """It starts with the teacher's very weights, and trains as the students do."""
+    """The control starts with the teacher's weights, and trains as the students do."""
     trainer = Recorder()
     reproduce(trainer=trainer, iterations=20, every=10, seeds=1, data=digits)
     teacher, *_, reset, carried = trainer.calls
@@ -202,7 +202,7 @@ def test_progress_rises_to_its_total(digits: Dataset, tmp_path: Path) -> None:
 def test_tensorflows_trainer_is_the_default(
     digits: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As it is of a search."""
+    """Without a trainer, a reproduction uses SlimTrainer, as a search does."""
     monkeypatch.setattr("growsearch.training.slim.SlimTrainer", Recorder)
     found = reproduce(iterations=20, every=10, seeds=1, data=digits)
     assert "Recorder" in found.environments[0]

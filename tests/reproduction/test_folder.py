@@ -94,7 +94,7 @@ def test_a_damaged_file_is_not_overwritten(damage: bytes, digits: Dataset, tmp_p
 def test_a_folder_that_cannot_be_used_is_refused_before_the_first_training(
     digits: Dataset, tmp_path: Path
 ) -> None:
-    """Not after an hour of it; in one line that names the folder."""
+    """The error comes before the first training, in one line that names the folder."""
     (tmp_path / "file").write_text("mine")
     for out in (tmp_path / "file", tmp_path / "file" / "below", Path("/proc/self/run")):
         trainer = Recorder()
@@ -110,7 +110,7 @@ def test_a_folder_that_cannot_be_used_is_refused_before_the_first_training(
 def test_a_full_disk_is_one_line(
     digits: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With the path and the free space."""
+    """The line names the path and the free space."""
 
     def no_room(path: Path, data: bytes) -> None:
         del data

@@ -19,12 +19,47 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*is deprecated:UserWarning")
 
 
 def test_json_round_trip(measured: tuple[Reproduction, Path]) -> None:
-    """What to_json gives is JSON, and from_json of it is the same reproduction, to the last bit."""
+    """The values of to_json are JSON; from_json reads the same reproduction, to the last bit."""
     found, out = measured
     for each in (found, synthetic(0.001), synthetic(seeds=1)):
         text = json.dumps(each.to_json(), allow_nan=False)
         assert Reproduction.from_json(text) == each
     assert json.loads((out / FILE).read_text()) == json.loads(json.dumps(found.to_json()))
+
+
+def test_files_of_earlier_versions_open() -> None:
+    """The keys on disk are fixed, whatever the names in the code; stored tables are not read."""
+    names = ["wider", "random pad", "deeper", "random init", "continued"]
+    trainings = [("teacher", "reset"), *((n, slots) for n in names for slots in ("reset", "carry"))]
+    stored = {
+        "measured_on": "test images, as the original's were",
+        "iterations": 40,
+        "steps": [0, 40],
+        "source": "IDX files in data",
+        "stand_in": False,
+        "fingerprint": "0" * 64,
+        "test_images": 10_000,
+        "caveats": ["trained on 500 images, the original on 55,000"],
+        "repeats": [
+            {
+                "seed": 0,
+                "curves": [
+                    {"experiment": name, "slots": slots, "accuracy": [0.1, 0.9]}
+                    for name, slots in trainings
+                ],
+                "seconds": 60.0,
+                "environment": "a machine",
+            }
+        ],
+        "comparable": False,
+        "experiments": [],
+    }
+    found = Reproduction.from_json(json.dumps(stored))
+    assert found.accuracies("wider", "carry").tolist() == [[0.1, 0.9]]
+    again = json.loads(json.dumps(found.to_json()))
+    assert again == stored | {"experiments": again["experiments"]}
+    row = {"iteration", "accuracy", "carried", "published", "difference"}
+    assert all(set(each["rows"][0]) == row for each in again["experiments"])
 
 
 def test_json_has_the_tables() -> None:

@@ -64,7 +64,7 @@ def test_a_space_tells_the_whole_plan() -> None:
         **{"momentum": 0.8, "weight_decay": 0.01, "precision": "auto", "schedule": "cosine"},
         **{"label_smoothing": 0.1, "ema": 0.9},
     }
-    images = {"shift": 2, "rotate": 5.0, "zoom": 0.1, "erase": 4}
+    images = {f.name: type(f.default)(1) for f in fields(Augmentation)}
     plain = values()
     plain["teacher"] |= changed | images | {"learning_rate": 0.5}
     plain["training"] |= changed | images
@@ -73,4 +73,3 @@ def test_a_space_tells_the_whole_plan() -> None:
     assert space.teacher.plan == space.plan({"learning_rate": 0.5}) == expected
     left_out = {f.name for f in fields(TrainingPlan)} - {*changed, "learning_rate", "augmentation"}
     assert left_out == {"schedule_start", "schedule_steps", "seconds"}
-    assert {f.name for f in fields(Augmentation)} == set(images)

@@ -13,6 +13,7 @@ import pytest
 
 import growsearch as gs
 from growsearch.errors import RunError
+from growsearch.study.networks import DamagedNetworkWarning
 from growsearch.study.result import SearchResult
 from tests.fake_trainer import outcome
 from tests.messages import one_line, refusal
@@ -40,16 +41,73 @@ def unpaired(copy: Path) -> Path:
     return copy
 
 
-@pytest.mark.parametrize("value", ["../../etc/passwd", 7, {"sha256": 1}, {}])
-@pytest.mark.parametrize("name", ["space", "seed", "data", "teacher", "test"])
-def test_tampered_study_attributes_are_one_line(copy: Path, name: str, value: Any) -> None:
-    """Whatever somebody writes into the study: an answer or one line, never a traceback."""
+def tamper(folder: Path, name: str, value: Any) -> None:
+    """Write a value into an attribute of all trials of a run."""
+    with database(folder) as sql:
+        sql.execute(
+            "UPDATE trial_user_attributes SET value_json = ? WHERE key = ?",
+            (json.dumps(value), name),
+        )
+
+
+def remove(folder: Path, name: str) -> None:
+    """Remove an attribute from all trials of a run."""
+    with database(folder) as sql:
+        sql.execute("DELETE FROM trial_user_attributes WHERE key = ?", (name,))
+
+
+def check(folder: Path, loaded: str, searched: str) -> None:
+    """Hold both calls against the words of their refusals; "" is an answer."""
+    for call, words in ((gs.load_result, loaded), (search, searched)):
+        refused = refusal(call, folder)
+        assert bool(refused) == bool(words), refused
+        assert words in refused
+
+
+ANSWER = ""
+PATH = "../../etc/passwd"
+A_SPACE, A_SEED = "the study's attribute space", "the study's attribute seed"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "loaded", "searched"),
+    [
+        ("space", PATH, A_SPACE, A_SPACE),
+        ("space", 7, A_SPACE, A_SPACE),
+        # A table may be another version's space: it is compared when the run goes on.
+        ("space", {"sha256": 1}, ANSWER, "was started with space.name = None"),
+        ("space", {}, ANSWER, "was started with space.name = None"),
+        # The seed is not read to show a run.
+        ("seed", PATH, ANSWER, A_SEED),
+        ("seed", 7, ANSWER, "was started with seed = 7, not 0"),
+        ("seed", {"sha256": 1}, ANSWER, A_SEED),
+        ("seed", {}, ANSWER, A_SEED),
+        *(
+            (name, value, f"the study's attribute {name}", f"the study's attribute {name}")
+            for name in ("data", "teacher", "test")
+            for value in (PATH, 7, {"sha256": 1}, {})
+            if (name, value) != ("test", {})
+        ),
+        ("test", {}, ANSWER, ANSWER),  # nothing that a test must have measured
+    ],
+    ids=repr,
+)
+def test_tampered_study_attributes_are_one_line(
+    copy: Path, name: str, value: Any, loaded: str, searched: str
+) -> None:
+    """A value of the wrong type is refused where it is read, and the line names the attribute."""
     studies(copy)[0].set_user_attr(name, value)
-    for call in (search, gs.load_result):
-        refusal(call, copy)
+    check(copy, loaded, searched)
 
 
-@pytest.mark.parametrize("value", ["../../etc/passwd", 10**9, [{}]])
+def test_a_test_without_accuracies_is_measured_again(copy: Path, finished: SearchResult) -> None:
+    """Until the search goes on, the run has no test accuracy."""
+    studies(copy)[0].set_user_attr("test", {})
+    assert gs.load_result(copy).test_accuracy is None
+    assert search(copy).test_accuracy == finished.test_accuracy
+
+
+@pytest.mark.parametrize("value", [PATH, 10**9, [{}]], ids=repr)
 @pytest.mark.parametrize(
     "name",
     [
@@ -58,23 +116,77 @@ def test_tampered_study_attributes_are_one_line(copy: Path, name: str, value: An
     ],
 )
 def test_tampered_trial_attributes_are_one_line(unpaired: Path, name: str, value: Any) -> None:
-    """Also while a control is lacking, which reads parent and growth."""
+    """A value of the wrong type is refused; one that may be true is shown as it stands.
+
+    Also while a control is lacking, which reads parent and growth.
+    """
+    tamper(unpaired, name, value)
+    fits = {"sha256": str, "growth": str, "gain": int, "seconds": int, "parameters": int}
+    if name == "sha256" and value == PATH:
+        # Text, but no network's name: the parent of the lacking control cannot be loaded.
+        check(unpaired, ANSWER, f"expected a SHA-256 of 64 hexadecimal digits, got '{PATH}'")
+    elif isinstance(value, fits.get(name, ())):
+        check(unpaired, ANSWER, ANSWER)
+    elif (name, value) == ("parent", 10**9):
+        check(unpaired, "1000000000 is no earlier trial", "1000000000 is no earlier trial")
+    else:
+        line = f"expected what growsearch wrote ({name}"
+        check(unpaired, line, line)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("growth", PATH), ("gain", 1e9), ("seconds", 1e9), ("parameters", 10**9)]
+)
+def test_what_may_be_true_is_shown(unpaired: Path, name: str, value: Any) -> None:
+    """The table of trials has what the study has."""
+    tamper(unpaired, name, value)
+    for record in search(unpaired).trials:
+        shown = record.arms["net2net"] if name == "seconds" else record
+        assert getattr(shown, name) == value
+
+
+@pytest.mark.parametrize("damage", ["a path", "nothing"])
+def test_without_names_of_networks_the_teacher_is_the_best(unpaired: Path, damage: str) -> None:
+    """No file is looked for outside the run's folder; what is passed over is said."""
+    if damage == "a path":
+        tamper(unpaired, "sha256", PATH)
+    else:
+        remove(unpaired, "sha256")
+    with pytest.warns(DamagedNetworkWarning):
+        result = gs.load_result(unpaired)
+    assert result.best.trial_number is None
+
+
+@pytest.mark.parametrize(
+    ("name", "searched"),
+    [
+        ("growth_json", "the growth of trial"),
+        ("parent", "does not give"),  # the teacher by default, on which another growth is legal
+        ("index", ANSWER),
+        ("curve", ANSWER),
+        ("sha256", "expected a SHA-256 of 64 hexadecimal digits, got ''"),
+        ("seconds", ANSWER),
+    ],
+)
+def test_missing_trial_attributes_have_their_defaults(
+    unpaired: Path, name: str, searched: str
+) -> None:
+    """A run is shown without them; what a lacking control needs is refused when it is run."""
+    remove(unpaired, name)
+    check(unpaired, ANSWER, searched)
+
+
+def test_unknown_attributes_are_ignored(unpaired: Path, finished: SearchResult) -> None:
+    """Another version of growsearch may have written them."""
+    study, control = studies(unpaired)
+    study.set_user_attr("unknown", {"of": "tomorrow"})
     with database(unpaired) as sql:
         sql.execute(
-            "UPDATE trial_user_attributes SET value_json = ? WHERE key = ?",
-            (json.dumps(value), name),
+            "INSERT INTO trial_user_attributes (trial_id, key, value_json) "
+            "SELECT trial_id, 'unknown', '[1]' FROM trials"
         )
-    for call in (gs.load_result, search):
-        refusal(call, unpaired)
-
-
-@pytest.mark.parametrize("name", ["growth_json", "parent", "index", "curve", "sha256", "seconds"])
-def test_missing_trial_attributes_are_one_line(unpaired: Path, name: str) -> None:
-    """What is not there is no traceback of a KeyError."""
-    with database(unpaired) as sql:
-        sql.execute("DELETE FROM trial_user_attributes WHERE key = ?", (name,))
-    for call in (gs.load_result, search):
-        refusal(call, unpaired)
+    assert all(trial.user_attrs["unknown"] == [1] for trial in control.trials)
+    assert outcome(search(unpaired)) == outcome(finished)
 
 
 def test_a_tampered_growth_is_not_carried_out(unpaired: Path) -> None:

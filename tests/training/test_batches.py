@@ -10,7 +10,7 @@ from growsearch.training.batches import batches_of
 
 @pytest.mark.parametrize("size", [1, 3, 7, 10, 23])
 def test_every_image_comes_once_an_epoch(size: int) -> None:
-    """Whether or not the batches divide the images, or are larger than all of them."""
+    """Batches may divide the images or not, or be larger than all of them."""
     batches = batches_of(10, size, 0)
     order = np.concatenate([next(batches) for _ in range(30)])
     for start in range(0, len(order) - 9, 10):

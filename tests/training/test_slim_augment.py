@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,8 @@ import pytest
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from growsearch.training.slim.augment import erased, moved
+from growsearch.training import Augmentation
+from growsearch.training.slim.augment import STEPS, active_steps, erased, flipped, moved
 from growsearch.training.slim.backend import tf, v1
 
 Array = NDArray[np.float32]
@@ -22,7 +24,9 @@ def run(function: Callable[..., Any], seed: tuple[int, int], *amounts: float) ->
     with tf.Graph().as_default(), v1.Session() as session:
         images = v1.placeholder(tf.float32, (None, *IMAGES.shape[1:]))
         key = v1.placeholder(tf.int64, (2,))
-        kinds = (tf.int32, tf.float32, tf.float32) if function is moved else (tf.int32,)
+        kinds = {moved: (tf.int32, tf.float32, tf.float32), erased: (tf.int32,)}.get(
+            function, (tf.bool,)
+        )
         fed = [v1.placeholder(kind, ()) for kind in kinds]
         out = function(images, key, *fed)
         feed = {images: IMAGES, key: seed, **dict(zip(fed, amounts, strict=True))}
@@ -41,6 +45,17 @@ def translated(image: Array, dy: int, dx: int) -> Array:
             if 0 <= y + dy < height and 0 <= x + dx < width:
                 out[y, x] = image[y + dy, x + dx]
     return out
+
+
+def test_every_field_is_an_amount_of_one_step() -> None:
+    """A field of the augmentation that no step takes would change nothing."""
+    taken = [name for step in STEPS.values() for name in step.fields]
+    assert sorted(taken) == sorted(field.name for field in fields(Augmentation))
+    for name, step in STEPS.items():
+        for field in step.fields:
+            amount = type(getattr(Augmentation(), field))(1)
+            assert active_steps(Augmentation(**{field: amount})) == (name,)
+    assert active_steps(Augmentation()) == ()
 
 
 def test_no_shift_is_the_identity() -> None:
@@ -96,6 +111,16 @@ def test_zoom_is_about_the_centre_and_of_each_axis() -> None:
     assert abs(np.corrcoef(ys, xs)[0, 1]) < 0.9
 
 
+def test_a_flip_mirrors_about_half_of_the_images() -> None:
+    """Each image is itself or its mirror image, bits kept; switched off, none is mirrored."""
+    found = run(flipped, (1, 2), True)
+    mirrored = [not np.array_equal(*pair) for pair in zip(IMAGES, found, strict=True)]
+    expected = np.where(np.array(mirrored)[:, None, None, None], IMAGES[:, :, ::-1], IMAGES)
+    assert np.array_equal(found, expected)
+    assert 60 < sum(mirrored) < 140  # of 200: six standard deviations
+    assert np.array_equal(run(flipped, (1, 2), False), IMAGES)
+
+
 def test_an_erased_square_is_zero_and_inside() -> None:
     """In each image one square is 0 in all channels, the rest keeps its bits."""
     places = set()
@@ -116,7 +141,9 @@ def test_erasing_nothing_and_everything() -> None:
     assert ((run(erased, (1, 2), 7) == 0).sum(axis=(1, 2, 3)) == 7 * 7 * 2).all()
 
 
-@pytest.mark.parametrize(("function", "amounts"), [(moved, (2, 10.0, 0.1)), (erased, (3,))])
+@pytest.mark.parametrize(
+    ("function", "amounts"), [(moved, (2, 10.0, 0.1)), (erased, (3,)), (flipped, (True,))]
+)
 def test_the_seed_decides(function: Callable[..., Any], amounts: tuple[float, ...]) -> None:
     """The same seed does the same, another number or step does otherwise."""
     first = run(function, (1, 2), *amounts)

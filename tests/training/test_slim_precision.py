@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from growsearch.networks import Architecture
-from growsearch.testing.trainer_contract.cases import rich, split
+from growsearch.testing.trainer_contract.cases import regression, split
 from growsearch.training import Speed, Trainer, TrainingPlan, at_one_precision
 from growsearch.training.slim import SlimTrainer
 from growsearch.training.slim import precision as module
@@ -22,6 +22,7 @@ from growsearch.training.slim.variables import model_variables
 from tests.fake_trainer import FakeTrainer
 
 PLAN = TrainingPlan(2, 8, precision="auto")
+NETWORK = regression()
 
 
 @pytest.mark.parametrize(("capability", "native"), [((8, 0), True), ((7, 5), False)])
@@ -66,13 +67,13 @@ def test_auto_takes_what_is_faster(monkeypatch: pytest.MonkeyPatch, faster: str)
 
     monkeypatch.setattr(trainer_module, "has_native_bfloat16", lambda: True)
     monkeypatch.setattr(trainer_module, "step_seconds", judge)
-    trainer, data = SlimTrainer(), split(32)
+    trainer, data = SlimTrainer(), split(32, (2, 2, 1))
     for seed in range(2):
-        result = trainer.train(rich(), data, PLAN, evaluate_on=data, seed=seed)
+        result = trainer.train(NETWORK, data, PLAN, evaluate_on=data, seed=seed)
         assert result.precision == faster
-    assert trainer.speed_of(rich().architecture, PLAN) == Speed(faster, 0.01)
+    assert trainer.speed_of(NETWORK.architecture, PLAN) == Speed(faster, 0.01)
     assert measured == [{"float32", "bfloat16"}]
-    trainer.speed_of(rich().architecture, replace(PLAN, batch_size=16))
+    trainer.speed_of(NETWORK.architecture, replace(PLAN, batch_size=16))
     assert len(measured) == 2
 
 
@@ -80,11 +81,11 @@ def test_auto_without_bfloat16_measures_nothing(monkeypatch: pytest.MonkeyPatch)
     """Emulated bfloat16 is never tried, and one precision is timed only for whoever asks."""
     monkeypatch.setattr(trainer_module, "has_native_bfloat16", lambda: False)
     monkeypatch.setattr(trainer_module, "step_seconds", None)
-    data = split(32)
-    result = SlimTrainer().train(rich(), data, PLAN, evaluate_on=data, seed=0)
+    data = split(32, (2, 2, 1))
+    result = SlimTrainer().train(NETWORK, data, PLAN, evaluate_on=data, seed=0)
     assert result.precision == "float32"
     monkeypatch.setattr(trainer_module, "step_seconds", lambda timers: dict.fromkeys(timers, 0.5))
-    assert SlimTrainer().speed_of(rich().architecture, PLAN) == Speed("float32", 0.5)
+    assert SlimTrainer().speed_of(NETWORK.architecture, PLAN) == Speed("float32", 0.5)
 
 
 def test_arms_can_be_given_one_precision() -> None:
@@ -92,14 +93,14 @@ def test_arms_can_be_given_one_precision() -> None:
 
     class Chooser(FakeTrainer):
         def speed_of(self, architecture: Architecture, plan: TrainingPlan) -> Speed:
-            assert (architecture, plan) == (rich().architecture, PLAN)
+            assert (architecture, plan) == (NETWORK.architecture, PLAN)
             return Speed("bfloat16", 0.01)
 
     chooser: Trainer = Chooser()
-    fixed = at_one_precision(chooser, rich().architecture, PLAN)
+    fixed = at_one_precision(chooser, NETWORK.architecture, PLAN)
     assert fixed == replace(PLAN, precision="bfloat16")
-    assert at_one_precision(chooser, rich().architecture, fixed) is fixed
-    assert at_one_precision(FakeTrainer(), rich().architecture, PLAN) is PLAN
+    assert at_one_precision(chooser, NETWORK.architecture, fixed) is fixed
+    assert at_one_precision(FakeTrainer(), NETWORK.architecture, PLAN) is PLAN
 
 
 def test_many_positions_do_not_stop_a_bias() -> None:

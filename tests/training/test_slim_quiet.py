@@ -48,7 +48,7 @@ def level(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_the_level_decides(monkeypatch: pytest.MonkeyPatch, level: str, seen: bytes) -> None:
-    """What is hidden is what TF_CPP_MIN_LOG_LEVEL says, and nothing that is not TensorFlow's."""
+    """TF_CPP_MIN_LOG_LEVEL decides which of TensorFlow's lines are hidden; no others are."""
     monkeypatch.setenv(LEVEL, level)
     assert without_noise(EVERYTHING) == seen
 
@@ -85,7 +85,7 @@ def test_everything_is_printed_when_the_block_fails(capfd: pytest.CaptureFixture
 
 
 def test_ctrl_c_is_no_failure(capfd: pytest.CaptureFixture[str]) -> None:
-    """Whoever interrupts an import wants no log of it."""
+    """Ctrl-C during an import prints no log of it."""
 
     def interrupted() -> None:
         with quiet():
@@ -161,7 +161,7 @@ def test_a_library_user_sees_nothing() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "trained\n", "")
 
 
-def test_whoever_asks_sees_everything() -> None:
+def test_a_level_of_the_users_shows_everything() -> None:
     """A level that the user has set is the user's."""
     done = run("import growsearch.training.slim", level="0")
     assert done.returncode == 0

@@ -52,7 +52,7 @@ class TestSlimTrainer(TrainerContract):
 
     @staticmethod
     def make_trainer() -> SlimTrainer:
-        return SlimTrainer()
+        return SlimTrainer(cached_graphs=64)
 
 
 def wide(units: int) -> Network:
@@ -186,7 +186,7 @@ def test_data_is_held_once() -> None:
 
 
 def test_tensorflow_reads_resident_data_where_it_is(built: list[SlimGraph]) -> None:
-    """What is fed is the copy itself: what is written there afterwards is what is read."""
+    """An aligned array is fed without a copy: the session returns the same memory."""
     train(SlimTrainer(), rich())
     (graph,) = built
     memory = np.zeros(4 * 7 * 6 * 4 * 1000 + ALIGNMENT, np.uint8)
@@ -207,7 +207,7 @@ def test_threads_are_an_argument(threads: int) -> None:
 
 
 def test_evaluating_builds_no_updates(built: list[SlimGraph]) -> None:
-    """What is not trained gets a graph without updates, which goes when one with them comes."""
+    """An architecture that is not trained gets a graph without updates, until it is trained."""
     trainer, network = SlimTrainer(), wide(8)
     found = trainer.evaluate(network, split(32))
     trainer.logits(network, split(3).images)
@@ -260,7 +260,7 @@ def test_the_oldest_graph_is_closed(built: list[SlimGraph]) -> None:
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="reads Linux's /proc")
 def test_memory_does_not_grow_with_architectures() -> None:
-    """Closed graphs give their memory back: 30 architectures need no more than a few."""
+    """Closed graphs give their memory back: 16 architectures need no more than a few."""
 
     def resident() -> float:
         pages = int(Path("/proc/self/statm").read_text().split()[1])
@@ -268,8 +268,8 @@ def test_memory_does_not_grow_with_architectures() -> None:
 
     trainer = SlimTrainer(cached_graphs=2)
     sizes = []
-    for number in range(30):
-        train(trainer, wide(6_000 + number), steps=1)  # some 4 MB, and twice that of slots
+    for number in range(16):
+        train(trainer, wide(12_000 + number), steps=1)  # some 8 MB, and twice that of slots
         sizes.append(resident())
     print(sizes)
     assert max(sizes[6:]) - sizes[5] < 150, sizes
@@ -370,7 +370,7 @@ def test_a_trainer_is_pickled_in_the_middle_of_a_training() -> None:
 
 
 def test_a_layer_type_without_builder_is_named() -> None:
-    """Whoever adds a layer type learns which builder is missing."""
+    """The error of a layer type without a builder names the type."""
 
     @dataclass(frozen=True)
     class Unknown(Layer):
@@ -400,47 +400,6 @@ def test_the_first_step_is_timed_like_the_others() -> None:
         trainer.train(network, data, plan, evaluate_on=data, seed=0).seconds for _ in range(4)
     ]
     assert seconds[0] < 10 * np.median(seconds[1:])
-
-
-@pytest.mark.parametrize(
-    ("option", "value"),
-    [
-        ("steps", 0),
-        ("steps", 1.5),
-        ("steps", True),
-        ("batch_size", -1),
-        ("evaluate_every", 0),
-        ("learning_rate", 0.0),
-        ("learning_rate", float("nan")),
-        ("optimizer", "adagrad"),
-        ("momentum", 1.0),
-        ("momentum", float("nan")),
-        ("weight_decay", -0.1),
-        ("weight_decay", float("inf")),
-        ("seconds", 0.0),
-        ("seconds", float("inf")),
-        ("precision", "float16"),
-        ("schedule", "linear"),
-        ("schedule_start", -1),
-        ("schedule_steps", 0),
-        ("label_smoothing", 1.0),
-        ("ema", -0.1),
-        ("ema", float("nan")),
-        ("augmentation", {"shift": 1}),
-    ],
-)
-def test_unusable_plans_are_named(option: str, value: object) -> None:
-    """A plan that cannot be followed is refused when it is made, by the option's name."""
-    with pytest.raises(InvalidInputError, match=f"{option}: expected"):
-        TrainingPlan(**{"steps": 1, option: value})  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
-def test_a_decay_that_nothing_applies_is_refused(optimizer: str) -> None:
-    """Only AdamW's and momentum's weights decay."""
-    with pytest.raises(InvalidInputError, match=f"weight_decay: expected none with {optimizer}: "):
-        TrainingPlan(1, optimizer=optimizer, weight_decay=0.1)
-    assert TrainingPlan(1, optimizer=optimizer, weight_decay=0.0).decay == 0.0
 
 
 def test_a_training_without_memory_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:

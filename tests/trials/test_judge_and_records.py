@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from growsearch.trials.arms import ARMS, CONTROLS
+from growsearch.trials.arms import ARMS, controls
 from growsearch.trials.judge import Rule, Score, decide
 from growsearch.trials.records import ArmResult, TrialRecord
 from growsearch.trials.seeds import rng_of, seed_of
@@ -30,9 +30,9 @@ def test_without_losses_accuracy_decides(candidate: float, best: float) -> None:
 @given(fractions, fractions)
 def test_what_was_given_up_is_never_kept(candidate: float, best: float) -> None:
     """Not even if its last accuracy is above the best."""
-    decision = decide(Score(candidate), Score(best), given_up=True)
+    decision = decide(Score(candidate), Score(best), pruned=True)
     assert not decision.kept
-    assert "given up" in decision.reason
+    assert decision.reason.startswith("pruned at ")
 
 
 LOSSES = np.array([0.1, 0.4, 0.2, 0.3])
@@ -77,7 +77,7 @@ def test_not_inferior_is_enough_where_the_space_says_so(
     decision = decide(candidate, Score(0.97, LOSSES), rule="not_inferior")
     assert decision.kept == kept
     assert decision.reason.startswith(reason)
-    assert not decide(candidate, Score(0.97, LOSSES), rule="not_inferior", given_up=True).kept
+    assert not decide(candidate, Score(0.97, LOSSES), rule="not_inferior", pruned=True).kept
 
 
 @pytest.mark.parametrize("accuracy", [float("nan"), -float("inf")])
@@ -212,4 +212,4 @@ def test_seeds_are_the_same_in_every_version() -> None:
 
 def test_only_the_candidate_is_no_control() -> None:
     """Every other arm answers a question."""
-    assert CONTROLS == ("random", "scratch", "scratch_compute", "continued")
+    assert controls() == ("random", "scratch", "scratch_compute", "continued")

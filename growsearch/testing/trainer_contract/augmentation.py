@@ -12,23 +12,28 @@ from growsearch.datasets import Split
 from growsearch.errors import InvalidInputError
 from growsearch.networks import INPUT, Architecture, Node
 from growsearch.networks.layers import Dense
-from growsearch.testing.trainer_contract.cases import CLASSES, rich, split, trained
+from growsearch.testing.trainer_contract.cases import CLASSES, IMAGE, rich, split, trained
 from growsearch.testing.trainer_contract.laws import Laws
 from growsearch.training import Augmentation, Trainer, TrainingPlan
+from growsearch.training.fields import knobs_of
+
+# Field -> an amount of it that changes images.
+AMOUNTS: dict[str, Any] = {knob.name: type(knob.default)(1) for knob in knobs_of(Augmentation)}
+PIXELS = [knob.name for knob in knobs_of(Augmentation) if knob.room is not None]
+
+
+def _only(field: str) -> Augmentation:
+    return Augmentation(**{field: AMOUNTS[field]})
 
 
 class AugmentationLaws(Laws):
     """Laws of augmentation: training images change, evaluations do not."""
 
-    @pytest.mark.parametrize(
-        "option", [{"shift": 2}, {"rotate": 20.0}, {"zoom": 0.2}, {"erase": 3}]
-    )
-    def test_augmentation_is_of_training_only(
-        self, trainer: Trainer, option: dict[str, Any]
-    ) -> None:
+    @pytest.mark.parametrize("field", AMOUNTS)
+    def test_augmentation_is_of_training_only(self, trainer: Trainer, field: str) -> None:
         """It changes what is learnt, not what is measured, and arms see it alike."""
         data = split(64)
-        plan = TrainingPlan(3, 16, 0.05, "sgd", augmentation=Augmentation(**option))
+        plan = TrainingPlan(3, 16, 0.05, "sgd", augmentation=_only(field))
         plain = replace(plan, augmentation=Augmentation())
         results = [
             trainer.train(rich(), data, each, evaluate_on=data, seed=0) for each in (plan, plain)
@@ -41,22 +46,34 @@ class AugmentationLaws(Laws):
             results[0].final.loss,
         )
 
-    @pytest.mark.parametrize("option", ["shift", "rotate", "zoom", "erase"])
-    def test_augmentation_wants_images_large_enough(self, trainer: Trainer, option: str) -> None:
-        """Features cannot be shifted, nor more pixels erased than there are."""
+    def test_a_flip_mirrors_left_and_right(self, trainer: Trainer) -> None:
+        """Images that are their own mirror images are learnt as without it, to the last bit."""
+        half = split(64)
+        images = np.maximum(half.images, half.images[:, :, ::-1])
+        plan = TrainingPlan(3, 16, 0.05, "sgd")
+        for data, is_same in ((Split(images, half.labels), True), (half, False)):
+            plain, flipped = (
+                trainer.train(rich(), data, each, evaluate_on=data, seed=0).network.sha256
+                for each in (plan, replace(plan, augmentation=Augmentation(flip=True)))
+            )
+            assert (flipped == plain) is is_same
+
+    @pytest.mark.parametrize("field", AMOUNTS)
+    def test_augmentation_wants_images(self, trainer: Trainer, field: str) -> None:
+        """Features cannot be shifted, turned or erased."""
         flat = trained(Architecture((8,), (Node("fc", Dense(CLASSES, "linear"), (INPUT,)),)))
         data = Split.__new__(Split)  # a split's images have three axes: only a trainer's own check
         object.__setattr__(data, "images", np.zeros((4, 8), np.float32))
         object.__setattr__(data, "labels", np.zeros(4, np.int64))
-        with pytest.raises(InvalidInputError, match=f"{option}: expected images"):
+        with pytest.raises(InvalidInputError, match=f"{field}: expected images"):
             trainer.train(
-                flat,
-                data,
-                TrainingPlan(1, augmentation=Augmentation(**{option: 1})),
-                evaluate_on=data,
-                seed=0,
+                flat, data, TrainingPlan(1, augmentation=_only(field)), evaluate_on=data, seed=0
             )
-        if option in ("shift", "erase"):
-            images, plan = split(8), TrainingPlan(1, augmentation=Augmentation(**{option: 7}))
-            with pytest.raises(InvalidInputError, match=f"{option}: expected at most"):
-                trainer.train(rich(), images, plan, evaluate_on=images, seed=0)
+
+    @pytest.mark.parametrize("field", PIXELS)
+    def test_augmentation_wants_images_large_enough(self, trainer: Trainer, field: str) -> None:
+        """No image is shifted out of sight, nor are more pixels erased than there are."""
+        too_much: dict[str, Any] = {field: max(IMAGE)}
+        plan = TrainingPlan(1, augmentation=Augmentation(**too_much))
+        with pytest.raises(InvalidInputError, match=f"{field}: expected at most"):
+            trainer.train(rich(), split(8), plan, evaluate_on=split(8), seed=0)

@@ -123,10 +123,12 @@ def trained(architecture: Architecture, seed: int = 0) -> Network:
     return Network(architecture, weights)
 
 
-def split(images: int, shape: tuple[int, ...] = IMAGE, seed: int = 0) -> Split:
+def split(
+    images: int, shape: tuple[int, ...] = IMAGE, seed: int = 0, classes: int = CLASSES
+) -> Split:
     """Return random images with random labels."""
     rng = np.random.default_rng(seed)
-    return Split(rng.random((images, *shape), np.float32), rng.integers(0, CLASSES, images))
+    return Split(rng.random((images, *shape), np.float32), rng.integers(0, classes, images))
 
 
 def around(layer: Layer, *, features: bool = False) -> Architecture:
@@ -145,6 +147,20 @@ def around(layer: Layer, *, features: bool = False) -> Architecture:
         nodes.append(Node("flat", Flatten(), ("tested",)))
     nodes.append(Node("out", Dense(CLASSES, "linear"), (nodes[-1].name,)))
     return Architecture(IMAGE, tuple(nodes))
+
+
+def side_by_side(*graphs: Architecture) -> Architecture:
+    """Return one graph of several on the same images, with the outputs of all in a row.
+
+    Layers of graph ``n`` are named "n_" and their own name.
+    """
+    nodes: list[Node] = []
+    for number, graph in enumerate(graphs):
+        for node in graph.nodes:
+            inputs = (name if name == INPUT else f"{number}_{name}" for name in node.inputs)
+            nodes.append(Node(f"{number}_{node.name}", node.layer, tuple(inputs)))
+    outputs = tuple(f"{number}_{graph.output.name}" for number, graph in enumerate(graphs))
+    return Architecture(IMAGE, (*nodes, Node("all", Concat(), outputs)))
 
 
 def random_graph(seed: int) -> Architecture:

@@ -49,7 +49,7 @@ class CurveLaws(Laws):
         assert result.images_per_second == pytest.approx(7 * 8 / result.seconds)
 
     def test_training_lowers_the_loss(self, trainer: Trainer) -> None:
-        """What can be learnt by heart is."""
+        """A few images are learnt by heart."""
         data, network = split(32), trained(around(Conv((3, 3), 5)))
         plan = TrainingPlan(200, 32, 0.01)
         curve = trainer.train(network, data, plan, evaluate_on=data, seed=0).curve
@@ -74,7 +74,7 @@ class CurveLaws(Laws):
             assert np.array_equal(arrays(result.network.weights)[name], array), name
 
     def test_an_error_in_on_evaluation_passes_through(self, trainer: Trainer) -> None:
-        """What a callback raises arrives, and the trainer goes on as if nothing had been."""
+        """An exception of a callback reaches the caller; the next training is unaffected."""
         data, plan = split(64), TrainingPlan(6, 8, 0.01, evaluate_every=2)
 
         def train(callback: Any = None) -> Network:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from dataclasses import replace
 from typing import Any
 
@@ -51,6 +53,13 @@ class DeterminismLaws(Laws):
         ]
         assert_close(results[1].weights["fc"]["kernel"], results[0].weights["fc"]["kernel"], 1e-6)
 
+    def test_a_trainer_can_be_pickled_and_copied(self, trainer: Trainer) -> None:
+        """The copy trains as the original does; so other processes can train."""
+        data, plan = split(64), TrainingPlan(3, 8, 0.01)
+        first = trainer.train(rich(), data, plan, evaluate_on=data, seed=3).network
+        for other in (pickle.loads(pickle.dumps(trainer)), copy.deepcopy(trainer)):
+            assert_same(other.train(rich(), data, plan, evaluate_on=data, seed=3).network, first)
+
     def test_networks_stay_as_they_are(self, trainer: Trainer) -> None:
         """Neither the parent nor an earlier result changes when something is trained later."""
         data, plan = split(64), TrainingPlan(3, 8, 0.1)
@@ -70,7 +79,7 @@ class DeterminismLaws(Laws):
         [
             {"precision": "bfloat16"},
             {"precision": "bfloat16", "optimizer": "momentum", "weight_decay": 0.1, "ema": 0.9},
-            {"schedule": "one_cycle", "augmentation": Augmentation(1, 10.0, 0.1, 2)},
+            {"schedule": "one_cycle", "augmentation": Augmentation(1, 10.0, 0.1, 2, flip=True)},
             {"label_smoothing": 0.1, "schedule": "cosine", "ema": 0.5, "optimizer": "adamw"},
         ],
         ids=["bfloat16", "bfloat16 averages", "augmented", "smoothed averages"],

@@ -48,7 +48,7 @@ class RefusalLaws(Laws):
         assert_same(again, expected)
 
     def test_an_infinite_slot_is_divergence(self, trainer: Trainer) -> None:
-        """What the optimizer remembers ends a training too when it is no longer a number."""
+        """A slot that is no longer finite ends a training, like a weight."""
         network = with_slots(regression(), "adam", 5)
         assert network.slots
         infinite = {n: np.full_like(a, np.inf) for n, a in network.slots.values["v"]["fc"].items()}

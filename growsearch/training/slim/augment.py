@@ -85,6 +85,20 @@ def erased(images: Any, seed: Any, size: Any) -> Any:
     return tf.where(square, tf.zeros_like(images), images)
 
 
+def flipped(images: Any, seed: Any, flip: Any) -> Any:
+    """Return images, each mirrored left to right with probability 1/2.
+
+    Parameters
+    ----------
+    images : float32 tensor, shape (n, height, width, channels)
+    seed : int64 tensor, shape (2,)
+    flip : bool tensor, shape ()
+        False mirrors none.
+    """
+    draw = tf.random.stateless_uniform((tf.shape(images)[0], 1, 1, 1), _of(seed, "flip"))
+    return tf.where((draw < 0.5) & flip, tf.reverse(images, axis=[2]), images)
+
+
 @dataclass(frozen=True)
 class Step:
     """One change of training images.
@@ -106,8 +120,9 @@ class Step:
 STEPS = {
     "move": Step(moved, ("shift", "rotate", "zoom")),
     "erase": Step(erased, ("erase",)),
+    "flip": Step(flipped, ("flip",)),
 }
-_DTYPES = {int: tf.int32, float: tf.float32}
+_DTYPES = {int: tf.int32, float: tf.float32, bool: tf.bool}
 
 
 def active_steps(augmentation: Augmentation) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""The end of a run: the test images are looked at once, for the network that is kept."""
+"""The evaluation at the end of a run: test images are looked at once, for the network kept."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from growsearch.trials.bench import Part
 from growsearch.trials.measurements import EvaluationJob
 
 
-def test(run: Run) -> None:
+def evaluate(run: Run) -> None:
     """Measure the network of the run and its teacher, unless it was measured before."""
     with run.on("test"):
         incumbent = read_state(run.study, run.store).incumbent

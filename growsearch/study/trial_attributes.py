@@ -1,0 +1,197 @@
+"""The attributes of trials: of a candidate in the study, of a control in the sibling study."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Self
+
+from optuna.trial import FrozenTrial, TrialState
+from pydantic import Field, StrictBool, StrictFloat, StrictStr
+
+from growsearch.errors import GrowsearchError
+from growsearch.growth import Growth, growth_from_json
+from growsearch.networks import Architecture
+from growsearch.study.stored import Count, Trained, of_training
+from growsearch.study.untrusted import untrusted
+from growsearch.trials.outcome import TrialOutcome
+from growsearch.trials.records import ArmResult
+
+FAILURE = "failure"  # why a trial failed: of a candidate and of a control
+INTERRUPTED = "interrupted"  # the failure of a trial whose process ended: it is repeated
+
+
+class Candidate(Trained):
+    """The attributes of a candidate's trial: its description before, its outcome after training.
+
+    Parameters
+    ----------
+    index : int
+        The trial's place among those that count; its repetition after a crash has the same.
+    parent : int or None
+        The trial whose network grew; None is the teacher.
+    growth, growth_json, operation, layer, layer_kind, old, new
+        The growth in words, as JSON, and its parts for tables.
+    architecture, parameters, flops
+        Of the grown network.
+    precision : str
+        What the updates of all the trial's arms compute with.
+    sha256 : str
+        Of the network, if it was kept.
+    gain : float
+        Validation accuracy less the parent's.
+    kept, reason
+        The judge's decision.
+    failure : str
+        Why the trial failed.
+    """
+
+    index: Count = 0
+    parent: Count | None = None
+    operation: StrictStr = ""
+    growth: StrictStr = ""
+    growth_json: dict[str, Any] = Field(default_factory=dict)
+    layer: StrictStr = ""
+    layer_kind: StrictStr = ""
+    old: StrictStr = ""
+    new: StrictStr = ""
+    architecture: StrictStr = ""
+    parameters: Count = 0
+    flops: Count = 0
+    precision: StrictStr | None = None
+    sha256: StrictStr = ""
+    gain: StrictFloat | None = None
+    kept: StrictBool = False
+    reason: StrictStr = ""
+    failure: StrictStr | None = None
+
+    @classmethod
+    def described(
+        cls, index: int, parent: int | None, growth: Growth, before: Architecture
+    ) -> Self:
+        """Return what is known of a candidate before its training."""
+        old, new = growth.sizes(before)
+        grown = growth.grown(before)
+        return cls(
+            index=index,
+            parent=parent,
+            operation=growth.operation,
+            growth=str(growth),
+            growth_json=growth.to_json(),
+            layer=growth.place,
+            layer_kind=before[growth.place].layer.kind,
+            old=old,
+            new=new,
+            architecture=str(grown),
+            parameters=grown.parameters,
+            flops=grown.flops,
+        )
+
+    @classmethod
+    def judged(cls, outcome: TrialOutcome, *, gain: float, kept: bool, reason: str) -> Self:
+        """Return what is known of a candidate after its training."""
+        stored = {"sha256": outcome.sha256} if kept else {}
+        return cls(**stored, **of_training(outcome), gain=gain, kept=kept, reason=reason)
+
+    @classmethod
+    def read(cls, trial: FrozenTrial) -> Self:
+        """Return the attributes of a trial.
+
+        Raises
+        ------
+        RunError
+            When they are not what growsearch writes.
+        """
+        with untrusted(f"trial {trial.number}"):
+            candidate = cls.model_validate(trial.user_attrs)
+            if candidate.parent is not None and candidate.parent >= trial.number:
+                raise ValueError(f"{candidate.parent} is no earlier trial")
+            return candidate
+
+    def grown_from(self, parent: Architecture, number: int) -> Growth:
+        """Return the growth, held against what the trial says that it gave.
+
+        Raises
+        ------
+        RunError
+            When the growth and the architecture do not belong together.
+        """
+        with untrusted(f"the growth of trial {number}"):
+            try:
+                growth = growth_from_json(self.growth_json)
+                grown = str(growth.grown(parent))
+            except GrowsearchError as error:  # one that no candidate can have made
+                raise ValueError(str(error)) from None
+            if grown != self.architecture:
+                raise ValueError(f"{growth} does not give {self.architecture[:80]}")
+        return growth
+
+
+class Control(Trained):
+    """The attributes of a control's trial, in the sibling study.
+
+    Parameters
+    ----------
+    candidate : int
+        Number of the candidate's trial.
+    arm : str
+    repeat : int
+        0 has the candidate's own seeds; each repeat has seeds of its own.
+    learning_rate, tried
+        Of a tuned control: the best rate, and all rates with their accuracies.
+    """
+
+    candidate: Count | None = None
+    arm: StrictStr = ""
+    repeat: Count = 0
+    index: Count = 0
+    growth: StrictStr = ""
+    architecture: StrictStr = ""
+    parameters: Count = 0
+    learning_rate: StrictFloat | None = None
+    tried: tuple[tuple[StrictFloat, StrictFloat | None], ...] = ()
+    failure: StrictStr | None = None
+
+    @staticmethod
+    def is_of(trial: FrozenTrial, candidate: int) -> bool:
+        """Return whether a trial is a control of that candidate, by this one attribute."""
+        return bool(trial.user_attrs.get("candidate") == candidate)
+
+    @classmethod
+    def read(cls, trial: FrozenTrial) -> Self:
+        """Return the attributes of a control.
+
+        Raises
+        ------
+        RunError
+            When they are not what growsearch writes.
+        """
+        with untrusted(f"control {trial.number}"):
+            return cls.model_validate(trial.user_attrs)
+
+
+def control_outcome(outcome: TrialOutcome) -> dict[str, Any]:
+    """Return the attributes of a control that its training gave."""
+    about: dict[str, Any] = {"tried": outcome.tried} if outcome.tried else {}
+    if outcome.failure is not None:
+        return about | {"failure": outcome.failure.reason}
+    return about | of_training(outcome) | {"learning_rate": outcome.learning_rate}
+
+
+def arm_result(trial: FrozenTrial, stored: Candidate | Control) -> ArmResult:
+    """Return the result of one arm: of a candidate or of a control."""
+    complete = trial.state == TrialState.COMPLETE
+    rate: float | None = trial.params.get("learning_rate")
+    if isinstance(stored, Control) and stored.learning_rate is not None:
+        rate = stored.learning_rate
+    if trial.state == TrialState.FAIL and rate is not None and not math.isfinite(rate):
+        rate = None  # which is why it failed
+    return ArmResult(
+        accuracy=trial.value if complete else (stored.curve[-1][1] if stored.curve else None),
+        loss=stored.curve[-1][2] if stored.curve else None,
+        seconds=stored.seconds,
+        curve=stored.curve,
+        failure=stored.failure,
+        flops=stored.training_flops,
+        learning_rate=rate,
+        tried=stored.tried if isinstance(stored, Control) else (),
+    )

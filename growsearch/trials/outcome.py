@@ -1,0 +1,94 @@
+"""What came of a training, as a value: an outcome, or a failure in words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from growsearch.errors import DivergedError, OutOfMemoryError, TrainingFailedError
+from growsearch.training import Point
+
+# An exception of these is the fault of what is trained: it comes back as a value.
+TRAINING_FAILED = (TrainingFailedError, MemoryError)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a training could not end.
+
+    Parameters
+    ----------
+    kind : "diverged", "out of memory", "too slow" or "failed"
+    reason : str
+        In words, in one line.
+    """
+
+    kind: Literal["diverged", "out of memory", "too slow", "failed"]
+    reason: str
+
+    @classmethod
+    def of(cls, error: BaseException) -> Failure:
+        """Return the failure that an exception of ``TRAINING_FAILED`` stands for."""
+        reason = " ".join(str(error).split()) or "out of memory"
+        if isinstance(error, MemoryError):
+            return cls("out of memory", reason)
+        return cls("diverged" if isinstance(error, DivergedError) else "failed", reason)
+
+    def error(self, what: str) -> TrainingFailedError:
+        """Return the exception, with ``what`` failed before its reason."""
+        kinds = {"diverged": DivergedError, "out of memory": OutOfMemoryError}
+        return kinds.get(self.kind, TrainingFailedError)(f"{what}: {self.reason}")
+
+
+@dataclass(frozen=True)
+class TrialOutcome:
+    """What came of a trial job; it can be pickled.
+
+    Parameters
+    ----------
+    sha256 : str or None
+        Of the trained network, if it was stored.
+    curve : tuple of Point
+        From step 0 to the last; empty if the training failed.
+    losses : float32 array, shape (n,), or None
+        Losses of the images of the choice at the last evaluation.
+    seconds : float
+        Wall-clock time of the updates, without evaluations.
+    images_per_second : float
+    training_flops : float
+        FLOPs of the forward and backward passes of all updates.
+    precision : str or None
+        What the updates were computed with; None if it was not reached.
+    learning_rate : float
+        Of a tuned control: the best of those that were tried.
+    tried : tuple of (learning rate, accuracy or None)
+        Of a tuned control.
+    ended_early : bool
+        Whether ``on_point`` ended the training before its plan did.
+    failure : Failure or None
+    """
+
+    sha256: str | None = None
+    curve: tuple[Point, ...] = ()
+    losses: NDArray[np.float32] | None = field(default=None, repr=False, compare=False)
+    seconds: float = 0.0
+    images_per_second: float = 0.0
+    training_flops: float = 0.0
+    precision: str | None = None
+    learning_rate: float = 0.0
+    tried: tuple[tuple[float, float | None], ...] = ()
+    ended_early: bool = False
+    failure: Failure | None = None
+
+    @property
+    def final(self) -> Point:
+        """The last evaluation."""
+        return self.curve[-1]
+
+    @property
+    def accuracy(self) -> float | None:
+        """The accuracy at the last evaluation; None if the training failed."""
+        return None if self.failure is not None else self.final.accuracy

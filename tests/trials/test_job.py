@@ -1,0 +1,141 @@
+"""Jobs and outcomes: small values that can be sent anywhere."""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import FrozenInstanceError, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from growsearch.driver.loop import search
+from growsearch.errors import DivergedError, OutOfMemoryError, TrainingFailedError
+from growsearch.execution import InProcessExecutor
+from growsearch.growth import GROWTHS, Limits
+from growsearch.networks import Architecture
+from growsearch.training import Augmentation, Point, TrainingPlan
+from growsearch.trials.arms import ARMS, steps_of, training_flops
+from growsearch.trials.bench import Bench, OnPoint
+from growsearch.trials.job import ALWAYS, First, TrialJob
+from growsearch.trials.outcome import Failure, TrialOutcome
+from tests.fake_trainer import FakeTrainer, images, space
+
+ARCHITECTURE = Architecture.parse("3x3x4(conv1)-pool1-6(fc1)-3(fc2)", (8, 8, 1))
+LARGEST = 2000  # bytes of a pickled job: far below the 64 KiB of a pipe, so that no send can block
+PLAN = TrainingPlan(
+    60, learning_rate=0.01, optimizer="momentum", augmentation=Augmentation(shift=1)
+)
+
+
+def job(**changed: Any) -> TrialJob:
+    return replace(TrialJob("trial 7 random/1", "a" * 64, PLAN, "b" * 64, 1, 2), **changed)
+
+
+@pytest.mark.parametrize("operation", GROWTHS)
+def test_a_job_is_a_small_value(operation: str) -> None:
+    """Of every growth and arm: pickled, equal, hashable, and below 2 kB."""
+    growth = GROWTHS[operation].sites(ARCHITECTURE, Limits())[0]
+    for arm in ARMS:
+        sent = job(growth=growth, arm=arm, learning_rates=(0.1, 0.2), keep_above=0.5)
+        data = pickle.dumps(sent)
+        assert len(data) < LARGEST
+        assert pickle.loads(data) == sent
+        assert hash(pickle.loads(data)) == hash(sent)
+
+
+def test_a_job_of_a_first_network_is_a_value_too() -> None:
+    first = job(parent=First(ARCHITECTURE, "he_normal"), arm="continued", keep_above=ALWAYS)
+    assert pickle.loads(pickle.dumps(first)) == first
+
+
+def test_jobs_and_outcomes_are_frozen() -> None:
+    for value in (job(), TrialOutcome()):
+        with pytest.raises(FrozenInstanceError):
+            value.name = "another"  # type: ignore[misc, union-attr]
+
+
+def test_an_outcome_is_small() -> None:
+    """With the losses of 2,500 images 10 kB, and no network in it."""
+    curve = tuple(Point(step, 0.9, 0.1) for step in range(0, 100, 10))
+    outcome = TrialOutcome("c" * 64, curve, np.zeros(2500, np.float32), 1.0, 100.0)
+    assert len(pickle.dumps(outcome)) < 12_000
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (DivergedError("nan\nat step 3"), "diverged"),
+        (OutOfMemoryError("no room"), "out of memory"),
+        (MemoryError(), "out of memory"),
+        (TrainingFailedError("a reason"), "failed"),
+    ],
+)
+def test_a_failure_is_its_error_in_one_line(error: Exception, kind: str) -> None:
+    """And becomes an error of the same class again, where a run cannot go on without it."""
+    failure = Failure.of(error)
+    assert failure.kind == kind
+    assert "\n" not in failure.reason
+    again = failure.error("teacher")
+    assert isinstance(again, type(error))
+    assert str(again) == f"teacher: {failure.reason}"
+
+
+def test_an_arm_of_equal_compute_is_paid_for_its_ancestors() -> None:
+    """As many more updates as the ancestors' FLOPs buy it, rounded up; other arms get none."""
+    one = training_flops(1_000, 1, 50)
+    for arm in ARMS:
+        steps = steps_of(arm, 60, flops=1_000, batch_size=50, ancestry=9.5 * one)
+        assert steps == (70 if arm == "scratch_compute" else 60)
+
+
+@pytest.mark.usefixtures("quick_sqlite")
+def test_an_arm_differs_from_its_candidate_in_few_fields(tmp_path: Path) -> None:
+    """The same parent, growth, plan and order of images: arm, name and start seed differ."""
+    jobs: list[TrialJob] = []
+
+    class Recording(InProcessExecutor):
+        def submit(self, job: Any) -> Any:
+            if isinstance(job, TrialJob):
+                jobs.append(job)
+            return super().submit(job)
+
+    search(
+        space("controls.arms=['random', 'continued']"),
+        images(),
+        FakeTrainer(),
+        executor=Recording,
+        trials=3,
+        time_budget=None,
+        out=tmp_path,
+        storage=None,
+        seed=0,
+        callbacks=(),
+        on_event=lambda _: None,
+        began=0.0,
+    )
+    teacher, *rest = jobs
+    assert isinstance(teacher.parent, First)
+    assert len(rest) == 9
+    for candidate, *controls in (rest[place : place + 3] for place in (0, 3, 6)):
+        for control in controls:
+            same = replace(
+                control,
+                name=candidate.name,
+                arm=candidate.arm,
+                start_seed=candidate.start_seed,
+                keep_above=candidate.keep_above,
+            )
+            assert same == candidate
+
+
+def test_a_bench_names_its_images() -> None:
+    """A job about other images is a fault of the set-up, and never trained."""
+
+    def carry_out(bench: Bench, on_point: OnPoint) -> Any:
+        return job(data="c" * 64).carry_out(bench, on_point)
+
+    bench = Bench(FakeTrainer(), {}, None, "d" * 64)  # type: ignore[arg-type]
+    with pytest.raises(Exception, match=r"expected the images with fingerprint cccccccccccc"):
+        carry_out(bench, lambda *_: False)
