@@ -251,6 +251,13 @@ def _layer_norm(config: Config) -> Layer:
     return layers.LayerNorm(epsilon=config["epsilon"])
 
 
+def _group_norm(config: Config) -> Layer:
+    _last_axis(config)
+    if not (config["center"] and config["scale"]):
+        raise ValueError("expected center and scale")
+    return layers.GroupNorm(config["groups"], config["epsilon"])
+
+
 def _pool(kind: type[layers.MaxPool] | type[layers.AvgPool]) -> Callable[[Config], Layer]:
     def read(config: Config) -> Layer:
         size = _pair(config["pool_size"])
@@ -315,6 +322,7 @@ _READERS: dict[str, Callable[[Config], Layer]] = {
     "SeparableConv2D": _separable,
     "BatchNormalization": _batch_norm,
     "LayerNormalization": _layer_norm,
+    "GroupNormalization": _group_norm,
     "MaxPooling2D": _pool(layers.MaxPool),
     "AveragePooling2D": _pool(layers.AvgPool),
     "GlobalAveragePooling2D": _global_pool(layers.GlobalAvgPool),
@@ -399,6 +407,8 @@ def _write(keras: Any, layer: Layer, name: str) -> Any:
             )
         case layers.LayerNorm():
             return make.LayerNormalization(epsilon=layer.epsilon, name=name)
+        case layers.GroupNorm():
+            return make.GroupNormalization(layer.groups, epsilon=layer.epsilon, name=name)
         case layers.MaxPool():
             return make.MaxPooling2D(layer.size, layer.strides, layer.padding, name=name)
         case layers.AvgPool():

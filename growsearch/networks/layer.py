@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import cache, partial
 from typing import Any, ClassVar, Literal, get_type_hints
 
@@ -188,6 +188,10 @@ class Layer(ABC):
         """
         activation: str | None = getattr(self, "activation", before)
         return activation
+
+    def with_activation(self, activation: str) -> Layer:
+        """Return the same layer with another activation."""
+        return replace(self, **{"activation": activation})
 
     def norm_like(self, width: int, activation: str) -> dict[str, Layer]:
         """Return layers that normalise ``width`` other units as this norm does, then activate.

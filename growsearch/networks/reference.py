@@ -147,6 +147,17 @@ def _(layer: layers.LayerNorm, inputs: list[Float], weights: Arrays) -> Float:
 
 
 @compute.register
+def _(layer: layers.GroupNorm, inputs: list[Float], weights: Arrays) -> Float:
+    images, *positions, channels = inputs[0].shape
+    groups = (layer.groups, channels // layer.groups)
+    x = inputs[0].reshape(images, math.prod(positions), *groups)
+    centred = x - x.mean(axis=(1, 3), keepdims=True)
+    variance = np.mean(centred**2, axis=(1, 3), keepdims=True)
+    normal: Float = (centred / np.sqrt(variance + layer.epsilon)).reshape(inputs[0].shape)
+    return normal * weights["gamma"] + weights["beta"]
+
+
+@compute.register
 def _(layer: layers.MaxPool, inputs: list[Float], weights: Arrays) -> Float:
     del weights
     x = inputs[0]

@@ -16,6 +16,7 @@ from growsearch.networks.layers import (
     Dense,
     Dropout,
     Flatten,
+    GroupNorm,
     LayerNorm,
 )
 from tests.growth.test_cases import case, change, images_for, trained
@@ -43,7 +44,7 @@ def assert_exact(architecture: Architecture, growth: Deepen | AddBranch | AddSki
     return child
 
 
-LN, BN = LayerNorm(0.01), BatchNorm(momentum=0.5)
+LN, BN, GN = LayerNorm(0.01), BatchNorm(momentum=0.5), GroupNorm(2, epsilon=0.01)
 
 
 @pytest.mark.parametrize(
@@ -54,6 +55,7 @@ LN, BN = LayerNorm(0.01), BatchNorm(momentum=0.5)
         ("linear", LN, "gelu", None, ["conv", "layer_norm", "activation gelu", "conv", "add"]),
         ("relu", LN, None, None, ["conv", "layer_norm", "activation relu", "conv", "add"]),
         ("linear", LN, None, None, ["conv", "layer_norm", "conv", "add"]),
+        ("linear", GN, "relu", None, ["conv", "group_norm", "activation relu", "conv", "add"]),
         # ReLU is the last step, and changes nothing if it is applied again: an identity.
         ("linear", LN, "relu", True, ["conv", "batch_norm relu"]),
         ("linear", LN, "relu", False, ["conv relu"]),
@@ -91,20 +93,24 @@ def test_a_block_goes_as_far_as_nothing_else_uses_it() -> None:
     assert Deepen("conv1").grown(shared)["conv1_deep"].inputs == ("conv1",)
 
 
-@pytest.mark.parametrize("norm", [LN, BN])
-def test_a_branch_is_normalised_as_the_block_beside_it(norm: Layer) -> None:
+@pytest.mark.parametrize(
+    ("norm", "units", "expected"),
+    [
+        (BN, 2, {"bn": BatchNorm(momentum=0.5, activation="gelu")}),
+        (LN, 2, {"ln": LN, "act": Activation("gelu")}),
+        (GN, 4, {"gn": GN, "act": Activation("gelu")}),
+        (GN, 3, {"gn": GroupNorm(1, epsilon=0.01), "act": Activation("gelu")}),
+    ],
+)
+def test_a_branch_is_normalised_as_the_block_beside_it(
+    norm: Layer, units: int, expected: dict[str, Layer]
+) -> None:
     """Norm and activation stand in the branch too, with the options of the block's norm."""
     architecture = block("linear", norm, "gelu")
-    child = assert_exact(architecture, AddBranch("conv0", 2)).architecture
-    ending = "bn" if norm is BN else "ln"
-    new = child[f"conv0_branch_{ending}"].layer
-    assert added(architecture, child)[0] == "conv"
-    assert added(architecture, child)[-1] == "concat"
-    if norm is BN:
-        assert new == BatchNorm(momentum=0.5, activation="gelu")
-    else:
-        assert new == norm
-        assert child["conv0_branch_act"].layer == Activation("gelu")
+    child = assert_exact(architecture, AddBranch("conv0", units)).architecture
+    kinds = ["conv", *(layer.kind for layer in expected.values()), "concat"]
+    assert [kind.split()[0] for kind in added(architecture, child)] == kinds
+    assert {end: child[f"conv0_branch_{end}"].layer for end in expected} == expected
 
 
 @pytest.mark.parametrize("growth", [AddBranch("conv0", 2, 5), AddSkip(INPUT, "conv0", "concat")])

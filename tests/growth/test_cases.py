@@ -28,6 +28,7 @@ from growsearch.networks.layers import (
     Flatten,
     GlobalAvgPool,
     GlobalMaxPool,
+    GroupNorm,
     LayerNorm,
     MaxPool,
     SeparableConv,
@@ -191,6 +192,17 @@ CASES: dict[str, Architecture] = {
         Dense(4),
         LayerNorm(),
     ),
+    "group norm": case(
+        Conv((3, 3), 4, activation="linear"),
+        GroupNorm(2),
+        Activation("relu"),
+        MaxPool(),
+        Conv((1, 1), 3, activation="tanh"),
+        GroupNorm(3),
+        Flatten(),
+        Dense(6),
+        GroupNorm(2),
+    ),
     "softmax": case(
         Conv((3, 3), 3, activation="tanh"),
         Conv((1, 1), 4, activation="softmax"),
@@ -255,7 +267,8 @@ def random_architecture(seed: int) -> Architecture:
         elif piece == 4:
             draft.add(DepthwiseConv((2, number(1, 3)), multiplier=number(1, 2)))
         elif piece == 5 and draft.channels > 2:  # of two channels it makes a sign
-            draft.add(LayerNorm())
+            even = draft.channels % 2 == 0
+            draft.add(GroupNorm(draft.channels // 2) if even else LayerNorm())
         elif piece == 6:
             draft.add(one_of(MaxPool, AvgPool)((2, number(1, 3)), one_of(None, (1, 1))))
         elif piece == 7:

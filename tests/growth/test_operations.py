@@ -30,7 +30,17 @@ from growsearch.growth import (
 )
 from growsearch.growth.growth import RANDOM_BIAS, RANDOM_STD
 from growsearch.networks import INPUT, Architecture, Network, Node, Slots
-from growsearch.networks.layers import Add, BatchNorm, Conv, Dense, LayerNorm, MaxPool, ZeroPad
+from growsearch.networks.layers import (
+    Add,
+    BatchNorm,
+    Concat,
+    Conv,
+    Dense,
+    GroupNorm,
+    LayerNorm,
+    MaxPool,
+    ZeroPad,
+)
 from tests.growth.test_cases import (
     CASES,
     SMALL,
@@ -299,6 +309,8 @@ OUTPUT_BLOCK = Architecture(
 
 WINDOWS = CASES["valid, strided, dilated"]
 POOLED = case(Conv((3, 3), 3), MaxPool(), LayerNorm())  # a norm that is in no block
+# Behind a concatenation a group's channels are those of one branch.
+JOINED = case(Conv((3, 3), 2), (Conv((1, 1), 2), Conv((3, 3), 2), Concat()), GroupNorm(2))
 PADDED = case(Conv((3, 3), 3), ZeroPad(1, 1, 1, 1), Conv((1, 1), 3))
 
 REFUSALS = [
@@ -308,6 +320,9 @@ REFUSALS = [
     (OUTPUT_BLOCK, Deepen("fc1"), "fc1: .*got the output layer"),
     (CASES["layer norm"], Widen("conv0", 7), "conv0: layer norm .*equally often: 3 -> 7"),
     (CASES["layer norm"], Widen("conv0", 6, "random"), "conv0: layer norm .*equal shares"),
+    (CASES["group norm"], Widen("conv0", 6), "conv0: group norm .*equally often: 4 -> 6"),
+    (CASES["group norm"], Widen("conv0", 8, "random"), "conv0: group norm .*equal shares"),
+    (JOINED, Widen("conv1", 4), "conv1: group norm keeps .*: 4 -> 6 units in 2 groups"),
     (tied_to_input(), Widen("conv1", 4), "conv1: add1 ties its units to the network's input"),
     (CASES["depthwise"], Widen("depthwise_conv1", 9), "depthwise_conv1: .*no width of its own"),
     (CASES["depthwise"], Deepen("depthwise_conv1"), "depthwise_conv1: .*got depthwise_conv"),
@@ -615,6 +630,21 @@ def test_layer_norm_widens_to_multiples_only():
     assert [site.sized(np.log2(f), architecture, Limits()).width for f in (1, 2.4, 2.6, 4)] == [
         6, 6, 9, 12,
     ]  # fmt: skip
+
+
+def test_group_norm_widens_to_multiples_only():
+    """Each group's channels are copied equally often, and stay in their group: 4, 8, 12, …."""
+    architecture = CASES["group norm"]
+    limits = Limits(width_multiple=3)
+    for site in Widen.sites(architecture, Limits()):
+        before = architecture[site.layer].layer.width
+        assert site.width == 2 * before
+        assert site.sized(1.6, architecture, Limits()).width == 3 * before
+    assert Widen.sites(architecture, limits)[0].width == 12
+    child = grow(trained(architecture), Widen("conv0", 8), rng=0)
+    assert child.architecture["group_norm1"].layer == GroupNorm(2)
+    gamma = child.weights["group_norm1"]["gamma"].reshape(2, 2, 2)
+    assert np.array_equal(gamma[:, 0], gamma[:, 1])
 
 
 def test_growths_describe_themselves():

@@ -45,6 +45,7 @@ from tests.strategies import seeds
 
 TOLERANCE = 1e-9  # float64 reference, relative to the largest output
 BROKEN = 1e-6
+EQUAL_SHARES = ("layer norm", "group norm")  # cases whose norms need them
 
 
 # -- single growths ------------------------------------------------------------------------------
@@ -79,8 +80,8 @@ def test_many_copies_of_one_unit_keep_every_logit(factor, split):
         for site in Widen.sites(architecture, Limits()):
             old = architecture[site.layer].layer.width
             growth = Widen(site.layer, factor * old, split=split)
-            if split == "random" and site.width == 2 * old and "layer norm" in name:
-                continue  # layer norm needs equal shares
+            if split == "random" and site.width == 2 * old and name in EQUAL_SHARES:
+                continue
             child = grow(parent, growth, rng=1)
             copies = flow(architecture, site.layer, factor * old, rng=np.random.default_rng(1))
             assert max(copies.units[site.layer].copies) >= 3
@@ -233,6 +234,10 @@ def _layer_norm_unbalanced(monkeypatch):
     monkeypatch.setattr(Units, "is_balanced", True)
 
 
+def _groups_mixed(monkeypatch):
+    monkeypatch.setattr(specs.GroupNorm, "through", specs.LayerNorm.through)
+
+
 def _depthwise_interleaved(monkeypatch):
     def through(layer, units, *_shapes):
         return units[0].expand(before=layer.multiplier)
@@ -357,6 +362,7 @@ FAULTS = [
     (_second_consumer_forgotten, "concatenation", Widen("conv0", 7)),
     (_second_consumer_forgotten, "residual", Widen("conv0", 7)),
     (_layer_norm_unbalanced, "layer norm", Widen("conv0", 5)),
+    (_groups_mixed, "group norm", Widen("conv0", 8)),
     (_depthwise_interleaved, "depthwise", Widen("conv0", 7)),
     (_identity_permuted, "conv-flatten-dense", Deepen("conv0")),
     (_identity_off_centre, "conv-flatten-dense", Deepen("conv0")),

@@ -123,6 +123,7 @@ def sequential():
             L.MaxPooling2D(),
             L.SeparableConv2D(6, 3, padding="same", activation="swish", name="separable"),
             L.LayerNormalization(),
+            L.GroupNormalization(3, epsilon=0.01),
             L.LeakyReLU(negative_slope=0.1),
             L.Conv2D(4, 3, dilation_rate=2, padding="same", activation="elu", name="dilated"),
             L.Conv2D(4, 3, groups=2, padding="same", activation="gelu", name="grouped"),

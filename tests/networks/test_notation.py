@@ -28,6 +28,7 @@ from growsearch.networks.layers import (
     Dropout,
     Flatten,
     GlobalAvgPool,
+    GroupNorm,
     LayerNorm,
     MaxPool,
     SeparableConv,
@@ -54,6 +55,7 @@ pools = [st.builds(kind, pairs, st.none() | pairs, st.just("same")) for kind in 
 anywhere = [
     st.builds(BatchNorm, epsilons, rates, activations, biases, biases),
     st.builds(LayerNorm, epsilons),
+    st.builds(GroupNorm, st.just(1), epsilons),
     st.builds(Dropout, rates),
     st.builds(Activation, activations),
     st.builds(Activation, st.just("leaky_relu"), st.floats(-1e9, 1e9)),
@@ -240,6 +242,7 @@ def test_the_numbers_of_a_known_chain_are_those_by_hand():
         ("batch_norm(x)", (7, 7, 2), 4, 2 * 98),
         ("batch_norm(x,scale=false)", (7, 7, 2), 2, 2 * 98),
         ("layer_norm(x)", (7, 7, 2), 4, 5 * 98),
+        ("group_norm(x,groups=2)", (7, 7, 2), 4, 5 * 98),
         ("max_pool(x,size=3x2,padding=valid)", (2, 3, 2), 0, 6 * 12),
         ("avg_pool(x,stride=1x3)", (7, 3, 2), 0, 4 * 42),
         ("global_max_pool(x)", (2,), 0, 98),
@@ -311,6 +314,12 @@ def test_shapes_and_parameters_are_those_of_keras(name):
         ("batch_norm(b,epsilon=0)", "b: epsilon and momentum: expected 0 < epsilon < 1"),
         ("batch_norm(b,epsilon=" + "1" * 400 + ")", "b: epsilon: expected a finite number, got 11"),
         ("layer_norm(n,epsilon=-0.5)", "n: epsilon: expected 0 < epsilon < 1, got -0.5"),
+        ("group_norm(n,groups=2,epsilon=2)", "n: epsilon: expected 0 < epsilon < 1, got 2.0"),
+        (
+            "3x3x5(c)-group_norm(n,groups=2)",
+            "n: expects channels in 2 equal groups, got 5 channels",
+        ),
+        ("group_norm(n,groups=0)", "n: groups: expected a whole number of at least 1, got 0"),
         ("activation(a,function=relu,slope=0.1)", "a: slope: expected leaky_relu"),
         (
             "zero_pad(z,top=-1,bottom=0,left=0,right=0)",

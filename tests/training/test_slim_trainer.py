@@ -580,11 +580,13 @@ def test_a_relu_waits_for_the_pooling_behind_it(monkeypatch: pytest.MonkeyPatch)
             Node("sum", specs.Add(), ("conv2", "pool2")),
             Node("conv3", specs.Conv((3, 3), 4, activation="tanh"), ("sum",)),
             Node("pool3", specs.MaxPool(), ("conv3",)),
-            Node("flat", Flatten(), ("pool3",)),
+            Node("act4", specs.Activation("relu"), ("pool3",)),
+            Node("pool4", specs.MaxPool((2, 1)), ("act4",)),
+            Node("flat", Flatten(), ("pool4",)),
             Node("fc", Dense(CLASSES), ("flat",)),
         ),
     )
-    assert slim_graph._pooled_first(architecture) == {"conv1": "pool1"}
+    assert slim_graph._pooled_first(architecture) == {"conv1": "pool1", "act4": "pool4"}
     network, data = Network.initial(architecture, rng=0), split(12, (9, 6, 2))
     plan = TrainingPlan(4, 6, 0.1, "sgd", evaluate_every=4)
     trained = []

@@ -5,7 +5,7 @@ from growsearch.networks.layers.convolutions import Conv, DepthwiseConv, Separab
 from growsearch.networks.layers.dense import Dense
 from growsearch.networks.layers.functions import Activation, Dropout
 from growsearch.networks.layers.joins import Add, Concat
-from growsearch.networks.layers.norms import EPSILON, BatchNorm, LayerNorm
+from growsearch.networks.layers.norms import EPSILON, BatchNorm, GroupNorm, LayerNorm
 from growsearch.networks.layers.pooling import AvgPool, GlobalAvgPool, GlobalMaxPool, MaxPool
 from growsearch.networks.layers.shapes import Flatten, ZeroPad
 from growsearch.networks.layers.windows import padding_before
@@ -19,6 +19,7 @@ LAYERS: dict[str, type[Layer]] = {
         DepthwiseConv,
         BatchNorm,
         LayerNorm,
+        GroupNorm,
         MaxPool,
         AvgPool,
         GlobalAvgPool,
@@ -51,6 +52,7 @@ __all__ = [
     "Flatten",
     "GlobalAvgPool",
     "GlobalMaxPool",
+    "GroupNorm",
     "LayerNorm",
     "MaxPool",
     "SeparableConv",

@@ -33,6 +33,9 @@ class Activation(Layer):
         """The function, under the name that other layers have it by."""
         return self.function
 
+    def with_activation(self, activation: str) -> Activation:
+        return Activation(activation)
+
 
 @dataclass(frozen=True)
 class Dropout(Layer):

@@ -109,6 +109,61 @@ class LayerNorm(Layer):
         return {"ln": LayerNorm(self.epsilon), **activated(activation)}
 
 
+@dataclass(frozen=True)
+class GroupNorm(Layer):
+    """Normalisation of each image over all positions and the channels of each group.
+
+    ``groups`` equal groups of neighbouring channels; then ``gamma`` and ``beta`` per channel (Wu
+    and He, arXiv:1803.08494).
+    """
+
+    groups: int
+    epsilon: float = 1e-3
+
+    kind: ClassVar[str] = "group_norm"
+    in_block: ClassVar[bool] = True
+    is_norm: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0.0 < self.epsilon < 1.0:
+            raise ValueError(f"epsilon: expected 0 < epsilon < 1, got {self.epsilon!r}")
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        if shapes[0][-1] % self.groups:
+            raise ValueError(
+                f"expects channels in {self.groups} equal groups, got {shapes[0][-1]} channels"
+            )
+        return shapes[0]
+
+    def weights(self, *shapes: Shape) -> dict[str, Weight]:
+        shape, axes = (shapes[0][-1],), {0: SAME_UNITS}
+        return {"gamma": Weight(shape, "ones", axes), "beta": Weight(shape, "zeros", axes)}
+
+    def flops(self, *shapes: Shape) -> int:
+        return 5 * math.prod(shapes[0])
+
+    def through(self, units: tuple[Units, ...], *shapes: Shape) -> Units:
+        del shapes
+        group = units[0].block(self.groups)
+        if group is None or not group.is_balanced:
+            raise TiedUnitsError(
+                "group norm keeps its means and variances only if every unit is copied equally "
+                f"often within its group: {units[0].old} -> {len(units[0])} units in "
+                f"{self.groups} groups",
+                groups=self.groups,
+                balanced="group norm",
+            )
+        return units[0]
+
+    def activation_behind(self, before: str | None) -> None:
+        del before  # a normalised ReLU is no ReLU
+
+    def norm_like(self, width: int, activation: str) -> dict[str, Layer]:
+        groups = math.gcd(self.groups, width)
+        return {"gn": GroupNorm(groups, self.epsilon), **activated(activation)}
+
+
 def activated(activation: str) -> dict[str, Layer]:
     """Return the layer behind a norm that has no activation of its own, under its ending."""
     return {} if activation == "linear" else {"act": Activation(activation)}

@@ -26,6 +26,7 @@ from growsearch.networks.layers import (
     Flatten,
     GlobalAvgPool,
     GlobalMaxPool,
+    GroupNorm,
     LayerNorm,
     MaxPool,
     SeparableConv,
@@ -72,6 +73,7 @@ CASES: dict[str, list[Layer]] = {
         BatchNorm(center=False),
     ],
     "layer_norm": [LayerNorm(), LayerNorm(epsilon=0.3)],
+    "group_norm": [GroupNorm(2), GroupNorm(1, epsilon=0.3)],
     "max_pool": [
         MaxPool(),
         MaxPool((3, 2), stride=(1, 2)),
@@ -94,7 +96,16 @@ CASES: dict[str, list[Layer]] = {
     "add": [Add(), Add("tanh")],
     "concat": [Concat()],
 }
-ON_FEATURES = ("dense", "batch_norm", "layer_norm", "dropout", "activation", "add", "concat")
+ON_FEATURES = (
+    "dense",
+    "batch_norm",
+    "layer_norm",
+    "group_norm",
+    "dropout",
+    "activation",
+    "add",
+    "concat",
+)
 
 
 def trained(architecture: Architecture, seed: int = 0) -> Network:

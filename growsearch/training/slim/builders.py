@@ -162,6 +162,20 @@ def _(layer: specs.LayerNorm, inputs: list[Any], name: str, mode: Mode) -> Any:
 
 
 @build.register
+def _(layer: specs.GroupNorm, inputs: list[Any], name: str, mode: Mode) -> Any:
+    del mode
+    x = tf.cast(inputs[0], tf.float32)  # means and variances need its digits
+    channels, positions = int(x.shape[-1]), math.prod(x.shape[1:-1])
+    parts = (layer.groups, channels // layer.groups)
+    grouped = tf.reshape(x, (-1, positions, *parts))
+    mean, variance = tf.nn.moments(grouped, axes=[1, 3], keepdims=True)
+    gamma = tf.reshape(layer_variable(name, "gamma", (channels,)), parts)
+    beta = tf.reshape(layer_variable(name, "beta", (channels,)), parts)
+    out = tf.nn.batch_normalization(grouped, mean, variance, beta, gamma, layer.epsilon)
+    return tf.cast(tf.reshape(out, (-1, *x.shape[1:])), inputs[0].dtype)
+
+
+@build.register
 def _(layer: specs.MaxPool, inputs: list[Any], name: str, mode: Mode) -> Any:
     del mode
     return slim.max_pool2d(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import replace
 from typing import Any
 
 from growsearch.networks import INPUT, Architecture
@@ -50,7 +49,7 @@ def build_logits(architecture: Architecture, images: Any, mode: Mode) -> Any:
                 layer = _without_softmax(layer)
                 inputs = [tf.cast(tensor, tf.float32) for tensor in inputs]
             if node.name in delayed:
-                layer = _linear(layer)
+                layer = layer.with_activation("linear")
             tensor = build(layer, inputs, node.name, mode)
             if node.name in delayed.values():
                 tensor = tf.nn.relu(tensor)
@@ -74,14 +73,9 @@ def _pooled_first(architecture: Architecture) -> dict[str, str]:
     }
 
 
-def _without_softmax(layer: Any) -> Layer:
-    field = "function" if isinstance(layer, specs.Activation) else "activation"
-    return _linear(layer, field) if getattr(layer, field, None) == "softmax" else layer
-
-
-def _linear(layer: Any, field: str = "activation") -> Layer:
-    changed: Layer = replace(layer, **{field: "linear"})
-    return changed
+def _without_softmax(layer: Layer) -> Layer:
+    is_softmax = getattr(layer, "activation", None) == "softmax"
+    return layer.with_activation("linear") if is_softmax else layer
 
 
 def _bias_gradient(operation: Any, gradient: Any) -> tuple[Any, Any]:
