@@ -1,4 +1,4 @@
-"""Activation functions by name, in float64: the reference every backend is held against."""
+"""Activation functions by name, in float64: the reference for every backend."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ def _gelu_tanh(x: Float) -> Float:
 
 @dataclass(frozen=True)
 class Activation:
-    """One function; ``idempotent`` if applying it twice is applying it once.
+    """One function; ``idempotent`` if applying it twice equals applying it once.
 
-    All but softmax treat each unit alone, which is what growth through them needs.
+    All but softmax are ``elementwise``: they treat each unit alone, as growth through them needs.
     """
 
     function: Function
