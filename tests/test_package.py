@@ -109,10 +109,20 @@ def test_the_version_is_printed() -> None:
 
 
 def test_the_changelog_begins_with_the_version() -> None:
-    """The newest entry of the changelog is the version that is shipped."""
-    newest = re.search(r"^## (\S+)", CHANGELOG, re.MULTILINE)
+    """The newest section of the changelog is of the version that is shipped, released or not."""
+    newest = re.search(r"^## (?:Unreleased \()?([\d.]+)\)?$", CHANGELOG, re.MULTILINE)
     assert newest is not None
     assert newest[1] == growsearch.__version__
+
+
+def test_changes_stand_in_the_groups_of_keepachangelog() -> None:
+    """Each section has groups of known names, in one order, and every change stands in a group."""
+    known = ["Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"]
+    for section in re.split(r"^## ", CHANGELOG, flags=re.MULTILINE)[1:]:
+        before, *groups = re.split(r"^### ", section, flags=re.MULTILINE)
+        assert "\n- " not in before
+        names = [group.splitlines()[0] for group in groups]
+        assert names == [name for name in known if name in names]
 
 
 def test_a_change_is_a_sentence() -> None:
