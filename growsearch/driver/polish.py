@@ -147,7 +147,7 @@ def _seconds_after(run: Run, network: str) -> float:
 def part_of(
     whole: TrainingPlan, part: int, cycles: int, parts: int, left: float | None, t_mul: int = 2
 ) -> TrainingPlan:
-    """The plan of one part of a polish.
+    """Return the plan of one part of a polish.
 
     Parameters
     ----------

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from scipy.signal import correlate
 
 from growsearch.net2net.arrays import Array
 from growsearch.net2net.layout import axes, channels_first
@@ -144,6 +143,9 @@ def _through(x: Array, w: Array, b: Array | None, layout: str, role: str) -> Arr
     if w.ndim == 2:
         out = x @ w
     else:
+        # Here, since only a check needs it: half of the time of importing growsearch.growth.
+        from scipy.signal import correlate
+
         sizes = [((k - 1) // 2, k // 2) for k in w.shape[:2]]
         padded = np.pad(x, [(0, 0), *sizes, (0, 0)])
         out = np.concatenate(
