@@ -18,7 +18,7 @@ from growsearch.errors import NetworkFileError, RunError
 from growsearch.space.sections import Polish
 from growsearch.study.attributes import PolishAttribute
 from growsearch.study.networks import Best, final_of, polish_of, warn_damaged
-from growsearch.study.state import read_state
+from growsearch.study.run_state import read_state
 from growsearch.study.trials import index_of
 from growsearch.training import TrainingPlan
 from growsearch.trials.job import ALWAYS, TrialJob
