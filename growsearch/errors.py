@@ -12,7 +12,7 @@ class GrowsearchError(Exception):
 
 
 class InvalidInputError(GrowsearchError, ValueError):
-    """An argument or option is unusable: says what was expected, what came, what to do."""
+    """An argument or option is unusable; names what was expected, what came and what to do."""
 
 
 class ArchitectureError(InvalidInputError):
@@ -20,7 +20,7 @@ class ArchitectureError(InvalidInputError):
 
 
 class NotExactError(InvalidInputError):
-    """A growth at this place would change what the network computes, and says why."""
+    """A growth at this place would change the outputs of the network; names the reason."""
 
 
 class SearchSpaceError(InvalidInputError):
@@ -32,7 +32,7 @@ class DataError(InvalidInputError):
 
 
 class DataNotFoundError(DataError, FileNotFoundError):
-    """No data set at the place that was named, or none could be had."""
+    """A named place has no data set, or a download failed."""
 
 
 class NetworkFileError(InvalidInputError):
@@ -40,11 +40,11 @@ class NetworkFileError(InvalidInputError):
 
 
 class RunError(GrowsearchError, RuntimeError):
-    """A run folder or its study cannot be used as asked."""
+    """A run folder or its study cannot be used."""
 
 
 class TrainingFailedError(GrowsearchError):
-    """A training cannot end, because of what is trained or how; a search counts it as failed."""
+    """A training fails because of its network or plan; a search counts the trial as failed."""
 
 
 class DivergedError(TrainingFailedError, ArithmeticError):
@@ -52,11 +52,11 @@ class DivergedError(TrainingFailedError, ArithmeticError):
 
 
 class OutOfMemoryError(TrainingFailedError, MemoryError):
-    """A training needs more memory than there is."""
+    """A training needs more memory than the machine has."""
 
 
 def disk_error(error: OSError, folder: Path) -> RunError:
-    """What a full or failing disk says, in one line that names path and free space."""
+    """Return the error of a full or failing disk: one line with its path and free space."""
     room = ""
     with suppress(OSError):
         room = f" ({shutil.disk_usage(folder).free / 1e6:,.0f} MB free)"
@@ -73,7 +73,7 @@ _PASSWORD = re.compile(
 
 
 def without_password(text: str, *, url: str | None = None) -> str:
-    """A storage URL, or a message about the storage ``url``, fit for the screen and for logs.
+    """Remove the password from a storage URL, or from a message about the storage ``url``.
 
     Examples
     --------

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from growsearch.study import attributes
+from growsearch.study.attributes.base import StudyAttribute
 from growsearch.study.database import DATABASE
 from growsearch.study.open import CONTROL_SUFFIX, WEIGHTS
 from growsearch.study.run_id import IDENTITY
-from growsearch.study.stored import StudyAttribute
 from tests.command_line import ROOT
 from tests.test_imports import NEIGHBOURS, OWNERS, ROWS
 

@@ -1,4 +1,4 @@
-"""What a data set is: three splits of images and labels, checked when they are made."""
+"""The data set: three splits of images and labels, checked when they are made."""
 
 import hashlib
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ Scalar = TypeVar("Scalar", bound=np.generic)
 class Split:
     """Images and their labels, both read-only.
 
-    A writable array is copied, so that nobody can change the split through it later.
+    A writable array is copied: later changes to it do not change the split.
 
     Parameters
     ----------
@@ -135,7 +135,7 @@ class Dataset:
 
 
 def split_from(images: ArrayLike, labels: ArrayLike, *, where: str) -> Split:
-    """Make a split of whatever images and labels somebody hands over.
+    """Make a split of a user's images and labels.
 
     Parameters
     ----------

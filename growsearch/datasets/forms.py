@@ -1,4 +1,4 @@
-"""The forms in which somebody can hand over images: folder, .npz file, arrays, `Dataset`."""
+"""The forms of a user's images: folder, .npz file, arrays, `Dataset`."""
 
 import os
 from pathlib import Path
@@ -29,7 +29,7 @@ _IDX_FILES = {
 def dataset_from(
     data: Data, *, name: str, validation: int, image_shape: tuple[int, int, int], classes: int
 ) -> Dataset:
-    """Make a data set of what somebody hands over.
+    """Make a data set of a user's images.
 
     Parameters
     ----------

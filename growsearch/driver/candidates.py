@@ -14,10 +14,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from growsearch.driver.proposals import decode, distributions, outside
 from growsearch.driver.run import Run
 from growsearch.errors import GrowsearchError, RunError
+from growsearch.study.attributes import INTERRUPTED, Candidate
 from growsearch.study.networks import Best, is_referred_to
 from growsearch.study.optuna_private import is_enqueued
-from growsearch.study.state import RunState
-from growsearch.study.trial_attributes import INTERRUPTED, Candidate
+from growsearch.study.run_state import RunState
 from growsearch.study.trials import fail, index_of
 from growsearch.training import Point
 from growsearch.trials.arms import CANDIDATE

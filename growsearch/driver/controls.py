@@ -9,10 +9,10 @@ from datetime import datetime
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from growsearch.driver.run import Run
+from growsearch.study.attributes import Candidate, Control, control_outcome
 from growsearch.study.networks import ancestry_flops, sha256_of
 from growsearch.study.read import controls_by_number, controls_of
-from growsearch.study.state import RunState
-from growsearch.study.trial_attributes import Candidate, Control, control_outcome
+from growsearch.study.run_state import RunState
 from growsearch.study.trials import index_of
 from growsearch.trials.arms import ARMS, CANDIDATE, steps_of
 from growsearch.trials.job import TrialJob

@@ -5,7 +5,7 @@ from __future__ import annotations
 from growsearch.driver.run import Run
 from growsearch.study.attributes import TestAttribute
 from growsearch.study.networks import final_of, teacher_of, test_of
-from growsearch.study.state import read_state
+from growsearch.study.run_state import read_state
 from growsearch.trials.bench import Part
 from growsearch.trials.measurements import EvaluationJob
 

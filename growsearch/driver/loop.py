@@ -22,7 +22,7 @@ from growsearch.study.optuna_private import stoppable
 from growsearch.study.read import controls_of
 from growsearch.study.read import record as record_of
 from growsearch.study.result import SearchResult, result_of
-from growsearch.study.state import RunState, read_state
+from growsearch.study.run_state import RunState, read_state
 from growsearch.study.trials import fail_interrupted, trials_that_count
 
 Callback = Callable[[Study, FrozenTrial], None]

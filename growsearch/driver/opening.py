@@ -14,8 +14,8 @@ from optuna.study import Study
 
 from growsearch.datasets import Dataset, Split
 from growsearch.driver.budget import Clock
+from growsearch.driver.compatibility import check_fits
 from growsearch.driver.events import OnEvent, Started
-from growsearch.driver.fits import check_fits
 from growsearch.driver.holdout import split_choice
 from growsearch.driver.pruner import pruner_of
 from growsearch.driver.run import Run

@@ -18,7 +18,7 @@ from growsearch.errors import NetworkFileError, RunError
 from growsearch.space.sections import Polish
 from growsearch.study.attributes import PolishAttribute
 from growsearch.study.networks import Best, final_of, polish_of, warn_damaged
-from growsearch.study.state import read_state
+from growsearch.study.run_state import read_state
 from growsearch.study.trials import index_of
 from growsearch.training import TrainingPlan
 from growsearch.trials.job import ALWAYS, TrialJob
@@ -147,7 +147,7 @@ def _seconds_after(run: Run, network: str) -> float:
 def part_of(
     whole: TrainingPlan, part: int, cycles: int, parts: int, left: float | None, t_mul: int = 2
 ) -> TrainingPlan:
-    """The plan of one part of a polish.
+    """Return the plan of one part of a polish.
 
     Parameters
     ----------

@@ -151,7 +151,7 @@ class GainSampler(BaseSampler):
 
 
 def _only_value(distribution: BaseDistribution) -> Any:
-    """The one value of a distribution that has no other."""
+    """Return the one value of a distribution that has no other."""
     if isinstance(distribution, CategoricalDistribution):
         return distribution.choices[0]
     assert isinstance(distribution, FloatDistribution | IntDistribution)

@@ -8,7 +8,7 @@ from growsearch.driver.proposals import may_grow
 from growsearch.driver.run import Run
 from growsearch.space import SearchSpace
 from growsearch.study.optuna_private import is_stopped
-from growsearch.study.state import RunState
+from growsearch.study.run_state import RunState
 
 _LAST_EVALUATIONS = 0.02  # of the time budget: for the test images
 

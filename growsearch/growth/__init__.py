@@ -46,24 +46,25 @@ def grow(
     ----------
     network : Network
     growth : Growth
-        What to do: ``Widen("conv1", 128)``, ``Deepen("conv1")``, ….
+        ``Widen("conv1", 128)``, ``Deepen("conv1")``, ….
     rng : numpy.random.Generator or int
         Draws the units that are copied and all random weights; an int is a seed.
     fill : "net2net" or "random"
-        "net2net" keeps what the network computes; "random" is the baseline: the same larger
+        "net2net" keeps the outputs of the network; "random" is the baseline: the same larger
         architecture, old weights inherited, new ones random.
     slots : "reset", "carry" or "carry-rescaled"
-        What becomes of the optimizer's slots; growth/replicate.py says what each means. The default
-        is the one that loses least in the first 100 updates (benchmarks/README.md).
+        Treatment of the optimizer's slots, as growth/replicate.py defines. The default loses least
+        in the first 100 updates (benchmarks/README.md).
     images : array, optional
         A batch on which new batch normalisations measure their input.
 
     Raises
     ------
     NotExactError
-        When the growth cannot keep the function at this place, and why.
+        When the growth cannot keep the function at this place; names the reason.
     OutOfMemoryError
-        When this machine could not hold the larger network; before it tries.
+        When the larger network needs more memory than this machine has; raised before any
+        allocation.
 
     Examples
     --------
@@ -108,7 +109,7 @@ def growth_from_json(value: Any) -> Growth:
 def sites(
     architecture: Architecture, limits: Limits | None = None
 ) -> dict[str, tuple[Growth, ...]]:
-    """What may grow: the smallest legal growth at every place, by operation."""
+    """Return the smallest legal growth at every place, by operation."""
     within = limits or Limits()
     return {name: growth.sites(architecture, within) for name, growth in GROWTHS.items()}
 

@@ -1,4 +1,4 @@
-"""Parallel branches, as in Inception: new units of another kernel, which at first nobody uses."""
+"""Parallel branches, as in Inception: new units of another kernel, at first with zero weights."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class AddBranch(Growth):
         def is_beyond(units: int) -> bool:
             return not replace(self, units=units)._is_legal(architecture, limits)
 
-        # Whether it is exact does not depend on the number: legality falls off with it, bisect.
+        # Exactness does not depend on the number of units, and legality falls off with it: bisect.
         fits = bisect_left(every, True, key=is_beyond)
         return replace(self, units=every[fits - 1]) if fits else self
 
@@ -86,7 +86,7 @@ class AddBranch(Growth):
         return append_units(architecture, end.name, self._nodes(architecture)).architecture
 
     def apply(self, network: Network, setting: Setting) -> Network:
-        self.grown(network.architecture)  # says why, where the growth is not exact
+        self.grown(network.architecture)  # raises, with the reason, where it is not exact
         end = block_end(network.architecture, self.layer).name
         nodes = self._nodes(network.architecture)
         flow = append_units(network.architecture, end, nodes)

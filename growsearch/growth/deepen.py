@@ -1,4 +1,4 @@
-"""Net2Deeper: a new layer behind a layer, which at first changes nothing."""
+"""Net2Deeper: a new layer behind a layer, which at first changes no output."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""How replicated units flow through a graph: from the layer that widens to all it touches.
+"""The flow of replicated units through a graph: from the layer that widens to its consumers.
 
-No layer type is named here. A layer that passes units on says what leaves it (``through``) and
-what that requires of its inputs (``required``): so a sum ties its branches into one width group,
-and demands travel backwards to the layers that feed it.
+No layer type is named here. A layer that passes units on gives the units of its output
+(``through``) and the units that this requires of its inputs (``required``). So a sum ties its
+branches into one width group, and demands travel backwards to the layers that feed it.
 """
 
 from __future__ import annotations
@@ -52,9 +52,9 @@ def flow(
     Raises
     ------
     NotExactError
-        When the function cannot be kept, and why.
+        When the function cannot be kept; names the reason.
     OutOfMemoryError
-        When this machine could not hold so many units.
+        When the units need more memory than this machine has.
     """
     pattern = pattern_of(architecture, layer)
     split = split or ("equal" if pattern.balanced else "random")
@@ -74,15 +74,15 @@ def _check_memory(architecture: Architecture, layer: str, units: int) -> None:
 def append_units(architecture: Architecture, name: str, nodes: Sequence[Node]) -> Flow:
     """Put ``nodes`` behind the output ``name``, the last of which appends units to it.
 
-    Nobody uses the appended units yet: they count as copies of the first unit with share 0, so
-    that whatever consumes them starts with zero weights for them.
+    The appended units count as copies of the first unit with share 0, so that their consumers
+    start with zero weights for them.
 
     Raises
     ------
     NotExactError
-        When a layer behind cannot take them, and why.
+        When a layer behind cannot take them; names the reason.
     OutOfMemoryError
-        When this machine could not hold so many units.
+        When the units need more memory than this machine has.
     """
     old = architecture.shapes[name][-1]
     extra = architecture.shapes_of(nodes)[nodes[-1].name][-1] - old
@@ -92,7 +92,7 @@ def append_units(architecture: Architecture, name: str, nodes: Sequence[Node]) -
     try:
         units, fixed = _settle(architecture, name, Units(source, share, old))
     except TiedUnitsError as tied:
-        raise NotExactError(f"{name}: {tied}, which units that nobody uses yet are not") from None
+        raise NotExactError(f"{name}: {tied}, which appended units are not") from None
     for node in nodes:
         if tied_source := next((i for i in node.inputs if i != name and i in units), None):
             raise NotExactError(f"{name}: a sum behind it ties it to {tied_source}, to be appended")
@@ -110,7 +110,7 @@ def pattern_of(architecture: Architecture, layer: str) -> Pattern:
     Raises
     ------
     NotExactError
-        When no pattern keeps the function, and why.
+        When no pattern keeps the function; names the reason.
     """
     node = architecture[layer]
     if not node.layer.is_producer:
@@ -134,7 +134,7 @@ def pattern_of(architecture: Architecture, layer: str) -> Pattern:
 
 @dataclass(frozen=True)
 class Pattern:
-    """What the drawn units must look like, learnt from the layers that they meet.
+    """The structure that drawn units must have, learnt from the layers that they meet.
 
     Parameters
     ----------
@@ -154,7 +154,7 @@ class Pattern:
     balanced: str | None = None
 
     def joined(self, need: Mapping[str, Any]) -> Pattern:
-        """The pattern that satisfies one more need, in the terms of TiedUnitsError."""
+        """Return the pattern that satisfies one more need, in the terms of TiedUnitsError."""
         return Pattern(
             self.old,
             self.cuts | {cut for cut in need.get("cuts", ()) if 0 < cut < self.old},
@@ -164,7 +164,7 @@ class Pattern:
 
     @property
     def contradiction(self) -> str | None:
-        """Why no width at all is exact, or None."""
+        """The reason why no width at all is exact, or None."""
         if self.old % self.groups:
             return f"its units are tied to {self.groups} equal groups, got {self.old} units"
         if self.groups > 1 and self.cuts:
@@ -172,7 +172,7 @@ class Pattern:
         return None
 
     def obstacle(self, width: int, split: Shares) -> str | None:
-        """Why this width is not exact, or None."""
+        """Return the reason why this width is not exact, or None."""
         if width <= self.old:
             return f"expected more than its {self.old} units, got {width}"
         if self.balanced and width % self.old:
@@ -189,7 +189,7 @@ class Pattern:
         return self.old if self.balanced or self.cuts else self.groups
 
     def draw(self, width: int, rng: np.random.Generator, split: Shares) -> Units:
-        """Units of this pattern at random."""
+        """Draw units of this pattern."""
 
         def segment(old: int, new: int) -> Units:
             return Units.replicate(
@@ -199,7 +199,7 @@ class Pattern:
         return self._segments(width, segment)
 
     def probe(self) -> Units:
-        """Units that pass the layers they meet by their pattern, never by chance.
+        """Return units that pass the layers they meet by their pattern, never by chance.
 
         All extra units copy a segment's first, so that they stand apart from the last segment;
         and no two shares are equal, so that no two segments are alike.
@@ -296,7 +296,7 @@ def _demand(
 
 
 def _check_groups(architecture: Architecture, name: str, units: Units | None) -> None:
-    """A grouped layer absorbs only units that are alike in each of its groups."""
+    """Raise TiedUnitsError unless the units are alike in each group of a grouped layer."""
     if units is None:
         return
     for weight in architecture.weights[name].values():

@@ -1,4 +1,4 @@
-"""What a growth is: a place and a size, legal sites, and how it is applied."""
+"""The growth: a place and a size, its legal sites, and its application."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Limits:
     width_multiple: int = 1
 
     def allow(self, architecture: Architecture) -> bool:
-        """Whether the whole of ``architecture`` lies within the limits on the whole."""
+        """Return whether ``architecture`` keeps the limits on layers, parameters and FLOPs."""
         producers = [node for node in architecture.nodes if node.layer.is_producer]
         return (
             (self.layers is None or len(producers) <= self.layers)
@@ -57,13 +57,13 @@ class Limits:
         )
 
     def allow_width(self, width: int) -> bool:
-        """Whether one layer may have ``width`` units."""
+        """Return whether one layer may have ``width`` units."""
         return self.width is None or width <= self.width
 
     def allow_growth(self, before: Architecture, after: Architecture) -> bool:
-        """Whether ``after``, grown from ``before``, lies within all limits.
+        """Return whether ``after``, grown from ``before``, lies within all limits.
 
-        A layer beyond a limit may stay as it is; what is new or changes must keep to them.
+        A layer beyond a limit may stay as it is; a new or changed layer must keep to the limits.
         """
         layers = (
             (before[node.name].layer if node.name in before else None, node.layer)
@@ -88,7 +88,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Setting:
-    """How a growth fills new weights: everything about applying it but the growth itself.
+    """The setting of a growth's application: randomness, new weights, slots, images.
 
     Parameters
     ----------
@@ -96,9 +96,9 @@ class Setting:
     fill : "net2net" or "random"
         Function-preserving, or the baseline: old weights inherited, new ones random.
     slots : "reset", "carry" or "carry-rescaled"
-        What becomes of the optimizer's slots; see growth/replicate.py.
+        Treatment of the optimizer's slots; see growth/replicate.py.
     images : array or None
-        A batch, on which new batch normalisations measure their statistics.
+        A batch, on which new batch norms measure their statistics.
     """
 
     rng: np.random.Generator
@@ -113,7 +113,7 @@ class Setting:
 
 @dataclass(frozen=True)
 class Growth(ABC):
-    """From one network to a larger one: says what to do; ``apply`` does it.
+    """An operation from one network to a larger one, with its place and size.
 
     A new operation is one subclass in one file, and one line in ``GROWTHS``.
     """
@@ -123,29 +123,29 @@ class Growth(ABC):
     @classmethod
     @abstractmethod
     def sites(cls, architecture: Architecture, limits: Limits) -> tuple[Self, ...]:
-        """The smallest legal growth at every place that may grow, in the graph's order.
+        """Return the smallest legal growth at every place, in the graph's order.
 
-        No site is a normal answer: nothing is left to grow within the limits.
+        It is empty where nothing may grow within the limits.
         """
 
     def sized(self, log2_factor: float, architecture: Architecture, limits: Limits) -> Self:
-        """The growth of this site by a factor of ``2**log2_factor``, or as near as is legal."""
+        """Return the site's growth by a factor of ``2**log2_factor``, or the nearest legal one."""
         del log2_factor, architecture, limits
         return self
 
     @abstractmethod
     def grown(self, architecture: Architecture) -> Architecture:
-        """The larger architecture.
+        """Return the larger architecture.
 
         Raises
         ------
         NotExactError
-            When the growth could not keep the function here, and why.
+            When the growth could not keep the function here; names the reason.
         """
 
     @abstractmethod
     def apply(self, network: Network, setting: Setting) -> Network:
-        """The larger network; the parent stays as it is."""
+        """Return the larger network; the parent stays as it is."""
 
     @property
     @abstractmethod
@@ -154,10 +154,10 @@ class Growth(ABC):
 
     @abstractmethod
     def sizes(self, architecture: Architecture) -> tuple[str, str]:
-        """What grows, before and after, for tables and logs."""
+        """Return the size that grows, before and after, as text for tables and logs."""
 
     def to_json(self) -> dict[str, Any]:
-        """The growth as plain JSON values; ``growsearch.growth.growth_from_json`` reads it."""
+        """Return the growth as plain JSON values; ``growth_from_json`` reads them."""
         return {
             "operation": self.operation,
             **{f.name: getattr(self, f.name) for f in fields(self)},

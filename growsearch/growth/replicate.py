@@ -1,16 +1,16 @@
 """A network's arrays through a flow of units: weights, and the optimizer's slots with them.
 
-Slots are tagged by their degree in the gradient; ``growsearch.net2net.slots`` says what becomes
-of those of old weights. New weights have never had a gradient. Their slots of degree 1, which say
-where to go, start at zero; those of degree 2, by which Adam divides, start at what is usual
-around them: at zero, with the step count carried and no bias correction left, Adam's first steps
-for them would be six times too long (the measured dip is in benchmarks/README.md).
+Slots are tagged by their degree in the gradient; ``growsearch.net2net.slots`` defines those of old
+weights. New weights have never had a gradient. Their slots of degree 1, the direction of the step,
+start at zero. Those of degree 2, by which Adam divides, start at the mean of the slots around
+them. From zero, with the step count carried and no bias correction left, Adam's first steps for
+them would be six times too long (the measured dip is in benchmarks/README.md).
 
-The usual step is still too long for many new weights at once. Training has left old weights where
-their gradients cancel; those of new ones all say the same for a while, and the steps of an identity
-layer's 288 inputs a unit sum. ``carry-rescaled`` gives new weights the usual v times the inputs of
-their unit: the root of the sum of squares of their steps is the step of one weight. As that v
-fades, they come to their own pace.
+Such a step is still too long for many new weights at once. Training has left old weights where
+their gradients cancel; the gradients of new ones agree for some updates, and the steps of an
+identity layer's 288 inputs a unit add up. ``carry-rescaled`` gives new weights that v times the
+number of inputs of their unit: the root of the sum of squares of their steps is the step of one
+weight. As this v decays, their own gradients take over.
 """
 
 from __future__ import annotations
@@ -45,10 +45,10 @@ def replicate(
     new: Mapping[str, Mapping[str, Array]] | None = None,
     beside: str = "",
 ) -> Network:
-    """The network on the flow's wider architecture.
+    """Return the network on the flow's wider architecture.
 
-    ``noise`` falls on new copies' kernels; ``new`` are the weights of layers it did not have, put
-    ``beside`` one that it has.
+    ``noise`` is added to new copies' kernels; ``new`` are the weights of new layers, which stand
+    ``beside`` an old one.
     """
     old = network.architecture
 
@@ -111,16 +111,16 @@ def rebuild(
     new: Mapping[str, Mapping[str, Array]] | None = None,
     beside: str = "",
 ) -> Network:
-    """A network from another: old arrays changed, new layers' arrays added, slots treated alike.
+    """Return a network with old arrays changed, new layers' arrays added, and its slots likewise.
 
     Parameters
     ----------
     change, change_slot : callable
-        Old array -> new array, for the weights and slots of layers the old network has.
+        Old array -> new array, for the weights and slots of the old network's layers.
     new : mapping
-        Weights of the layers that it does not have.
+        Weights of the layers that the old network does not have.
     beside : str
-        The old layer whose slots tell what is usual for new ones.
+        The old layer from whose slots those of new layers start.
     """
     new = new or {}
     old = None if setting.slots == "reset" else network.slots
@@ -166,7 +166,7 @@ def insert(
     *,
     beside: str,
 ) -> Network:
-    """The network with ``new`` layers' weights added and all others as they are."""
+    """Return the network with ``new`` layers' weights added and all others as they are."""
     return rebuild(
         network,
         architecture,
@@ -179,16 +179,16 @@ def insert(
 
 
 def unlearnt(around: Array, degree: int, weight: Weight, setting: Setting) -> float:
-    """What a slot starts at for weights that have had no gradient yet, from the slots around."""
+    """Return the first value of a slot for new weights, from the slots around them."""
     if degree != 2 or not around.size:
         return 0.0
-    # The random baseline has to learn before it is worth anything: it is not held back.
+    # The random baseline has to learn first: its steps are not shortened.
     is_held = setting.slots == "carry-rescaled" and setting.fill == "net2net"
     return float(around.mean()) * (max(weight.fan_in, 1) if is_held else 1)
 
 
 def _usual(slots: Mapping[str, Mapping[str, Array]], beside: str, name: str) -> Array:
-    """The slot that tells most of a new weight: the same weight of the layer beside, or of any."""
+    """Return the slots around a new weight: of the same weight of the layer beside, or of any."""
     here = slots.get(beside, {})
     if name in here:
         return here[name]
@@ -199,7 +199,7 @@ def _usual(slots: Mapping[str, Mapping[str, Array]], beside: str, name: str) -> 
 def fresh(
     weight: Weight, shape: tuple[int, ...], dtype: np.dtype[Any], rng: np.random.Generator
 ) -> Array:
-    """Random new values, as the baselines of the original experiments have them."""
+    """Draw new values as the baselines of the original experiments do."""
     if weight.fill == "kernel":
         return normal(shape, dtype, std=RANDOM_STD, rng=rng)
     value = {"bias": RANDOM_BIAS, "ones": 1.0, "zeros": 0.0}[weight.fill]
@@ -213,7 +213,7 @@ def dtype_of(network: Network, layer: str) -> np.dtype[Any]:
 
 
 def _on_axis(units: Units, rule: Axis) -> Units:
-    """The units as one axis of a weight sees them."""
+    """Return the units of one axis of a weight."""
     block = units.block(rule.groups)
     if block is None:  # the flow has checked it
         raise AssertionError(f"units do not stand in {rule.groups} alike groups")
@@ -221,7 +221,7 @@ def _on_axis(units: Units, rule: Axis) -> Units:
 
 
 def _embed(array: Array, into: Array, touched: Mapping[int, tuple[Axis, Units]]) -> Array:
-    """``array`` at the places of the old units, ``into`` everywhere else."""
+    """Return ``into`` with ``array`` at the places of the old units."""
     places = [np.arange(size) for size in array.shape]
     for axis, (_, units) in touched.items():
         places[axis] = np.flatnonzero(~units.is_new)[np.argsort(units.source[~units.is_new])]

@@ -1,4 +1,4 @@
-"""Skip connections: a shortcut from an earlier layer to a later one, adding nothing at first."""
+"""Skip connections: a shortcut from an earlier layer to a later one, at first with weights 0."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class AddSkip(Growth):
 
     By sum: through a projection whose weights start at zero (1x1, strided where pooling lies
     between; dense behind a flatten). By concatenation: as it is, averaged to the target's size
-    where pooling lies between, and whatever consumes it starts with zero weights for it. Exact
+    where pooling lies between; its consumers start with zero weights for it. Exact
     behind any layers, for any activation.
 
     Parameters
@@ -97,11 +97,11 @@ class AddSkip(Growth):
         return limits.allow_growth(architecture, grown)
 
     def _start(self, architecture: Architecture) -> str:
-        """The name of the output that the shortcut leads away."""
+        """Return the name of the output at which the shortcut starts."""
         return self.source if self.source == INPUT else block_end(architecture, self.source).name
 
     def _nodes(self, architecture: Architecture) -> tuple[str, list[Node]]:
-        """The output that the shortcut joins, and its layers: the last one joins them."""
+        """Return the output that the shortcut joins, and its layers, of which the last joins it."""
         end, start = block_end(architecture, self.target), self._start(architecture)
         if end is architecture.output:
             raise NotExactError(f"{self.target}: expected a target before the output layer")
@@ -118,7 +118,7 @@ class AddSkip(Growth):
         return end.name, [*nodes, Node(name, join, (end.name, last))]
 
     def _matched(self, start: str, here: Shape, there: Shape, name: str) -> list[Node]:
-        """Layers from the source's shape to the target's; for a sum the last one has weights."""
+        """Return layers from the source's shape to the target's; for a sum the last has weights."""
         if len(here) == 1 and len(there) == 3:
             raise NotExactError(
                 f"{self.source} -> {self.target}: expected images at both ends or features at the "
@@ -140,7 +140,7 @@ class AddSkip(Growth):
         return nodes
 
     def _window(self, here: Shape, there: Shape) -> tuple[tuple[int, int], tuple[int, int]]:
-        """Size and stride of an average pooling from the source's pixels to the target's."""
+        """Return size and stride of an average pooling from the source's pixels to the target's."""
         if here[0] < there[0] or here[1] < there[1]:
             raise NotExactError(
                 f"{self.source} -> {self.target}: expected a source at least as large as the "

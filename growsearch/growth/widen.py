@@ -32,10 +32,11 @@ class Widen(Growth):
     width : int
         Its units after widening.
     split : "equal", "random" or None
-        Shares of a unit's copies: 1/k, or drawn at random, which breaks their symmetry exactly.
-        None draws them, but for a layer norm, which needs equal ones.
+        Shares of a unit's k copies: 1/k each, or drawn at random, which breaks the symmetry of
+        the copies and is exact too. None is "random"; behind a layer norm or group norm, which
+        need equal shares, it is "equal".
     noise : float
-        Relative noise on new copies' kernels; more than 0 is, knowingly, not exact.
+        Relative noise on the kernels of new copies; above 0 the growth is not exact.
     """
 
     layer: str
@@ -66,7 +67,7 @@ class Widen(Growth):
     def sized(self, log2_factor: float, architecture: Architecture, limits: Limits) -> Self:
         wanted = architecture[self.layer].layer.width * 2.0**log2_factor
         step = width_step(architecture, self.layer, limits)
-        # Every one of these widths is exact, and legality falls off with width: bisect.
+        # All these widths are exact, and legality falls off with width: bisect.
         widths = range(self.width, round(wanted / step) * step + 1, step)
         fits = bisect_left(
             widths, True, key=lambda width: not _within(architecture, self.layer, width, limits)
@@ -74,7 +75,7 @@ class Widen(Growth):
         return replace(self, width=widths[fits - 1]) if fits else self
 
     def grown(self, architecture: Architecture) -> Architecture:
-        rng = np.random.default_rng(0)  # what is drawn decides over weights only
+        rng = np.random.default_rng(0)  # the draw changes weights, not the architecture
         return flow(architecture, self.layer, self.width, rng=rng, split=self.split).architecture
 
     def apply(self, network: Network, setting: Setting) -> Network:
@@ -92,7 +93,7 @@ class Widen(Growth):
 
 
 def _smallest(architecture: Architecture, layer: str, limits: Limits) -> tuple[str, int] | None:
-    """The smallest legal widening of a layer."""
+    """Return the smallest legal widening of a layer, or None."""
     try:
         step = width_step(architecture, layer, limits)
     except NotExactError:
@@ -119,6 +120,6 @@ def width_step(architecture: Architecture, layer: str, limits: Limits) -> int:
 
 
 def _within(architecture: Architecture, layer: str, width: int, limits: Limits) -> bool:
-    """Whether the network, and each layer that widens with this one, stays within the limits."""
+    """Return whether the network, and each layer that widens with this one, keeps the limits."""
     wider = flow(architecture, layer, width, rng=np.random.default_rng(0)).architecture
     return limits.allow_growth(architecture, wider)

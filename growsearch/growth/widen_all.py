@@ -21,9 +21,9 @@ _GRID = 4096  # factors an octave; neighbours are 0.02 % apart
 class WidenAll(Growth):
     """Give each of ``layers`` its width of ``widths``: :class:`Widen`, one after the other.
 
-    One layer alone often gains nothing while the narrow layers around it hold everything back, and
-    a brief training cannot tell that it was worth it. So widths are also scaled together, as by
-    MobileNet's width multiplier (Howard et al., arXiv:1704.04861).
+    One wider layer often gains nothing while the layers around it stay narrow, and a brief
+    training does not show its worth. So widths are also scaled together, as by MobileNet's width
+    multiplier (Howard et al., arXiv:1704.04861).
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ class WidenAll(Growth):
 
     @classmethod
     def sites(cls, architecture: Architecture, limits: Limits) -> tuple[Self, ...]:
-        """At most one, where at least two layers may widen: each by its smallest step."""
+        """Return one site where at least two layers may widen, each by its smallest step."""
         layers = [site.layer for site in Widen.sites(architecture, limits)]
         widths = _scaled(architecture, layers, 0.0, limits)
         if widths is None or len(widths) < 2:
@@ -68,7 +68,7 @@ class WidenAll(Growth):
         return (cls(tuple(widths), tuple(widths.values())),)
 
     def sized(self, log2_factor: float, architecture: Architecture, limits: Limits) -> Self:
-        """Each layer by the same factor, the largest legal one up to that, and at least a step."""
+        """Widen each layer by the largest legal factor up to the given one, by a step at least."""
 
         def widths(grid: int) -> Mapping[str, int] | None:
             found = _scaled(architecture, self.layers, grid / _GRID, limits)
@@ -108,7 +108,7 @@ class WidenAll(Growth):
 def _scaled(
     architecture: Architecture, layers: Sequence[str], log2_factor: float, limits: Limits
 ) -> Mapping[str, int] | None:
-    """The widths of all layers by one factor, by a step at least; None if that is not legal.
+    """Return the widths of all layers by one factor, by a step at least; None if not legal.
 
     A layer that has grown with one before it is left out. Steps are those of the graph as far as it
     has grown: a wider layer may leave the next one with other exact widths.

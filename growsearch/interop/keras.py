@@ -1,4 +1,4 @@
-"""Keras models in and out: grow a model that was built and trained elsewhere, and go on with it."""
+"""Keras models in and out: grow a model that was built and trained elsewhere."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ Config = Mapping[str, Any]
 
 
 def from_keras(model: Any) -> Network:
-    """A network with the architecture and weights of a Keras 3 model, which is left as it is.
+    """Return a network with the architecture and weights of a Keras 3 model, which stays as it is.
 
     Parameters
     ----------
@@ -46,8 +46,8 @@ def from_keras(model: Any) -> Network:
     -------
     Network
         With the model's layer names; the input's is always "input". A softmax at its end stays in
-        the architecture; training and logits are computed without it. What only concerns Keras'
-        ``fit`` does not come along: regularizers, constraints, layers frozen.
+        the architecture; training and logits are computed without it. Regularizers, constraints
+        and frozen layers, which concern Keras' ``fit`` alone, are not taken over.
 
     Raises
     ------
@@ -103,7 +103,7 @@ def from_keras(model: Any) -> Network:
 
 
 def to_keras(network: Network) -> Any:
-    """A functional Keras model with the network's layers, names and weights, not compiled."""
+    """Return a functional Keras model, not compiled, with the network's names and weights."""
     import keras
 
     architecture = network.architecture
@@ -135,7 +135,7 @@ def _weights(layer: Any, names: list[str]) -> dict[str, Any]:
 
 
 def _entries(model: Any) -> list[tuple[str, str, Config, list[str]]]:
-    """Each layer's name, class, configuration, and the names of the layers it reads."""
+    """Return each layer's name, class, configuration, and the names of the layers it reads."""
     config = model.get_config()
     entries = []
     if type(model).__name__ == "Sequential":
@@ -159,7 +159,7 @@ def _entries(model: Any) -> list[tuple[str, str, Config, list[str]]]:
 
 
 def _histories(value: Any) -> list[str]:
-    """The names of the layers that the arguments of a call come from."""
+    """Return the names of the layers that the arguments of a call come from."""
     if isinstance(value, list | tuple):
         return [name for each in value for name in _histories(each)]
     if isinstance(value, Mapping) and value.get("class_name") == "__keras_tensor__":
@@ -191,7 +191,7 @@ def _last_axis(config: Config) -> None:
 
 
 def _window_of(config: Config) -> dict[str, Any]:
-    """What convolutions of every kind have in common; :func:`_window` is its inverse."""
+    """Return the options of convolutions of every kind; :func:`_window` is its inverse."""
     return {
         "stride": _pair(config["strides"]),
         "padding": config["padding"],
@@ -342,7 +342,7 @@ _READERS: dict[str, Callable[[Config], Layer]] = {
 
 @cache
 def _gelu_tanh(keras: Any) -> Any:
-    """Registered under a name, so that Keras can save and load a model that has it."""
+    """Return GELU by tanh, registered, so that Keras can save and load models with it."""
 
     def gelu_tanh(x: Any) -> Any:
         return keras.activations.gelu(x, approximate=True)
@@ -352,14 +352,14 @@ def _gelu_tanh(keras: Any) -> Any:
 
 
 def _function(keras: Any, name: str) -> Any:
-    """Keras' activation of our name."""
+    """Return Keras' activation of our name."""
     if name == "gelu_tanh":
         return _gelu_tanh(keras)
     return "hard_silu" if name == "hard_swish" else name
 
 
 def _window(keras: Any, layer: Any, name: str) -> dict[str, Any]:
-    """What Keras' convolutions of every kind have in common."""
+    """Return the arguments of Keras' convolutions of every kind."""
     return {
         "strides": layer.stride,
         "padding": layer.padding,
@@ -370,7 +370,7 @@ def _window(keras: Any, layer: Any, name: str) -> dict[str, Any]:
 
 
 def _write(keras: Any, layer: Layer, name: str) -> Any:
-    """The Keras layer of one of ours, without an activation that Keras keeps apart from it."""
+    """Return the Keras layer of one of ours, without an activation that is a layer in Keras."""
     make = keras.layers
     match layer:
         case layers.Dense():

@@ -42,7 +42,7 @@ def copy_axis(
         if factor is not None:
             new[block] *= factor[copies]
 
-    # Copies that stay as they are need no cache, only a share for each thread.
+    # Without a scale each value is written once and needs no cache: one block for each thread.
     size = _CACHED if factor is not None else max(_CACHED, -(-new.size // _THREADS))
     _for_each(copy, _blocks(new, size), new.size)
     return result
@@ -52,10 +52,10 @@ def split_axis(array: NDArray[_Scalar], units: Units, axis: int) -> NDArray[_Sca
     """Replicate along ``axis`` and give each copy its share: the copies sum to the old slice.
 
     For outgoing weights. The sum is *exactly* the old weight, also where 1/3 of a float32 is no
-    float32: of a weight w, each copy gets what is left at the begin of its interval less what is
-    left at its end, so that all copies telescope to w - 0. What is left at c is ``w - c*w``. By
-    Sterbenz' lemma it is a multiple of w's spacing, or of half of it where both it and what is
-    gone lie below the power of two in w; hence no difference of two of them rounds or overflows.
+    float32. Let the rest of a weight w at c be ``w - c*w``. Each copy gets the rest at the begin of
+    its interval less the rest at its end, so that all copies telescope to w - 0. By Sterbenz'
+    lemma a rest is a multiple of w's spacing, or of half of it where both the rest and ``c*w`` lie
+    below the power of two in w; hence no difference of two rests rounds or overflows.
     """
     result = _empty(array, units, axis)
     old, new = _outer_units_inner(array, axis), _outer_units_inner(result, axis)
@@ -103,7 +103,7 @@ def normal(
 
 
 def constant(size: int, dtype: np.dtype[Any], *, bias: float) -> Array:
-    """New biases, all the same."""
+    """Return new biases, all of one value."""
     if not -np.inf < bias < np.inf:
         raise ValueError(f"bias: expected a finite number, got {bias!r}")
     return np.full(size, bias, dtype)
@@ -112,9 +112,10 @@ def constant(size: int, dtype: np.dtype[Any], *, bias: float) -> Array:
 def _for_each(
     work: Callable[[tuple[slice, slice]], None], blocks: list[tuple[slice, slice]], size: int
 ) -> None:
-    """Work on each block; numpy does so without holding the interpreter.
+    """Apply ``work`` to each block, in threads if the arrays are large.
 
-    Each thread gets neighbours: two that first write to one huge page both clear all of it.
+    numpy releases the interpreter's lock meanwhile. Each thread gets neighbouring blocks: two
+    threads that first write to one huge page would both clear all of it.
     """
 
     def some(share: list[tuple[slice, slice]]) -> None:

@@ -16,7 +16,7 @@ from growsearch.net2net.wider import Rng
 
 
 def deeper(w: Any, *, layout: str = "HWIO") -> tuple[Array, Array]:
-    """Kernel and bias of the identity layer that follows ``w``.
+    """Return kernel and bias of the identity layer that follows ``w``.
 
     Exact behind any idempotent activation, such as ReLU: ``relu(I·relu(x)) = relu(x)``. A
     convolution's identity has a one at the centre of ``w``'s odd kernel and same padding.
@@ -63,10 +63,14 @@ def deeper(w: Any, *, layout: str = "HWIO") -> tuple[Array, Array]:
 def random_init(
     w: Any, *, rng: Rng, std: float = 0.1, bias: float = 0.1, layout: str = "HWIO"
 ) -> tuple[Array, Array]:
-    """Kernel and bias of a random layer in the place of :func:`deeper`'s: the baseline.
+    """Return kernel and bias of a random layer in the place of :func:`deeper`'s: the baseline.
 
-    Weights are N(0, std²), biases ``bias``; shapes and dtype are those of :func:`deeper`. A ``std``
-    or ``bias`` that is no finite number, or a negative ``std``, is a ValueError.
+    Weights are N(0, std²), biases ``bias``; shapes and dtype are those of :func:`deeper`.
+
+    Raises
+    ------
+    ValueError
+        For a ``std`` or ``bias`` that is no finite number, or a negative ``std``.
     """
     w = checked(w, "w")
     shape, zeros = _follower(w, axes(w, layout, "w"))
@@ -75,7 +79,7 @@ def random_init(
 
 
 def _follower(w: Array, where: Axes) -> tuple[tuple[int, ...], Array]:
-    """Shape the kernel of a layer of w's width behind ``w``; and its zero bias."""
+    """Return the shape of the kernel of a layer of w's width behind ``w``; and its zero bias."""
     shape = list(w.shape)
     width = shape[where.inputs] = shape[where.outputs]
     return tuple(shape), np.zeros(width, w.dtype)

@@ -19,7 +19,7 @@ def enlarge_kernel(
     frame: Any = None,
     layout: str = "HWIO",
 ) -> Array:
-    """The same convolution with a larger kernel: the old one in a frame of zeros.
+    """Enlarge the kernel of a convolution: the old one stands in a frame of zeros.
 
     Exact with stride 1 and the padding grown on each side by as many pixels as the frame is wide
     there: ``same`` padding in TensorFlow, ``padding=kernel // 2`` in PyTorch, for odd sizes.
@@ -31,7 +31,7 @@ def enlarge_kernel(
     size : (int, int)
         Height and width of the new kernel, neither smaller than before.
     offset : (int, int), optional
-        Where the old kernel stands in it, from the top and the left; by default at the centre.
+        The old kernel's place in it, from the top and the left; by default the centre.
     frame : array, optional
         The new kernel's values around the old one, zeros by default; is not changed.
     layout : "HWIO" or "OIHW"
@@ -86,7 +86,7 @@ def wider_depthwise(
     Parameters
     ----------
     units : Units
-        What the layer before it was widened with.
+        The units with which the layer before it was widened.
     w : array, (kh, kw, n, multiplier); (n·multiplier, 1, kh, kw) in PyTorch's layout
     b : array, shape (n·multiplier,), or None
     layout : "HWIO" or "OIHW"

@@ -1,4 +1,4 @@
-"""Where the axes of a kernel are: TensorFlow's layouts and PyTorch's."""
+"""The places of a kernel's axes: TensorFlow's layouts and PyTorch's."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Axes:
 
 
 def channels_first(layout: str) -> bool:
-    """Whether ``layout`` is one of PyTorch's.
+    """Return whether ``layout`` is one of PyTorch's.
 
     A layout stands for its family: ``"HWIO"`` and ``"IO"`` both say convolution kernels (kh, kw,
     in, out), dense kernels (in, out), flattened as (h, w, c); ``"OIHW"`` and ``"OI"`` both say
@@ -55,7 +55,7 @@ def axes(kernel: Array, layout: str, role: str) -> Axes:
 
 
 def checked(array: Any, role: str) -> Array:
-    """``array`` as a floating array of finite values, else a ValueError that names ``role``."""
+    """Return ``array`` as a floating array of finite values; errors name its ``role``."""
     result = np.asarray(array)
     if not np.issubdtype(result.dtype, np.floating):
         raise ValueError(

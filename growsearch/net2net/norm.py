@@ -20,10 +20,10 @@ def wider_norm(units: Units, *parameters: Any) -> tuple[Array | None, ...]:
     Parameters
     ----------
     units : Units
-        What :func:`~growsearch.net2net.wider` was given. Behind a flatten, the units of its
+        The units given to :func:`~growsearch.net2net.wider`. Behind a flatten, the units of its
         positions: ``units.expand(before=positions)``, channels first ``after=positions``.
     *parameters : array, shape (n,), or None
-        gamma, beta, mean, variance; whatever there is, in any order. None stays None.
+        gamma, beta, mean, variance, or some of them in any order. None stays None.
 
     Returns
     -------
@@ -51,11 +51,11 @@ def wider_norm(units: Units, *parameters: Any) -> tuple[Array | None, ...]:
 def deeper_norm(
     mean: Any, variance: Any, *, epsilon: float = 1e-3
 ) -> tuple[Array, Array, Array, Array]:
-    """Batch norm that is the identity in evaluation mode, for the layer that ``deeper`` adds.
+    """Return a batch norm that is the identity in evaluation mode, for the layer of ``deeper``.
 
-    gamma is the deviation that evaluation divides by, beta the mean that it subtracts. In training
-    mode the batch's own statistics are used, and the outputs differ as far as they differ from the
-    measured ones.
+    gamma is the deviation by which evaluation divides, beta the mean that it subtracts. Training
+    uses the batch's own statistics: the outputs differ as far as these differ from the measured
+    ones.
 
     Parameters
     ----------

@@ -1,13 +1,15 @@
-"""What an optimizer remembers of a weight, carried through a widening.
+"""Slots of an optimizer, such as Adam's moments, carried through a widening.
 
 A slot has a degree d in the gradient: 1 for momentum and Adam's m, 2 for Adam's v. The gradient of
 a copy's *incoming* weights is ``share`` times the old one, so their slots are scaled by
 ``share**d``. The gradient of its *outgoing* weights is the old one, so their slots are copied. But
-k copies that each move by the old step move their sum k times as fast; ``carry-rescaled`` makes the
-summed step the old one again: Adam's v times k², the momentum of SGD divided by k.
+k copies that each move by the old step move their sum k times as fast. ``carry-rescaled`` makes the
+summed step the old one again: it multiplies Adam's v by k², and divides the momentum of SGD by k.
 
-Units without a share are new, not copies. They have nowhere to go yet (degree 1 starts at zero) but
-step as long as their neighbour (degree 2 is copied); rescaled, as long together as one weight.
+A unit of share 0 is new, not a copy. Its outgoing weights have no direction yet: slots of degree 1
+start at zero. Their steps are as long as those of the unit named as their source: slots of degree 2
+are copied. With ``carry-rescaled`` these are multiplied by the number of inputs of a consumer, so
+that the new weights together step as far as one weight.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ Carry = Literal["carry", "carry-rescaled"]
 
 
 def incoming_slot(slot: Array, units: Units, axis: int, *, degree: int) -> Array:
-    """The slot of weights whose ``axis`` are the units: biases, incoming weights, gamma, beta."""
+    """Carry the slot of weights whose ``axis`` are the units: biases, incoming weights, gamma."""
     return _scaled(slot, units, axis, units.share**degree, degree)
 
 
@@ -40,10 +42,10 @@ def outgoing_slot(
     adaptive: bool = True,
     inputs: int = 1,
 ) -> Array:
-    """The slot of weights that consume the units along ``axis``.
+    """Carry the slot of weights that consume the units along ``axis``.
 
-    ``adaptive`` tells Adam and its kin, which divide by the root of v, from SGD with momentum;
-    ``inputs`` are those of each consumer.
+    ``adaptive`` is True for Adam and AdamW, which divide by the root of v, and False for SGD with
+    momentum. ``inputs`` is the number of inputs of each consumer.
     """
     scale, unshared = np.ones(len(units)), 1
     if treatment == "carry-rescaled":
@@ -74,7 +76,7 @@ def wider_slots(
     s1, t1, s2 : array
         The slot's values for w1, b1 and w2, in their shapes; t1 None where there is no bias.
     units : Units
-        What :func:`~growsearch.net2net.wider` was given.
+        The units given to :func:`~growsearch.net2net.wider`.
     degree : int
         1 for momentum and Adam's first moment, 2 for Adam's second.
     treatment : "carry" or "carry-rescaled"

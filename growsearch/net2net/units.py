@@ -1,4 +1,4 @@
-"""Units: which old unit each new unit copies, and which share of it its consumers take."""
+"""Units: the old unit that each new unit copies, and the share of it for its consumers."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class Units:
 
     @classmethod
     def unchanged(cls, width: int) -> Self:
-        """Every unit stays itself."""
+        """Return units of which each copies itself."""
         return cls(np.arange(width), np.ones(width), width)
 
     @classmethod
@@ -94,7 +94,7 @@ class Units:
         split: Shares = "equal",
         balanced: bool = False,
     ) -> Self:
-        """Old units keep their places; each extra unit copies one drawn at random.
+        """Draw units: old ones keep their places, each extra one copies an old one at random.
 
         Parameters
         ----------
@@ -135,7 +135,7 @@ class Units:
 
     @property
     def copies(self) -> NDArray[np.intp]:
-        """How many copies the unit of each new unit has, itself included; shape (new,)."""
+        """Number of copies of the unit of each new unit, itself included; shape (new,)."""
         return np.bincount(self.source, minlength=self.old)[self.source]
 
     @property
@@ -147,13 +147,13 @@ class Units:
 
     @property
     def is_balanced(self) -> bool:
-        """Whether every old unit has equally many copies with equal shares."""
+        """True if every old unit has equally many copies with equal shares."""
         counts = np.bincount(self.source, minlength=self.old)
         return bool(np.all(counts == counts[0]) and np.allclose(self.share * counts[0], 1.0))
 
     @property
     def intervals(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Where the part of each copy begins and ends in its unit's [0, 1]; shapes (new,), (new,).
+        """Begin and end of each copy's part of its unit's [0, 1]; shapes (new,), (new,).
 
         The copies of a unit lie end to end: the first begins at 0, each next one begins at the
         very number where the one before it ends, the last ends at 1.

@@ -1,4 +1,4 @@
-"""How far a student is from its teacher: a forward pass in float64 by scipy, max |Δ|."""
+"""The distance of a student from its teacher: a forward pass in float64 by scipy, max |Δ|."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from scipy.signal import correlate
 
 from growsearch.net2net.arrays import Array
 from growsearch.net2net.layout import axes, channels_first
@@ -24,7 +23,7 @@ def verify_wider(
     samples: int = 4,
     layout: str = "HWIO",
 ) -> float:
-    """Max |Δ| between the outputs of two layers and of their widened pair, ReLU between them.
+    """Return max |Δ| between the outputs of two layers, ReLU between, and their widened pair.
 
     Parameters
     ----------
@@ -68,7 +67,7 @@ def verify_deeper(
     samples: int = 4,
     layout: str = "HWIO",
 ) -> float:
-    """Max |Δ| between the outputs of a layer and of that layer with a new one behind it.
+    """Return max |Δ| between the outputs of a layer, and of that layer with a new one behind it.
 
     Parameters
     ----------
@@ -96,7 +95,7 @@ def verify_deeper(
 def _layers(
     arrays: Sequence[Any], names: tuple[str, ...], role: str, layout: str
 ) -> tuple[Any, ...]:
-    """Kernels in float64 with channels last, the first one's bias beside it, all of which fit."""
+    """Return kernels in float64 with channels last, and the bias of the first, checked to fit."""
     if len(arrays) != len(names):
         raise ValueError(f"{role}: expected ({', '.join(names)}), got {len(arrays)} arrays")
     checked: list[Any] = []
@@ -119,7 +118,7 @@ def _layers(
 
 
 def _images(w1: Array, w2: Array | None, samples: int, rng: Rng) -> Array:
-    """Random inputs that fit w1; across a flatten, images with as many positions as w2 expects."""
+    """Draw inputs that fit w1; across a flatten, images with the number of positions of w2."""
     if samples < 1:
         raise ValueError(f"samples: expected at least 1, got {samples}")
     generator = np.random.default_rng(rng)
@@ -134,7 +133,7 @@ def _images(w1: Array, w2: Array | None, samples: int, rng: Rng) -> Array:
 
 
 def _through(x: Array, w: Array, b: Array | None, layout: str, role: str) -> Array:
-    """One layer, same padding; images are flattened in the order of ``layout`` where w is dense."""
+    """Apply one layer, same padding; flatten images in the order of ``layout`` where w is dense."""
     if w.ndim == 2:
         if x.ndim == 4 and channels_first(layout):
             x = np.moveaxis(x, 3, 1)
@@ -144,6 +143,9 @@ def _through(x: Array, w: Array, b: Array | None, layout: str, role: str) -> Arr
     if w.ndim == 2:
         out = x @ w
     else:
+        # Here, since only a check needs it: half of the time of importing growsearch.growth.
+        from scipy.signal import correlate
+
         sizes = [((k - 1) // 2, k // 2) for k in w.shape[:2]]
         padded = np.pad(x, [(0, 0), *sizes, (0, 0)])
         out = np.concatenate(

@@ -29,7 +29,7 @@ def wider(
     noise: float = 0.0,
     layout: str = "HWIO",
 ) -> tuple[Array, Array | None, Array]:
-    """Widen the layer ``(w1, b1)`` to ``new_width`` units without changing what ``w2`` computes.
+    """Widen the layer ``(w1, b1)`` to ``new_width`` units without changing the outputs of ``w2``.
 
     Dense to dense, convolution to convolution, and convolution to dense across a flatten (the
     number of positions follows from the shapes). Between the two layers any function may stand
@@ -45,8 +45,8 @@ def wider(
         Kernel of the layer that consumes the n units: dense with n or positions·n inputs, or a
         convolution with n input channels.
     new_width : int or Units
-        Units after widening, more than n. Or the units themselves, as :meth:`Units.replicate`
-        draws them, for whoever widens more with them: a batch norm between the two layers
+        Number of units after widening, more than n. Or the units, as :meth:`Units.replicate`
+        draws them, to widen other arrays with the same ones: a batch norm between the two layers
         (:func:`~growsearch.net2net.wider_norm`), a depthwise convolution, an optimizer's slots.
     rng : numpy.random.Generator or int
         Draws which units are copied, unless they are given, and the noise; an int is a seed.
@@ -54,7 +54,7 @@ def wider(
         How the copies of one unit share its outgoing weights; both are exact.
     noise : float
         Standard deviation of noise on the new copies' incoming weights, relative to that of all
-        widened ones. More than 0 breaks the copies' symmetry and, knowingly, exactness.
+        widened ones. Above 0 it breaks the copies' symmetry, and exactness.
     layout : "HWIO", "IO", "OIHW" or "OI"
         TensorFlow's axis order, or PyTorch's (flattened channels first).
 
@@ -127,7 +127,7 @@ def random_pad(
 
 @dataclass(frozen=True)
 class Layers:
-    """Two layers that fit: the first one's width, where its units are in each array.
+    """Two layers that fit: the first one's width, and the axes of its units.
 
     ``outputs`` is the axis of w1 that holds the units, ``inputs`` the axis of w2.
     """
@@ -146,7 +146,7 @@ class Layers:
 
     @property
     def unfolded(self) -> tuple[Array, int]:
-        """w2 with its inputs as positions and units, in the layout's order; the units' axis.
+        """The array w2, its inputs as positions and units in the layout's order; the units' axis.
 
         So the units stand together at every position of a flatten, old before new.
         """
@@ -157,7 +157,7 @@ class Layers:
         return w2.reshape(*w2.shape[:axis], *folded, *w2.shape[axis + 1 :]), axis + (not first)
 
     def folded(self, w2: Array) -> Array:
-        """Flatten the inputs of what ``unfolded`` gave, after it was widened."""
+        """Flatten the inputs of the array of ``unfolded``, after it was widened."""
         axis = self.inputs
         flat = w2.shape[axis] * w2.shape[axis + 1]
         return w2.reshape(*w2.shape[:axis], flat, *w2.shape[axis + 2 :])
@@ -166,8 +166,7 @@ class Layers:
 def layers_of(w1: Any, b1: Any, w2: Any, new_width: int | Units, layout: str) -> Layers:
     """Check that two layers fit, and that the first can take ``new_width`` units.
 
-    A width that is not larger is refused; that of given units is theirs, which need only be made
-    for the old width.
+    A width that is not larger is refused. Given units need only be made for the old width.
     """
     w1, w2 = checked(w1, "w1"), checked(w2, "w2")
     a1, a2 = axes(w1, layout, "w1"), axes(w2, layout, "w2")

@@ -1,4 +1,4 @@
-"""What a network is: values only, nothing trains here."""
+"""Networks as values: architectures, weights, slots, files; nothing trains here."""
 
 from growsearch.networks.architecture import Architecture
 from growsearch.networks.network import Network, Slots

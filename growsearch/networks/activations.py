@@ -1,4 +1,4 @@
-"""Activation functions by name, in float64: the reference every backend is held against."""
+"""ActivationFunction functions by name, in float64: the reference for every backend."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ def _gelu_tanh(x: Float) -> Float:
 
 
 @dataclass(frozen=True)
-class Activation:
-    """One function; ``idempotent`` if applying it twice is applying it once.
+class ActivationFunction:
+    """One function; ``idempotent`` if applying it twice equals applying it once.
 
-    All but softmax treat each unit alone, which is what growth through them needs.
+    All but softmax are ``elementwise``: they treat each unit alone, as growth through them needs.
     """
 
     function: Function
@@ -43,20 +43,20 @@ class Activation:
     elementwise: bool = True
 
 
-ACTIVATIONS: dict[str, Activation] = {
-    "linear": Activation(lambda x: x, idempotent=True),
-    "relu": Activation(_relu, idempotent=True),
-    "relu6": Activation(lambda x: np.clip(x, 0.0, 6.0), idempotent=True),
-    "leaky_relu": Activation(lambda x: np.where(x > 0.0, x, LEAKY_RELU_SLOPE * x)),
-    "elu": Activation(_elu),
-    "selu": Activation(
+ACTIVATIONS: dict[str, ActivationFunction] = {
+    "linear": ActivationFunction(lambda x: x, idempotent=True),
+    "relu": ActivationFunction(_relu, idempotent=True),
+    "relu6": ActivationFunction(lambda x: np.clip(x, 0.0, 6.0), idempotent=True),
+    "leaky_relu": ActivationFunction(lambda x: np.where(x > 0.0, x, LEAKY_RELU_SLOPE * x)),
+    "elu": ActivationFunction(_elu),
+    "selu": ActivationFunction(
         lambda x: SELU_SCALE * np.where(x > 0, x, SELU_ALPHA * np.expm1(np.minimum(x, 0.0)))
     ),
-    "gelu": Activation(lambda x: 0.5 * x * (1.0 + erf(x / np.sqrt(2.0)))),
-    "gelu_tanh": Activation(_gelu_tanh),
-    "silu": Activation(lambda x: x * expit(x)),
-    "tanh": Activation(np.tanh),
-    "sigmoid": Activation(expit),
-    "hard_swish": Activation(lambda x: x * np.clip(x + 3.0, 0.0, 6.0) / 6.0),
-    "softmax": Activation(lambda x: softmax(x, axis=-1), elementwise=False),
+    "gelu": ActivationFunction(lambda x: 0.5 * x * (1.0 + erf(x / np.sqrt(2.0)))),
+    "gelu_tanh": ActivationFunction(_gelu_tanh),
+    "silu": ActivationFunction(lambda x: x * expit(x)),
+    "tanh": ActivationFunction(np.tanh),
+    "sigmoid": ActivationFunction(expit),
+    "hard_swish": ActivationFunction(lambda x: x * np.clip(x + 3.0, 0.0, 6.0) / 6.0),
+    "softmax": ActivationFunction(lambda x: softmax(x, axis=-1), elementwise=False),
 }

@@ -70,7 +70,7 @@ class Architecture:
             raise ArchitectureError(f"{unused[0]}: expects a layer that uses it, got none")
         _ = self.shapes  # an architecture whose shapes do not fit must not exist
 
-    # -- looking at it ---------------------------------------------------------------------------
+    # -- its layers ------------------------------------------------------------------------------
 
     @cached_property
     def by_name(self) -> Mapping[str, Node]:
@@ -102,7 +102,7 @@ class Architecture:
         return self._shapes({INPUT: self.input_shape}, self.nodes)
 
     def shapes_of(self, nodes: Iterable[Node]) -> Mapping[str, Shape]:
-        """The shapes of this graph's layers and of ``nodes`` that would read from them."""
+        """Return the shapes of this graph's layers and of ``nodes`` that would read from them."""
         return self._shapes(self.shapes, nodes)
 
     @staticmethod
@@ -119,12 +119,12 @@ class Architecture:
         return shapes
 
     def input_shapes(self, node: Node) -> tuple[Shape, ...]:
-        """The shapes of a node's inputs."""
+        """Return the shapes of a node's inputs."""
         return tuple(self.shapes[name] for name in node.inputs)
 
     @cached_property
     def weights(self) -> Mapping[str, Mapping[str, Weight]]:
-        """What arrays each layer with weights has: layer name -> name -> Weight."""
+        """The arrays of each layer with weights: layer name -> name -> Weight."""
         every = {n.name: n.layer.weights(*self.input_shapes(n)) for n in self.nodes}
         return {name: weights for name, weights in every.items() if weights}
 
@@ -155,7 +155,7 @@ class Architecture:
     # -- other architectures ---------------------------------------------------------------------
 
     def with_layers(self, layers: Mapping[str, Layer]) -> Architecture:
-        """The same graph with some layers' specifications replaced."""
+        """Return the same graph with some layers' specifications replaced."""
         return Architecture(
             self.input_shape,
             tuple(
@@ -191,7 +191,7 @@ class Architecture:
         )
 
     def new_name(self, stem: str) -> str:
-        """A name that is free, also with suffixes of its own: ``stem``, else ``stem_2``, …."""
+        """Return a name that is free, with every ending too: ``stem``, else ``stem_2``, …."""
         candidate, number = stem, 1
         while any(name == candidate or name.startswith(f"{candidate}_") for name in self.shapes):
             number += 1
@@ -217,7 +217,7 @@ class Architecture:
         return write(self.nodes, self.shapes)
 
     def to_json(self) -> dict[str, Any]:
-        """The architecture as plain JSON values."""
+        """Return the architecture as plain JSON values."""
         return {
             "input_shape": list(self.input_shape),
             "layers": [
@@ -233,7 +233,7 @@ class Architecture:
 
     @classmethod
     def from_json(cls, value: Any) -> Self:
-        """Read what :meth:`to_json` wrote, as untrusted input: a parsed value, or JSON text.
+        """Read the values of :meth:`to_json` as untrusted input: parsed, or JSON text.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""The layer type: what it answers about shapes, weights, units, and its place among others."""
+"""The layer type: its answers about shapes, weights, units, and its place among others."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Axis:
     Parameters
     ----------
     role : "copy" or "split"
-        Copies repeat the weight (what makes a unit), or share it (what consumes one).
+        Copies repeat the weight (of a layer that makes the unit), or share it (of a consumer).
     of : "in" or "out"
         The units of the layer's input, or of its output.
     repeat : int
@@ -61,7 +61,7 @@ class Weight:
 
 @dataclass(frozen=True)
 class Window:
-    """How a convolution reads its input; ``weight`` names the array that holds its kernel."""
+    """The window of a convolution; ``weight`` names the array that holds its kernel."""
 
     weight: str
     kernel: Pair
@@ -71,7 +71,7 @@ class Window:
 
 
 class TiedUnitsError(ValueError):
-    """Units do not pass as they are; ``need`` says what they must look like to pass.
+    """Units do not pass a layer; ``need`` is the pattern with which they would.
 
     Parameters
     ----------
@@ -167,7 +167,7 @@ class Layer(ABC):
 
     @property
     def mixes_units(self) -> bool:
-        """Whether an output unit depends on the others beside it, as behind softmax."""
+        """True if an output unit depends on the others beside it, as behind softmax."""
         return not ACTIVATIONS[getattr(self, "activation", "linear")].elementwise
 
     @property
@@ -225,7 +225,7 @@ class Layer(ABC):
 
     @property
     def window(self) -> Window | None:
-        """How a convolution with weights reads its input; None for every other layer."""
+        """The window of a convolution with weights; None for every other layer."""
         return None
 
     def with_kernel(self, kernel: Pair) -> Layer:

@@ -1,4 +1,4 @@
-"""A network: an architecture with weights, and what its optimizer knows."""
+"""A network: an architecture with weights, and the slots of its optimizer."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ INITIALIZERS: tuple[Initializer, ...] = ("he_normal", "truncated_normal")
 
 @dataclass(frozen=True, eq=False)
 class Slots:
-    """What an optimizer remembers of a network's training.
+    """The slots of an optimizer: its moments of every weight, and its number of updates.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ class Network:
     Raises
     ------
     ArchitectureError
-        When the arrays are not those of the architecture: names layer, expected and got.
+        When the arrays do not fit the architecture: names layer, expected and got.
 
     Examples
     --------
@@ -108,7 +108,7 @@ class Network:
     def __post_init__(self) -> None:
         expected = self.architecture.weights
         check_arrays(expected, self.weights, "")
-        # In the architecture's order, whatever order they came in: what is drawn for them follows.
+        # In the architecture's order, on which the random draws of a growth depend.
         ordered = {
             layer: {name: self.weights[layer][name] for name in weights}
             for layer, weights in expected.items()
@@ -134,7 +134,7 @@ class Network:
         initializer: Initializer = "he_normal",
         dtype: Any = np.float32,
     ) -> Self:
-        """A network with random weights.
+        """Return a network with random weights.
 
         Parameters
         ----------
@@ -271,7 +271,7 @@ class Network:
         return cls.from_bytes(file_format.read(Path(path)), str(path))
 
     def to_keras(self) -> Any:
-        """A functional Keras model with the network's layers, names and weights, not compiled.
+        """Return a functional Keras model, not compiled, with the network's names and weights.
 
         Its inverse is :func:`growsearch.from_keras`. Loads Keras.
         """
@@ -283,7 +283,7 @@ class Network:
         return type(self), (self.architecture, plain(self.weights), self.slots)
 
     def __deepcopy__(self, memo: Any) -> Self:
-        return self  # nothing of it can change
+        return self  # it is immutable
 
     def __repr__(self) -> str:
         return f"Network({self.architecture}, {self.parameters:,} parameters)"

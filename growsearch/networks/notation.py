@@ -36,7 +36,7 @@ _PAIR = re.compile(r"(\d{1,6})x(\d{1,6})")
 
 
 def parse_chain(text: str, input_shape: Shape) -> tuple[Node, ...]:
-    """The nodes that a chain's text names.
+    """Return the nodes that a chain's text names.
 
     Raises
     ------

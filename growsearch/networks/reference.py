@@ -1,4 +1,4 @@
-"""Forward pass in float64 by numpy and scipy: the oracle every backend is held against.
+"""Forward pass in float64 by numpy and scipy: the reference for every backend.
 
 One function a layer type, in evaluation mode, written for clarity; the algorithm is TensorFlow's
 (``same`` padding puts the odd pixel at the end; average pooling does not count padding).
@@ -44,7 +44,7 @@ _BATCH_BYTES = 64_000_000  # of the largest unfolded tensor at a time
 
 
 def forward(network: Weighted, images: Any, *, at: str | None = None) -> Float:
-    """The network's output on ``images``, or that of the layer ``at``.
+    """Return the network's output on ``images``, or that of the layer ``at``.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ def _forward(network: Weighted, x: Float, at: str) -> Float:
 
 
 def _batch(network: Weighted) -> int:
-    """Images at a time, so that the largest unfolded convolution fits into some 64 MB."""
+    """Count the images whose largest unfolded convolution fits into 64 MB, at least one."""
     largest = 1
     for node in network.architecture.nodes:
         shapes = network.architecture.input_shapes(node)
@@ -97,7 +97,7 @@ def _batch(network: Weighted) -> int:
 
 @singledispatch
 def compute(layer: Layer, inputs: list[Float], weights: Arrays) -> Float:
-    """One layer's output; a layer type without a function of its own here is an error."""
+    """Compute one layer's output; a layer type without a function here is an error."""
     del inputs, weights
     raise TypeError(f"the reference has no function for {type(layer).__name__}")
 
@@ -224,7 +224,7 @@ def _(layer: layers.Concat, inputs: list[Float], weights: Arrays) -> Float:
 
 
 def _finish(layer: Any, x: Float, weights: Arrays) -> Float:
-    """Bias and activation."""
+    """Add the bias and apply the activation."""
     if "bias" in weights:
         x = x + weights["bias"]
     return ACTIVATIONS[layer.activation].function(x)
@@ -244,7 +244,7 @@ def _windows(
     dilation: tuple[int, int] = (1, 1),
     fill: float = 0.0,
 ) -> Float:
-    """Windows of images, shape (n, height, width, channels, kh, kw); a view where possible."""
+    """Return windows of images, shape (n, height, width, channels, kh, kw); a view if possible."""
     reach = [(s - 1) * d + 1 for s, d in zip(size, dilation, strict=True)]
     if padding == "same":
         around = [(0, 0)]

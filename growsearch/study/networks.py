@@ -13,8 +13,7 @@ from optuna.trial import FrozenTrial, TrialState
 from growsearch.errors import NetworkFileError, RunError
 from growsearch.networks import Network
 from growsearch.networks.store import NetworkStore
-from growsearch.study.attributes import PolishAttribute, TeacherAttribute, TestAttribute
-from growsearch.study.trial_attributes import Candidate
+from growsearch.study.attributes import Candidate, PolishAttribute, TeacherAttribute, TestAttribute
 from growsearch.study.untrusted import untrusted
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
-from growsearch.study.trial_attributes import Candidate, Control, arm_result
+from growsearch.study.attributes import Candidate, Control, arm_result
 from growsearch.study.trials import trials_that_count
 from growsearch.study.untrusted import untrusted
 from growsearch.trials.arms import CANDIDATE

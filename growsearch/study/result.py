@@ -18,7 +18,7 @@ from growsearch.study.networks import Best, final_of, teacher_of, test_of
 from growsearch.study.open import WEIGHTS, find
 from growsearch.study.read import records
 from growsearch.study.run_id import check
-from growsearch.study.state import read_state
+from growsearch.study.run_state import read_state
 from growsearch.trials.records import TrialRecord
 
 

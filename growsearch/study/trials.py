@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 
+from growsearch.study.attributes import FAILURE, INTERRUPTED
 from growsearch.study.optuna_private import set_attribute
-from growsearch.study.trial_attributes import FAILURE, INTERRUPTED
 
 
 def is_interrupted(trial: FrozenTrial) -> bool:

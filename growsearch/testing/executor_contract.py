@@ -49,7 +49,7 @@ class ExecutorContract:
 
     @pytest.fixture
     def bench(self, tmp_path: Path) -> Bench:
-        """A bench with small random images, and a folder for networks."""
+        """Return a bench with small random images, and a folder for networks."""
         rng = np.random.default_rng(0)
         images = {
             part: Split(rng.random((count, 4, 4, 1), np.float32), np.arange(count) % 3)
@@ -59,12 +59,12 @@ class ExecutorContract:
 
     @pytest.fixture
     def heard(self) -> list[tuple[str, int]]:
-        """The name of the job and the step of every point of a curve, as the executor told it."""
+        """Return a list that takes job name and step of every point that the executor tells."""
         return []
 
     @pytest.fixture
     def executor(self, bench: Bench, heard: list[tuple[str, int]]) -> Iterator[Executor]:
-        """The executor to test, which ends every training whose name says so at its step 2."""
+        """Yield the executor to test, which ends a training named "stops" at its step 2."""
 
         def on_point(job: Any, point: Point) -> bool:
             if job.name == "breaks":
@@ -78,7 +78,7 @@ class ExecutorContract:
 
     @pytest.fixture
     def parent(self, bench: Bench) -> str:
-        """The SHA-256 of a stored network."""
+        """Return the SHA-256 of a stored network."""
         return bench.networks.put(Network.initial(ARCHITECTURE, rng=0))
 
     @staticmethod

@@ -16,7 +16,7 @@ from growsearch.errors import InvalidInputError
 from growsearch.networks.store import NetworkStore
 from growsearch.study.networks import DamagedNetworkWarning
 from growsearch.study.result import SearchResult
-from growsearch.study.state import read_state
+from growsearch.study.run_state import read_state
 from growsearch.testing.drifting_trainer import TOO_FAST
 from growsearch.training import TrainingPlan
 from tests.fake_trainer import FakeTrainer, images, outcome, space

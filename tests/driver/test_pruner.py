@@ -10,7 +10,7 @@ from optuna.pruners import BasePruner
 from optuna.trial import TrialState
 
 from growsearch.driver.pruner import GainPruner
-from growsearch.study.trial_attributes import FAILURE, INTERRUPTED
+from growsearch.study.attributes import FAILURE, INTERRUPTED
 
 Gains = Sequence[tuple[int, float]]
 

@@ -13,8 +13,8 @@ from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from optuna.trial import TrialState
 
 from growsearch.driver.sampler import GainSampler
+from growsearch.study.attributes import FAILURE, INTERRUPTED
 from growsearch.study.read import gain_of, gain_per_second_of
-from growsearch.study.trial_attributes import FAILURE, INTERRUPTED
 from growsearch.study.trials import index_of
 
 SPACE: dict[str, BaseDistribution] = {

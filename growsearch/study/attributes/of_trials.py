@@ -11,7 +11,7 @@ from pydantic import Field, StrictBool, StrictFloat, StrictStr
 from growsearch.errors import GrowsearchError
 from growsearch.growth import Growth, growth_from_json
 from growsearch.networks import Architecture
-from growsearch.study.stored import Count, Trained, of_training
+from growsearch.study.attributes.base import Count, Trained, of_training
 from growsearch.study.untrusted import untrusted
 from growsearch.trials.outcome import TrialOutcome
 from growsearch.trials.records import ArmResult

@@ -7,7 +7,14 @@ from typing import Annotated, Any, ClassVar, Self
 from pydantic import Field, StrictBool, StrictFloat, StrictInt, StrictStr
 
 from growsearch.networks import Architecture
-from growsearch.study.stored import Count, OneValue, Stored, StudyAttribute, Trained, of_training
+from growsearch.study.attributes.base import (
+    Count,
+    OneValue,
+    Stored,
+    StudyAttribute,
+    Trained,
+    of_training,
+)
 from growsearch.study.untrusted import untrusted
 from growsearch.trials.outcome import TrialOutcome
 
