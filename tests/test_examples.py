@@ -107,6 +107,7 @@ def own_trainer() -> ModuleType:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # where pickle looks for the trainer's class
     spec.loader.exec_module(module)
     return module
 
