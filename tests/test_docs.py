@@ -1,12 +1,15 @@
-"""The reference of search spaces names every key and every choice, with its default."""
+"""The documents: every key of a search space, every link, and the workflow of the forge."""
 
 from __future__ import annotations
 
+import pkgutil
 import re
+import tomllib
 from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+import yaml
 from pydantic import BaseModel
 
 from growsearch.growth import GROWTHS, TREATMENTS
@@ -16,7 +19,8 @@ from growsearch.training.fields import OneOf
 from growsearch.training.plan import plan_knobs
 from growsearch.trials.arms import controls
 
-TEXT = (Path(__file__).parents[1] / "docs" / "search_spaces.md").read_text()
+ROOT = Path(__file__).parents[1]
+TEXT = (ROOT / "docs" / "search_spaces.md").read_text()
 ROWS = re.findall(r"^\| `(\w+)` \|", TEXT, flags=re.MULTILINE)
 SECTIONS = [
     *(sections.Teacher, sections.Choices, sections.Bounds, sections.BriefTraining),
@@ -50,3 +54,44 @@ def test_every_choice_is_named(choices: Any) -> None:
     """In code type."""
     for choice in choices:
         assert f"`{choice}`" in TEXT, choice
+
+
+def test_the_forge_runs_the_projects_checks() -> None:
+    """The workflow calls .ci/run, on the least and on the newest Python of the project file."""
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text())
+    (job,) = workflow["jobs"].values()
+    commands = [step["run"] for step in job["steps"] if "run" in step]
+    assert commands == ["bash .ci/run"]
+    assert (ROOT / ".ci" / "run").read_text().startswith("#!/usr/bin/env bash\n")
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    ours = [c.rpartition(" ")[2] for c in project["classifiers"] if "Python :: 3." in c]
+    assert job["strategy"]["matrix"]["python"] == [ours[0], ours[-1]]
+    assert ours[0] == project["requires-python"].removeprefix(">=")
+    (setup,) = [step for step in job["steps"] if "setup-python" in step.get("uses", "")]
+    assert setup["with"]["python-version"] == "${{ matrix.python }}"
+
+
+DOCUMENTS = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
+    *(ROOT / "docs").glob("*.md"),
+    *(ROOT / "benchmarks").glob("*.md"),
+]
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_and_tests_of_the_documents_exist(path: Path) -> None:
+    """A link leads to a file, and a test, benchmark or example that is named is there."""
+    text = path.read_text(encoding="utf-8")
+    links = re.findall(r"\]\((?!https?:)([^)#]+)\)", text)
+    assert [link for link in links if not (path.parent / link).exists()] == []
+    named = re.findall(r"(?:tests|benchmarks|examples)/[\w/]+\.py", text)
+    assert [name for name in named if not (ROOT / name).is_file()] == []
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "docs/search_spaces.md"])
+def test_names_of_growsearch_are_todays(name: str) -> None:
+    """A dotted name in code type is a module, or a name in one."""
+    text = (ROOT / name).read_text(encoding="utf-8")
+    for dotted in re.findall(r"`(growsearch(?:\.\w+)+)(?:\(.*?\))?`", text):
+        resolved = pkgutil.resolve_name(dotted)
+        assert resolved is not None
