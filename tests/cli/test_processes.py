@@ -115,7 +115,7 @@ def test_a_reader_who_leaves_is_no_error(run_folder: Path, tmp_path: Path) -> No
     assert run.stdout.startswith("Run digits: 0 of 2")
     assert run.stderr == ""
     show = piped(COMMAND, "show", str(run_folder))
-    assert show.stdout.startswith("Accuracies are of validation images")
+    assert show.stdout.startswith("Validation accuracies")
     assert show.stderr == ""
 
 
