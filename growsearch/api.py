@@ -11,15 +11,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from growsearch import datasets
-from growsearch.checks import whole_number
+from growsearch.checks import check_choice, whole_number
 from growsearch.driver import loop
 from growsearch.driver.opening import Session
 from growsearch.errors import InvalidInputError
+from growsearch.execution import EXECUTORS
 from growsearch.space import SearchSpace
+from growsearch.training.registry import trainer_named
 
 if TYPE_CHECKING:
     from growsearch.driver.events import OnEvent
     from growsearch.driver.loop import Callback
+    from growsearch.execution import ExecutorFactory
     from growsearch.study.result import SearchResult
     from growsearch.training import Trainer
 
@@ -34,7 +37,8 @@ def search(
     data: datasets.Data | None = None,
     seed: int | None = None,
     callbacks: Callback | Sequence[Callback] = (),
-    trainer: Trainer | None = None,
+    trainer: Trainer | str = "slim",
+    executor: ExecutorFactory | str = "in_process",
     on_event: OnEvent | None = None,
     began: float | None = None,
 ) -> SearchResult:
@@ -54,13 +58,16 @@ def search(
     storage : str, optional
         An Optuna storage URL; SQLite in the run folder by default.
     data : path, arrays or Dataset, optional
-        See :func:`growsearch.datasets.load`; found by itself by default.
+        See :func:`growsearch.datasets.load`; the space's data set by default.
     seed : int, optional
-        Of everything random; the space's by default.
+        Seed of everything random; the space's by default.
     callbacks : callable or sequence of callables
         Called as in Optuna, ``callback(study, frozen_trial)``, after each trial and its controls.
-    trainer : Trainer, optional
-        :class:`growsearch.training.SlimTrainer` by default.
+    trainer : Trainer or str
+        A trainer, or a name of ``growsearch.training.TRAINERS``.
+    executor : callable or str
+        Makes the executor of the run's jobs from a worker's context and a callback; or a name of
+        ``growsearch.execution.EXECUTORS``.
     on_event : callable, optional
         Called with each of the values of ``growsearch.driver.events``, for progress displays.
     began : float, optional
@@ -96,17 +103,17 @@ def search(
     if time_budget is not None:
         time_budget = _seconds("time_budget", time_budget)
     dataset = datasets.load(space.data, data, stand_in=space.stand_in)
-    if trainer is None:
-        from growsearch.training.slim import SlimTrainer
-
-        trainer = SlimTrainer()
+    if isinstance(executor, str):
+        check_choice("executor", executor, EXECUTORS)
+        executor = EXECUTORS[executor]
     session = Session(
         space,
         dataset,
-        trainer,
+        trainer_named(trainer) if isinstance(trainer, str) else trainer,
         out=Path(out) if out is not None else Path("runs") / space.name,
         trials=trials,
         seed=seed,
+        executor=executor,
         time_budget=time_budget,
         storage=storage,
         on_event=on_event or (lambda _: None),

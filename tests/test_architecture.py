@@ -13,7 +13,7 @@ from growsearch.study import attributes
 from growsearch.study.attributes.base import StudyAttribute
 from growsearch.study.database import DATABASE
 from growsearch.study.open import CONTROL_SUFFIX, WEIGHTS
-from growsearch.study.run_id import IDENTITY
+from growsearch.study.run_id import FILE
 from tests.command_line import ROOT
 from tests.test_imports import NEIGHBOURS, OWNERS, ROWS
 
@@ -159,5 +159,5 @@ def test_the_attributes_are_those_of_the_study() -> None:
 def test_the_files_of_a_run_are_named() -> None:
     """Database, weights and identity have the names that the code gives them."""
     names = [name.strip("`") for name, _ in table("in the run folder", "is")]
-    assert names == [DATABASE, f"{WEIGHTS}/", IDENTITY, ".lock"]
+    assert names == [DATABASE, f"{WEIGHTS}/", FILE, ".lock"]
     assert f"`{CONTROL_SUFFIX}`" in ARCHITECTURE

@@ -6,15 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
-from optuna.exceptions import OptunaError
 from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
-from sqlalchemy.exc import SQLAlchemyError
 
 from growsearch.driver.proposals import decode, distributions, outside
 from growsearch.driver.run import Run
-from growsearch.errors import GrowsearchError, RunError
+from growsearch.errors import GrowsearchError, RunError, TrainingFailedError
 from growsearch.study.attributes import INTERRUPTED, Candidate
+from growsearch.study.database import STORAGE_ERRORS
 from growsearch.study.networks import Best, is_referred_to
 from growsearch.study.optuna_private import is_enqueued
 from growsearch.study.run_state import RunState
@@ -22,67 +21,69 @@ from growsearch.study.trials import fail, index_of
 from growsearch.training import Point
 from growsearch.trials.arms import CANDIDATE
 from growsearch.trials.job import TrialJob
-from growsearch.trials.judge import Decision, Score, decide
+from growsearch.trials.judge import Decision, Score, decide, least_accuracy, losses_may_decide
 from growsearch.trials.outcome import TRAINING_FAILED, Failure, TrialOutcome
 
-_ENQUEUED = "enqueued with what is none of the space's"
+_ENQUEUED = "enqueued with a value outside the space"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A trial that the study was asked for, and why Optuna refused it, if it did.
+
+    Optuna refuses a queued trial with a value of another type than its parameter's.
+    """
+
+    trial: Trial | FrozenTrial
+    refusal: str = ""
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """A growth of the incumbent that is to be tried.
-
-    Parameters
-    ----------
-    trial : Trial or FrozenTrial
-        The trial in the study; frozen where Optuna refused to open it.
-    parent : Best
-        The incumbent when it was proposed.
-    job : TrialJob or None
-        None where the proposal cannot be trained, for the reason in ``refusal``.
-    refusal : str
-    """
+    """A growth of the incumbent, as the job of a trial."""
 
     trial: Trial | FrozenTrial
     parent: Best
-    job: TrialJob | None = None
-    refusal: str = ""
-
-    @property
-    def number(self) -> int:
-        """The trial's number."""
-        return self.trial.number
+    job: TrialJob
 
 
-def propose(run: Run, state: RunState) -> Proposal:
-    """Ask the study for a trial, and decode it onto the incumbent."""
-    parent = state.incumbent
+def ask(run: Run) -> Asked:
+    """Ask the study for a trial."""
     try:
-        trial = run.study.ask(distributions(run.space))
+        return Asked(run.study.ask(distributions(run.space)))
     except ValueError as error:
         queued = run.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))[-1]
         if not is_enqueued(queued):
             raise
-        return Proposal(queued, parent, refusal=f"{_ENQUEUED}: {error}")
-    with given_back(run.study, trial):
-        if (reason := outside(trial.params, run.space)) is not None:
-            return Proposal(trial, parent, refusal=f"{_ENQUEUED}: {reason}")
-        try:
-            return Proposal(trial, parent, _described(run, trial, parent))
-        except TRAINING_FAILED as error:
-            return Proposal(trial, parent, refusal=Failure.of(error).reason)
+        return Asked(queued, f"{_ENQUEUED}: {error}")
 
 
-def _described(run: Run, trial: Trial, parent: Best) -> TrialJob:
-    """Write down what a trial's parameters mean on its parent, and return its job."""
+def propose(run: Run, state: RunState, asked: Asked) -> Proposal:
+    """Decode a trial onto the incumbent, and write down what it means there.
+
+    Raises
+    ------
+    TrainingFailedError or MemoryError
+        When the growth that the trial asks for cannot be tried.
+    """
+    trial = asked.trial
+    if asked.refusal:
+        raise TrainingFailedError(asked.refusal)
+    if (reason := outside(trial.params, run.space)) is not None:
+        raise TrainingFailedError(f"{_ENQUEUED}: {reason}")
+    return Proposal(trial, state.incumbent, _described(run, state, trial))
+
+
+def _described(run: Run, state: RunState, trial: Trial | FrozenTrial) -> TrialJob:
+    """Write down the growth that a trial's parameters mean on the incumbent, and return its job."""
+    parent = state.incumbent
     before = parent.network.architecture
     growth = decode(trial.params, before, run.space)
     if growth is None:
         raise RunError("no operation of the space has a legal site on the best network")
-    index = index_of(run.study, trial.number)
+    index = index_of(state.trials, trial.number)
     described = Candidate.described(index, parent.trial_number, growth, before)
     _write(trial, described)
-    rule = run.space.judge.rule
     return TrialJob(
         name=f"trial {trial.number}",
         parent=parent.sha256,
@@ -94,40 +95,46 @@ def _described(run: Run, trial: Trial, parent: Best) -> TrialJob:
         order_seed=run.seed_of(index, "order"),
         slots=run.space.training.slots,
         step_milliseconds=run.space.limits.step_milliseconds,
-        # By accuracy alone the judge keeps nothing below the parent; by losses it may.
-        keep_above=parent.validation_accuracy if rule == "superior" else -1.0,
+        keep_above=least_accuracy(run.space.judge.rule, parent.validation_accuracy),
     )
 
 
 def train(run: Run, proposal: Proposal) -> TrialOutcome:
-    """Have a proposal's job carried out; it ends early where the pruner says so."""
-    trial, job = proposal.trial, proposal.job
-    if job is None or not isinstance(trial, Trial):
-        return TrialOutcome(failure=Failure("failed", proposal.refusal))
+    """Have a proposal's job carried out; it ends early where the pruner says so.
 
-    reported: set[int] = set()
+    Raises
+    ------
+    TrainingFailedError
+        When the training cannot end.
+    """
+    trial = proposal.trial
+    answers: dict[int, bool] = {}  # by step: an executor may have to repeat the job
 
     def report(point: Point) -> bool:
-        if point.step in reported:  # a job that an executor had to repeat
-            return False
-        reported.add(point.step)
-        # Gains compare across generations: one pruning threshold serves the whole run.
-        trial.report(point.accuracy - proposal.parent.validation_accuracy, point.step)
-        return trial.should_prune()
+        if point.step not in answers:
+            # Gains compare across generations: one pruning threshold serves the whole run.
+            trial.report(point.accuracy - proposal.parent.validation_accuracy, point.step)
+            answers[point.step] = trial.should_prune()
+        return answers[point.step]
 
-    with run.watch.reporting(job, report):
-        return run.execute(job)
+    with run.listener.reporting(proposal.job, report):
+        outcome = run.execute(proposal.job)
+    if outcome.precision is not None:
+        _write(trial, Candidate(precision=outcome.precision))
+    if outcome.failure is not None:
+        raise outcome.failure.error()
+    return outcome
 
 
 def judge(run: Run, proposal: Proposal, outcome: TrialOutcome) -> Decision:
     """Decide whether the candidate becomes the incumbent."""
-    if outcome.failure is not None:
-        return Decision(False, outcome.failure.reason)
     accuracy, parent = outcome.final.accuracy, proposal.parent
     rule = run.space.judge.rule
     # The parent's losses take an evaluation: only where they may decide.
-    losses_decide = rule != "superior" or accuracy > parent.validation_accuracy
-    losses = run.losses_of(parent.sha256) if losses_decide else None
+    needed = not outcome.ended_early and losses_may_decide(
+        rule, accuracy, parent.validation_accuracy
+    )
+    losses = run.losses_of(parent.sha256) if needed else None
     return decide(
         Score(accuracy, outcome.losses),
         Score(parent.validation_accuracy, losses),
@@ -138,38 +145,37 @@ def judge(run: Run, proposal: Proposal, outcome: TrialOutcome) -> Decision:
 
 
 def record(run: Run, proposal: Proposal, outcome: TrialOutcome, decision: Decision) -> None:
-    """Write what came of a candidate into its trial, and tell: the tell is the commit."""
+    """Write the outcome of a candidate into its trial, and tell: the tell is the commit."""
     study, trial = run.study, proposal.trial
-    if isinstance(trial, Trial) and outcome.precision is not None:
-        precision = Candidate(precision=outcome.precision)
-        _write(trial, precision)
-    if outcome.failure is not None or not isinstance(trial, Trial):
-        fail(study, trial, decision.reason)
-        return
     accuracy = outcome.final.accuracy
     gain = accuracy - proposal.parent.validation_accuracy
     _write(trial, Candidate.judged(outcome, gain=gain, kept=decision.kept, reason=decision.reason))
     if outcome.ended_early:
-        study.tell(trial, state=TrialState.PRUNED)
+        study.tell(trial.number, state=TrialState.PRUNED)
     else:
-        study.tell(trial, accuracy)
+        study.tell(trial.number, accuracy)
     if outcome.sha256 and not decision.kept and not is_referred_to(study, outcome.sha256):
-        run.store.remove(outcome.sha256)
+        with suppress(OSError):  # a file that nothing names does no harm
+            run.store.remove(outcome.sha256)
 
 
-def _write(trial: Trial, candidate: Candidate) -> None:
+def _write(trial: Trial | FrozenTrial, candidate: Candidate) -> None:
     for name, value in candidate.to_attributes().items():
         trial.set_user_attr(name, value)
 
 
 @contextmanager
 def given_back(study: Study, trial: Trial | FrozenTrial) -> Iterator[None]:
-    """Fail the trial if an error leaves the block: as interrupted, unless what it tried is why.
+    """Fail the trial if an error leaves the block.
 
-    An interrupted trial is repeated by the next session.
+    A training that cannot end fails its trial, and the search goes on. After any other error the
+    session ends: the trial is interrupted and repeated later, or failed for good if the error is
+    one of the candidate's.
     """
     try:
         yield
+    except TRAINING_FAILED as error:
+        fail(study, trial, Failure.of(error).reason)
     except BaseException as error:
         # If not even this can be written, the next session finds it running and repeats it.
         with suppress(Exception):
@@ -178,8 +184,8 @@ def given_back(study: Study, trial: Trial | FrozenTrial) -> Iterator[None]:
 
 
 def _reason(error: BaseException) -> str:
-    """Return why a trial failed: interrupted, if what it tried cannot be the reason."""
-    outside_of_it = (OSError, GrowsearchError, SQLAlchemyError, OptunaError)
+    """Return the reason of a failed trial: interrupted, if the candidate cannot be at fault."""
+    outside_of_it = (OSError, GrowsearchError, *STORAGE_ERRORS)
     if not isinstance(error, Exception) or isinstance(error, outside_of_it):
         return INTERRUPTED
     return " ".join(f"{type(error).__name__}: {error}".split())

@@ -10,10 +10,9 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from growsearch.driver.run import Run
 from growsearch.study.attributes import Candidate, Control, control_outcome
-from growsearch.study.networks import ancestry_flops, sha256_of
+from growsearch.study.networks import ancestry_flops
 from growsearch.study.read import controls_by_number, controls_of
 from growsearch.study.run_state import RunState
-from growsearch.study.trials import index_of
 from growsearch.trials.arms import ARMS, CANDIDATE, steps_of
 from growsearch.trials.job import TrialJob
 from growsearch.trials.outcome import TrialOutcome
@@ -31,28 +30,29 @@ def lacking(run: Run, state: RunState) -> list[int]:
     ]
 
 
-def run_controls(run: Run, trial: FrozenTrial) -> None:
+def run_controls(run: Run, state: RunState, trial: FrozenTrial) -> None:
     """Run the controls that a finished candidate lacks.
 
     Each is added to the sibling study in one transaction, when it is finished.
     """
     done = controls_of(run.control_study, trial.number)
     missing = [wanted for wanted in _wanted(run, trial) if wanted not in done]
-    for control, job in _jobs(run, trial, missing) if missing else ():
-        began = datetime.now()
-        _record(run, trial, control, run.execute(job), began)
+    if missing:
+        for (control, began), outcome in run.execute_each(_jobs(run, state, trial, missing)):
+            _record(run, trial, control, outcome, began)
 
 
 def _wanted(run: Run, trial: FrozenTrial) -> list[tuple[str, int]]:
-    """Return the controls that a candidate gets, and the repeats of both with other seeds.
+    """Return (arm, repeat) of every control that a candidate gets, with repeats of its own.
 
-    None unless it is complete, else by lot: one lot for all arms, so that they meet on the
-    same trials as often as can be.
+    A trial that is not complete gets none. Otherwise one number is drawn for all arms, and an arm
+    with fraction f runs where it is below f: so an arm's trials are among those of every arm with a
+    larger fraction.
     """
     if trial.state != TrialState.COMPLETE:
         return []
     controls = run.space.controls
-    lot = run.seed_of(index_of(run.study, trial.number), "controls") / 2**31
+    lot = run.seed_of(Candidate.read(trial).index, "controls") / 2**31
     arms = [arm for arm, fraction in controls.arms.items() if lot < fraction]
     repeated = [CANDIDATE, *arms] if arms else []
     repeats = [(arm, repeat) for repeat in range(1, controls.seeds) for arm in repeated]
@@ -60,15 +60,15 @@ def _wanted(run: Run, trial: FrozenTrial) -> list[tuple[str, int]]:
 
 
 def _jobs(
-    run: Run, trial: FrozenTrial, missing: list[tuple[str, int]]
-) -> Iterator[tuple[Control, TrialJob]]:
-    """Yield the description and the job of each control: the candidate's, with another arm."""
+    run: Run, state: RunState, trial: FrozenTrial, missing: list[tuple[str, int]]
+) -> Iterator[tuple[tuple[Control, datetime], TrialJob]]:
+    """Yield each control's description, its start, and its job: the candidate's, another arm."""
     about = Candidate.read(trial)
-    index = index_of(run.study, trial.number)
-    parent = sha256_of(run.study, about.parent)
+    index = about.index
+    parent = state.sha256_of(about.parent)
     before = run.store.get(parent).architecture
     growth = about.grown_from(before, trial.number)
-    after, ancestry = growth.grown(before), ancestry_flops(run.study, about.parent)
+    after, ancestry = growth.grown(before), ancestry_flops(run.study, state.trials, about.parent)
     plan = run.space.plan(trial.params)
     plan = replace(plan, precision=about.precision or plan.precision)
     for arm, repeat in missing:
@@ -92,7 +92,7 @@ def _jobs(
         )
         tuned = run.space.controls.tuned if arm != CANDIDATE else 1
         yield (
-            control,
+            (control, datetime.now()),
             TrialJob(
                 name=f"trial {trial.number} {arm}{seed}",
                 parent=parent,

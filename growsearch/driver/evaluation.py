@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from growsearch.driver.run import Run
 from growsearch.study.attributes import TestAttribute
-from growsearch.study.networks import final_of, teacher_of, test_of
-from growsearch.study.run_state import read_state
-from growsearch.trials.bench import Part
+from growsearch.study.networks import final_of, test_of
+from growsearch.study.run_state import RunState
 from growsearch.trials.measurements import EvaluationJob
+from growsearch.trials.worker import Part
 
 
-def evaluate(run: Run) -> None:
+def evaluate(run: Run, state: RunState) -> None:
     """Measure the network of the run and its teacher, unless it was measured before."""
-    with run.on("test"):
-        incumbent = read_state(run.study, run.store).incumbent
-        best = final_of(run.study, run.store, incumbent)
+    with run.clock.on("test"):
+        best = final_of(run.study, run.store, state.incumbent)
         if test_of(run.study, best) is not None:
             return
-        teacher = teacher_of(run.study, run.store)
+        teacher = state.teacher
         accuracies: dict[str, float] = {}
         parts: dict[str, Part] = {"accuracy": "test", "held_out_accuracy": "held_out"}
         for name, part in parts.items():

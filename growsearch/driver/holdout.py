@@ -1,4 +1,4 @@
-"""The split of the validation images: one part for choices, one part held out of them."""
+"""The split of the validation images: those that select candidates, those held out."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from growsearch.datasets import Split
 from growsearch.errors import InvalidInputError
 
 
-def split_choice(validation: Split, held_out: float) -> tuple[Split, Split | None]:
+def hold_out(validation: Split, held_out: float) -> tuple[Split, Split | None]:
     """Split the validation images at random, always in the same way, so that both parts are alike.
 
     Every second image would not do: MNIST's training images alternate between two sources, one
@@ -20,11 +20,11 @@ def split_choice(validation: Split, held_out: float) -> tuple[Split, Split | Non
     ----------
     validation : Split
     held_out : float
-        The fraction that is held out of all choices.
+        The fraction that is held out.
 
     Returns
     -------
-    (choice, held out) : Split, Split or None
+    (selection, held out) : Split, Split or None
         None where ``held_out`` is 0.
 
     Raises
@@ -35,8 +35,8 @@ def split_choice(validation: Split, held_out: float) -> tuple[Split, Split | Non
     Examples
     --------
     >>> split = Split(np.zeros((4, 1, 1, 1), np.float32), np.arange(4))
-    >>> choice, rest = split_choice(split, 0.5)
-    >>> len(choice), len(rest), sorted([*choice.labels.tolist(), *rest.labels.tolist()])
+    >>> selection, rest = hold_out(split, 0.5)
+    >>> len(selection), len(rest), sorted([*selection.labels.tolist(), *rest.labels.tolist()])
     (2, 2, [0, 1, 2, 3])
     """
     if held_out == 0.0:
@@ -49,7 +49,7 @@ def split_choice(validation: Split, held_out: float) -> tuple[Split, Split | Non
             f"images with {held_out:g} held out: at least {math.ceil(1 / held_out)} are needed, "
             "or judge.held_out=0"
         )
-    choice, rest = (
+    selection, rest = (
         Split(validation.images[part], validation.labels[part]) for part in (~held, held)
     )
-    return choice, rest
+    return selection, rest

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
-from growsearch.driver.candidates import given_back, judge, propose, record, train
+from growsearch.driver.budget import Goal, reason_to_stop
+from growsearch.driver.candidates import ask, given_back, judge, propose, record, train
 from growsearch.driver.controls import lacking, run_controls
 from growsearch.driver.evaluation import evaluate
 from growsearch.driver.events import TrialFinished
 from growsearch.driver.opening import Session, opened
 from growsearch.driver.polish import polish
 from growsearch.driver.run import Run
-from growsearch.driver.stopping import Goal, reason_to_stop
 from growsearch.driver.teacher import teach
 from growsearch.study.attributes import LapsAttribute
 from growsearch.study.notes import write_note
@@ -23,7 +24,7 @@ from growsearch.study.read import controls_of
 from growsearch.study.read import record as record_of
 from growsearch.study.result import SearchResult, result_of
 from growsearch.study.run_state import RunState, read_state
-from growsearch.study.trials import fail_interrupted, trials_that_count
+from growsearch.study.trials import fail_interrupted, that_count
 
 Callback = Callable[[Study, FrozenTrial], None]
 
@@ -32,14 +33,14 @@ def search(session: Session, callbacks: Sequence[Callback] = ()) -> SearchResult
     """Run a search, or go on with an interrupted one; see :func:`growsearch.search`."""
     with opened(session) as run:
         teach(run)
-        ended = grow(run, session.trials, callbacks)
-        polish(run)
-        evaluate(run)
+        state, ended = grow(run, session.trials, callbacks)
+        polish(run, state)
+        evaluate(run, state)
         return result_of(run.study, run.control_study, run.store, ended=ended)
 
 
-def grow(run: Run, trials: int, callbacks: Sequence[Callback]) -> str:
-    """Make the trials that are left to make; return why there are no more."""
+def grow(run: Run, trials: int, callbacks: Sequence[Callback]) -> tuple[RunState, str]:
+    """Make the trials that are left to make; return the state, and why there are no more."""
     with stoppable(run.study):
         fail_interrupted(run.study)
         state = read_state(run.study, run.store)
@@ -48,14 +49,15 @@ def grow(run: Run, trials: int, callbacks: Sequence[Callback]) -> str:
             state = finish(run, state, number, run.clock.passed, goal, callbacks)
         while (ended := reason_to_stop(run, state, goal)) is None:
             began = run.clock.passed
-            with run.on("candidates"):
-                proposal = propose(run, state)  # ask; decode onto the incumbent
-                with given_back(run.study, proposal.trial):
+            with run.clock.on("candidates"):
+                asked = ask(run)
+                with given_back(run.study, asked.trial):
+                    proposal = propose(run, state, asked)  # decode onto the incumbent
                     outcome = train(run, proposal)
                     decision = judge(run, proposal, outcome)
                     record(run, proposal, outcome, decision)  # tell: the tell is the commit
-            state = finish(run, state, proposal.number, began, goal, callbacks)
-    return ended
+            state = finish(run, state, asked.trial.number, began, goal, callbacks)
+    return state, ended
 
 
 def finish(
@@ -65,13 +67,14 @@ def finish(
 
     ``began`` is the time of the run when the trial began, in seconds.
     """
-    trial = run.study.get_trials(deepcopy=False)[number]
-    with run.on("controls"):
-        run_controls(run, trial)
+    trials = tuple(run.study.get_trials(deepcopy=False))
+    trial = trials[number]
+    with run.clock.on("controls"):
+        run_controls(run, replace(state, trials=trials), trial)
     found = record_of(trial, controls_of(run.control_study, number))
     write_note(run.study, trial, found)
     run.write_spent()
-    run.on_event(TrialFinished(found, len(trials_that_count(run.study)), goal.trials))
+    run.on_event(TrialFinished(found, len(that_count(trials)), goal.trials))
     for callback in callbacks:
         callback(run.study, trial)
     longest = max(state.laps.longest, run.clock.passed - began)

@@ -16,14 +16,14 @@ from growsearch.datasets import Dataset, Split
 from growsearch.driver.budget import Clock
 from growsearch.driver.compatibility import check_fits
 from growsearch.driver.events import OnEvent, Started
-from growsearch.driver.holdout import split_choice
+from growsearch.driver.holdout import hold_out
+from growsearch.driver.listener import PointListener
 from growsearch.driver.pruner import pruner_of
 from growsearch.driver.run import Run
 from growsearch.driver.sampler import sampler_of
-from growsearch.driver.watch import Watch
 from growsearch.driver.width_probe import with_measured_widths
 from growsearch.errors import RunError, disk_error
-from growsearch.execution import ExecutorFactory, InProcessExecutor
+from growsearch.execution import Executor, ExecutorFactory, InProcessExecutor
 from growsearch.networks.store import NetworkStore
 from growsearch.space import SearchSpace
 from growsearch.study import open as studies
@@ -33,7 +33,7 @@ from growsearch.study.run_id import claim
 from growsearch.study.same_run import record_or_compare
 from growsearch.study.trials import trials_that_count
 from growsearch.training import Trainer
-from growsearch.trials.bench import Bench
+from growsearch.trials.worker import WorkerContext
 
 
 @dataclass(frozen=True)
@@ -86,30 +86,26 @@ def opened(session: Session) -> Iterator[Run]:
         spent = SpentAttribute.read(study)
         clock = Clock(session.time_budget, session.began, spent.value if spent else {})
         session.on_event(_started(session, study))
-        store, watch = NetworkStore(out / studies.WEIGHTS), Watch(session.on_event)
-        bench = Bench(session.trainer, images, store, dataset.fingerprint)
-        executor = session.executor(bench, watch)
-        try:
-            with _time_kept(study, clock):
-                with clock.on("teacher"):
-                    space = with_measured_widths(study, space, executor)
-                study.sampler, study.pruner = sampler_of(space, session.seed), pruner_of(space)
-                yield Run(
-                    space=space,
-                    folder=out,
-                    seed=session.seed,
-                    data=dataset.fingerprint,
-                    images=images,
-                    study=study,
-                    control_study=control_study,
-                    store=store,
-                    executor=executor,
-                    watch=watch,
-                    clock=clock,
-                    on_event=session.on_event,
-                )
-        finally:
-            executor.shutdown()
+        store, listener = NetworkStore(out / studies.WEIGHTS), PointListener(session.on_event)
+        context = WorkerContext(session.trainer, images, store, dataset.fingerprint)
+        executor = session.executor(context, listener)
+        with _shut_down(executor), _time_kept(study, clock):
+            with clock.on("teacher"):
+                space = with_measured_widths(study, space, executor)
+            study.sampler, study.pruner = sampler_of(space, session.seed), pruner_of(space)
+            yield Run(
+                space=space,
+                seed=session.seed,
+                data=dataset.fingerprint,
+                images=images,
+                study=study,
+                control_study=control_study,
+                store=store,
+                executor=executor,
+                listener=listener,
+                clock=clock,
+                on_event=session.on_event,
+            )
 
 
 def _studies(session: Session) -> tuple[Study, Study]:
@@ -139,10 +135,21 @@ def _started(session: Session, study: Study) -> Started:
 
 
 def images_by_part(dataset: Dataset, held_out: float) -> dict[str, Split]:
-    """Return the splits that jobs name: train, choice, held_out where there is one, and test."""
-    choice, rest = split_choice(dataset.validation, held_out)
-    parts = {"train": dataset.train, "choice": choice, "test": dataset.test}
+    """Return the splits that jobs name: train, selection, held_out where there is one, and test."""
+    selection, rest = hold_out(dataset.validation, held_out)
+    parts = {"train": dataset.train, "selection": selection, "test": dataset.test}
     return parts if rest is None else parts | {"held_out": rest}
+
+
+@contextmanager
+def _shut_down(executor: Executor) -> Iterator[None]:
+    """Shut the executor down after the block; an error does not wait for jobs that run."""
+    try:
+        yield
+    except BaseException:
+        executor.shutdown(wait=False, cancel_futures=True)
+        raise
+    executor.shutdown()
 
 
 @contextmanager
@@ -152,7 +159,7 @@ def _time_kept(study: Study, clock: Clock) -> Iterator[None]:
         yield
     except BaseException:
         with suppress(Exception):  # an error of the storage is on its way already
-            SpentAttribute(value=clock.spent()).write(study)
+            clock.write_spent(study)
         raise
 
 

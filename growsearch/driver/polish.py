@@ -16,10 +16,9 @@ from growsearch.driver.events import Polished
 from growsearch.driver.run import Run
 from growsearch.errors import NetworkFileError, RunError
 from growsearch.space.sections import Polish
-from growsearch.study.attributes import PolishAttribute
+from growsearch.study.attributes import Candidate, PolishAttribute
 from growsearch.study.networks import Best, final_of, polish_of, warn_damaged
-from growsearch.study.run_state import read_state
-from growsearch.study.trials import index_of
+from growsearch.study.run_state import RunState
 from growsearch.training import TrainingPlan
 from growsearch.trials.job import ALWAYS, TrialJob
 from growsearch.trials.measurements import EvaluationJob, SpeedJob
@@ -31,7 +30,7 @@ _UNITS = 10_000  # of a part's schedule, where it runs over time
 _SLACK = 1.5  # how much slower the last evaluations may be than the one that was timed
 
 
-def polish(run: Run) -> None:
+def polish(run: Run, state: RunState) -> None:
     """Train the best network on, for the time that the budget leaves or for the space's steps.
 
     Nothing happens where the space asks for no polish, where it is done, or where no time is left.
@@ -39,15 +38,15 @@ def polish(run: Run) -> None:
     asked = run.space.polish
     if asked is None or not (asked.steps or run.clock.budget is not None):
         return
-    with run.on("polish"):
-        incumbent = read_state(run.study, run.store).incumbent
+    with run.clock.on("polish"):
+        incumbent = state.incumbent
         progress = _begun(run, asked, incumbent)
         if progress is None:
             return
         number = incumbent.trial_number
-        index = 0 if number is None else index_of(run.study, number)
+        index = 0 if number is None else Candidate.read(state.trials[number]).index
         parts = asked.cycles * asked.parts
-        ends = time.monotonic() + run.clock.left - _seconds_after(run, progress.last)
+        ends = _end_of_last_part(run, progress.last)
         for part in range(progress.done, parts):
             plan = _plan_of(run, asked, part, progress.last, ends)
             if plan is None:  # no time is left
@@ -56,7 +55,6 @@ def polish(run: Run) -> None:
                 TrialJob(
                     name=f"polish {part + 1}",
                     parent=progress.last,
-                    arm="continued",
                     plan=plan,
                     data=run.data,
                     start_seed=0,  # nothing is drawn
@@ -120,28 +118,33 @@ def _after(
     )
 
 
-def _plan_of(run: Run, asked: Polish, part: int, last: str, ends: float) -> TrainingPlan | None:
+def _plan_of(
+    run: Run, asked: Polish, part: int, last: str, ends: float | None
+) -> TrainingPlan | None:
     """Return the plan of a part; None where no time is left for it.
 
-    ``ends`` is the time, by ``time.monotonic``, at which the last part is to end.
+    ``ends`` is the time, by ``time.monotonic``, at which the last part is to end; None is no limit.
     """
     is_last_cycle = part // asked.parts == asked.cycles - 1
     whole = asked.last_plan if is_last_cycle else asked.plan
     if whole.precision == "auto":  # measured before the part's time begins to count
         speed = run.execute(SpeedJob("a measurement of the polish", last, whole))
         whole = whole if speed is None else replace(whole, precision=speed.precision)
-    left = ends - time.monotonic() if run.clock.budget is not None else None
+    left = None if ends is None else ends - time.monotonic()
     if left is not None and left <= 0.0:
         return None
     return part_of(whole, part, asked.cycles, asked.parts, left, asked.t_mul)
 
 
-def _seconds_after(run: Run, network: str) -> float:
-    """Return the seconds to keep for the evaluations that follow the last part."""
-    job = EvaluationJob("a measurement of an evaluation", network, "choice", run.data)
-    one = run.execute(job).seconds / len(run.images["choice"])
+def _end_of_last_part(run: Run, network: str) -> float | None:
+    """Return the time, by ``time.monotonic``, that leaves room for the evaluations that follow."""
+    if run.clock.budget is None:
+        return None
+    job = EvaluationJob("a measurement of an evaluation", network, "selection", run.data)
+    one = run.execute(job).seconds / len(run.images["selection"])
     held_out = len(run.images.get("held_out", ()))
-    return _SLACK * one * (len(run.images["choice"]) + held_out + 2 * len(run.images["test"]))
+    images = len(run.images["selection"]) + held_out + 2 * len(run.images["test"])
+    return time.monotonic() + run.clock.left - _SLACK * one * images
 
 
 def part_of(

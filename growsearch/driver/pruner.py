@@ -55,7 +55,7 @@ class GainPruner(BasePruner):
         others = [
             other
             for other in study.get_trials(deepcopy=False)
-            if other.number != trial.number and not is_interrupted(other)
+            if other.state.is_finished() and not is_interrupted(other)
         ]
         return any(self._is_behind(trial, others, rung) for rung in rungs)
 

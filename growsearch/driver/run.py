@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
@@ -15,15 +15,15 @@ from optuna.study import Study
 from growsearch.datasets import Split
 from growsearch.driver.budget import Clock
 from growsearch.driver.events import OnEvent
-from growsearch.driver.watch import Watch
+from growsearch.driver.listener import PointListener
 from growsearch.execution import Executor
 from growsearch.networks.store import NetworkStore
 from growsearch.space import SearchSpace
-from growsearch.study.attributes import SpentAttribute
-from growsearch.trials.bench import Job
 from growsearch.trials.measurements import EvaluationJob
 from growsearch.trials.seeds import seed_of
+from growsearch.trials.worker import Job
 
+K = TypeVar("K")
 T = TypeVar("T")
 
 
@@ -34,23 +34,21 @@ class Run:
     Parameters
     ----------
     space : SearchSpace
-    folder : Path
     seed : int
     data : str
         The fingerprint of the images.
     images : mapping
-        The splits by part; see ``growsearch.trials.bench.Bench``.
+        The splits by part; see ``growsearch.trials.worker.WorkerContext``.
     study, control_study : optuna.Study
     store : NetworkStore
     executor : Executor
-    watch : Watch
+    listener : PointListener
         What the executor calls with each point of a training's curve.
     clock : Clock
     on_event : callable
     """
 
     space: SearchSpace
-    folder: Path
     seed: int
     data: str
     images: Mapping[str, Split]
@@ -58,7 +56,7 @@ class Run:
     control_study: Study
     store: NetworkStore
     executor: Executor
-    watch: Watch
+    listener: PointListener
     clock: Clock
     on_event: OnEvent
     _losses: dict[str, NDArray[np.float32] | None] = field(init=False, default_factory=dict)
@@ -67,13 +65,30 @@ class Run:
         """Carry out one job and wait for its outcome."""
         return self.executor.submit(job).result()
 
+    def execute_each(self, jobs: Iterable[tuple[K, Job[T]]]) -> Iterator[tuple[K, T]]:
+        """Carry out jobs, as many at once as there are workers; yield the outcomes in their order.
+
+        Parameters
+        ----------
+        jobs : iterable of (key, job)
+            Drawn when a worker is free. The key comes back beside the outcome.
+        """
+        running: deque[tuple[K, Future[T]]] = deque()
+        for key, job in jobs:
+            running.append((key, self.executor.submit(job)))
+            if len(running) >= self.executor.workers:
+                first, future = running.popleft()
+                yield first, future.result()
+        for key, future in running:
+            yield key, future.result()
+
     def losses_of(self, sha256: str) -> NDArray[np.float32] | None:
-        """Return a stored network's losses on the images of the choice.
+        """Return a stored network's losses on the selection images.
 
         The last answer is kept: the incumbent is asked about in every round.
         """
         if sha256 not in self._losses:
-            job = EvaluationJob("the incumbent's losses", sha256, "choice", self.data)
+            job = EvaluationJob("the incumbent's losses", sha256, "selection", self.data)
             losses = self.execute(job).losses
             self._losses.clear()
             self._losses[sha256] = losses
@@ -85,10 +100,4 @@ class Run:
 
     def write_spent(self) -> None:
         """Store the time that the run has taken, by phase."""
-        SpentAttribute(value=self.clock.spent()).write(self.study)
-
-    @contextmanager
-    def on(self, phase: str) -> Iterator[None]:
-        """Count the block's time into a phase."""
-        with self.clock.on(phase):
-            yield
+        self.clock.write_spent(self.study)

@@ -26,7 +26,7 @@ from growsearch.driver.proposals import distributions
 from growsearch.space import SearchSpace
 from growsearch.study.optuna_private import asked, storage_of
 from growsearch.study.read import gain_of, gain_per_second_of
-from growsearch.study.trials import index_of
+from growsearch.study.trials import index_in
 from growsearch.trials.seeds import seed_of
 
 SamplerFactory = Callable[[int], BaseSampler]
@@ -49,7 +49,7 @@ def sampler_of(space: SearchSpace, seed: int) -> GainSampler:
         distributions(space),
         seed=seed,
         gain=_OBJECTIVES[search.objective],
-        index=index_of,
+        index=index_in,
     )
 
 

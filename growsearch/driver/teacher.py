@@ -18,7 +18,7 @@ def teach(run: Run) -> None:
     TrainingFailedError
         When its training cannot end.
     """
-    with run.on("teacher"):
+    with run.clock.on("teacher"):
         teacher = TeacherAttribute.read(run.study)
         is_new = teacher is None
         if teacher is None:
@@ -44,7 +44,6 @@ def _trained(run: Run) -> TeacherAttribute:
         TrialJob(
             name="teacher",
             parent=First(architecture, teacher.initializer),
-            arm="continued",
             plan=teacher.plan,
             data=run.data,
             start_seed=run.seed_of(0, "teacher"),

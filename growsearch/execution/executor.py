@@ -1,4 +1,4 @@
-"""What an executor does: the protocol between the driver and the place where jobs run."""
+"""The protocol of executors: between the driver and the place where jobs run."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Protocol, TypeVar
 
-from growsearch.trials.bench import Bench, Job, OnPoint
+from growsearch.trials.worker import Job, OnPoint, WorkerContext
 
 T = TypeVar("T")
 
@@ -14,9 +14,14 @@ T = TypeVar("T")
 class Executor(Protocol):
     """Carries out jobs; passes ``growsearch.testing.ExecutorContract``.
 
-    What a job is to blame for is a part of its outcome. So an exception from a future is a fault of
-    the program, of the machine or of the executor.
+    A training that cannot end is a failure in its outcome. So an exception from a future is a fault
+    of the program, of the machine or of the executor.
     """
+
+    @property
+    def workers(self) -> int:
+        """The number of jobs that run at once."""
+        ...
 
     def submit(self, job: Job[T]) -> Future[T]:
         """Start a job, now or when a worker is free; return the future of its outcome.
@@ -28,10 +33,18 @@ class Executor(Protocol):
         """
         ...
 
-    def shutdown(self) -> None:
-        """Release what the executor holds; jobs that run are waited for."""
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Release what the executor holds, as ``concurrent.futures`` has it.
+
+        Parameters
+        ----------
+        wait : bool
+            Wait for the jobs that run; else end them, since their outcomes are not wanted.
+        cancel_futures : bool
+            Cancel the jobs that have not begun.
+        """
         ...
 
 
-# From the bench and the callback for the points of a training's curve to an executor.
-ExecutorFactory = Callable[[Bench, OnPoint], Executor]
+# From a worker's context and the callback for the points of a training's curve to an executor.
+ExecutorFactory = Callable[[WorkerContext, OnPoint], Executor]

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from pathlib import Path
 
 from growsearch.networks.files import fetch, store, stored_path
 from growsearch.networks.network import Network
 
-_CACHED = 3  # networks: the incumbent, the teacher, and one that is polished
+_CACHED = 4  # networks: the teacher, the incumbent, the parent of a trial, a part of a polish
+
+_Stamp = tuple[int, int, int]  # of a file: its number, size and time of change
 
 
 class NetworkStore:
-    """A folder of networks, addressed by content.
+    """A folder of networks, addressed by content; threads may share it.
 
-    A network is read from disk and held against its name once; the networks read last stay in
-    memory. A pickled store is its folder.
+    A network is read from disk and compared with its name once. The networks read last stay in
+    memory, until their files change or are gone. A pickled store is its folder.
 
     Parameters
     ----------
@@ -25,10 +28,11 @@ class NetworkStore:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._read: OrderedDict[str, Network] = OrderedDict()
+        self._lock = threading.Lock()
+        self._read: OrderedDict[str, tuple[_Stamp, Network]] = OrderedDict()
 
     def __reduce__(self) -> tuple[type[NetworkStore], tuple[Path]]:
-        return NetworkStore, (self.folder,)
+        return NetworkStore, (self.folder.absolute(),)  # a worker may have another directory
 
     def put(self, network: Network) -> str:
         """Write a network to disk, safe from a power failure; return its SHA-256."""
@@ -42,12 +46,18 @@ class NetworkStore:
         NetworkFileError
             When the file is missing, damaged, or no network.
         """
-        if sha256 not in self._read:
-            self._read[sha256] = fetch(sha256, self.folder)
+        with self._lock:
+            stamp = _stamp(self.path(sha256))
+            known = self._read.pop(sha256, None)
+            if known is None or stamp is None or known[0] != stamp:
+                network = fetch(sha256, self.folder)
+                stamp = stamp or (0, 0, 0)
+            else:
+                network = known[1]
+            self._read[sha256] = stamp, network
             while len(self._read) > _CACHED:
                 self._read.popitem(last=False)
-        self._read.move_to_end(sha256)
-        return self._read[sha256]
+            return network
 
     def path(self, sha256: str) -> Path:
         """Return the path of a network's file, whether it exists or not.
@@ -61,5 +71,15 @@ class NetworkStore:
 
     def remove(self, sha256: str) -> None:
         """Delete a network that nothing refers to."""
-        self._read.pop(sha256, None)
-        self.path(sha256).unlink(missing_ok=True)
+        with self._lock:
+            self._read.pop(sha256, None)
+            self.path(sha256).unlink(missing_ok=True)
+
+
+def _stamp(path: Path) -> _Stamp | None:
+    """Return what changes with a file's bytes; None where there is no file."""
+    try:
+        found = path.lstat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns

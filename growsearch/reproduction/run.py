@@ -22,7 +22,7 @@ from growsearch.reproduction.caveats import caveats_of
 from growsearch.reproduction.experiments import ARCHITECTURE, BATCH_SIZE, LEARNING_RATE, TRAININGS
 from growsearch.reproduction.progress import FlopsProgress, OnProgress
 from growsearch.reproduction.result import AccuracyCurve, Repeat, Reproduction
-from growsearch.training import Trainer, TrainingPlan
+from growsearch.training import Trainer, TrainingPlan, trainer_named
 
 FILE = "reproduction.json"
 
@@ -64,7 +64,7 @@ def reproduce(
     Parameters
     ----------
     trainer : Trainer, optional
-        :class:`growsearch.training.SlimTrainer` by default.
+        :class:`growsearch.training.slim.SlimTrainer` by default.
     iterations : int
         Iterations as the original counts them: evaluations are at 0, ``every``, … below this
         number, and the students start from the teacher at the last evaluation.
@@ -115,9 +115,7 @@ def reproduce(
     if path is not None and missing:
         make_writable(path.parent)
     if trainer is None:
-        from growsearch.training.slim import SlimTrainer
-
-        trainer = SlimTrainer()
+        trainer = trainer_named()
     architecture = Architecture.parse(ARCHITECTURE, dataset.image_shape)
     progress = FlopsProgress(len(missing), architecture, steps, on_progress)
     progress.images(dataset.source)

@@ -17,6 +17,8 @@ from growsearch.errors import RunError, without_password
 
 DATABASE = "study.db"
 
+STORAGE_ERRORS = (SQLAlchemyError, OptunaError)
+
 _LOCK_SECONDS = 60  # SQLite waits for another process this long
 
 
@@ -60,7 +62,7 @@ def open_storage(url: str) -> RDBStorage:
             raise ValueError("it would not outlive this process")
         options = {"connect_args": {"timeout": _LOCK_SECONDS}} if is_sqlite else {}
         storage = RDBStorage(url, engine_kwargs={"pool_pre_ping": True, **options})
-    except (SQLAlchemyError, OptunaError, ImportError, OSError, ValueError, RuntimeError) as error:
+    except (*STORAGE_ERRORS, ImportError, OSError, ValueError, RuntimeError) as error:
         reason = _reason(error, url)
         if _lacks_psycopg(error):
             raise RunError(

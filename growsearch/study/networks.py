@@ -47,33 +47,25 @@ def warn_damaged(message: str) -> None:
     warnings.warn(message, DamagedNetworkWarning, stacklevel=3)
 
 
-def incumbent_of(study: Study, store: NetworkStore, trials: Sequence[FrozenTrial]) -> Best:
+def incumbent_of(trials: Sequence[FrozenTrial], teacher: Best, store: NetworkStore) -> Best:
     """Return the last network kept whose bytes verify; the teacher, where none was.
 
-    Each was kept because the judge preferred it to those before: what its accuracy says against
-    theirs is the judge's business.
+    It need not have the highest accuracy of them: the judge compares losses too.
 
     A damaged or missing file is passed over, with a warning.
-
-    Raises
-    ------
-    RunError
-        When not even the teacher's verifies.
     """
     for trial in reversed(trials):
-        if trial.state != TrialState.COMPLETE or trial.value is None:
+        if trial.state != TrialState.COMPLETE or not Candidate.is_kept(trial):
             continue
         candidate = Candidate.read(trial)
-        if not candidate.kept:
-            continue
         try:
             network = store.get(candidate.sha256)
         except NetworkFileError as error:
             warn_damaged(f"trial {trial.number}: its network is passed over: {error}")
             continue
         path = store.path(candidate.sha256)
-        return Best(network, float(trial.value), trial.number, path)
-    return teacher_of(study, store)
+        return Best(network, float(trial.value or 0.0), trial.number, path)
+    return teacher
 
 
 def polish_of(study: Study, best: Best) -> PolishAttribute | None:
@@ -137,22 +129,7 @@ def teacher_of(study: Study, store: NetworkStore) -> Best:
     return Best(network, teacher.validation_accuracy, None, path)
 
 
-def sha256_of(study: Study, number: int | None) -> str:
-    """Return the SHA-256 of the network that a trial kept; of the teacher's for None.
-
-    Raises
-    ------
-    RunError
-        When the trial is none that kept a network.
-    """
-    if number is None:
-        teacher = TeacherAttribute.read(study)
-        return "" if teacher is None else teacher.sha256
-    with untrusted(f"the parent {number!r}"):
-        return Candidate.read(study.get_trials(deepcopy=False)[number]).sha256
-
-
-def ancestry_flops(study: Study, number: int | None) -> float:
+def ancestry_flops(study: Study, trials: Sequence[FrozenTrial], number: int | None) -> float:
     """Return the FLOPs of the training of a trial's network and all its ancestors.
 
     ``number`` None is the teacher.
@@ -163,7 +140,6 @@ def ancestry_flops(study: Study, number: int | None) -> float:
         When the attributes are not what growsearch writes.
     """
     total = 0.0
-    trials = study.get_trials(deepcopy=False)
     with untrusted("the ancestry of a network"):
         while number is not None:  # a parent is an earlier trial: this ends
             ancestor = Candidate.read(trials[number])
@@ -178,4 +154,4 @@ def is_referred_to(study: Study, sha256: str) -> bool:
     teacher, polish = TeacherAttribute.read(study), PolishAttribute.read(study)
     named = {teacher.sha256 if teacher else "", *((polish.sha256, polish.last) if polish else ())}
     trials = study.get_trials(deepcopy=False)
-    return sha256 in named or any(Candidate.read(trial).sha256 == sha256 for trial in trials)
+    return sha256 in named or any(Candidate.names(trial, sha256) for trial in trials)

@@ -14,7 +14,7 @@ from growsearch.evidence.comparison import Evidence, HeldOut, compare
 from growsearch.networks.store import NetworkStore
 from growsearch.study.attributes import DataAttribute, SpaceAttribute, SpentAttribute, TestAttribute
 from growsearch.study.database import storage_errors
-from growsearch.study.networks import Best, final_of, teacher_of, test_of
+from growsearch.study.networks import Best, final_of, test_of
 from growsearch.study.open import WEIGHTS, find
 from growsearch.study.read import records
 from growsearch.study.run_id import check
@@ -37,7 +37,7 @@ class SearchResult:
     teacher_held_out_accuracy : float or None
         Accuracy of the teacher on the same images.
     teacher_accuracy, teacher_test_accuracy : float
-        Accuracies of the teacher on the images of the choice and on the test images.
+        Accuracies of the teacher on the selection images and on the test images.
     trials : tuple of TrialRecord
         The finished trials in order, without interrupted ones, which are repeated.
     study, control_study : optuna.Study
@@ -94,7 +94,7 @@ class SearchResult:
                 "validation_accuracy": best.validation_accuracy,
                 "trial_number": best.trial_number,
                 "polished": best.polished,
-                "sha256": best.path.stem,
+                "sha256": best.sha256,
                 "path": str(best.path),
             },
             "test_accuracy": self.test_accuracy,
@@ -121,7 +121,7 @@ def result_of(
         When the run has not even a teacher yet.
     """
     state = read_state(study, store)
-    best, teacher = final_of(study, store, state.incumbent), teacher_of(study, store)
+    best = final_of(study, store, state.incumbent)
     data, space = DataAttribute.read(study), SpaceAttribute.read(study)
     test, spent = test_of(study, best) or TestAttribute(), SpentAttribute.read(study)
     return SearchResult(
@@ -129,7 +129,7 @@ def result_of(
         test_accuracy=test.accuracy,
         held_out_accuracy=test.held_out_accuracy,
         teacher_held_out_accuracy=test.teacher_held_out_accuracy,
-        teacher_accuracy=teacher.validation_accuracy,
+        teacher_accuracy=state.teacher.validation_accuracy,
         teacher_test_accuracy=test.teacher_accuracy,
         trials=records(study, control_study),
         study=study,

@@ -1,7 +1,7 @@
-"""The identity of a run whose study lies in a storage with those of other folders.
+"""The id of a run whose study lies in a storage with those of other folders.
 
 In such a storage a study is found by its folder's name, and two folders can have the same name. So
-a run has a random identity, which stands in its study and in its folder.
+a run has a random id, which stands in its study and in a file of its folder.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from optuna.study import Study
 
 from growsearch.errors import RunError, without_password
 from growsearch.networks.atomic import write_atomically
-from growsearch.study.attributes import TeacherAttribute
+from growsearch.study.attributes import RunIdAttribute, TeacherAttribute
 from growsearch.study.open import WEIGHTS
 
-IDENTITY = "run-id"  # the file, and the study's attribute
+FILE = "run-id"
 _LONGEST = 64
 
 
 def claim(study: Study, folder: Path, storage: str) -> None:
-    """Check a folder against its study; give an identity to a run that has none.
+    """Check a folder against its study; give an id to a run that has none.
 
     Raises
     ------
@@ -29,11 +29,11 @@ def claim(study: Study, folder: Path, storage: str) -> None:
         When the study is another folder's.
     """
     check(study, folder, storage)
-    if study.user_attrs.get(IDENTITY) is None:
-        identity = _of(folder) or uuid.uuid4().hex
+    if RunIdAttribute.read(study) is None:
+        run_id = _of(folder) or uuid.uuid4().hex
         # The folder first: a run that is killed between the two finds an unclaimed study again.
-        write_atomically(folder / IDENTITY, identity.encode())
-        study.set_user_attr(IDENTITY, identity)
+        write_atomically(folder / FILE, run_id.encode())
+        RunIdAttribute(value=run_id).write(study)
 
 
 def check(study: Study, folder: Path, storage: str) -> None:
@@ -44,13 +44,12 @@ def check(study: Study, folder: Path, storage: str) -> None:
     RunError
         When the study is another folder's.
     """
-    about = study.user_attrs
-    identity = about.get(IDENTITY)
-    # A run from before identities has at least weights in its folder, once it has a teacher.
+    stored = RunIdAttribute.read(study)
+    # A run of a version without ids has at least weights in its folder, once it has a teacher.
     is_same = (
-        identity == _of(folder)
-        if identity is not None
-        else TeacherAttribute.attribute not in about or (folder / WEIGHTS).is_dir()
+        stored.value == _of(folder)
+        if stored is not None
+        else TeacherAttribute.read(study) is None or (folder / WEIGHTS).is_dir()
     )
     if not is_same:
         raise RunError(
@@ -61,10 +60,11 @@ def check(study: Study, folder: Path, storage: str) -> None:
 
 
 def _of(folder: Path) -> str | None:
+    """Return the id that stands in a folder; None where there is none."""
     try:
-        with (folder / IDENTITY).open("rb") as file:
+        with (folder / FILE).open("rb") as file:
             return file.read(_LONGEST).decode(errors="replace").strip() or None
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise RunError(f"{folder / IDENTITY}: cannot be read: {error.strerror}") from None
+        raise RunError(f"{folder / FILE}: cannot be read: {error.strerror}") from None

@@ -8,17 +8,20 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial
 
 from growsearch.networks.store import NetworkStore
-from growsearch.study.attributes import LapsAttribute
-from growsearch.study.networks import Best, incumbent_of
+from growsearch.study.attributes import Candidate, LapsAttribute
+from growsearch.study.networks import Best, incumbent_of, teacher_of
 from growsearch.study.trials import that_count
+from growsearch.study.untrusted import untrusted
 
 
 @dataclass(frozen=True)
 class RunState:
-    """What a run knows between two rounds.
+    """The knowledge of a run between two rounds.
 
     Parameters
     ----------
+    teacher : Best
+        The network that the search started from.
     incumbent : Best
         The network that the next candidate grows from.
     trials : tuple of FrozenTrial
@@ -27,6 +30,7 @@ class RunState:
         The last trial of which nothing is left to do, and the seconds of the longest one.
     """
 
+    teacher: Best
     incumbent: Best
     trials: tuple[FrozenTrial, ...]
     laps: LapsAttribute
@@ -35,6 +39,19 @@ class RunState:
     def counted(self) -> tuple[FrozenTrial, ...]:
         """The finished trials, without interrupted ones."""
         return that_count(self.trials)
+
+    def sha256_of(self, number: int | None) -> str:
+        """Return the SHA-256 of the network that a trial kept; of the teacher's for None.
+
+        Raises
+        ------
+        RunError
+            When there is no such trial.
+        """
+        if number is None:
+            return self.teacher.sha256
+        with untrusted(f"the parent {number!r}"):
+            return Candidate.read(self.trials[number]).sha256
 
 
 def read_state(study: Study, store: NetworkStore) -> RunState:
@@ -46,5 +63,6 @@ def read_state(study: Study, store: NetworkStore) -> RunState:
         When the study holds something that growsearch did not write.
     """
     trials = tuple(study.get_trials(deepcopy=False))
+    teacher = teacher_of(study, store)
     laps = LapsAttribute.read(study) or LapsAttribute()
-    return RunState(incumbent_of(study, store, trials), trials, laps)
+    return RunState(teacher, incumbent_of(trials, teacher, store), trials, laps)

@@ -26,10 +26,14 @@ def trials_that_count(study: Study) -> tuple[FrozenTrial, ...]:
     return that_count(study.get_trials(deepcopy=False))
 
 
-def index_of(study: Study, number: int) -> int:
+def index_of(trials: Sequence[FrozenTrial], number: int) -> int:
     """Return a trial's place among those that count: its repetition after a crash has the same."""
-    before = study.get_trials(deepcopy=False)[:number]
-    return sum(not is_interrupted(other) for other in before)
+    return sum(not is_interrupted(other) for other in trials[:number])
+
+
+def index_in(study: Study, number: int) -> int:
+    """Return the index of a trial of the study, as the study is now."""
+    return index_of(study.get_trials(deepcopy=False), number)
 
 
 def fail(study: Study, trial: Trial | FrozenTrial, reason: str) -> None:
@@ -38,12 +42,10 @@ def fail(study: Study, trial: Trial | FrozenTrial, reason: str) -> None:
     study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
 
 
-def fail_interrupted(study: Study) -> int:
-    """End the trials that a killed process left running; return how many there were.
+def fail_interrupted(study: Study) -> None:
+    """End the trials that a killed process left running.
 
     Only the holder of the run's lock may call this: then no other process is running them.
     """
-    dead = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-    for trial in dead:
+    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         fail(study, trial, INTERRUPTED)
-    return len(dead)

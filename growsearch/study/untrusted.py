@@ -1,4 +1,4 @@
-"""What comes out of a database is untrusted: its errors in one line, its values checked."""
+"""Untrusted values of a database: their errors in one line, numbers checked."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def untrusted(what: str) -> Iterator[None]:
         if isinstance(error, GrowsearchError):
             raise
         raise RunError(
-            f"{what}: expected what growsearch wrote ({_reason(error)}): somebody changed the "
-            "study; start again in a new --out"
+            f"{what}: expected what growsearch wrote ({_reason(error)}): the study was changed by "
+            "another program; start again in a new --out"
         ) from None
 
 

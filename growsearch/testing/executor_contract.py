@@ -4,8 +4,8 @@
 
     class TestMyExecutor(ExecutorContract):
         @staticmethod
-        def make_executor(bench, on_point):
-            return MyExecutor(bench, on_point)
+        def make_executor(context, on_point):
+            return MyExecutor(context, on_point)
 """
 
 from __future__ import annotations
@@ -27,10 +27,11 @@ from growsearch.networks import Architecture, Network
 from growsearch.networks.store import NetworkStore
 from growsearch.testing.drifting_trainer import TOO_FAST, DriftingTrainer
 from growsearch.training import Point, TrainingPlan
-from growsearch.trials.bench import Bench, OnPoint
+from growsearch.trials.arms import ARMS
 from growsearch.trials.job import ALWAYS, First, TrialJob
 from growsearch.trials.measurements import EvaluationJob, SpeedJob
 from growsearch.trials.outcome import TrialOutcome
+from growsearch.trials.worker import OnPoint, WorkerContext
 
 DATA = "0" * 64  # the fingerprint of the contract's images
 PLAN = TrainingPlan(4, batch_size=2, learning_rate=0.01, evaluate_every=2)
@@ -41,21 +42,21 @@ class ExecutorContract:
     """What every executor must do, as tests; a subclass names the executor."""
 
     @staticmethod
-    def make_executor(bench: Bench, on_point: OnPoint) -> Executor:
-        """Return the executor to test; ``DriftingTrainer`` trains on the bench."""
+    def make_executor(context: WorkerContext, on_point: OnPoint) -> Executor:
+        """Return the executor to test; ``DriftingTrainer`` trains on the context."""
         raise NotImplementedError("expected a subclass that makes its executor")
 
     # --- what the tests work with -----------------------------------------------------------------
 
     @pytest.fixture
-    def bench(self, tmp_path: Path) -> Bench:
-        """Return a bench with small random images, and a folder for networks."""
+    def context(self, tmp_path: Path) -> WorkerContext:
+        """Return a context with small random images, and a folder for networks."""
         rng = np.random.default_rng(0)
         images = {
             part: Split(rng.random((count, 4, 4, 1), np.float32), np.arange(count) % 3)
-            for part, count in (("train", 12), ("choice", 6), ("held_out", 6), ("test", 6))
+            for part, count in (("train", 12), ("selection", 6), ("held_out", 6), ("test", 6))
         }
-        return Bench(DriftingTrainer(), images, NetworkStore(tmp_path / "weights"), DATA)
+        return WorkerContext(DriftingTrainer(), images, NetworkStore(tmp_path / "weights"), DATA)
 
     @pytest.fixture
     def heard(self) -> list[tuple[str, int]]:
@@ -63,7 +64,7 @@ class ExecutorContract:
         return []
 
     @pytest.fixture
-    def executor(self, bench: Bench, heard: list[tuple[str, int]]) -> Iterator[Executor]:
+    def executor(self, context: WorkerContext, heard: list[tuple[str, int]]) -> Iterator[Executor]:
         """Yield the executor to test, which ends a training named "stops" at its step 2."""
 
         def on_point(job: Any, point: Point) -> bool:
@@ -72,14 +73,14 @@ class ExecutorContract:
             heard.append((job.name, point.step))
             return bool(job.name == "stops" and point.step == 2)
 
-        executor = self.make_executor(bench, on_point)
+        executor = self.make_executor(context, on_point)
         yield executor
         executor.shutdown()
 
     @pytest.fixture
-    def parent(self, bench: Bench) -> str:
+    def parent(self, context: WorkerContext) -> str:
         """Return the SHA-256 of a stored network."""
-        return bench.networks.put(Network.initial(ARCHITECTURE, rng=0))
+        return context.networks.put(Network.initial(ARCHITECTURE, rng=0))
 
     @staticmethod
     def job(parent: str | First, **changed: Any) -> TrialJob:
@@ -98,14 +99,14 @@ class ExecutorContract:
 
     # --- outcomes ---------------------------------------------------------------------------------
 
-    @pytest.mark.parametrize("arm", ["net2net", "random", "scratch", "continued"])
+    @pytest.mark.parametrize("arm", ARMS)
     def test_an_outcome_is_that_of_the_job_itself(
-        self, executor: Executor, bench: Bench, parent: str, arm: str
+        self, executor: Executor, context: WorkerContext, parent: str, arm: str
     ) -> None:
         """Where a job runs changes nothing: curve, network and FLOPs are those of its values."""
         job = self.job(parent, arm=arm)
         outcome = executor.submit(job).result()
-        assert outcome == job.carry_out(bench, lambda *_: False)
+        assert outcome == job.carry_out(context, lambda *_: False)
         assert outcome.failure is None
         assert [point.step for point in outcome.curve] == [0, 2, 4]
 
@@ -117,30 +118,32 @@ class ExecutorContract:
         np.testing.assert_array_equal(first.losses, second.losses)
 
     def test_jobs_do_not_disturb_each_other(
-        self, executor: Executor, bench: Bench, parent: str
+        self, executor: Executor, context: WorkerContext, parent: str
     ) -> None:
         """However many are submitted before the first is waited for."""
         growths = (Widen("conv1", 6), Deepen("conv1"), Widen("fc1", 9), Deepen("fc1"))
         jobs = [self.job(parent, name=str(growth), growth=growth) for growth in growths]
         futures = [executor.submit(job) for job in jobs]
         for job, future in zip(jobs, futures, strict=True):
-            assert future.result() == job.carry_out(bench, lambda *_: False)
+            assert future.result() == job.carry_out(context, lambda *_: False)
 
-    def test_a_first_network_needs_no_parent(self, executor: Executor, bench: Bench) -> None:
+    def test_a_first_network_needs_no_parent(
+        self, executor: Executor, context: WorkerContext
+    ) -> None:
         """The teacher is a job like any other."""
         first = First(ARCHITECTURE, "he_normal")
         outcome = executor.submit(self.job(first, growth=None, arm="continued")).result()
         assert outcome.sha256 is not None
-        assert bench.networks.get(outcome.sha256).architecture == ARCHITECTURE
+        assert context.networks.get(outcome.sha256).architecture == ARCHITECTURE
 
     def test_a_network_is_stored_before_its_outcome_comes(
-        self, executor: Executor, bench: Bench, parent: str
+        self, executor: Executor, context: WorkerContext, parent: str
     ) -> None:
         """And verifies; a network that cannot be kept is not stored."""
         kept = executor.submit(self.job(parent)).result()
         assert kept.sha256 is not None
-        assert bench.networks.get(kept.sha256).sha256 == kept.sha256
-        assert bench.networks.get(kept.sha256).architecture["conv1"].layer.width == 6
+        assert context.networks.get(kept.sha256).sha256 == kept.sha256
+        assert context.networks.get(kept.sha256).architecture["conv1"].layer.width == 6
         for above in (1.0, kept.final.accuracy):
             assert executor.submit(self.job(parent, keep_above=above)).result().sha256 is None
 
@@ -165,12 +168,14 @@ class ExecutorContract:
         assert accuracies[outcome.learning_rate] == outcome.accuracy
 
     def test_other_jobs_are_carried_out_too(
-        self, executor: Executor, bench: Bench, parent: str
+        self, executor: Executor, context: WorkerContext, parent: str
     ) -> None:
         """Executors know of a job no more than that it can be carried out."""
-        network = bench.networks.get(parent)
+        network = context.networks.get(parent)
         evaluated = executor.submit(EvaluationJob("test", parent, "test", DATA)).result()
-        assert evaluated.accuracy == bench.trainer.evaluate(network, bench.images["test"]).accuracy
+        assert (
+            evaluated.accuracy == context.trainer.evaluate(network, context.images["test"]).accuracy
+        )
         assert executor.submit(SpeedJob("speed", parent, PLAN)).result() is None
 
     # --- points on the way ------------------------------------------------------------------------
@@ -232,7 +237,11 @@ class ExecutorContract:
     def test_after_its_shutdown_it_takes_no_job(self, executor: Executor, parent: str) -> None:
         """A second shutdown is none."""
         executor.submit(self.job(parent)).result()
-        for _ in range(2):
-            executor.shutdown()
+        for wait in (True, False):
+            executor.shutdown(wait, cancel_futures=not wait)
             with pytest.raises(RuntimeError):
                 executor.submit(self.job(parent))
+
+    def test_it_says_how_many_jobs_run_at_once(self, executor: Executor) -> None:
+        """At least one."""
+        assert executor.workers >= 1

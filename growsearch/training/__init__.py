@@ -2,6 +2,7 @@
 
 from growsearch.training.augmentation import Augmentation
 from growsearch.training.plan import TrainingPlan, no_decay
+from growsearch.training.registry import TRAINERS, trainer_named
 from growsearch.training.speed import MeasuresSpeed, Speed, at_one_precision
 from growsearch.training.trainer import (
     Evaluation,
@@ -12,6 +13,7 @@ from growsearch.training.trainer import (
 )
 
 __all__ = [
+    "TRAINERS",
     "Augmentation",
     "Evaluation",
     "MeasuresSpeed",
@@ -23,4 +25,5 @@ __all__ = [
     "TrainingResult",
     "at_one_precision",
     "no_decay",
+    "trainer_named",
 ]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:  # the command line's help reads the table: a start imports what it needs
     import numpy as np
 
-    from growsearch.growth import Growth, Treatment
+    from growsearch.growth import Filling, Growth, Treatment
     from growsearch.networks import Network
 
 CANDIDATE = "net2net"
@@ -41,7 +41,7 @@ class Start:
     slots: Treatment = "carry-rescaled"
     images: Any = None
 
-    def grown(self, rng: np.random.Generator, fill: str) -> Network:
+    def grown(self, rng: np.random.Generator, fill: Filling) -> Network:
         """Return the parent, grown, its new weights filled by Net2Net or at random."""
         from growsearch.growth import grow
 
@@ -51,7 +51,7 @@ class Start:
             self.parent,
             self.growth,
             rng=rng,
-            fill="random" if fill == "random" else "net2net",
+            fill=fill,
             slots=self.slots,
             images=self.images,
         )

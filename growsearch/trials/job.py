@@ -10,19 +10,21 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from growsearch.errors import DivergedError
 from growsearch.growth import Growth, Treatment
 from growsearch.networks import Architecture, Network
 from growsearch.networks.network import Initializer
 from growsearch.training import (
     MeasuresSpeed,
+    Point,
     Trainer,
     TrainingPlan,
     TrainingResult,
     at_one_precision,
 )
 from growsearch.trials.arms import ARMS, CANDIDATE, Start, training_flops
-from growsearch.trials.bench import Bench, OnPoint
 from growsearch.trials.outcome import TRAINING_FAILED, Failure, TrialOutcome
+from growsearch.trials.worker import OnPoint, WorkerContext
 
 NEVER, ALWAYS = math.inf, -math.inf  # of TrialJob.keep_above
 
@@ -59,12 +61,12 @@ class TrialJob:
     slots : "reset", "carry" or "carry-rescaled"
         The treatment of the optimizer's slots in a growth.
     learning_rates : tuple of float
-        Of a tuned control: train with each of them in the plan's place, and return the best.
+        Rates of a tuned control, instead of the plan's: the outcome is that of the best.
     step_milliseconds : float or None
         Refuse a network whose update takes longer on the worker's machine.
     keep_above : float
         Store the trained network if its accuracy is above this value and its training was not
-        ended early: ``NEVER`` or ``ALWAYS``, or the accuracy of the incumbent.
+        ended early; ``NEVER`` and ``ALWAYS`` are values too.
     """
 
     name: str
@@ -80,23 +82,23 @@ class TrialJob:
     step_milliseconds: float | None = None
     keep_above: float = NEVER
 
-    def carry_out(self, bench: Bench, on_point: OnPoint) -> TrialOutcome:
+    def carry_out(self, context: WorkerContext, on_point: OnPoint) -> TrialOutcome:
         """Build the network, train it and store it if it may be kept.
 
         A training that cannot end gives an outcome with a failure; any other exception is an
         error of the program or of the machine, and passes through.
         """
-        bench.check(self.data)
+        context.check(self.data)
         try:
-            network = self._network(bench)
-            plan, speed_failure = self._at_one_precision(bench.trainer, network.architecture)
+            network = self._network(context)
+            plan, speed_failure = self._at_one_precision(context.trainer, network.architecture)
         except TRAINING_FAILED as error:
             return TrialOutcome(failure=Failure.of(error))
         if speed_failure is not None:
             return TrialOutcome(failure=speed_failure, precision=plan.precision)
         rates = self.learning_rates or (plan.learning_rate,)
         tries = [
-            self._train(bench, network, replace(plan, learning_rate=r), on_point) for r in rates
+            self._train(context, network, replace(plan, learning_rate=r), on_point) for r in rates
         ]
         tried = tuple((o.learning_rate, o.accuracy) for o in tries) if self.learning_rates else ()
         finished = [each for each in tries if each.accuracy is not None]
@@ -104,15 +106,15 @@ class TrialJob:
         best = max(finished, key=lambda each: each.accuracy or 0.0) if finished else tries[-1]
         return replace(best, tried=tried)
 
-    def _network(self, bench: Bench) -> Network:
+    def _network(self, context: WorkerContext) -> Network:
         """Return the network to train."""
         rng = np.random.default_rng(self.start_seed)
         if isinstance(self.parent, First):
             first = self.parent
             parent = Network.initial(first.architecture, rng=rng, initializer=first.initializer)
         else:
-            parent = bench.networks.get(self.parent)
-        return ARMS[self.arm].start(Start(parent, self.growth, self.slots, bench.sample), rng)
+            parent = context.networks.get(self.parent)
+        return ARMS[self.arm].start(Start(parent, self.growth, self.slots, context.sample), rng)
 
     def _at_one_precision(
         self, trainer: Trainer, architecture: Architecture
@@ -132,35 +134,48 @@ class TrialJob:
         )
 
     def _train(
-        self, bench: Bench, network: Network, plan: TrainingPlan, on_point: OnPoint
+        self, context: WorkerContext, network: Network, plan: TrainingPlan, on_point: OnPoint
     ) -> TrialOutcome:
         """Train once by a plan."""
+        answers: list[bool] = []
+
+        def on_evaluation(point: Point) -> bool:
+            answers.append(on_point(self, point))
+            return answers[-1]
+
         try:
-            result = bench.trainer.train(
+            result = context.trainer.train(
                 network,
-                bench.images["train"],
+                context.images["train"],
                 plan,
-                evaluate_on=bench.images["choice"],
+                evaluate_on=context.images["selection"],
                 seed=self.order_seed,
-                on_evaluation=lambda point: on_point(self, point),
+                on_evaluation=on_evaluation,
             )
+            _check_finite(result)
+            is_whole = plan.seconds is None and result.final.step >= plan.steps
+            ended_early = any(answers) and not is_whole  # an answer at the last step ends nothing
+            return self._outcome(context, result, plan, ended_early=ended_early)
         except TRAINING_FAILED as error:
             return TrialOutcome(
                 failure=Failure.of(error),
                 learning_rate=plan.learning_rate,
                 precision=plan.precision,
             )
-        return self._outcome(bench, result, plan)
 
-    def _outcome(self, bench: Bench, result: TrainingResult, plan: TrainingPlan) -> TrialOutcome:
+    def _outcome(
+        self,
+        context: WorkerContext,
+        result: TrainingResult,
+        plan: TrainingPlan,
+        *,
+        ended_early: bool,
+    ) -> TrialOutcome:
         """Return the outcome of a training that ended, its network stored if it may be kept."""
         final, flops = result.final, result.network.architecture.flops
-        ended_early = plan.seconds is None and final.step < plan.steps
-        may_be_kept = self.keep_above == ALWAYS or (
-            not ended_early and final.accuracy > self.keep_above
-        )
+        may_be_kept = not ended_early and final.accuracy > self.keep_above
         return TrialOutcome(
-            sha256=bench.networks.put(result.network) if may_be_kept else None,
+            sha256=context.networks.put(result.network) if may_be_kept else None,
             curve=result.curve,
             losses=result.losses,
             seconds=result.seconds,
@@ -170,3 +185,13 @@ class TrialJob:
             learning_rate=plan.learning_rate,
             ended_early=ended_early,
         )
+
+
+def _check_finite(result: TrainingResult) -> None:
+    """Refuse the curve of a trainer that lets NaN or infinity pass: no database can hold them."""
+    for point in result.curve:
+        if not (math.isfinite(point.accuracy) and math.isfinite(point.loss)):
+            raise DivergedError(
+                f"at step {point.step}: expected a finite accuracy and loss, got "
+                f"{point.accuracy} and {point.loss}: lower the learning rate"
+            )

@@ -22,7 +22,7 @@ Rule = Literal["superior", "not_inferior"]
 
 @dataclass(frozen=True)
 class Score:
-    """The score of a network on the images of the choice: accuracy, and losses if known."""
+    """The score of a network on the selection images: accuracy, and losses if known."""
 
     accuracy: float
     losses: NDArray[Any] | None = field(default=None, repr=False, compare=False)
@@ -77,7 +77,7 @@ def decide(
         )
     if rule == "not_inferior":
         return _not_inferior(candidate, best, margin)
-    if not candidate.accuracy > best.accuracy:
+    if not candidate.accuracy > least_accuracy(rule, best.accuracy):
         return Decision(False, f"{accuracies[0]} does not beat the best so far, {accuracies[1]}")
     if (known := _known_gain(candidate, best)) is not None:
         gain, error = known
@@ -88,6 +88,30 @@ def decide(
                 f"({-gain:+.4f} ± {error:.4f})",
             )
     return Decision(True, f"{accuracies[0]} beats the best so far, {accuracies[1]}")
+
+
+def least_accuracy(rule: Rule, incumbent: float) -> float:
+    """Return the accuracy that a candidate must exceed for the rule to keep it.
+
+    An executor need not store a network at or below it.
+
+    Examples
+    --------
+    >>> least_accuracy("superior", 0.97), least_accuracy("not_inferior", 0.97)
+    (0.97, -inf)
+    """
+    return incumbent if rule == "superior" else -math.inf
+
+
+def losses_may_decide(rule: Rule, candidate: float, incumbent: float) -> bool:
+    """Return whether the losses may decide, given both accuracies; else they need not be known.
+
+    Examples
+    --------
+    >>> losses_may_decide("superior", 0.96, 0.97), losses_may_decide("not_inferior", 0.96, 0.97)
+    (False, True)
+    """
+    return candidate > least_accuracy(rule, incumbent)
 
 
 def _not_inferior(candidate: Score, best: Score, margin: float) -> Decision:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from growsearch.training import MeasuresSpeed, Speed, TrainingPlan
-from growsearch.trials.bench import Bench, OnPoint, Part
+from growsearch.trials.worker import OnPoint, Part, WorkerContext
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class EvaluationJob:
     name : str
     network : str
         The network's SHA-256.
-    part : "choice", "held_out" or "test"
+    part : "selection", "held_out" or "test"
     data : str
         The fingerprint of the run's images.
     """
@@ -31,13 +31,13 @@ class EvaluationJob:
     part: Part
     data: str
 
-    def carry_out(self, bench: Bench, on_point: OnPoint) -> Evaluated:
+    def carry_out(self, context: WorkerContext, on_point: OnPoint) -> Evaluated:
         """Return accuracy and losses, and how long the evaluation took."""
         del on_point
-        bench.check(self.data)
-        network, images = bench.networks.get(self.network), bench.images[self.part]
+        context.check(self.data)
+        network, images = context.networks.get(self.network), context.images[self.part]
         began = time.monotonic()
-        found = bench.trainer.evaluate(network, images)
+        found = context.trainer.evaluate(network, images)
         return Evaluated(found.accuracy, found.losses, time.monotonic() - began)
 
 
@@ -75,9 +75,9 @@ class SpeedJob:
     network: str
     plan: TrainingPlan
 
-    def carry_out(self, bench: Bench, on_point: OnPoint) -> Speed | None:
+    def carry_out(self, context: WorkerContext, on_point: OnPoint) -> Speed | None:
         """Return the speed; None with a trainer that does not measure."""
         del on_point
-        if not isinstance(bench.trainer, MeasuresSpeed):
+        if not isinstance(context.trainer, MeasuresSpeed):
             return None
-        return bench.trainer.speed_of(bench.networks.get(self.network).architecture, self.plan)
+        return context.trainer.speed_of(context.networks.get(self.network).architecture, self.plan)

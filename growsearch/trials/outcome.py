@@ -1,4 +1,4 @@
-"""What came of a training, as a value: an outcome, or a failure in words."""
+"""The outcome of a training as a value: a network and its curve, or a failure in words."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from growsearch.errors import DivergedError, OutOfMemoryError, TrainingFailedError
 from growsearch.training import Point
 
-# An exception of these is the fault of what is trained: it comes back as a value.
+# Errors that the trained network or its plan causes: they become a Failure.
 TRAINING_FAILED = (TrainingFailedError, MemoryError)
 
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a training could not end.
+    """The reason why a training could not end.
 
     Parameters
     ----------
@@ -37,15 +37,17 @@ class Failure:
             return cls("out of memory", reason)
         return cls("diverged" if isinstance(error, DivergedError) else "failed", reason)
 
-    def error(self, what: str) -> TrainingFailedError:
-        """Return the exception, with ``what`` failed before its reason."""
+    def error(self, what: str = "") -> TrainingFailedError:
+        """Return the exception with the reason, after the name of what failed."""
         kinds = {"diverged": DivergedError, "out of memory": OutOfMemoryError}
-        return kinds.get(self.kind, TrainingFailedError)(f"{what}: {self.reason}")
+        return kinds.get(self.kind, TrainingFailedError)(
+            f"{what}: {self.reason}" if what else self.reason
+        )
 
 
 @dataclass(frozen=True)
 class TrialOutcome:
-    """What came of a trial job; it can be pickled.
+    """The outcome of a trial job; it can be pickled.
 
     Parameters
     ----------
@@ -54,7 +56,7 @@ class TrialOutcome:
     curve : tuple of Point
         From step 0 to the last; empty if the training failed.
     losses : float32 array, shape (n,), or None
-        Losses of the images of the choice at the last evaluation.
+        Losses of the selection images at the last evaluation.
     seconds : float
         Wall-clock time of the updates, without evaluations.
     images_per_second : float

@@ -80,7 +80,7 @@ class TrialRecord:
     arms : mapping
         Arm -> its result with the trial's own seeds.
     gain : float or None
-        The candidate's validation accuracy less its parent's, on the images of the choice.
+        The candidate's validation accuracy less its parent's, on the selection images.
     seconds : float
         Wall-clock time of the updates of all arms.
     kept : bool

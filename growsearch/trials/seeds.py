@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 
-import numpy as np
-
 
 def seed_of(seed: int, index: int, purpose: str) -> int:
     """Return a 31-bit seed, the same in every process; those of other purposes are independent.
@@ -23,8 +21,3 @@ def seed_of(seed: int, index: int, purpose: str) -> int:
     """
     text = f"{seed}/{index}/{purpose}".encode()
     return int.from_bytes(hashlib.sha256(text).digest()[:4], "little") >> 1
-
-
-def rng_of(seed: int, index: int, purpose: str) -> np.random.Generator:
-    """Return a generator with the seed of the same arguments."""
-    return np.random.default_rng(seed_of(seed, index, purpose))

@@ -191,7 +191,7 @@ def test_an_enqueued_trial_of_another_space_fails(tmp_path: Path, wrong: dict[st
     first.study.enqueue_trial(wrong)
     result = search(tmp_path)
     assert [record.state for record in result.trials] == ["COMPLETE", "FAIL", "COMPLETE"]
-    assert result.trials[1].reason.startswith("enqueued with what is none of the space's: ")
+    assert result.trials[1].reason.startswith("enqueued with a value outside the space: ")
     assert outcome(search(tmp_path)) == outcome(result)
 
 

@@ -10,7 +10,7 @@ import pytest
 
 import growsearch as gs
 from growsearch.datasets import Split
-from growsearch.driver.holdout import split_choice
+from growsearch.driver.holdout import hold_out
 from growsearch.networks.store import NetworkStore
 from growsearch.study.networks import teacher_of
 from growsearch.study.result import SearchResult
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.usefixtures("quick_sqlite")
 def test_the_best_is_measured_where_nothing_was_chosen(finished: SearchResult) -> None:
     """Its accuracy on the held-out half is computed at the end; the choice never saw the half."""
     trainer, validation = FakeTrainer(), images().validation
-    _, held_out = split_choice(validation, 0.5)
+    _, held_out = hold_out(validation, 0.5)
     found = trainer.evaluate(finished.best.network, held_out).accuracy
     assert finished.held_out_accuracy == found
     teacher = teacher_of(finished.study, NetworkStore(finished.folder / "weights"))
@@ -44,7 +44,7 @@ def test_both_halves_are_alike_in_whatever_order_the_images_stand(fraction: floa
     count = 4000
     for labels in (np.arange(count) // (count // 4), np.arange(count) % 2):
         pixels = np.arange(count, dtype=np.float32).reshape(-1, 1, 1, 1) / count
-        choice, rest = split_choice(Split(pixels, labels), fraction)
+        choice, rest = hold_out(Split(pixels, labels), fraction)
         together = np.concatenate([part.images.ravel() for part in (choice, rest) if part])
         assert np.array_equal(np.sort(together), pixels.ravel())
         assert len(choice) == round(count * (1 - fraction))

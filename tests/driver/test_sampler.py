@@ -15,7 +15,7 @@ from optuna.trial import TrialState
 from growsearch.driver.sampler import GainSampler
 from growsearch.study.attributes import FAILURE, INTERRUPTED
 from growsearch.study.read import gain_of, gain_per_second_of
-from growsearch.study.trials import index_of
+from growsearch.study.trials import index_in
 
 SPACE: dict[str, BaseDistribution] = {
     "op": CategoricalDistribution(["widen", "deepen"]),
@@ -43,7 +43,7 @@ def random(seed: int) -> BaseSampler:
 
 
 def sampler(make: Callable[[int], BaseSampler] = tpe, seed: int = 0) -> GainSampler:
-    return GainSampler(make, SPACE, seed=seed, gain=gain_of, index=index_of)
+    return GainSampler(make, SPACE, seed=seed, gain=gain_of, index=index_in)
 
 
 def tell(study: optuna.Study, trial: optuna.Trial, *, drift: float = 0.05) -> None:
@@ -159,7 +159,7 @@ def test_parameters_of_a_callers_own_trial_are_drawn_too() -> None:
 def test_one_fixed_value_is_a_distribution_too() -> None:
     """A range of a single value, as a space may have it."""
     fixed = {**SPACE, "log2_factor": FloatDistribution(1.0, 1.0)}
-    used = GainSampler(tpe, fixed, seed=0, gain=gain_of, index=index_of)
+    used = GainSampler(tpe, fixed, seed=0, gain=gain_of, index=index_in)
     study = optuna.create_study(direction="maximize", sampler=used)
     for _ in range(12):
         tell(study, study.ask(fixed))
@@ -221,7 +221,7 @@ def test_parameters_are_drawn_together() -> None:
         fixed,
         seed=0,
         gain=gain_of,
-        index=index_of,
+        index=index_in,
     )
     study = optuna.create_study(direction="maximize", sampler=used)
     for _ in range(3):

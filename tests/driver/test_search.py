@@ -14,7 +14,7 @@ import pytest
 import growsearch as gs
 from growsearch.datasets import Split
 from growsearch.driver.events import TrialFinished
-from growsearch.driver.holdout import split_choice
+from growsearch.driver.holdout import hold_out
 from growsearch.networks import Network
 from growsearch.study.result import SearchResult
 from growsearch.training import Evaluation, TrainingPlan
@@ -140,7 +140,7 @@ def test_the_test_set_is_opened_once_at_the_end(tmp_path: Path) -> None:
     on_test = [name for name, split in trainer.evaluated if split == images_of_test]
     teacher = result.study.user_attrs["teacher"]["sha256"]
     assert on_test == [result.best.path.stem, teacher]
-    _, held_out = split_choice(dataset.validation, 0.5)
+    _, held_out = hold_out(dataset.validation, 0.5)
     held = hashlib.sha256(held_out.images).hexdigest()
     last = [(name, split) for split in (images_of_test, held) for name in on_test]
     assert trainer.evaluated[-4:] == last

@@ -14,22 +14,22 @@ from growsearch.driver.opening import Session
 from growsearch.execution import Executor, InProcessExecutor
 from growsearch.study.result import SearchResult
 from growsearch.testing.executor_contract import ExecutorContract
-from growsearch.trials.bench import Bench, Job, OnPoint
+from growsearch.trials.worker import Job, OnPoint, WorkerContext
 from tests.fake_trainer import FakeTrainer, images, outcome, space
 
 
 class TestInProcessExecutor(ExecutorContract):
     @staticmethod
-    def make_executor(bench: Bench, on_point: OnPoint) -> Executor:
-        return InProcessExecutor(bench, on_point)
+    def make_executor(context: WorkerContext, on_point: OnPoint) -> Executor:
+        return InProcessExecutor(context, on_point)
 
-    def test_ctrl_c_passes_through(self, bench: Bench, parent: str) -> None:
+    def test_ctrl_c_passes_through(self, context: WorkerContext, parent: str) -> None:
         """Nobody waits for a future to learn of it."""
 
         def interrupted(*_: Any) -> bool:
             raise KeyboardInterrupt
 
-        executor = self.make_executor(bench, interrupted)
+        executor = self.make_executor(context, interrupted)
         with pytest.raises(KeyboardInterrupt):
             executor.submit(self.job(parent))
 
@@ -37,8 +37,8 @@ class TestInProcessExecutor(ExecutorContract):
 class OneThread:
     """Carries out jobs in a thread of its own: all that a new executor must bring."""
 
-    def __init__(self, bench: Bench, on_point: OnPoint) -> None:
-        self._bench, self._on_point = bench, on_point
+    def __init__(self, context: WorkerContext, on_point: OnPoint) -> None:
+        self._bench, self._on_point = context, on_point
         self._thread = ThreadPoolExecutor(max_workers=1)
 
     def submit(self, job: Job[Any]) -> Future[Any]:
@@ -50,8 +50,18 @@ class OneThread:
 
 class TestOneThread(ExecutorContract):
     @staticmethod
-    def make_executor(bench: Bench, on_point: OnPoint) -> Executor:
-        return OneThread(bench, on_point)
+    def make_executor(context: WorkerContext, on_point: OnPoint) -> Executor:
+        return OneThread(context, on_point)
+
+
+class Three(OneThread):
+    """Carries out three jobs at once, each in a thread of its own."""
+
+    workers = 3
+
+    def __init__(self, context: WorkerContext, on_point: OnPoint) -> None:
+        super().__init__(context, on_point)
+        self._thread = ThreadPoolExecutor(max_workers=3)
 
 
 class Twice(InProcessExecutor):
@@ -62,23 +72,25 @@ class Twice(InProcessExecutor):
         return super().submit(job)
 
 
-def search(out: Path, executor: Callable[[Bench, OnPoint], Executor]) -> SearchResult:
+def search(out: Path, executor: Callable[[WorkerContext, OnPoint], Executor]) -> SearchResult:
     """A search of the small space with two arms and a polish."""
     small = space(
         "controls.arms={random = 1.0, scratch_compute = 1.0}",
         "polish={steps = 4, parts = 2, learning_rate = 0.01}",
+        "pruning={tolerance = 0.0, reduction = 2}",
     )
-    return loop.search(Session(small, images(), FakeTrainer(), out, trials=4, executor=executor))
+    return loop.search(Session(small, images(), FakeTrainer(), out, trials=6, executor=executor))
 
 
 @pytest.mark.usefixtures("quick_sqlite")
-@pytest.mark.parametrize("executor", [OneThread, Twice])
+@pytest.mark.parametrize("executor", [OneThread, Three, Twice])
 def test_a_run_does_not_depend_on_its_executor(
-    tmp_path: Path, executor: Callable[[Bench, OnPoint], Executor]
+    tmp_path: Path, executor: Callable[[WorkerContext, OnPoint], Executor]
 ) -> None:
     """The same trials, accuracies and files, wherever jobs run and however often."""
     here = search(tmp_path / "here", InProcessExecutor)
     there = search(tmp_path / "there", executor)
+    assert {"COMPLETE", "PRUNED"} <= {record.state for record in here.trials}
     assert outcome(there) == outcome(here)
     files = [
         sorted(path.name for path in (tmp_path / run / "weights").iterdir())

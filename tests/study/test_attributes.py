@@ -199,7 +199,7 @@ def test_a_tampered_growth_is_not_carried_out(unpaired: Path) -> None:
         )
     with pytest.raises(RunError) as caught:
         search(unpaired)
-    assert "somebody changed the study" in one_line(caught)
+    assert "the study was changed by another program" in one_line(caught)
 
 
 def test_a_lacking_control_is_run(unpaired: Path, finished: SearchResult) -> None:

@@ -11,7 +11,7 @@ import pytest
 import growsearch as gs
 from growsearch.errors import RunError
 from growsearch.study.result import SearchResult
-from growsearch.study.run_id import IDENTITY
+from growsearch.study.run_id import FILE
 from tests.fake_trainer import FakeTrainer, images, outcome, space
 
 pytestmark = pytest.mark.usefixtures("quick_sqlite")
@@ -57,9 +57,9 @@ def test_a_moved_folder_stays_its_run(tmp_path: Path, storage: str) -> None:
 def _forget(tmp_path: Path, folder: Path) -> None:
     connection = sqlite3.connect(tmp_path / "all.db")
     with connection:
-        connection.execute("DELETE FROM study_user_attributes WHERE key = ?", (IDENTITY,))
+        connection.execute("DELETE FROM study_user_attributes WHERE key = ?", (FILE,))
     connection.close()
-    (folder / IDENTITY).unlink()
+    (folder / FILE).unlink()
 
 
 def test_a_run_from_before_identities_goes_on(tmp_path: Path, storage: str) -> None:
@@ -70,19 +70,19 @@ def test_a_run_from_before_identities_goes_on(tmp_path: Path, storage: str) -> N
     with pytest.raises(RunError, match="another run named mn"):
         search(tmp_path / "b" / "mn", storage)
     assert outcome(gs.load_result(folder, storage=storage)) == outcome(first)
-    assert not (folder / IDENTITY).exists()
+    assert not (folder / FILE).exists()
     assert outcome(search(folder, storage)) == outcome(first)
-    assert (folder / IDENTITY).read_text() == first.study.user_attrs[IDENTITY]
+    assert (folder / FILE).read_text() == first.study.user_attrs[FILE]
 
 
 def test_whoever_was_killed_while_claiming_claims_again(tmp_path: Path, storage: str) -> None:
     """The folder is marked first, its study then."""
     folder = tmp_path / "mn"
     search(folder, storage, trials=0)
-    identity = (folder / IDENTITY).read_text()
+    identity = (folder / FILE).read_text()
     _forget(tmp_path, folder)
-    (folder / IDENTITY).write_text(identity)
-    assert search(folder, storage).study.user_attrs[IDENTITY] == identity
+    (folder / FILE).write_text(identity)
+    assert search(folder, storage).study.user_attrs[FILE] == identity
 
 
 def test_a_damaged_identity_is_refused(tmp_path: Path, storage: str) -> None:
@@ -90,7 +90,7 @@ def test_a_damaged_identity_is_refused(tmp_path: Path, storage: str) -> None:
     folder = tmp_path / "mn"
     search(folder, storage, trials=0)
     for damage in (b"", b"\xff" * 1000, b"../../etc/passwd\n"):
-        (folder / IDENTITY).write_bytes(damage)
+        (folder / FILE).write_bytes(damage)
         with pytest.raises(RunError, match="another run named mn"):
             search(folder, storage)
 
@@ -98,4 +98,4 @@ def test_a_damaged_identity_is_refused(tmp_path: Path, storage: str) -> None:
 def test_a_run_with_a_database_of_its_own_needs_no_identity(tmp_path: Path) -> None:
     """Study and folder cannot be parted."""
     gs.search(space(), trials=0, out=tmp_path, data=images(), trainer=FakeTrainer())
-    assert not (tmp_path / IDENTITY).exists()
+    assert not (tmp_path / FILE).exists()

@@ -77,10 +77,10 @@ BROKEN = [
 def test_a_broken_database_is_one_line(
     copy: Path, statement: str, call: Callable[[Path], SearchResult]
 ) -> None:
-    """Whatever Optuna raises at it, the line says that somebody changed the study."""
+    """Whatever Optuna raises at it, the line says that the study was changed by another program."""
     tamper(copy, statement)
     refused = refusal(call, copy)
-    assert "somebody changed the study" in refused or "system_attributes" in statement
+    assert "the study was changed by another program" in refused or "system_attributes" in statement
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
@@ -92,7 +92,7 @@ def test_a_trials_numbers_are_finite_or_refused(copy: Path, name: str, number: s
     tamper(copy, "UPDATE trial_user_attributes SET value_json = ? WHERE key = ?", number, name)
     refused = refusal(gs.load_result, copy)
     assert refused or name == "index"
-    assert "somebody changed the study" in refused or not refused
+    assert "the study was changed by another program" in refused or not refused
     refusal(search, copy)
 
 
@@ -101,7 +101,7 @@ def test_a_curve_is_of_finite_numbers(copy: Path, value: str) -> None:
     """Accuracy and loss alike."""
     tamper(copy, "UPDATE trial_user_attributes SET value_json = ? WHERE key = 'curve'", value)
     for call in (gs.load_result, search):
-        assert "somebody changed the study" in refusal(call, copy)
+        assert "the study was changed by another program" in refusal(call, copy)
 
 
 @pytest.mark.parametrize("value", ['"hello"', "NaN", "Infinity", "[]", '{"a": 1}'])

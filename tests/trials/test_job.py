@@ -18,9 +18,9 @@ from growsearch.growth import GROWTHS, Limits
 from growsearch.networks import Architecture
 from growsearch.training import Augmentation, Point, TrainingPlan
 from growsearch.trials.arms import ARMS, steps_of, training_flops
-from growsearch.trials.bench import Bench, OnPoint
 from growsearch.trials.job import ALWAYS, First, TrialJob
 from growsearch.trials.outcome import Failure, TrialOutcome
+from growsearch.trials.worker import OnPoint, WorkerContext
 from tests.fake_trainer import FakeTrainer, images, space
 
 ARCHITECTURE = Architecture.parse("3x3x4(conv1)-pool1-6(fc1)-3(fc2)", (8, 8, 1))
@@ -122,9 +122,9 @@ def test_an_arm_differs_from_its_candidate_in_few_fields(tmp_path: Path) -> None
 def test_a_bench_names_its_images() -> None:
     """A job about other images is a fault of the set-up, and never trained."""
 
-    def carry_out(bench: Bench, on_point: OnPoint) -> Any:
-        return job(data="c" * 64).carry_out(bench, on_point)
+    def carry_out(context: WorkerContext, on_point: OnPoint) -> Any:
+        return job(data="c" * 64).carry_out(context, on_point)
 
-    bench = Bench(FakeTrainer(), {}, None, "d" * 64)  # type: ignore[arg-type]
+    context = WorkerContext(FakeTrainer(), {}, None, "d" * 64)  # type: ignore[arg-type]
     with pytest.raises(Exception, match=r"expected the images with fingerprint cccccccccccc"):
-        carry_out(bench, lambda *_: False)
+        carry_out(context, lambda *_: False)

@@ -42,6 +42,13 @@ class _ControlArms(Stored):
     arms: dict[str, StrictFloat] = Field(default_factory=dict)
 
 
+class RunIdAttribute(OneValue):
+    """The random name of a run, which its folder has too."""
+
+    attribute: ClassVar[str] = "run-id"
+    value: StrictStr
+
+
 class SeedAttribute(OneValue):
     """The seed of the run."""
 

@@ -64,6 +64,16 @@ class Candidate(Trained):
     reason: StrictStr = ""
     failure: StrictStr | None = None
 
+    @staticmethod
+    def is_kept(trial: FrozenTrial) -> bool:
+        """Return whether a trial's network was kept, by this one attribute."""
+        return trial.user_attrs.get("kept") is True
+
+    @staticmethod
+    def names(trial: FrozenTrial, sha256: str) -> bool:
+        """Return whether a trial names a network, by this one attribute."""
+        return bool(trial.user_attrs.get("sha256") == sha256)
+
     @classmethod
     def described(
         cls, index: int, parent: int | None, growth: Growth, before: Architecture
@@ -170,7 +180,7 @@ class Control(Trained):
 
 
 def control_outcome(outcome: TrialOutcome) -> dict[str, Any]:
-    """Return the attributes of a control that its training gave."""
+    """Return the attributes that a control's training adds."""
     about: dict[str, Any] = {"tried": outcome.tried} if outcome.tried else {}
     if outcome.failure is not None:
         return about | {"failure": outcome.failure.reason}

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from growsearch.driver.width_probe import MULTIPLES, fast_multiple
 from growsearch.networks import Architecture
 from growsearch.training import Augmentation, Speed, TrainingPlan
+from growsearch.trials.fast_widths import MULTIPLES, fast_multiple
 
 PLAN = TrainingPlan(10, precision="auto")
 

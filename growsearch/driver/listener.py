@@ -8,13 +8,13 @@ from typing import Any
 
 from growsearch.driver.events import OnEvent, Training
 from growsearch.training import Point
-from growsearch.trials.bench import Job
 from growsearch.trials.job import TrialJob
+from growsearch.trials.worker import Job
 
 Report = Callable[[Point], bool]
 
 
-class Watch:
+class PointListener:
     """The callback of an executor: called with a job and each point of its training's curve.
 
     Parameters

@@ -1,4 +1,4 @@
-"""The bench: what a worker keeps from job to job."""
+"""The side of the worker: what it keeps from job to job, and what a job is to it."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from growsearch.errors import RunError
 from growsearch.networks.store import NetworkStore
 from growsearch.training import Point, Trainer
 
-Part = Literal["train", "choice", "held_out", "test"]
+Part = Literal["train", "selection", "held_out", "test"]
 T_co = TypeVar("T_co", covariant=True)
 
 _SAMPLE = 256  # training images on which new batch normalisations measure their statistics
 
 
 @dataclass(frozen=True)
-class Bench:
-    """The trainer, the images and the stored networks that jobs work with.
+class WorkerContext:
+    """The trainer, the images and the stored networks that a worker keeps from job to job.
 
     Parameters
     ----------
     trainer : Trainer
     images : mapping
-        The splits by part: "train"; "choice", the validation images on which candidates are
-        chosen; "held_out", the other validation images, where there are some; "test".
+        The splits by part: "train"; "selection", the validation images on which candidates are
+        selected; "held_out", the other validation images, where there are some; "test".
     networks : NetworkStore
     data : str
         The fingerprint of the images, which jobs name too.
@@ -61,19 +61,19 @@ OnPoint = Callable[["Job[Any]", Point], bool]
 
 
 class Job(Protocol[T_co]):
-    """Work that an executor carries out on a bench: a small frozen value that can be pickled."""
+    """Work that an executor carries out: a small frozen value that can be pickled."""
 
     @property
     def name(self) -> str:
         """The job's name, for progress displays and errors."""
         ...
 
-    def carry_out(self, bench: Bench, on_point: OnPoint) -> T_co:
-        """Do the work; the same job gives the same outcome on every bench of the run.
+    def carry_out(self, context: WorkerContext, on_point: OnPoint) -> T_co:
+        """Do the work; the same job gives the same outcome in every worker of the run.
 
         Parameters
         ----------
-        bench : Bench
+        context : WorkerContext
         on_point : callable
             Called with the job and each point of a training's curve; a true result ends the
             training there.
