@@ -59,7 +59,7 @@ def _compute(evidence: Evidence) -> Iterator[Note]:
 
 
 def _left_out(evidence: Evidence) -> Iterator[Note]:
-    counts = {"pruned": evidence.given_up, "failed": evidence.failed}
+    counts = {"pruned": evidence.pruned, "failed": evidence.failed}
     parts = [f"{count} {what}" for what, count in counts.items() if count]
     if parts:
         yield (

@@ -130,7 +130,7 @@ def test_candidates_without_controls_are_counted() -> None:
         replace(trial(arm(None)), state="FAIL"),
     ]
     found = compare(trials)
-    assert (found.given_up, found.failed) == (2, 1)
+    assert (found.pruned, found.failed) == (2, 1)
     assert (found.to_json()["given_up"], found.to_json()["failed"]) == (2, 1)
 
 

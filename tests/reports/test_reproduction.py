@@ -15,7 +15,7 @@ from rich.console import Console
 from growsearch.datasets import Dataset
 from growsearch.errors import GrowsearchError, InvalidInputError, RunError
 from growsearch.reports.reproduction import (
-    PAIRED_ARMS,
+    PAIRED_EXPERIMENTS,
     differences_table,
     paired_differences,
     report,
@@ -217,7 +217,7 @@ def test_who_wins_is_plain_json_too() -> None:
     found = synthetic(seeds=8)
     value = json.loads(json.dumps(to_json(found), allow_nan=False))
     wins = value.pop("who_wins")
-    assert len(wins) == len(PAIRED_ARMS) * len(found.steps)
+    assert len(wins) == len(PAIRED_EXPERIMENTS) * len(found.steps)
     (last,) = [
         each
         for each in wins
