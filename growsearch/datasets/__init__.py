@@ -1,7 +1,8 @@
-"""Where images come from: `load` finds a data set by name, checks it, and returns it read-only."""
+"""Images and labels: `load` finds a data set by name, checks it, and returns it read-only."""
 
 from typing import Protocol
 
+from growsearch.checks import LARGEST_SEED
 from growsearch.datasets.dataset import Dataset, Split
 from growsearch.datasets.digits import load_digits
 from growsearch.datasets.forms import Data
@@ -82,6 +83,6 @@ def load(
         raise DataError("data: expected a path, got ''")  # it would be the working directory
     if validation < 1:
         raise DataError(f"expected at least 1 validation image, got {validation}")
-    if not 0 <= seed < 1 << 32:
-        raise DataError(f"expected a seed from 0 to {(1 << 32) - 1}, got {seed}")
+    if not 0 <= seed <= LARGEST_SEED:
+        raise DataError(f"expected a seed from 0 to {LARGEST_SEED}, got {seed}")
     return LOADERS[name](data, stand_in=stand_in, validation=validation, seed=seed)
