@@ -86,7 +86,7 @@ class HeldOut:
 
     @property
     def optimism(self) -> float:
-        """How much too high the accuracy on the images of the choice is, a fraction.
+        """The excess of the accuracy on the images of the choice, a fraction.
 
         It is the gain over the teacher on those images, less the gain on the held-out ones.
         """

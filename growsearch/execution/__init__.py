@@ -1,4 +1,4 @@
-"""Where jobs run: the protocol of an executor, and the executor of this process.
+"""Executors of jobs: the protocol, and the executor of this process.
 
 An executor carries out jobs and knows nothing of the search; it passes
 ``growsearch.testing.ExecutorContract``.

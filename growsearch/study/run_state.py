@@ -15,7 +15,7 @@ from growsearch.study.trials import that_count
 
 @dataclass(frozen=True)
 class RunState:
-    """What a run knows between two rounds.
+    """The knowledge of a run between two rounds.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What comes out of a database is untrusted: its errors in one line, its values checked."""
+"""Untrusted values, out of a database: errors of one line, and checks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What came of a training, as a value: an outcome, or a failure in words."""
+"""The outcome of a training, as a value: a trained network, or a failure in words."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TRAINING_FAILED = (TrainingFailedError, MemoryError)
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a training could not end.
+    """The reason why a training could not end.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class TrialOutcome:
-    """What came of a trial job; it can be pickled.
+    """The outcome of a trial job; it can be pickled.
 
     Parameters
     ----------

@@ -147,7 +147,7 @@ def test_one_seed_has_no_deviation() -> None:
 
 @pytest.mark.usefixtures("small_architecture")
 def test_stand_in_is_marked_not_comparable(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Where MNIST cannot be had, digits stand in: marked everywhere, and no difference is taken."""
+    """Digits stand in for MNIST that cannot be had: marked everywhere, no difference is taken."""
     monkeypatch.delenv("GROWSEARCH_DATA", raising=False)
     monkeypatch.setenv("GROWSEARCH_OFFLINE", "1")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
