@@ -2,7 +2,6 @@
 
 from typing import Protocol
 
-from growsearch.checks import LARGEST_SEED
 from growsearch.datasets.dataset import Dataset, Split
 from growsearch.datasets.digits import load_digits
 from growsearch.datasets.forms import Data
@@ -83,6 +82,6 @@ def load(
         raise DataError("data: expected a path, got ''")  # it would be the working directory
     if validation < 1:
         raise DataError(f"expected at least 1 validation image, got {validation}")
-    if not 0 <= seed <= LARGEST_SEED:
-        raise DataError(f"expected a seed from 0 to {LARGEST_SEED}, got {seed}")
+    if not 0 <= seed < 1 << 32:
+        raise DataError(f"expected a seed from 0 to {(1 << 32) - 1}, got {seed}")
     return LOADERS[name](data, stand_in=stand_in, validation=validation, seed=seed)

@@ -1,4 +1,4 @@
-"""Executors of jobs: the protocol, and the executor of this process.
+"""The execution of jobs: the protocol of executors, and the executor of this process.
 
 An executor carries out jobs and knows nothing of the search; it passes
 ``growsearch.testing.ExecutorContract``.
@@ -7,4 +7,7 @@ An executor carries out jobs and knows nothing of the search; it passes
 from growsearch.execution.executor import Executor, ExecutorFactory
 from growsearch.execution.in_process import InProcessExecutor
 
-__all__ = ["Executor", "ExecutorFactory", "InProcessExecutor"]
+# Name -> executor, for ``growsearch.search(executor=...)``.
+EXECUTORS: dict[str, ExecutorFactory] = {"in_process": InProcessExecutor}
+
+__all__ = ["EXECUTORS", "Executor", "ExecutorFactory", "InProcessExecutor"]

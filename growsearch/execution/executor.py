@@ -1,4 +1,4 @@
-"""The protocol of executors, between the driver and the place where jobs run."""
+"""The protocol of executors: between the driver and the place where jobs run."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ def reproduce(
     Parameters
     ----------
     trainer : Trainer, optional
-        :class:`growsearch.training.SlimTrainer` by default.
+        :class:`growsearch.training.slim.SlimTrainer` by default.
     iterations : int
         Iterations as the original counts them: evaluations are at 0, ``every``, … below this
         number, and the students start from the teacher at the last evaluation.

@@ -1,4 +1,4 @@
-"""The outcome of a training, as a value: a trained network, or a failure in words."""
+"""The outcome of a training as a value: a network and its curve, or a failure in words."""
 
 from __future__ import annotations
 
