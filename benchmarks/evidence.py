@@ -69,7 +69,7 @@ def main() -> None:
     fewest = min((each.accuracy.n for each in evidence.overall), default=0)
     if fewest < PAIRS:
         console.print(
-            f"FEWER THAN {PAIRS} PAIRS: {fewest}. {evidence.given_up} candidates were given up, "
+            f"FEWER THAN {PAIRS} PAIRS: {fewest}. {evidence.pruned} candidates were pruned, "
             f"{evidence.failed} failed; take more --trials, the same command goes on.\n"
         )
     console.print(report(evidence))

@@ -9,6 +9,8 @@ from typing import Any
 from growsearch.errors import InvalidInputError, OutOfMemoryError
 from growsearch.machine import physical_memory
 
+LARGEST_SEED = 2**32 - 1  # of numpy's RandomState, with which scikit-learn splits digits
+
 
 def is_whole_number(value: Any) -> bool:
     """Return whether the value is a whole number, of Python's or numpy's; True is none.

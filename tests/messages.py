@@ -1,4 +1,4 @@
-"""What every error's message has in common: it is one line."""
+"""The form of every error's message: one line."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def one_line(caught: pytest.ExceptionInfo[BaseException]) -> str:
 
 
 def refusal(call: Callable[[Path], SearchResult], folder: Path) -> str:
-    """What a call says that refuses; "" where it answers, with a result that can be shown."""
+    """The message of a call that refuses; "" where it answers with a result that can be shown."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DamagedNetworkWarning)
         try:

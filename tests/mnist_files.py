@@ -1,4 +1,4 @@
-"""What stands in for MNIST in tests: a small split, arrays, IDX bytes, a folder."""
+"""A stand-in for MNIST in tests: a small split, arrays, IDX bytes, a folder."""
 
 import gzip
 import struct

@@ -142,7 +142,7 @@ def test_images_must_fit_the_space(arrays: Arrays, nowhere: Path) -> None:
 
 
 def test_arrays_are_searched(space: gs.SearchSpace, arrays: Arrays, tmp_path: Path) -> None:
-    """What Keras returns can be handed over as it is; a sixth of it becomes validation."""
+    """Arrays of Keras can be handed over as they are; a sixth of them becomes validation."""
     trainer = CountingTrainer()
     result = gs.search(space, trials=1, data=arrays, out=tmp_path / "run", trainer=trainer)
     assert result.data_source == "arrays in memory"

@@ -47,7 +47,7 @@ def test_every_path_exists(text: str, folder: Path) -> None:
 
 @pytest.mark.parametrize("text", [CONTRIBUTING, ARCHITECTURE], ids=["CONTRIBUTING", "architecture"])
 def test_every_name_is_in_its_file(text: str) -> None:
-    """Where a document says "`NAME` in `file`", the file defines that name."""
+    """A file defines the name that a document places in it by "`NAME` in `file`"."""
     found = re.findall(r"`(\w+)` in\s+`([\w./]+\.py)`", text)
     assert found
     for name, path in found:
@@ -110,7 +110,7 @@ def table(*heading: str) -> list[list[str]]:
 
 
 def test_the_rows_of_imports_are_those_that_are_enforced() -> None:
-    """Who may import whom: the document and tests/test_imports.py agree."""
+    """The rows of imports in the document are those of tests/test_imports.py."""
     written = [tuple(CODE.findall(rooms)) for _, rooms in table("row", "rooms")]
     assert written == [tuple(room or "growsearch" for room in rooms) for rooms in ROWS]
     numbers = [number for number, _ in table("row", "rooms")]

@@ -17,7 +17,7 @@ from growsearch.networks.network import INITIALIZERS
 from growsearch.space import SearchSpace, sections
 from growsearch.training.fields import OneOf
 from growsearch.training.plan import plan_knobs
-from growsearch.trials.arms import controls
+from growsearch.trials.arms import ARMS, CANDIDATE, controls
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "docs" / "search_spaces.md").read_text()
@@ -54,6 +54,18 @@ def test_every_choice_is_named(choices: Any) -> None:
     """In code type."""
     for choice in choices:
         assert f"`{choice}`" in TEXT, choice
+
+
+def test_the_documents_give_the_questions_of_the_arms() -> None:
+    """The README's table and the list of docs/search_spaces.md hold the rows' own questions."""
+    questions = {arm: row.question for arm, row in ARMS.items()}
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    section = readme.partition("## What the arms mean\n")[2].partition("\n## ")[0]
+    table = dict(re.findall(r"^\| `(\w+)` \|.*\| ([^|]+) \|$", section, flags=re.MULTILINE))
+    assert table == questions
+    section = TEXT.partition("## `[controls]`")[2].partition("\n## ")[0]
+    listed = dict(re.findall(r"^- `(\w+)`: (.+)$", section, flags=re.MULTILINE))
+    assert listed == {arm: text for arm, text in questions.items() if arm != CANDIDATE}
 
 
 def test_the_forge_runs_the_projects_checks() -> None:

@@ -65,14 +65,15 @@ class Arms(click.ParamType[dict[str, float]]):
 
 
 class ArmsOption(click.Option):
-    """An option whose help ends with the names of the control arms.
+    """An option whose help ends with the control arms and their questions.
 
     The table of arms is imported when the help of the command is shown, and not before.
     """
 
     def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
-        """Return the option and its help, with the names of the control arms in it."""
-        from growsearch.trials.arms import controls
+        """Return the option and its help, with each control arm and its question in it."""
+        from growsearch.trials.arms import ARMS, controls
 
         record = super().get_help_record(ctx)
-        return record and (record[0], f"{record[1]} Arms: {', '.join(controls())}.")
+        arms = ", ".join(f"{arm} ({ARMS[arm].question})" for arm in controls())
+        return record and (record[0], f"{record[1]} Arms: {arms}.")

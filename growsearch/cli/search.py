@@ -6,6 +6,7 @@ import time
 
 import click
 
+from growsearch.checks import LARGEST_SEED
 from growsearch.cli import options, output
 
 _BEGAN = time.monotonic()  # a time budget begins with the process
@@ -23,7 +24,7 @@ _BEGAN = time.monotonic()  # a time budget begins with the process
 @click.option("--out", metavar="DIR", help="Run folder; runs/SPACE by default.")
 @options.storage
 @options.data
-@click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Seed of everything random.")
+@click.option("--seed", type=click.IntRange(0, LARGEST_SEED), help="Seed of everything random.")
 @click.option(
     "--set",
     "overrides",
@@ -41,13 +42,13 @@ _BEGAN = time.monotonic()  # a time budget begins with the process
 )
 @click.option(
     "--control-seeds",
-    type=click.IntRange(1, 1000),
+    type=int,
     metavar="K",
     help="Repeat candidate and controls with K seeds in all.",
 )
 @click.option(
     "--control-tuned",
-    type=click.IntRange(1, 15),
+    type=int,
     metavar="N",
     help="Give each control the best of N learning rates.",
 )

@@ -1,4 +1,4 @@
-"""Where images come from: `load` finds a data set by name, checks it, and returns it read-only."""
+"""Images and labels: `load` finds a data set by name, checks it, and returns it read-only."""
 
 from typing import Protocol
 

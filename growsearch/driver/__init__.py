@@ -1,1 +1,1 @@
-"""The search loop and its state; the only folder that imports Optuna."""
+"""The loop of a search, and what decides in it."""

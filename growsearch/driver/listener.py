@@ -1,4 +1,4 @@
-"""What is heard of trainings on their way: displays are told, candidates may be pruned."""
+"""The points of a training on its way: displays are told, candidates may be pruned."""
 
 from __future__ import annotations
 

@@ -86,7 +86,7 @@ class HeldOut:
 
     @property
     def optimism(self) -> float:
-        """How much too high the accuracy on the images of the choice is, a fraction.
+        """The excess of the accuracy on the images of the choice, a fraction.
 
         It is the gain over the teacher on those images, less the gain on the held-out ones.
         """
@@ -103,7 +103,7 @@ class Evidence:
     overall, by_operation : tuple of Comparison
     held_out : HeldOut or None
         None before the run has ended, or where no validation images are held out.
-    given_up, failed : int
+    pruned, failed : int
         Candidates that were pruned, and that failed. They have no controls, so no comparison
         includes them.
     tuned : int
@@ -113,7 +113,7 @@ class Evidence:
     overall: tuple[Comparison, ...]
     by_operation: tuple[Comparison, ...]
     held_out: HeldOut | None = None
-    given_up: int = 0
+    pruned: int = 0
     failed: int = 0
     tuned: int = 1
 
@@ -145,7 +145,7 @@ class Evidence:
             "overall": [asdict(each) for each in self.overall],
             "by_operation": [asdict(each) for each in self.by_operation],
             "held_out": held_out,
-            "given_up": self.given_up,
+            "given_up": self.pruned,
             "failed": self.failed,
             "tuned": self.tuned,
         }
@@ -169,7 +169,7 @@ def compare(records: Iterable[TrialRecord], held_out: HeldOut | None = None) -> 
         tuple(_comparisons(trials, ALL)),
         tuple(by_operation),
         held_out,
-        given_up=states.count("PRUNED"),
+        pruned=states.count("PRUNED"),
         failed=states.count("FAIL"),
         tuned=max((len(arm.tried) for t in trials for arm in t.arms.values()), default=0) or 1,
     )

@@ -24,7 +24,7 @@ RANDOM_BIAS = 0.1
 
 @dataclass(frozen=True)
 class Limits:
-    """How large a network may grow; None is no limit.
+    """The limits of a network's growth; None is no limit.
 
     Parameters
     ----------

@@ -28,7 +28,7 @@ check_choice = partial(checks.check_choice, error=ValueError)
 
 @dataclass(frozen=True)
 class Axis:
-    """How one axis of a weight follows units.
+    """The way in which one axis of a weight follows units.
 
     Parameters
     ----------

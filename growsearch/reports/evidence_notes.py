@@ -6,14 +6,30 @@ from collections.abc import Iterator
 
 from growsearch.evidence.comparison import Evidence, HeldOut
 from growsearch.evidence.statistics import FEWEST_PAIRS
-from growsearch.trials.arms import CANDIDATE
+from growsearch.trials.arms import ARMS, CANDIDATE, Arm
 
 Note = tuple[str, str]
 
 
 def notes(evidence: Evidence) -> list[Note]:
     """Return each note as a term and its text."""
-    return [*_methods(evidence), *_compute(evidence), *_left_out(evidence), *_selection(evidence)]
+    return [
+        *_questions(evidence),
+        *_methods(evidence),
+        *_compute(evidence),
+        *_left_out(evidence),
+        *_selection(evidence),
+    ]
+
+
+def _rows(evidence: Evidence) -> dict[str, Arm]:
+    """Return the controls that ran and their rows; an old run may have an arm without a row."""
+    return {each.arm: ARMS[each.arm] for each in evidence.overall if each.arm in ARMS}
+
+
+def _questions(evidence: Evidence) -> Iterator[Note]:
+    for arm, row in _rows(evidence).items():
+        yield arm, row.question
 
 
 def _methods(evidence: Evidence) -> Iterator[Note]:
@@ -37,18 +53,20 @@ def _methods(evidence: Evidence) -> Iterator[Note]:
 
 
 def _compute(evidence: Evidence) -> Iterator[Note]:
-    arms = [each.arm for each in evidence.overall]
-    if "scratch_compute" in arms:
+    rows = _rows(evidence)
+    if paying := [arm for arm, row in rows.items() if row.pays_for_ancestors]:
         yield (
             "compute",
-            "scratch_compute trains the grown architecture from scratch with the compute of the "
-            f"candidate and all its ancestors; other arms have as many updates as {CANDIDATE}.",
+            "For the compute of the candidate and all its ancestors, more updates: "
+            f"{', '.join(paying)}. Other arms have as many updates as {CANDIDATE}.",
         )
-    elif "scratch" in arms:
+    elif from_scratch := [arm for arm, row in rows.items() if not row.inherits]:
+        others = " or ".join(arm for arm, row in ARMS.items() if row.pays_for_ancestors)
         yield (
             "compute",
-            "scratch has as many updates as the candidate, not what its ancestors were trained "
-            "for. For equal compute, run scratch_compute: --arms with another --out.",
+            "As many updates as the candidate, without those of its ancestors: "
+            f"{', '.join(from_scratch)}. For equal compute, run {others}: --arms with another "
+            "--out.",
         )
     if evidence.tuned > 1:
         yield (
@@ -59,7 +77,7 @@ def _compute(evidence: Evidence) -> Iterator[Note]:
 
 
 def _left_out(evidence: Evidence) -> Iterator[Note]:
-    counts = {"pruned": evidence.given_up, "failed": evidence.failed}
+    counts = {"pruned": evidence.pruned, "failed": evidence.failed}
     parts = [f"{count} {what}" for what, count in counts.items() if count]
     if parts:
         yield (
@@ -79,7 +97,7 @@ def _selection(evidence: Evidence) -> Iterator[Note]:
     if (held_out := evidence.held_out) is None:
         return
     yield "winner's curse", _winners_curse(held_out)
-    if any(each.arm.startswith("scratch") for each in evidence.overall):
+    if any(not row.inherits for row in _rows(evidence).values()):
         yield (
             "selection",
             "All arms are compared on the images that networks are chosen on. Arms that inherit "

@@ -15,8 +15,8 @@ from growsearch.reports.tables import plain_table, short_fraction, spaced, title
 from growsearch.reproduction.experiments import EXPERIMENTS, Experiment
 from growsearch.reproduction.result import Reproduction, Spread
 
-# Two arms that are compared at every iteration, both with one treatment of the slots, and a title.
-PAIRED_ARMS: tuple[tuple[str, str, str, Treatment], ...] = (
+# A title, two experiments that are compared at every iteration, and the treatment of their slots.
+PAIRED_EXPERIMENTS: tuple[tuple[str, str, str, Treatment], ...] = (
     ("wider − random pad", "wider", "random pad", "reset"),
     ("deeper − random init", "deeper", "random init", "reset"),
     ("wider − continued", "wider", "continued", "carry"),
@@ -61,7 +61,7 @@ def table(reproduction: Reproduction, experiment: Experiment) -> RenderableType:
 
 
 def paired_differences(reproduction: Reproduction) -> dict[str, tuple[Paired, ...]]:
-    """Compare two arms at each evaluation, in pairs with one seed: title -> an entry a step."""
+    """Compare two experiments at each evaluation, paired by seed: title -> an entry a step."""
     return {
         title: tuple(
             paired(each)
@@ -69,7 +69,7 @@ def paired_differences(reproduction: Reproduction) -> dict[str, tuple[Paired, ..
                 reproduction.accuracies(one, slots) - reproduction.accuracies(other, slots)
             ).T
         )
-        for title, one, other, slots in PAIRED_ARMS
+        for title, one, other, slots in PAIRED_EXPERIMENTS
     }
 
 
@@ -83,7 +83,7 @@ def differences_table(reproduction: Reproduction) -> RenderableType:
         explanation += ";\n± half of the 95 % interval, * where the interval is without 0."
     names = [
         title.replace(" − ", " −\n") + (",\nslots carried" if slots == "carry" else "")
-        for title, _, _, slots in PAIRED_ARMS
+        for title, _, _, slots in PAIRED_EXPERIMENTS
     ]
     made = plain_table("iteration", *names)
     found = paired_differences(reproduction)
@@ -97,7 +97,7 @@ def to_json(reproduction: Reproduction) -> dict[str, Any]:
     found = paired_differences(reproduction)
     who_wins = [
         {"title": title, "slots": slots, "iteration": step, **asdict(each)}
-        for title, _, _, slots in PAIRED_ARMS
+        for title, _, _, slots in PAIRED_EXPERIMENTS
         for step, each in zip(reproduction.steps, found[title], strict=True)
     ]
     return reproduction.to_json() | {"who_wins": who_wins}

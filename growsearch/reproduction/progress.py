@@ -13,7 +13,7 @@ from growsearch.training import Point
 
 @dataclass(frozen=True)
 class ReproductionProgress:
-    """How far a reproduction is: ``done`` of ``total``, in units of equal duration.
+    """The progress of a reproduction: ``done`` of ``total``, in units of equal duration.
 
     ``milestone`` marks the end of a training, and the images found before the first one. A
     display without a bar prints the ``label`` of milestones only.

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
 
-from growsearch.space.sections import SectionError
+from growsearch.space.section import SectionError
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails

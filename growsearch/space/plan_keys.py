@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import MISSING
-from typing import Annotated, Any, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
-from pydantic import BaseModel, Field, create_model
+from pydantic import Field, create_model
 
+from growsearch.space.section import Section
 from growsearch.training.fields import Key, Knob, OneOf, Switch, Whole
 from growsearch.training.plan import plan_knobs
 
@@ -29,13 +30,11 @@ def key_type(name: str) -> Any:
     return Annotated[float, Field(**bounds)]
 
 
-def with_keys(base: type[BaseModel], key: Key) -> Any:
+def section_of(key: Key) -> Any:
     """Return a section with every key of a kind.
 
     Parameters
     ----------
-    base : subclass of BaseModel
-        What the section inherits.
     key : Key
         ``TRAINING``: as in the plan, with the plan's defaults. ``LAST``: none is required, and a
         key that is left out is None. ``CHOICE``: the same, and a value is [lowest, highest].
@@ -45,7 +44,7 @@ def with_keys(base: type[BaseModel], key: Key) -> Any:
         for name, knob in _KNOBS.items()
         if key in knob.keys
     }
-    return create_model(f"{key.name}Keys", __base__=base, **own)
+    return create_model(f"{key.name}Keys", __base__=Section, **own)
 
 
 def _training(knob: Knob) -> tuple[Any, Any]:
@@ -60,3 +59,53 @@ def _optional(knob: Knob, key: Key) -> tuple[Any, Any]:
     if key is Key.CHOICE:
         return pair[kind, kind] | None, Field(None, strict=False)
     return kind | None, None
+
+
+if TYPE_CHECKING:  # mypy reads no derived fields: a test holds these equal to the plan's
+    from growsearch.training import Augmentation, TrainingPlan
+
+    Rate = float
+
+    class TrainingKeys(Section):
+        """The keys of every training."""
+
+        steps: int
+        batch_size: int = TrainingPlan.batch_size
+        optimizer: str = TrainingPlan.optimizer
+        evaluate_every: int = TrainingPlan.evaluate_every
+        momentum: float = TrainingPlan.momentum
+        weight_decay: float | None = TrainingPlan.weight_decay
+        precision: str = TrainingPlan.precision
+        schedule: str = TrainingPlan.schedule
+        label_smoothing: float = TrainingPlan.label_smoothing
+        ema: float = TrainingPlan.ema
+        shift: int = Augmentation.shift
+        rotate: float = Augmentation.rotate
+        zoom: float = Augmentation.zoom
+        erase: int = Augmentation.erase
+        flip: bool = Augmentation.flip
+
+    class LastKeys(Section):
+        """The keys of the last cycle of a polish."""
+
+        learning_rate: float | None = None
+        schedule: str | None = None
+        label_smoothing: float | None = None
+        ema: float | None = None
+        shift: int | None = None
+        rotate: float | None = None
+        zoom: float | None = None
+        erase: int | None = None
+        flip: bool | None = None
+
+    class ChoiceKeys(Section):
+        """The knobs of a training that Optuna may choose, each a range."""
+
+        weight_decay: tuple[float, float] | None = None
+        label_smoothing: tuple[float, float] | None = None
+        ema: tuple[float, float] | None = None
+else:
+    Rate = key_type("learning_rate")
+    TrainingKeys = section_of(Key.TRAINING)
+    LastKeys = section_of(Key.LAST)
+    ChoiceKeys = section_of(Key.CHOICE)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from growsearch.checks import LARGEST_SEED
 from growsearch.errors import ArchitectureError, InvalidInputError
 from growsearch.growth import GROWTHS, Treatment
 from growsearch.networks import Architecture
 from growsearch.networks.network import Initializer
-from growsearch.space.plan_keys import KNOBS, key_type, with_keys
+from growsearch.space.plan_keys import KNOBS, ChoiceKeys, LastKeys, Rate, TrainingKeys
+from growsearch.space.section import Section, SectionError
 from growsearch.training import TrainingPlan
-from growsearch.training.fields import Key
 from growsearch.trials.arms import controls
 from growsearch.trials.judge import Rule
 
@@ -22,39 +23,7 @@ Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 WIDTH_MULTIPLE = 16  # if none is measured: that of the processors' kernels for bfloat16
 
 
-class SectionError(ValueError):
-    """An error of one key that a check of the whole section finds."""
-
-    def __init__(self, key: str, message: str) -> None:
-        super().__init__(message)
-        self.key = key
-
-
-class Section(BaseModel):
-    """A table of a search space: frozen; unknown keys and values of other types are errors."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
-
-
-if TYPE_CHECKING:  # sections whose keys follow from the fields of a plan
-    Rate = float
-
-    class _TrainingKeys(Section):
-        def __getattr__(self, name: str) -> Any: ...
-
-    class _LastKeys(Section):
-        def __getattr__(self, name: str) -> Any: ...
-
-    class _ChoiceKeys(Section):
-        def __getattr__(self, name: str) -> Any: ...
-else:
-    Rate = key_type("learning_rate")
-    _TrainingKeys = with_keys(Section, Key.TRAINING)
-    _LastKeys = with_keys(Section, Key.LAST)
-    _ChoiceKeys = with_keys(Section, Key.CHOICE)
-
-
-class Training(_TrainingKeys):
+class Training(TrainingKeys):
     """A training: one key for each field of a plan, those of the augmentation included."""
 
     @model_validator(mode="after")
@@ -72,7 +41,7 @@ class Training(_TrainingKeys):
         return self._plan_of(self.steps, learning_rate)
 
     def _plan_of(self, steps: int, learning_rate: float) -> TrainingPlan:
-        keys = {name: getattr(self, name) for name in _TrainingKeys.model_fields}
+        keys = {name: getattr(self, name) for name in TrainingKeys.model_fields}
         return TrainingPlan.of_keys(keys | {"steps": steps, "learning_rate": learning_rate})
 
 
@@ -133,7 +102,7 @@ def _is_graph(architecture: Any) -> bool:
     return is_json or isinstance(architecture, dict)
 
 
-class Choices(_ChoiceKeys):
+class Choices(ChoiceKeys):
     """Quantities that Optuna chooses, with their ranges; fixed when the study is created.
 
     A knob of training whose range is left out is that of the brief training.
@@ -256,7 +225,7 @@ class Pruning(Section):
     reduction: Annotated[int, Field(ge=1, le=100)] = 1
 
 
-class LastCycle(_LastKeys):
+class LastCycle(LastKeys):
     """Keys in which the last cycle of a polish differs; the others are as in the cycles before.
 
     Weights averaged along a training at a constant middle rate generalise better than those at the
@@ -318,4 +287,4 @@ class Search(Section):
     sampler: Literal["tpe", "random"] = "tpe"
     objective: Literal["gain", "gain_per_second"] = "gain"
     startup_trials: Annotated[int, Field(ge=0)] = 5
-    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    seed: Annotated[int, Field(ge=0, le=LARGEST_SEED)] = 0

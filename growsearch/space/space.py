@@ -17,6 +17,7 @@ from growsearch.networks.optimizers import OPTIMIZERS
 from growsearch.space import files
 from growsearch.space.invalid import explain, key_of
 from growsearch.space.override import Override, changed, overrides_of, sources_of
+from growsearch.space.section import Section, SectionError
 from growsearch.space.sections import (
     WIDTH_MULTIPLE,
     Bounds,
@@ -27,8 +28,6 @@ from growsearch.space.sections import (
     Polish,
     Pruning,
     Search,
-    Section,
-    SectionError,
     Teacher,
 )
 from growsearch.training import TrainingPlan, no_decay

@@ -39,7 +39,7 @@ ARCHITECTURE = Architecture.parse("3x3x4(conv1)-pool1-6(fc1)-3(fc2)", (4, 4, 1))
 
 
 class ExecutorContract:
-    """What every executor must do, as tests; a subclass names the executor."""
+    """The laws of every executor, as tests; a subclass names the executor."""
 
     @staticmethod
     def make_executor(context: WorkerContext, on_point: OnPoint) -> Executor:
@@ -103,7 +103,7 @@ class ExecutorContract:
     def test_an_outcome_is_that_of_the_job_itself(
         self, executor: Executor, context: WorkerContext, parent: str, arm: str
     ) -> None:
-        """Where a job runs changes nothing: curve, network and FLOPs are those of its values."""
+        """The place of a job changes nothing: curve, network and FLOPs follow from its values."""
         job = self.job(parent, arm=arm)
         outcome = executor.submit(job).result()
         assert outcome == job.carry_out(context, lambda *_: False)
@@ -211,7 +211,7 @@ class ExecutorContract:
         assert outcome.sha256 is None
 
     def test_a_fault_is_the_exception_of_the_future(self, executor: Executor) -> None:
-        """A missing parent is nobody's candidate's fault; ``submit`` itself does not raise."""
+        """A missing parent is no candidate's fault; ``submit`` itself does not raise."""
         future = executor.submit(self.job("f" * 64))
         assert isinstance(future.exception(), NetworkFileError)
 

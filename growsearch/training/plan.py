@@ -1,4 +1,4 @@
-"""How a network is trained: the plan that every arm follows."""
+"""The plan of a training, the same for every arm."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SCHEDULES = ("constant", "cosine", "one_cycle")
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """How a network is trained; the same plan for every arm.
+    """The settings of a training; the same for every arm.
 
     A field's type, bounds and default stand beside it; search spaces have a key for each field
     that names a ``Key``, with the same default.

@@ -94,20 +94,25 @@ class Arm:
     pays_for_ancestors : bool
         Whether the arm gets as many updates more as the training of the candidate's ancestors
         would have bought it.
+    inherits : bool
+        True if the arm's training starts from the parent's weights; False from scratch.
     """
 
     question: str
     start: Callable[[Start, np.random.Generator], Network]
     grows: bool = True
     pays_for_ancestors: bool = False
+    inherits: bool = True
 
 
 # Only the candidate can become the incumbent; every other arm answers a question.
 ARMS: dict[str, Arm] = {
     CANDIDATE: Arm("the candidate; only it can become best", _net2net),
     "random": Arm("does preserving the function help?", _random),
-    "scratch": Arm("does warm-starting pay at all?", _scratch),
-    "scratch_compute": Arm("does it pay at equal compute?", _scratch, pays_for_ancestors=True),
+    "scratch": Arm("does warm-starting pay at all?", _scratch, inherits=False),
+    "scratch_compute": Arm(
+        "does it pay at equal compute?", _scratch, pays_for_ancestors=True, inherits=False
+    ),
     "continued": Arm("is it the growth, or just more training?", _continued, grows=False),
 }
 

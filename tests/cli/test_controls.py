@@ -16,13 +16,16 @@ pytestmark = pytest.mark.usefixtures("own_machine")
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--arms", "nobody"], ["growsearch: --arms: controls.arms", "random, scratch"]),
+        (["--arms", "no_arm"], ["growsearch: --arms: controls.arms", "random, scratch"]),
         (["--arms", "random:2"], ["growsearch: --arms: controls.arms.random", "2"]),
         (["--arms", "random:often"], ["--arms", "random:0.5", "'random:often'"]),
         (["--arms", "random,random"], ["--arms", "each arm once"]),
         (["--set", "judge.margin=-1"], ["growsearch: --set: judge.margin"]),
-        (["--control-seeds", "0"], ["--control-seeds"]),
-        (["--control-tuned", "99"], ["--control-tuned"]),
+        (["--control-seeds", "0"], ["growsearch: --control-seeds: controls.seeds", "got 0"]),
+        (["--control-seeds", "1001"], ["growsearch: --control-seeds: controls.seeds", "1000"]),
+        (["--control-seeds", "many"], ["--control-seeds", "'many'"]),
+        (["--control-tuned", "99"], ["growsearch: --control-tuned: controls.tuned", "15"]),
+        (["--seed", "4294967296"], ["--seed", "4294967295"]),
     ],
 )
 def test_impossible_controls_are_one_line(

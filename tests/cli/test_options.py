@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import click
 import pytest
 
@@ -43,8 +45,10 @@ def test_no_other_form_of_arms_is_read(text: str, expected: str) -> None:
 def test_the_help_names_the_arms_of_the_table(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The help of ``run`` names a new arm without a change of its text."""
-    for names in (arms.controls(), (*arms.controls(), "pruned_back")):
-        monkeypatch.setitem(arms.ARMS, names[-1], arms.ARMS[arms.controls()[-1]])
-        assert main(["run", "--help"]) == 0
-        assert f"Arms: {', '.join(names)}." in " ".join(capsys.readouterr().out.split())
+    """The help of ``run`` names a new arm, with its question, without a change of its text."""
+    row = replace(arms.ARMS["random"], question="does a smaller start pay?")
+    monkeypatch.setitem(arms.ARMS, "pruned_back", row)
+    assert main(["run", "--help"]) == 0
+    named = ", ".join(f"{arm} ({arms.ARMS[arm].question})" for arm in arms.controls())
+    assert "pruned_back (does a smaller start pay?)" in named
+    assert f"Arms: {named}." in " ".join(capsys.readouterr().out.split())

@@ -30,7 +30,7 @@ IDX_SAMPLE = idx_bytes(np.arange(2 * 3 * 4, dtype=np.uint8).reshape(2, 3, 4))
 )
 @quick
 def test_idx_round_trip(tmp_path: Path, array: np.ndarray, zipped: bool) -> None:
-    """What is written as IDX, gzipped or not, is read back with shape, type and every bit."""
+    """An array written as IDX, gzipped or not, is read back with shape, type and every bit."""
     data = idx_bytes(array)
     path = tmp_path / "file"
     path.write_bytes(gzip.compress(data, 1) if zipped else data)

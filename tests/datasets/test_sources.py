@@ -1,4 +1,4 @@
-"""Where MNIST is looked for: the environment, the cache, mirrors, a stand-in."""
+"""The sources of MNIST: the environment, the cache, mirrors, a stand-in."""
 
 import gzip
 import hashlib

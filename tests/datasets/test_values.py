@@ -17,7 +17,7 @@ from tests.strategies import quick
 
 
 def test_split_is_read_only_and_its_own() -> None:
-    """Nobody changes a split: its arrays refuse writes, and the caller's array is not in it."""
+    """A split never changes: its arrays refuse writes, and the caller's array is not in it."""
     images, labels = np.zeros((2, 28, 28, 1), np.float32), np.array([0, 1])
     made = Split(images, labels)
     images[:], labels[:] = 1, 5

@@ -40,7 +40,7 @@ def test_phases_sum_to_the_whole(time: Time) -> None:
 
 
 def test_earlier_sessions_count(time: Time) -> None:
-    """What they spent is in its phase, in the whole, and gone from the budget."""
+    """Their seconds are in their phase, in the whole, and gone from the budget."""
     first = Clock(100.0, time.now, {})
     with first.on("teacher"):
         time.pass_by(30.0)
@@ -79,7 +79,7 @@ def test_a_phase_that_ends_in_an_error_is_counted(time: Time) -> None:
 
 
 def test_a_phase_that_is_running_is_counted(time: Time) -> None:
-    """What is written down in the middle of a phase is no time of "other"."""
+    """Seconds stored in the middle of a phase are no time of "other"."""
     clock = Clock(None, time.now, {})
     with clock.on("polish"):
         time.pass_by(3.0)

@@ -185,7 +185,7 @@ def test_death_at_a_commit_step_costs_that_step_only(
     call: int,
     when: str,
 ) -> None:
-    """Whoever dies between two steps leaves nothing but an orphan file."""
+    """A process that dies between two steps leaves nothing but an orphan file."""
     del step
     check(tmp_path, whole, die(die_at, owner, name, call, when))
 

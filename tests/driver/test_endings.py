@@ -1,4 +1,4 @@
-"""What ends a search or one of its trainings: budget, limits, divergence, pruning."""
+"""The ends of a search and of its trainings: budget, limits, divergence, pruning."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a search tells meanwhile: events, Optuna's callbacks, notes for the dashboard."""
+"""The reports of a search in progress: events, Optuna's callbacks, notes for the dashboard."""
 
 from __future__ import annotations
 

@@ -125,7 +125,7 @@ def test_a_trial_interrupted_before_its_note_gets_it(
 
 
 class _Noted:
-    """What the dashboard asks of a trial."""
+    """A trial, as far as the dashboard reads it."""
 
     def __init__(self, study: Any, trial_id: int) -> None:
         self.study, self.storage, self._trial_id = study, study._storage, trial_id
@@ -223,6 +223,6 @@ def test_one_callback_needs_no_list(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("storage", ["sqlite://", "sqlite:///:memory:"])
 def test_a_database_in_memory_is_refused(tmp_path: Path, storage: str) -> None:
-    """What is stored there would be gone with the process."""
+    """A run stored there would be gone with the process."""
     with pytest.raises(RunError, match="it would not outlive this process"):
         search(tmp_path, storage=storage)

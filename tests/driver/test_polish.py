@@ -101,7 +101,7 @@ def test_an_interrupted_polish_goes_on(finished: SearchResult, tmp_path: Path, p
 
 
 def test_each_part_is_told(tmp_path: Path) -> None:
-    """Which part of how many, its accuracy, and whether it made the network better."""
+    """An event has the part, the number of parts, the accuracy, and whether it is better."""
     told: list[Any] = []
     result = search(tmp_path, on_event=told.append)
     parts = [event for event in told if isinstance(event, Polished)]
@@ -212,7 +212,7 @@ def test_parts_make_up_the_whole(steps: int, parts: int, cycles: int, t_mul: int
 
 
 def test_the_last_cycle_may_differ(tmp_path: Path) -> None:
-    """What it names is its own, to the last part; the rest, and all cycles before, stay."""
+    """The keys that it names hold to its last part; other keys, and cycles before it, stay."""
     last = "{learning_rate = 0.02, schedule = 'constant', ema = 0.5, zoom = 0.1}"
     own = "cycles = 2, schedule = 'cosine', shift = 1"
     polish = POLISH.replace("}", f", {own}, last = {last}}}")

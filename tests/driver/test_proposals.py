@@ -121,7 +121,7 @@ def test_no_room_for_layers_makes_deepen_a_widen() -> None:
 
 
 def test_nothing_can_grow_within_no_room() -> None:
-    """Where no operation has a site, every draw is None."""
+    """Every draw is None if no operation has a site."""
     full = ["limits.layers=4", "limits.width=64", "limits.parameters=54_314"]
     space = SearchSpace.load("digits", full)
     assert not may_grow(space.architecture, space)

@@ -120,7 +120,7 @@ def test_interrupted_candidates_do_not_compete() -> None:
 
 
 def test_the_pruner_writes_nothing() -> None:
-    """What it needs are the reports; no attribute is left in the database."""
+    """The pruner reads the reports alone; it leaves no attribute in the database."""
     study = new_study(GainPruner(1.0, 10, 2))
     for gain in (0.1, 0.2, 0.0):
         run(study, constant(gain))

@@ -1,4 +1,4 @@
-"""What a search does not begin with, or go on with: one line that names it."""
+"""Refusals, as a search begins or goes on: one line that names the value."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run does with limits in time, tuned knobs, measured widths, and the time it has."""
+"""Runs with limits in time, tuned knobs, measured widths, and a time budget."""
 
 from __future__ import annotations
 
@@ -321,7 +321,7 @@ def test_a_finished_run_keeps_its_bytes(tmp_path: Path, hours: Hours) -> None:
 
 
 def test_a_polish_in_vain_is_time_spent_too(tmp_path: Path, hours: Hours) -> None:
-    """Where no part is better the network stays, and the same command does not try again."""
+    """The network stays if no part is better, and the same command does not try again."""
     polish = "polish={parts = 2, share = 0.4, learning_rate = 0.01}"
 
     class Vain(Slow):

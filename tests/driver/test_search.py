@@ -117,7 +117,7 @@ def test_what_is_not_worse_may_be_the_next_parent(tmp_path: Path) -> None:
 
 
 def test_candidates_report_the_difference_to_their_parent(finished: SearchResult) -> None:
-    """What a pruner sees compares across generations."""
+    """The values that a pruner reads compare across generations."""
     for record in finished.trials:
         reported = finished.study.trials[record.number].intermediate_values
         parent = record.validation_accuracy - record.gain
@@ -126,7 +126,7 @@ def test_candidates_report_the_difference_to_their_parent(finished: SearchResult
 
 
 def test_the_test_set_is_opened_once_at_the_end(tmp_path: Path) -> None:
-    """No candidate is ever measured on it, and nobody reads a number before the end."""
+    """No candidate is ever measured on it, and no number can be read before the end."""
     trainer, dataset, heard = FakeTrainer(), images(), []
 
     def check(event: Any) -> None:
@@ -147,7 +147,7 @@ def test_the_test_set_is_opened_once_at_the_end(tmp_path: Path) -> None:
 
 
 def test_a_run_can_be_read_without_running(copy: Path, finished: SearchResult) -> None:
-    """What is read from the folder is what the search returned."""
+    """The result read from the folder is the one that the search returned."""
     assert outcome(gs.load_result(copy)) == outcome(finished)
 
 

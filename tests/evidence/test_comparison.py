@@ -102,7 +102,7 @@ def test_too_few_pairs_say_so(pairs: int) -> None:
 
 
 def test_equal_differences_throughout_are_no_distribution() -> None:
-    """Where all pairs differ alike there is no interval; the reason is not the number of pairs."""
+    """Pairs that all differ alike have no interval; the reason is not the number of pairs."""
     found = compared(*((a / 10, (a - 1) / 10) for a in range(1, 8)))
     assert found.accuracy.interval is None
     why = "differences too alike for an interval or a test"
@@ -130,12 +130,12 @@ def test_candidates_without_controls_are_counted() -> None:
         replace(trial(arm(None)), state="FAIL"),
     ]
     found = compare(trials)
-    assert (found.given_up, found.failed) == (2, 1)
+    assert (found.pruned, found.failed) == (2, 1)
     assert (found.to_json()["given_up"], found.to_json()["failed"]) == (2, 1)
 
 
 def test_no_pair_has_no_mean() -> None:
-    """Where every pair lacks a result, there is no figure: none that is NaN either."""
+    """Pairs that all lack a result have no figure: none that is NaN either."""
     found = compared((None, 0.9), (0.9, None))
     assert (found.accuracy.n, found.accuracy.mean) == (0, None)
     assert str(found) == "net2net − random: no trial in which both have a result"

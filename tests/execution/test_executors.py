@@ -24,7 +24,7 @@ class TestInProcessExecutor(ExecutorContract):
         return InProcessExecutor(context, on_point)
 
     def test_ctrl_c_passes_through(self, context: WorkerContext, parent: str) -> None:
-        """Nobody waits for a future to learn of it."""
+        """Ctrl-C is raised at once, and is no exception of a future."""
 
         def interrupted(*_: Any) -> bool:
             raise KeyboardInterrupt

@@ -1,4 +1,4 @@
-"""Where new layers stand: behind, or beside, a layer with its norm and activation."""
+"""The places of new layers: behind, or beside, a layer with its norm and activation."""
 
 from __future__ import annotations
 

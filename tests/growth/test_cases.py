@@ -361,7 +361,7 @@ def difference(one: Array, other: Array) -> float:
 
 
 def change(parent: Network, child: Network) -> float:
-    """How far a growth has moved the outputs, on random images."""
+    """The largest change of the outputs by a growth, on random images."""
     images = images_for(parent.architecture, seed=99)
     return difference(forward(parent, images), forward(child, images))
 

@@ -1,4 +1,4 @@
-"""What every growth promises beside preservation: sites, limits, sizes, refusals, baselines."""
+"""The laws of growths beside preservation: sites, limits, sizes, refusals, baselines."""
 
 from __future__ import annotations
 
@@ -349,7 +349,7 @@ REFUSALS = [
 
 @pytest.mark.parametrize(("architecture", "growth", "message"), REFUSALS)
 def test_refusals_name_the_layer_and_the_reason(architecture, growth, message):
-    """What would not be exact is refused before and while growing, and is no site."""
+    """A growth that would not be exact is refused before and while growing, and is no site."""
     with pytest.raises(NotExactError, match=message):
         growth.grown(architecture)
     with pytest.raises(NotExactError, match=message):
@@ -455,7 +455,7 @@ def test_one_seed_gives_one_network(name, fill):
 
 
 def test_another_seed_copies_other_units():
-    """Which units are copied is drawn: ten seeds do not all agree."""
+    """The copied units are drawn: ten seeds do not all agree."""
     parent = trained(CASES["conv-flatten-dense"])
     assert len({grow(parent, Widen("conv0", 5), rng=seed).sha256 for seed in range(10)}) > 1
 
@@ -512,7 +512,7 @@ def test_random_layers_and_frames_are_new_and_the_rest_is_inherited():
 
 
 def test_the_default_treatment_is_the_one_that_the_benchmark_chose():
-    """Rescaled slots lose least after a growth; whoever names none gets them."""
+    """Rescaled slots lose least after a growth; they are the default."""
     parent = trained(CASES["batch norm"])
     for growth in (Widen("conv0", 7), Deepen("conv0")):
         one, other = grow(parent, growth, rng=1), grow(parent, growth, rng=1, slots=TREATMENTS[2])
@@ -678,7 +678,7 @@ def test_a_kernel_grows_to_the_size_asked_for():
 
 
 def test_a_branch_has_the_kernel_that_it_says():
-    """Where images of its own size are none that fit beside the layer's, it has the layer's."""
+    """A branch has the layer's kernel if its own would give images that do not fit."""
     text = "3x3x4(conv1,padding=valid)-10(fc1)"
     architecture = Architecture.parse(text, input_shape=(8, 8, 1))
     (site,) = AddBranch.sites(architecture, Limits())

@@ -1,4 +1,4 @@
-"""What the optimizer knows grows along: held against TensorFlow's own gradients."""
+"""Slots of the optimizer that grow along: held against TensorFlow's own gradients."""
 
 from __future__ import annotations
 

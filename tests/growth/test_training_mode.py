@@ -1,4 +1,4 @@
-"""What growth keeps in training mode, where batch norm uses the batch's own statistics."""
+"""Growth in training mode, where batch norm uses the batch's own statistics."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ FUNCTIONS, EXAMPLE = re.findall(r"```python\n(.*?)```", RECIPE.read_text(), flag
 
 @pytest.fixture(scope="module")
 def recipe():
-    """What the two blocks of the recipe define, after its own assertion has passed."""
+    """The names that the recipe's two blocks define, after its own assertion has passed."""
     names = {}
     exec(compile(FUNCTIONS + EXAMPLE, str(RECIPE), "exec"), names)
     return names

@@ -119,6 +119,6 @@ def test_what_is_no_kernel_is_refused(w, layout, message):
     "wrong", [{"std": -0.1}, {"std": float("nan")}, {"bias": float("nan")}, {"bias": -np.inf}]
 )
 def test_a_random_layer_of_no_finite_numbers_is_refused(wrong):
-    """Named, before it is in anybody's network."""
+    """The argument is named, before its numbers are in a network."""
     with pytest.raises(ValueError, match=f"{next(iter(wrong))}: expected a finite number"):
         random_init(np.ones((2, 3)), rng=0, **wrong)

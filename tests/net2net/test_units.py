@@ -63,7 +63,7 @@ def test_intervals_of_a_units_copies_lie_end_to_end(made):
 
 
 def test_intervals_of_equal_copies_do_not_drift():
-    """Where shares are 1/2, intervals begin and end at exactly 1/2, however many units precede."""
+    """Intervals of shares 1/2 begin and end at exactly 1/2, however many units precede."""
     old = 100_001
     source = np.concatenate([np.arange(old), np.arange(old), np.arange(0, old, 2)])
     share = (1.0 / np.bincount(source))[source]
@@ -160,7 +160,7 @@ def test_what_cannot_be_replicated_is_refused(change, message):
     ],
 )
 def test_units_that_are_no_copies_are_refused(source, share, message):
-    """Whoever makes them by hand: they would wrap around, or change what is computed."""
+    """Units made by hand are checked: these would wrap around, or change the outputs."""
     units = Units(np.array(source), np.array(share), 2)
     with pytest.raises(ValueError, match=f"^units: expected {message}"):
         wider(np.eye(2), np.zeros(2), np.eye(2), units, rng=0)

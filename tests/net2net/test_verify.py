@@ -80,7 +80,7 @@ def kernel_flipped(w1, _b1, _w2, _layout):
 @everywhere
 @pytest.mark.parametrize("split", ["equal", "random"])
 def test_an_intact_student_passes(kind, layout, split):
-    """What ``wider`` returns is within 1e-12: the broken students below start from it."""
+    """A student of ``wider`` is within 1e-12: the broken students below start from it."""
     pair = pair_of(kind, layout)
     student = wider(*pair.teacher, NEW, rng=0, split=split, layout=layout)
     assert verify_wider(pair.teacher, student, layout=layout) <= 1e-12
@@ -183,7 +183,7 @@ def test_a_bias_behind_the_identity_is_detected():
 
 
 def test_a_permuted_identity_has_signed_differences_that_cancel():
-    """Why max |Δ| and no sum: the signed differences of a permuted identity sum to zero."""
+    """Signed differences of a permuted identity sum to zero: the reason for max |Δ|."""
     old = np.maximum(np.random.default_rng(0).normal(size=(50, OLD)), 0.0)
     new = old @ np.eye(OLD)[:, [1, 0, *range(2, OLD)]]
     assert abs((new - old).sum()) <= 1e-12

@@ -25,7 +25,7 @@ pairs = settings(max_examples=150)
 
 
 def scale(pair: Layers) -> float:
-    """How large outputs may get: weights are N(0, 1), tolerances are relative to this."""
+    """The largest size of the outputs: weights are N(0, 1), tolerances are relative to this."""
     return 1.0 + float(np.abs(pair.w1).sum(dtype=float) * np.abs(pair.w2).sum(dtype=float))
 
 
@@ -275,7 +275,7 @@ def test_what_cannot_be_widened_is_refused(widen, teacher, change, message):
 
 @pytest.mark.parametrize("widen", [wider, random_pad])
 def test_randomness_is_asked_for(widen):
-    """No seed by default: two calls that are alike by accident are nobody's choice."""
+    """A seed has no default: two calls are alike only by choice."""
     with pytest.raises(TypeError, match="rng"):
         widen(*DENSE, 6)
 
@@ -317,7 +317,7 @@ def test_finite_weights_are_accepted_however_large(dtype):
 
 
 def test_strided_arrays_and_lists_are_arrays():
-    """What numpy can view as floating-point arrays is accepted."""
+    """Values that numpy can view as floating-point arrays are accepted."""
     w1, b1, w2 = ordinary()
     expected = wider(w1, b1, w2, 7, rng=0)
     strided = np.repeat(w1, 2, axis=0)[::2], np.repeat(b1, 2)[::2], np.asfortranarray(w2)

@@ -237,10 +237,10 @@ def test_no_flipped_bit_is_fetched(network, data, tmp_path):
 
 
 def test_a_flipped_bit_that_loads_gives_a_network_of_another_hash(network, data):
-    """What load promises, which has no hash to hold the bytes against.
+    """The promise of ``load``, which has no hash to hold the bytes against.
 
-    A flipped value or option may load; it is then a valid network with finite values, and by its
-    hash nobody can take it for the one that was saved. In the header's length, none loads.
+    A flipped value or option may load; it is then a valid network with finite values, and its
+    hash tells it from the one that was saved. In the header's length, none loads.
     """
     start = 8 * (8 + int.from_bytes(data[:8], "little"))
     bits = random.Random(2).sample(range(64, 8 * len(data)), FLIPS)

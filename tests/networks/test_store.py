@@ -19,7 +19,7 @@ ARCHITECTURE = Architecture.parse("3x3x4(conv1)-pool1-3(fc1)", (4, 4, 1))
 
 @pytest.fixture
 def reads(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
-    """How often each network's file is read and hashed."""
+    """The number of times that each network's file is read and hashed."""
     counted: Counter[str] = Counter()
 
     def fetch(name: str, folder: Path) -> Network:

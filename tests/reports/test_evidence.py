@@ -10,6 +10,7 @@ from rich.console import Console
 
 from growsearch.evidence.comparison import Evidence, HeldOut, compare
 from growsearch.reports.evidence import report
+from growsearch.trials.arms import ARMS, Arm
 from growsearch.trials.records import ArmResult
 from tests.made_up_trials import arm, trials
 
@@ -117,6 +118,47 @@ def test_scratch_alone_says_what_it_does_not_have() -> None:
     ]
     assert "For equal compute, run scratch_compute: --arms" in words(compare(alone))
     assert "For equal compute, run" not in words(compare(trials(8)))
+
+
+def test_notes_follow_from_the_rows_of_the_arms(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new arm from scratch has its notes, whatever its name; an arm without a row has none."""
+    held_out = HeldOut(0.97, 0.95, 0.9, 0.9)
+
+    def told(arm: str) -> str:
+        made = [
+            replace(trial, arms={"net2net": trial.arms["net2net"], arm: trial.arms["random"]})
+            for trial in trials(8)
+        ]
+        return words(compare(made, held_out))
+
+    unpaid, selection = "without those of its ancestors: fresh.", "those from scratch do not"
+    for unknown in ("fresh", "scratch_of_old", "scratch_compute_of_old"):
+        text = told(unknown)
+        assert "compute" not in text.replace(unknown, "")
+        assert selection not in text
+
+    start = ARMS["scratch"].start
+    monkeypatch.setitem(ARMS, "fresh", Arm("does a fresh start pay?", start, inherits=False))
+    text = told("fresh")
+    assert unpaid in text
+    assert "For equal compute, run scratch_compute: --arms" in text
+    assert selection in text
+    assert "fresh does a fresh start pay?" in text
+    assert selection not in told("random")
+
+    pays = Arm("and at equal compute?", start, inherits=False, pays_for_ancestors=True)
+    monkeypatch.setitem(ARMS, "fresh", pays)
+    text = told("fresh")
+    assert "all its ancestors, more updates: fresh. Other arms" in text
+    assert unpaid not in text
+
+
+def test_each_control_that_ran_has_its_question() -> None:
+    """The notes give the question of each arm in the tables, and of no other."""
+    text = words(compare(trials(8)))
+    assert f"random {ARMS['random'].question}" in text
+    assert f"scratch_compute {ARMS['scratch_compute'].question}" in text
+    assert ARMS["continued"].question not in text
 
 
 def test_tuned_controls_are_told() -> None:

@@ -15,7 +15,7 @@ from rich.console import Console
 from growsearch.datasets import Dataset
 from growsearch.errors import GrowsearchError, InvalidInputError, RunError
 from growsearch.reports.reproduction import (
-    PAIRED_ARMS,
+    PAIRED_EXPERIMENTS,
     differences_table,
     paired_differences,
     report,
@@ -147,7 +147,7 @@ def test_one_seed_has_no_deviation() -> None:
 
 @pytest.mark.usefixtures("small_architecture")
 def test_stand_in_is_marked_not_comparable(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Where MNIST cannot be had, digits stand in: marked everywhere, and no difference is taken."""
+    """Digits stand in for MNIST that cannot be had: marked everywhere, no difference is taken."""
     monkeypatch.delenv("GROWSEARCH_DATA", raising=False)
     monkeypatch.setenv("GROWSEARCH_OFFLINE", "1")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
@@ -217,7 +217,7 @@ def test_who_wins_is_plain_json_too() -> None:
     found = synthetic(seeds=8)
     value = json.loads(json.dumps(to_json(found), allow_nan=False))
     wins = value.pop("who_wins")
-    assert len(wins) == len(PAIRED_ARMS) * len(found.steps)
+    assert len(wins) == len(PAIRED_EXPERIMENTS) * len(found.steps)
     (last,) = [
         each
         for each in wins

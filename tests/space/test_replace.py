@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import random
+from collections.abc import Iterable
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
 import pytest
 from pydantic import ValidationError
 
@@ -130,3 +133,45 @@ def test_a_space_is_frozen() -> None:
     """Only a copy can differ."""
     with pytest.raises(ValidationError, match="frozen"):
         DIGITS.name = "other"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"training": {"steps": np.int64(3), "ema": np.float32(0.5)}},
+        {"teacher": {"input_shape": (np.int32(32), np.int16(32), 3)}},
+        {"teacher": {"input_shape": list(np.array([32, 32, 3]))}},
+        {"choices": {"log2_factor": [np.float64(0.5), np.float32(1.5)]}},
+        {"controls": {"arms": {"random": np.float32(0.5)}, "seeds": np.uint8(2)}},
+        {"search": {"seed": np.int64(2**32 - 1)}, "limits": {"width": np.int64(4096)}},
+    ],
+)
+def test_numpys_numbers_are_pythons(changes: dict[str, Any]) -> None:
+    """A number of numpy is the same number of Python, which JSON can hold."""
+    space = FAST.replace(**changes)
+    for section, keys in changes.items():
+        for key in keys:
+            value = getattr(getattr(space, section), key)
+            plain = list(value.values()) if isinstance(value, dict) else np.ravel(value).tolist()
+            given = list(keys[key].values()) if isinstance(keys[key], dict) else np.ravel(keys[key])
+            assert plain == list(given)
+            held = value.values() if isinstance(value, dict) else value
+            for each in held if isinstance(held, Iterable) else (held,):
+                assert type(each) in (int, float)
+    assert SearchSpace.parse(json.loads(space.model_dump_json())) == space
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"training": {"steps": np.float64(3.0)}}, "training.steps: expected a valid integer"),
+        ({"training": {"steps": np.int64(-1)}}, "training.steps: expected"),
+        ({"training": {"steps": np.array(3)}}, "training.steps: expected"),
+        ({"training": {"flip": np.int64(1)}}, "training.flip: expected"),
+        ({"training": {"steps": np.True_}}, "training.steps: expected"),
+        ({"judge": {"margin": np.float64("nan")}}, "judge.margin: expected"),
+    ],
+)
+def test_numpys_numbers_are_checked_as_pythons(changes: dict[str, Any], named: str) -> None:
+    """Kind and bounds hold for numbers of numpy too; an array of one number is none."""
+    assert refused(lambda: DIGITS.replace(**changes)).startswith(f"search space: {named}")

@@ -1,4 +1,4 @@
-"""Attributes and controls that somebody changed or removed: an answer, or one line."""
+"""Attributes and controls, changed or removed by hand: an answer, or one line."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ def test_a_damaged_best_network_gives_way_to_the_next(
 def test_a_run_without_its_teacher_is_one_line(
     copy: Path, finished: SearchResult, damage: str, call: Callable[[Path], SearchResult]
 ) -> None:
-    """Where everything began must verify."""
+    """The teacher's file must verify."""
     name = finished.study.user_attrs["teacher"]["sha256"]
     harm(copy / "weights" / f"{name}.safetensors", damage)
     with pytest.raises(RunError) as caught:

@@ -119,7 +119,7 @@ def test_it_announces_its_address(served: Served) -> None:
 
 
 def test_it_shows_both_studies(served: Served) -> None:
-    """What was grown and its controls stand beside each other."""
+    """Candidates and controls stand beside each other."""
     names = [each["study_name"] for each in served.get("/api/studies")["study_summaries"]]
     assert sorted(names) == ["digits", "digits-control"]
 

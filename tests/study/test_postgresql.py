@@ -24,7 +24,7 @@ TRIALS = 3
 
 @pytest.fixture(autouse=True)
 def closed() -> Iterator[None]:
-    """A result's studies keep their connections for whoever reads them; here that ends."""
+    """A result's studies keep their connections for later readers; here they end."""
     connections: list[Any] = []
 
     def remember(connection: Any, _record: Any) -> None:

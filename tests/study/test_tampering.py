@@ -1,4 +1,4 @@
-"""A study that somebody changed in its database: an answer or one line, never a traceback."""
+"""A study changed in its database by hand: an answer or one line, never a traceback."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ BROKEN = [
 def test_a_broken_database_is_one_line(
     copy: Path, statement: str, call: Callable[[Path], SearchResult]
 ) -> None:
-    """Whatever Optuna raises at it, the line says that the study was changed by another program."""
+    """The line says that the study was changed, whatever Optuna raises."""
     tamper(copy, statement)
     refused = refusal(call, copy)
     assert "the study was changed by another program" in refused or "system_attributes" in statement
@@ -139,7 +139,7 @@ def test_the_studys_numbers_are_numbers_or_refused(
 
 @pytest.mark.parametrize("value", ["0", "-4", "true", "1e30", "10000000000"])
 def test_a_width_multiple_is_a_whole_number_or_refused(copy: Path, value: str) -> None:
-    """A measured one is stored for all sessions: nobody divides by zero with it."""
+    """A measured multiple is stored for all sessions: none divides by zero with it."""
     tamper(
         copy,
         "INSERT INTO study_user_attributes (study_id, key, value_json) VALUES (1, ?, ?)",

@@ -1,4 +1,4 @@
-"""Which precision a machine and an architecture are trained in."""
+"""The choice of a precision for a machine and an architecture."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ NETWORK = regression()
 def test_the_capability_of_the_gpu_decides(
     monkeypatch: pytest.MonkeyPatch, capability: tuple[int, int], native: bool
 ) -> None:
-    """Where a GPU trains, it is asked, and not the processor."""
+    """The GPU is asked if it trains, and not the processor."""
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda _: ["gpu"])
     details = {"compute_capability": capability}
     monkeypatch.setattr(tf.config.experimental, "get_device_details", lambda _: details)
@@ -78,7 +78,7 @@ def test_auto_takes_what_is_faster(monkeypatch: pytest.MonkeyPatch, faster: str)
 
 
 def test_auto_without_bfloat16_measures_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Emulated bfloat16 is never tried, and one precision is timed only for whoever asks."""
+    """Emulated bfloat16 is never tried, and a single precision is timed only on request."""
     monkeypatch.setattr(trainer_module, "has_native_bfloat16", lambda: False)
     monkeypatch.setattr(trainer_module, "step_seconds", None)
     data = split(32, (2, 2, 1))

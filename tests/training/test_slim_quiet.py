@@ -170,7 +170,7 @@ def test_a_level_of_the_users_shows_everything() -> None:
 
 @pytest.mark.skipif(os.name != "posix", reason="closes a descriptor")
 def test_a_closed_stderr_is_no_reason_to_fail() -> None:
-    """A daemon without stderr trains like anybody else."""
+    """A daemon without stderr trains like any other process."""
     done = subprocess.run(
         ["/bin/sh", "-c", 'exec "$0" -c "$1" 2>&-', sys.executable, TRAIN],
         stdout=subprocess.PIPE,

@@ -392,7 +392,7 @@ def test_users_see_no_warnings() -> None:
 
 
 def test_a_new_graph_is_optimised_before_the_clock_starts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """TensorFlow optimises a graph at its first update: that of the warm-up, which nobody times.
+    """TensorFlow optimises a graph at its first update: that of the warm-up, which is not timed.
 
     So the first arm to use a graph is not slower than those after it.
     """
@@ -555,7 +555,7 @@ def test_a_slow_machine_makes_fewer_updates(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_no_time_is_no_update(timed: Timed) -> None:
-    """Where graph and first evaluation took it all, the network comes back as it was."""
+    """The network comes back as it was if graph and first evaluation took all the time."""
     result = timed.train(seconds=0.1)
     assert [point.step for point in result.curve] == [0]
     assert_same(replace(result.network, slots=None), wide(8))
@@ -569,7 +569,7 @@ def test_a_plan_of_steps_is_not_timed(timed: Timed) -> None:
 
 
 def test_a_relu_waits_for_the_pooling_behind_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where nothing else uses its layer; outputs and trained weights are the same either way."""
+    """It waits if nothing else uses its layer; outputs and weights are the same either way."""
     architecture = Architecture(
         (9, 6, 2),
         (

@@ -1,4 +1,4 @@
-"""Which widths are fast: on machines made up, whose kernels like some multiples."""
+"""The probe of fast widths, on machines made up, whose kernels like some multiples."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_bfloat16_takes_sixteen_together(multiple: int) -> None:
 
 
 def test_one_precision_is_measured() -> None:
-    """What "auto" comes to at 32 channels; a plan's own precision is kept."""
+    """The precision is that of "auto" at 32 channels; a plan's own precision is kept."""
     machine = Machine(4)
     fast_multiple(machine, PLAN)
     assert [width for width, _ in machine.asked] == [32, 33, 34, 36]

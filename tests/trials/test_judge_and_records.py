@@ -91,7 +91,7 @@ def test_what_is_no_number_is_never_kept(accuracy: float, rule: Rule) -> None:
 def kept_share(
     change: float, *, losses: bool = True, rule: Rule = "superior", runs: int = 2000
 ) -> float:
-    """How often a candidate is kept whose log-odds of the truth differ by ``change`` on average.
+    """The share of candidates kept if log-odds of the truth differ by ``change`` on average.
 
     Both networks are right on about 97.5 % of the images. They agree on most, as two trainings of
     one network do, and differ by chance on each, so that accuracy and loss are noisy.

@@ -75,7 +75,7 @@ class OneValue(StudyAttribute):
 
 
 class Trained(Stored):
-    """What a training took and gave."""
+    """The costs and the curve of a training."""
 
     curve: tuple[CurvePoint, ...] = ()
     seconds: StrictFloat = 0.0

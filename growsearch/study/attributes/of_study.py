@@ -83,7 +83,7 @@ class SpentAttribute(OneValue):
 class LapsAttribute(StudyAttribute):
     """The last trial of which nothing is left to do, and the seconds of the longest trial.
 
-    The seconds include controls and callbacks, by a clock that nobody sets: the times that Optuna
+    The seconds include controls and callbacks, by a clock that cannot be set: the times that Optuna
     keeps follow the system's clock.
     """
 

@@ -60,7 +60,7 @@ class TrainingModeLaws(Laws):
         assert_close(result.weights["fc"]["kernel"], weights["kernel"] - 0.1 * slope, FLOAT32)
 
     def _masks(self, trainer: Trainer, *, steps: int, seed: int, layers: int = 1) -> Array:
-        """Which of 1,200 features passed dropout in each update, by their gradients' size."""
+        """Return which of 1,200 features passed dropout in each update, by the gradients' size."""
         shape = (40, 30, 1)
         drops = [
             Node(f"drop{n}", Dropout(0.4), (f"drop{n - 1}" if n else "flat",))
