@@ -37,15 +37,17 @@ class TestInProcessExecutor(ExecutorContract):
 class OneThread:
     """Carries out jobs in a thread of its own: all that a new executor must bring."""
 
+    workers = 1
+
     def __init__(self, context: WorkerContext, on_point: OnPoint) -> None:
-        self._bench, self._on_point = context, on_point
-        self._thread = ThreadPoolExecutor(max_workers=1)
+        self._context, self._on_point = context, on_point
+        self._threads = ThreadPoolExecutor(max_workers=self.workers)
 
     def submit(self, job: Job[Any]) -> Future[Any]:
-        return self._thread.submit(job.carry_out, self._bench, self._on_point)
+        return self._threads.submit(job.carry_out, self._context, self._on_point)
 
-    def shutdown(self) -> None:
-        self._thread.shutdown()
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        self._threads.shutdown(wait, cancel_futures=cancel_futures)
 
 
 class TestOneThread(ExecutorContract):
@@ -58,10 +60,6 @@ class Three(OneThread):
     """Carries out three jobs at once, each in a thread of its own."""
 
     workers = 3
-
-    def __init__(self, context: WorkerContext, on_point: OnPoint) -> None:
-        super().__init__(context, on_point)
-        self._thread = ThreadPoolExecutor(max_workers=3)
 
 
 class Twice(InProcessExecutor):

@@ -6,12 +6,14 @@ import pickle
 from collections import Counter
 from pathlib import Path
 
+import optuna
 import pytest
 
 from growsearch.errors import NetworkFileError
 from growsearch.networks import Architecture, Network
 from growsearch.networks import store as module
 from growsearch.networks.store import NetworkStore
+from growsearch.study.networks import DamagedNetworkWarning
 from tests.small_search import search
 
 ARCHITECTURE = Architecture.parse("3x3x4(conv1)-pool1-3(fc1)", (4, 4, 1))
@@ -45,10 +47,27 @@ def test_what_was_put_comes_back(tmp_path: Path, reads: Counter[str]) -> None:
 def test_the_networks_read_last_stay_in_memory(tmp_path: Path, reads: Counter[str]) -> None:
     """Few of them: a search with a thousand networks does not hold them all."""
     store = NetworkStore(tmp_path)
-    names = [store.put(Network.initial(ARCHITECTURE, rng=seed)) for seed in range(5)]
+    names = [store.put(Network.initial(ARCHITECTURE, rng=seed)) for seed in range(6)]
     for name in (*names, names[-1], names[-2], names[0]):
         store.get(name)
-    assert [reads[name] for name in names] == [2, 1, 1, 1, 1]
+    assert [reads[name] for name in names] == [2, 1, 1, 1, 1, 1]
+
+
+@pytest.mark.parametrize("damage", ["deleted", "changed"])
+def test_a_file_that_changes_is_read_again(tmp_path: Path, damage: str) -> None:
+    """And refused, although the network was in memory: no best network names missing bytes."""
+    store = NetworkStore(tmp_path)
+    name = store.put(Network.initial(ARCHITECTURE, rng=0))
+    store.get(name)
+    data = store.path(name).read_bytes()
+    store.path(name).unlink()
+    if damage == "changed":
+        store.path(name).write_bytes(data[:-1] + b"?")
+    with pytest.raises(NetworkFileError):
+        store.get(name)
+    store.path(name).unlink(missing_ok=True)
+    store.path(name).write_bytes(data)
+    assert store.get(name).sha256 == name
 
 
 def test_a_removed_network_is_gone(tmp_path: Path) -> None:
@@ -82,9 +101,22 @@ def test_a_pickled_store_is_its_folder(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("quick_sqlite")
 def test_a_search_reads_each_network_once(tmp_path: Path, reads: Counter[str]) -> None:
-    """Growing, controls, polish and end share what was read; the teacher is read at both ends."""
+    """Growing, controls, polish and the end of a run share what was read."""
     result = search(tmp_path, "polish={steps = 4, parts = 2, learning_rate = 0.01}")
     assert sum(record.kept for record in result.trials) >= 2
-    teacher = result.study.user_attrs["teacher"]["sha256"]
-    assert reads.pop(teacher) == 2
     assert set(reads.values()) == {1}
+
+
+@pytest.mark.usefixtures("quick_sqlite")
+def test_a_best_network_that_is_lost_on_the_way_gives_way(tmp_path: Path) -> None:
+    """Deleted by a callback of the last trial: the result names the best that is still there."""
+
+    def lose(study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
+        if trial.number == 4:
+            kept = [t.user_attrs["sha256"] for t in study.trials if t.user_attrs.get("kept")]
+            (tmp_path / "weights" / f"{kept[-1]}.safetensors").unlink()
+
+    with pytest.warns(DamagedNetworkWarning):
+        result = search(tmp_path, callbacks=lose)
+    assert result.best.path.is_file()
+    assert result.best.network.sha256 == result.best.sha256
