@@ -19,8 +19,8 @@ _Scalar = TypeVar("_Scalar", bound=np.generic)
 
 _CACHED = 2**17  # values of a block that stays in cache while more is done to it
 _LARGE = 2**20  # values from which on several threads are faster than one
-# Few, since memory is the limit; more than there are processors cost nothing measurable: 3.2 million
-# weights take 4.4 ms in 2 threads or in 4 on two processors, 10 ms in 1 or in 4 on one.
+# Few, since memory is the limit. More threads than processors cost nothing measurable: 3.2 million
+# weights take 4.4 ms in 2 or 4 threads on two processors, 10 ms in 1 or 4 threads on one.
 _THREADS = 4
 
 

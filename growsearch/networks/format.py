@@ -178,7 +178,7 @@ def _entries(data: bytes, source: str) -> tuple[dict[str, Any], dict[str, Any]]:
 def _expected_shapes(header: Header) -> dict[str, tuple[int, ...]]:
     every = header.architecture.weights
     shapes = {path: weight.shape for path, weight in flatten("weights", every).items()}
-    for slot in OPTIMIZERS[header.optimizer].slots if header.optimizer else ():
+    for slot in OPTIMIZERS[header.optimizer].degrees if header.optimizer else ():
         slots = flatten(f"slots/{slot}", every)
         shapes |= {path: weight.shape for path, weight in slots.items() if weight.trainable}
     return shapes

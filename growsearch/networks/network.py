@@ -72,7 +72,7 @@ class Slots:
     @property
     def degrees(self) -> Mapping[str, int]:
         """The degree in the gradient of each slot."""
-        return OPTIMIZERS[self.optimizer].slots
+        return OPTIMIZERS[self.optimizer].degrees
 
 
 @dataclass(frozen=True, eq=False)
@@ -199,7 +199,7 @@ class Network:
         slots = None
         if optimizer is not None:
             check_choice("optimizer", optimizer, OPTIMIZERS)
-            names = OPTIMIZERS[optimizer].slots
+            names = OPTIMIZERS[optimizer].degrees
             slots = Slots(optimizer, step, {slot: nest(f"slots/{slot}", arrays) for slot in names})
         return cls(architecture, nest("weights", arrays), slots)
 

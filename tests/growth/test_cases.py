@@ -341,7 +341,7 @@ def slots_of(architecture: Architecture, optimizer: str, rng: np.random.Generato
                 layer: {n: drawn(w.shape, degree) for n, w in weights.items() if w.trainable}
                 for layer, weights in architecture.weights.items()
             }
-            for slot, degree in OPTIMIZERS[optimizer].slots.items()
+            for slot, degree in OPTIMIZERS[optimizer].degrees.items()
         },
     )
 
