@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import growsearch
+from growsearch.networks.layers import LAYERS
 
 PACKAGE = Path(growsearch.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
@@ -15,7 +16,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 # The rooms in the order of who may import whom: a room imports rooms of the rows above its own
 # row, and of its own row only those that NEIGHBOURS names.
 ROWS = (
-    ("errors", "checks", "machine"),
+    ("errors", "checks", "machine", "atomic"),
     ("net2net",),
     ("networks", "datasets"),
     ("growth", "training", "interop"),
@@ -30,6 +31,7 @@ ROWS = (
 )
 NEIGHBOURS = {
     "checks": {"errors", "machine"},
+    "atomic": {"errors"},
     # Network.to_keras is a door for users: it loads interop when it is called.
     "networks": {"interop"},
 }
@@ -107,6 +109,15 @@ def test_the_numpy_core_needs_numpy_and_scipy_only():
         for name in imports(path):
             is_core = f"{name}.".startswith("growsearch.net2net.")
             assert is_core or name.split(".")[0] in known, f"{path.name} imports {name}"
+
+
+def test_growth_names_no_layer_type():
+    """An operation asks the layers, and takes new ones from ``networks/layers/fitting.py``."""
+    types = {layer.__name__ for layer in LAYERS.values()}
+    for path in (PACKAGE / "growth").glob("*.py"):
+        nodes = ast.walk(ast.parse(path.read_text()))
+        names = {node.id for node in nodes if isinstance(node, ast.Name)}
+        assert not names & types, f"{path.name} names {names & types}"
 
 
 def test_nothing_imports_the_command_line():

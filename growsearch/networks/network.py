@@ -13,6 +13,7 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from growsearch.atomic import write_atomically
 from growsearch.checks import check_choice, whole_number
 from growsearch.errors import ArchitectureError, InvalidInputError, NetworkFileError
 from growsearch.networks import format as file_format
@@ -28,7 +29,6 @@ from growsearch.networks.arrays import (
     plain,
     read_only,
 )
-from growsearch.networks.atomic import write_atomically
 from growsearch.networks.layer import Weight
 from growsearch.networks.optimizers import OPTIMIZERS
 

@@ -1,13 +1,19 @@
-"""The networks of a run: files named by the SHA-256 of their bytes, each read once."""
+"""Networks on disk: files named by the SHA-256 of their bytes; those of a run, each read once."""
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections import OrderedDict
 from pathlib import Path
 
-from growsearch.networks.files import fetch, store, stored_path
+from growsearch.atomic import write_atomically
+from growsearch.errors import NetworkFileError
+from growsearch.networks.format import read
 from growsearch.networks.network import Network
 
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_SUFFIX = ".safetensors"
 _CACHED = 3  # networks: the incumbent, the teacher, and one that is polished
 
 
@@ -35,13 +41,7 @@ class NetworkStore:
         return store(network, self.folder)
 
     def get(self, sha256: str) -> Network:
-        """Return the network of that SHA-256.
-
-        Raises
-        ------
-        NetworkFileError
-            When the file is missing, damaged, or no network.
-        """
+        """Return the network of that SHA-256; raises as :func:`fetch` does."""
         if sha256 not in self._read:
             self._read[sha256] = fetch(sha256, self.folder)
             while len(self._read) > _CACHED:
@@ -50,16 +50,52 @@ class NetworkStore:
         return self._read[sha256]
 
     def path(self, sha256: str) -> Path:
-        """Return the path of a network's file, whether it exists or not.
-
-        Raises
-        ------
-        NetworkFileError
-            When the name is no SHA-256, so that no name can lead out of the folder.
-        """
+        """Return the path of a network's file, whether it exists or not."""
         return stored_path(self.folder, sha256)
 
     def remove(self, sha256: str) -> None:
         """Delete a network that nothing refers to."""
         self._read.pop(sha256, None)
         self.path(sha256).unlink(missing_ok=True)
+
+
+def store(network: Network, folder: Path) -> str:
+    """Write a network into ``folder`` under the SHA-256 of its bytes; return that name.
+
+    A file of that name already there has the same bytes, unless it was damaged: it is replaced.
+    """
+    data = network.to_bytes()
+    name = hashlib.sha256(data).hexdigest()
+    write_atomically(folder / (name + _SUFFIX), data)
+    return name
+
+
+def stored_path(folder: Path, name: str) -> Path:
+    """Return the path of a stored network, given its SHA-256.
+
+    Raises
+    ------
+    NetworkFileError
+        When ``name`` is no SHA-256, so that no name can lead out of the folder.
+    """
+    if not isinstance(name, str) or not _DIGEST.fullmatch(name):
+        raise NetworkFileError(
+            f"a stored network: expected a SHA-256 of 64 hexadecimal digits, got {name!r}"
+        )
+    return folder / (name + _SUFFIX)
+
+
+def fetch(name: str, folder: Path) -> Network:
+    """Read a stored network and hold its bytes against its name.
+
+    Raises
+    ------
+    NetworkFileError
+        When the file is missing, damaged, or no network.
+    """
+    path = stored_path(folder, name)
+    data = read(path)
+    found = hashlib.sha256(data).hexdigest()
+    if found != name:
+        raise NetworkFileError(f"{path}: damaged: its bytes have the SHA-256 {found}")
+    return Network.from_bytes(data, str(path))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar
 
 from growsearch.networks.activations import ACTIVATIONS
@@ -19,7 +19,7 @@ class Dense(Layer):
     use_bias: bool = True
 
     kind: ClassVar[str] = "dense"
-    is_producer: ClassVar[bool] = True
+    width_option: ClassVar[str] = "units"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -39,13 +39,6 @@ class Dense(Layer):
     def flops(self, *shapes: Shape) -> int:
         return 2 * shapes[0][0] * self.units
 
-    @property
-    def width(self) -> int:
-        return self.units
-
-    def widened(self, width: int) -> Dense:
-        return replace(self, units=width)
-
     def follower(self, activation: str, *, use_bias: bool) -> Dense:
         return Dense(self.units, activation, use_bias)
 
@@ -54,5 +47,4 @@ class Dense(Layer):
         return (1,)  # of no meaning
 
     def beside(self, units: int, kernel: int | None, activation: str, *, use_bias: bool) -> Dense:
-        del kernel
         return Dense(units, activation, use_bias)

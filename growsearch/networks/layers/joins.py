@@ -34,7 +34,6 @@ class Add(Layer):
         return len(shapes) * math.prod(shapes[0])
 
     def through(self, units: tuple[Units, ...], *shapes: Shape) -> Units:
-        del shapes
         return max(units, key=len)  # the branch that widens; the others are required to follow
 
 
@@ -53,11 +52,9 @@ class Concat(Layer):
         return (*shapes[0][:-1], sum(shape[-1] for shape in shapes))
 
     def flops(self, *shapes: Shape) -> int:
-        del shapes
         return 0
 
     def through(self, units: tuple[Units, ...], *shapes: Shape) -> Units:
-        del shapes
         return Units.concatenate(list(units))
 
     def required(self, units: Units, *shapes: Shape) -> tuple[Units, ...]:
