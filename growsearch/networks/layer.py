@@ -103,6 +103,8 @@ class Layer(ABC):
     least: ClassVar[int] = 1  # of each option that is a whole number
 
     def __post_init__(self) -> None:
+        if "activation" in options(type(self)):
+            check_choice("activation", getattr(self, "activation"), ACTIVATIONS)  # noqa: B009
         for name, is_pair in _sizes(type(self)).items():
             value = getattr(self, name)
             if is_pair and value is not None:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from growsearch.errors import InvalidInputError
 from growsearch.networks import layers
 from growsearch.networks.activations import ACTIVATIONS
-from growsearch.networks.layer import Layer
+from growsearch.networks.layer import Layer, Window
 from growsearch.networks.node import INPUT
 
 if TYPE_CHECKING:  # a network imports this module
@@ -96,7 +96,7 @@ def _(layer: layers.Dense, inputs: list[Float], weights: Arrays) -> Float:
 
 @compute.register
 def _(layer: layers.Conv, inputs: list[Float], weights: Arrays) -> Float:
-    windows = _windows(inputs[0], layer.kernel, layer.stride, layer.padding, layer.dilation)
+    windows = _windows(inputs[0], layer.window)
     kernels = np.split(weights["kernel"], layer.groups, axis=3)
     blocks = np.split(windows, layer.groups, axis=3)
     outputs = [
@@ -140,13 +140,13 @@ def _(layer: layers.GroupNorm, inputs: list[Float], weights: Arrays) -> Float:
 
 @compute.register
 def _(layer: layers.MaxPool, inputs: list[Float], weights: Arrays) -> Float:
-    windows = _windows(inputs[0], layer.size, layer.strides, layer.padding, fill=-np.inf)
+    windows = _windows(inputs[0], layer.view, fill=-np.inf)
     return np.asarray(windows.max(axis=(4, 5)))
 
 
 @compute.register
 def _(layer: layers.AvgPool, inputs: list[Float], weights: Arrays) -> Float:
-    windows = _windows(inputs[0], layer.size, layer.strides, layer.padding, fill=np.nan)
+    windows = _windows(inputs[0], layer.view, fill=np.nan)
     return np.asarray(np.nanmean(windows, axis=(4, 5)))
 
 
@@ -208,22 +208,16 @@ def _normal(x: Float, axes: tuple[int, ...], epsilon: float) -> Float:
 
 
 def _depthwise(layer: Any, x: Float, kernel: Float) -> Float:
-    windows = _windows(x, layer.kernel, layer.stride, layer.padding)
+    windows = _windows(x, layer.window)
     out = np.einsum("nhwcij,ijcm->nhwcm", windows, kernel, optimize=True)
     return np.asarray(out.reshape(*out.shape[:3], out.shape[3] * out.shape[4]))
 
 
-def _windows(
-    x: Float,
-    size: tuple[int, int],
-    stride: tuple[int, int],
-    padding: str,
-    dilation: tuple[int, int] = (1, 1),
-    fill: float = 0.0,
-) -> Float:
+def _windows(x: Float, window: Window, fill: float = 0.0) -> Float:
     """Return windows of images, shape (n, height, width, channels, kh, kw); a view if possible."""
-    reach = [(s - 1) * d + 1 for s, d in zip(size, dilation, strict=True)]
-    if padding == "same":
+    stride, dilation = window.stride, window.dilation
+    reach = [(s - 1) * d + 1 for s, d in zip(window.kernel, dilation, strict=True)]
+    if window.padding == "same":
         around = [(0, 0)]
         for pixels, step, r in zip(x.shape[1:3], stride, reach, strict=True):
             missing = max((-(-pixels // step) - 1) * step + r - pixels, 0)

@@ -13,7 +13,6 @@ from growsearch.networks.format import read
 from growsearch.networks.network import Network
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
-_SUFFIX = ".safetensors"
 _CACHED = 3  # networks: the incumbent, the teacher, and one that is polished
 
 
@@ -37,65 +36,49 @@ class NetworkStore:
         return NetworkStore, (self.folder,)
 
     def put(self, network: Network) -> str:
-        """Write a network to disk, safe from a power failure; return its SHA-256."""
-        return store(network, self.folder)
+        """Write a network to disk, safe from a power failure; return its SHA-256.
+
+        A file of that name already there has the same bytes, unless it was damaged: it is replaced.
+        """
+        data = network.to_bytes()
+        sha256 = hashlib.sha256(data).hexdigest()
+        write_atomically(self.path(sha256), data)
+        return sha256
 
     def get(self, sha256: str) -> Network:
-        """Return the network of that SHA-256; raises as :func:`fetch` does."""
+        """Return the network of that SHA-256, its file's bytes held against that name.
+
+        Raises
+        ------
+        NetworkFileError
+            When the file is missing, damaged, or no network.
+        """
+        path = self.path(sha256)
         if sha256 not in self._read:
-            self._read[sha256] = fetch(sha256, self.folder)
+            data = read(path)
+            if (found := hashlib.sha256(data).hexdigest()) != sha256:
+                raise NetworkFileError(f"{path}: damaged: its bytes have the SHA-256 {found}")
+            self._read[sha256] = Network.from_bytes(data, str(path))
             while len(self._read) > _CACHED:
                 self._read.popitem(last=False)
         self._read.move_to_end(sha256)
         return self._read[sha256]
 
     def path(self, sha256: str) -> Path:
-        """Return the path of a network's file, whether it exists or not."""
-        return stored_path(self.folder, sha256)
+        """Return the path of a network's file, whether it exists or not.
+
+        Raises
+        ------
+        NetworkFileError
+            When the name is no SHA-256, so that no name can lead out of the folder.
+        """
+        if not isinstance(sha256, str) or not _DIGEST.fullmatch(sha256):
+            raise NetworkFileError(
+                f"a stored network: expected a SHA-256 of 64 hexadecimal digits, got {sha256!r}"
+            )
+        return self.folder / f"{sha256}.safetensors"
 
     def remove(self, sha256: str) -> None:
         """Delete a network that nothing refers to."""
         self._read.pop(sha256, None)
         self.path(sha256).unlink(missing_ok=True)
-
-
-def store(network: Network, folder: Path) -> str:
-    """Write a network into ``folder`` under the SHA-256 of its bytes; return that name.
-
-    A file of that name already there has the same bytes, unless it was damaged: it is replaced.
-    """
-    data = network.to_bytes()
-    name = hashlib.sha256(data).hexdigest()
-    write_atomically(folder / (name + _SUFFIX), data)
-    return name
-
-
-def stored_path(folder: Path, name: str) -> Path:
-    """Return the path of a stored network, given its SHA-256.
-
-    Raises
-    ------
-    NetworkFileError
-        When ``name`` is no SHA-256, so that no name can lead out of the folder.
-    """
-    if not isinstance(name, str) or not _DIGEST.fullmatch(name):
-        raise NetworkFileError(
-            f"a stored network: expected a SHA-256 of 64 hexadecimal digits, got {name!r}"
-        )
-    return folder / (name + _SUFFIX)
-
-
-def fetch(name: str, folder: Path) -> Network:
-    """Read a stored network and hold its bytes against its name.
-
-    Raises
-    ------
-    NetworkFileError
-        When the file is missing, damaged, or no network.
-    """
-    path = stored_path(folder, name)
-    data = read(path)
-    found = hashlib.sha256(data).hexdigest()
-    if found != name:
-        raise NetworkFileError(f"{path}: damaged: its bytes have the SHA-256 {found}")
-    return Network.from_bytes(data, str(path))

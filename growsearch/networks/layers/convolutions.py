@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from growsearch.net2net import Units
-from growsearch.networks.activations import ACTIVATIONS
 from growsearch.networks.layer import (
     Axis,
     Layer,
@@ -17,7 +16,6 @@ from growsearch.networks.layer import (
     TiedUnitsError,
     Weight,
     Window,
-    check_choice,
     image,
 )
 from growsearch.networks.layers.weights import OUT, SAME_UNITS, with_bias
@@ -36,7 +34,6 @@ class _Convolution(Layer):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_window(self.window)
-        check_choice("activation", self.activation, ACTIVATIONS)
 
     def flops(self, *shapes: Shape) -> int:
         weights = self.weights(*shapes).values()
@@ -150,9 +147,8 @@ class SeparableConv(_Depthwise):
         channels = shapes[0][2]
         area = math.prod(self.kernel)
         inner = channels * self.multiplier
-        depthwise = Weight(
-            (*self.kernel, channels, self.multiplier), "kernel", {2: SAME_UNITS}, area
-        )
+        shape = (*self.kernel, channels, self.multiplier)
+        depthwise = Weight(shape, "kernel", {2: SAME_UNITS}, area)
         axes = {2: Axis("split", "in", repeat=self.multiplier), 3: OUT}
         pointwise = Weight((1, 1, inner, self.filters), "kernel", axes, inner)
         both = {"depthwise": depthwise, "pointwise": pointwise}

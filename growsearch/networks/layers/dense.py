@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from growsearch.networks.activations import ACTIVATIONS
-from growsearch.networks.layer import Axis, Layer, Shape, Weight, check_choice
+from growsearch.networks.layer import Axis, Layer, Shape, Weight
 from growsearch.networks.layers.weights import OUT, with_bias
 
 
@@ -20,10 +19,6 @@ class Dense(Layer):
 
     kind: ClassVar[str] = "dense"
     width_option: ClassVar[str] = "units"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_choice("activation", self.activation, ACTIVATIONS)
 
     def output_shape(self, *shapes: Shape) -> Shape:
         if len(shapes[0]) != 1:

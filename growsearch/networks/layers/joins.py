@@ -8,8 +8,7 @@ from itertools import pairwise
 from typing import ClassVar
 
 from growsearch.net2net import Units
-from growsearch.networks.activations import ACTIVATIONS
-from growsearch.networks.layer import Layer, Shape, TiedUnitsError, check_choice
+from growsearch.networks.layer import Layer, Shape, TiedUnitsError
 
 
 @dataclass(frozen=True)
@@ -20,10 +19,6 @@ class Add(Layer):
 
     kind: ClassVar[str] = "add"
     inputs: ClassVar[tuple[int, int]] = (2, 1_000)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_choice("activation", self.activation, ACTIVATIONS)
 
     def output_shape(self, *shapes: Shape) -> Shape:
         if len(set(shapes)) != 1:

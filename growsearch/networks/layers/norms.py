@@ -7,14 +7,12 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from growsearch.net2net import Units, deeper_norm
-from growsearch.networks.activations import ACTIVATIONS
 from growsearch.networks.layer import (
     Array,
     Layer,
     Shape,
     TiedUnitsError,
     Weight,
-    check_choice,
     check_number,
 )
 from growsearch.networks.layers.functions import Activation
@@ -47,7 +45,6 @@ class BatchNorm(Layer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_choice("activation", self.activation, ACTIVATIONS)
         check_number("epsilon", self.epsilon, 0.0, 1.0, above=True, below=True)
         check_number("momentum", self.momentum, 0.0, 1.0, below=True)
 

@@ -18,7 +18,7 @@ class _Pool(Layer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_window(self._window)
+        check_window(self.view)
 
     @property
     def strides(self) -> Pair:
@@ -26,11 +26,12 @@ class _Pool(Layer):
         return self.stride or self.size
 
     @property
-    def _window(self) -> Window:
+    def view(self) -> Window:
+        """The window, which has no weights."""
         return Window("", self.size, self.strides, self.padding)
 
     def output_shape(self, *shapes: Shape) -> Shape:
-        return *positions(shapes[0], self._window), shapes[0][2]
+        return *positions(shapes[0], self.view), shapes[0][2]
 
     def flops(self, *shapes: Shape) -> int:
         return math.prod(self.size) * math.prod(self.output_shape(*shapes))
