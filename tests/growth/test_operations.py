@@ -41,7 +41,7 @@ from growsearch.networks.layers import (
     MaxPool,
     ZeroPad,
 )
-from tests.growth.test_cases import (
+from tests.growth_cases import (
     CASES,
     SMALL,
     case,

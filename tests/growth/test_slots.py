@@ -30,7 +30,7 @@ from growsearch.training.slim.backend import tf, v1
 from growsearch.training.slim.builders import Mode
 from growsearch.training.slim.graph import build_logits
 from growsearch.training.slim.variables import model_variables
-from tests.growth.test_cases import (
+from tests.growth_cases import (
     CASES,
     CLASSES,
     difference,

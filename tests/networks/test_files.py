@@ -24,7 +24,7 @@ from growsearch.errors import InvalidInputError, NetworkFileError
 from growsearch.networks import Architecture, Network, Slots
 from growsearch.networks.optimizers import OPTIMIZERS
 from growsearch.networks.store import NetworkStore
-from tests.growth.test_cases import CASES, random_architecture, slots_of, trained
+from tests.growth_cases import CASES, random_architecture, slots_of, trained
 from tests.strategies import seeds
 
 SMALL = CASES["batch norm"]

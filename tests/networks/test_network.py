@@ -17,7 +17,7 @@ from growsearch.errors import ArchitectureError, GrowsearchError, InvalidInputEr
 from growsearch.networks import Architecture, Network, Slots
 from growsearch.networks.network import INITIALIZERS
 from growsearch.networks.optimizers import OPTIMIZERS
-from tests.growth.test_cases import CASES, random_architecture, slots_of, trained
+from tests.growth_cases import CASES, random_architecture, slots_of, trained
 from tests.strategies import seeds
 
 Array = NDArray[Any]

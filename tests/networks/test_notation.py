@@ -34,7 +34,7 @@ from growsearch.networks.layers import (
     SeparableConv,
     ZeroPad,
 )
-from tests.growth.test_cases import CASES, random_architecture
+from tests.growth_cases import CASES, random_architecture
 from tests.strategies import seeds
 
 LENET = "5x5x32(conv1)-pool1-5x5x64(conv2)-pool2-1024(fc1)-10(fc2)"

@@ -34,7 +34,7 @@ from growsearch.networks.layers import (
     SeparableConv,
     ZeroPad,
 )
-from tests.growth.test_cases import CASES, difference, images_for, trained
+from tests.growth_cases import CASES, difference, images_for, trained
 
 Array = NDArray[Any]
 
