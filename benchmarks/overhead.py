@@ -43,7 +43,7 @@ from growsearch.study.database import database_url, open_storage
 from growsearch.study.open import create_or_load
 from growsearch.study.read import gain_of
 from growsearch.study.trials import index_in
-from growsearch.training.slim import graphs as graphs_module
+from growsearch.training.slim import graph_cache
 from growsearch.training.slim.precision import has_native_bfloat16
 from growsearch.training.slim.session import SlimGraph
 
@@ -106,7 +106,7 @@ def run(data: str | None, trials: int, steps: int) -> bool:
             with watch.on("graphs: TensorFlow optimises them"):
                 super().warm_up(plan)
 
-    setattr(graphs_module, "SlimGraph", Watched)  # noqa: B010
+    setattr(graph_cache, "SlimGraph", Watched)  # noqa: B010
     for name in ("train", "evaluate"):
         told = "training and evaluation"
         setattr(trainer, name, watch.over(told, getattr(trainer, name)))

@@ -112,7 +112,7 @@ class State:
     def __init__(self, network: gs.Network, plan: TrainingPlan) -> None:
         self._start, self._plan = network, plan
         self._weights = copies(network.weights)
-        names = OPTIMIZERS[plan.optimizer].slots
+        names = OPTIMIZERS[plan.optimizer].degrees
         before = network.slots
         if before is not None and before.degrees == names:
             self._past = before.step

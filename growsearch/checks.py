@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from numbers import Integral
+from math import inf, isfinite
+from numbers import Integral, Real
 from typing import Any
 
 from growsearch.errors import InvalidInputError, OutOfMemoryError
@@ -58,6 +59,74 @@ def whole_number(
         bounds = f"of at least {least}" if most is None else f"from {least} to {most}"
         raise error(f"{name}: expected a whole number {bounds}, got {value!r}")
     return int(value)
+
+
+def number(
+    name: str,
+    value: Any,
+    least: float = -inf,
+    most: float = inf,
+    *,
+    above: bool = False,
+    below: bool = False,
+    unit: str = "",
+    error: type[ValueError] = InvalidInputError,
+) -> float:
+    """Return a finite real number as a Python float, whether it is Python's or numpy's.
+
+    Parameters
+    ----------
+    name : str
+        Name of the argument, for the message.
+    value : Any
+    least, most : float
+        The bounds; infinity is no bound.
+    above, below : bool
+        True if the number must differ from ``least``, or from ``most``.
+    unit : str
+        Plural, for the message.
+    error : type of the error
+
+    Raises
+    ------
+    InvalidInputError
+        Or ``error``: when the value is no finite real number, or beyond the bounds.
+
+    Examples
+    --------
+    >>> number("ema", 1, 0.0, 1.0, below=True)
+    Traceback (most recent call last):
+    growsearch.errors.InvalidInputError: ema: expected 0 <= ema < 1, got 1
+    """
+    found = _finite(value)
+    if found is not None:
+        is_above = found > least if above else found >= least
+        is_below = found < most if below else found <= most
+        if is_above and is_below:
+            return found
+    if least == -inf and most == inf:
+        expected = "a finite number"
+    elif most == inf:
+        expected = f"more than {least:g}" if above else f"{least:g} or more"
+    elif least == -inf:
+        expected = f"less than {most:g}" if below else f"at most {most:g}"
+    elif above or below:
+        signs = "<" if above else "<=", "<" if below else "<="
+        expected = f"{least:g} {signs[0]} {name} {signs[1]} {most:g}"
+    else:
+        expected = f"{least:g} to {most:g}"
+    raise error(f"{name}: expected {f'{expected} {unit}'.rstrip()}, got {value!r}")
+
+
+def _finite(value: Any) -> float | None:
+    """Return a finite real number as a Python float, and None for every other value."""
+    if not isinstance(value, Real) or isinstance(value, bool):
+        return None
+    try:
+        found = float(value)
+    except OverflowError:  # a whole number beyond the largest float
+        return None
+    return found if isfinite(found) else None
 
 
 def check_choice(

@@ -12,6 +12,7 @@ from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
 from growsearch.net2net import Units
+from growsearch.net2net.units import SHARES
 
 Array = NDArray[Any]
 
@@ -22,12 +23,11 @@ settings.load_profile("growsearch")
 # --- net2net: units, kernels, pairs of layers ---------------------------------------------------
 
 DTYPES = (np.float16, np.float32, np.float64)
-SPLITS = ("equal", "random")
 KINDS = ("dense", "conv", "flatten")
 
 seeds = st.integers(0, 2**32 - 1)
 dtypes = st.sampled_from(DTYPES)
-splits = st.sampled_from(SPLITS)
+splits = st.sampled_from(SHARES)
 odd_sizes = st.sampled_from((1, 3, 5))
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import growsearch
+from growsearch.networks.layers import LAYERS
 
 PACKAGE = Path(growsearch.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
@@ -15,7 +16,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 # The rooms in the order of who may import whom: a room imports rooms of the rows above its own
 # row, and rooms of its own row or of a later one only where NEIGHBOURS says so.
 ROWS = (
-    ("errors", "checks", "machine"),
+    ("errors", "checks", "machine", "atomic"),
     ("net2net",),
     ("networks", "datasets"),
     ("growth", "training", "interop"),
@@ -30,6 +31,7 @@ ROWS = (
 )
 NEIGHBOURS = {
     "checks": {"errors", "machine"},
+    "atomic": {"errors"},
     # Network.to_keras is a door for users: it loads interop when it is called.
     "networks": {"interop"},
 }
@@ -100,11 +102,23 @@ def test_imports_point_in_the_house_direction(path):
 
 
 def test_the_numpy_core_needs_numpy_and_scipy_only():
-    """The core imports the standard library, numpy, scipy and itself."""
-    known = {"numpy", "scipy", "growsearch"} | set(sys.stdlib_module_names)
-    for path in (PACKAGE / "net2net").glob("*.py"):
+    """The core imports the standard library, numpy, scipy and itself: its folder can be copied."""
+    known = {"numpy", "scipy"} | set(sys.stdlib_module_names)
+    paths = list((PACKAGE / "net2net").rglob("*.py"))
+    assert len(paths) > 5
+    for path in paths:
         for name in imports(path):
-            assert name.split(".")[0] in known, f"{path.name} imports {name}"
+            is_core = f"{name}.".startswith("growsearch.net2net.")
+            assert is_core or name.split(".")[0] in known, f"{path.name} imports {name}"
+
+
+def test_growth_names_no_layer_type():
+    """An operation asks the layers, and takes new ones from ``networks/layers/fitting.py``."""
+    types = {layer.__name__ for layer in LAYERS.values()}
+    for path in (PACKAGE / "growth").glob("*.py"):
+        nodes = ast.walk(ast.parse(path.read_text()))
+        names = {node.id for node in nodes if isinstance(node, ast.Name)}
+        assert not names & types, f"{path.name} names {names & types}"
 
 
 def test_nothing_imports_the_command_line():

@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+from growsearch.checks import whole_number
 from growsearch.datasets.dataset import Dataset, Split
 from growsearch.datasets.digits import load_digits
 from growsearch.datasets.forms import Data
@@ -80,8 +81,6 @@ def load(
         raise DataError(f"expected a stand-in out of {', '.join(STAND_INS)}, got {stand_in!r}")
     if isinstance(data, str) and not data:
         raise DataError("data: expected a path, got ''")  # it would be the working directory
-    if validation < 1:
-        raise DataError(f"expected at least 1 validation image, got {validation}")
-    if not 0 <= seed < 1 << 32:
-        raise DataError(f"expected a seed from 0 to {(1 << 32) - 1}, got {seed}")
+    validation = whole_number("validation", validation, 1, error=DataError)
+    seed = whole_number("seed", seed, 0, 2**32 - 1, error=DataError)
     return LOADERS[name](data, stand_in=stand_in, validation=validation, seed=seed)

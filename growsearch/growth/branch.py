@@ -14,7 +14,7 @@ from growsearch.growth.flow import append_units
 from growsearch.growth.growth import Growth, Limits, Setting
 from growsearch.growth.replicate import dtype_of, replicate
 from growsearch.networks import Architecture, Network, Node
-from growsearch.networks.layers import Concat
+from growsearch.networks.layers.fitting import JOINS
 
 
 @dataclass(frozen=True)
@@ -129,5 +129,5 @@ class AddBranch(Growth):
         if block.norm is not None:
             for ending, behind in block.norm.norm_like(self.units, block.activation).items():
                 nodes.append(Node(f"{name}_{ending}", behind, (nodes[-1].name,)))
-        nodes.append(Node(f"{name}_concat", Concat(), (block.end.name, nodes[-1].name)))
+        nodes.append(Node(f"{name}_concat", JOINS["concat"], (block.end.name, nodes[-1].name)))
         return nodes

@@ -16,7 +16,7 @@ from growsearch.growth.replicate import dtype_of, fresh, insert
 from growsearch.net2net import deeper
 from growsearch.networks import Architecture, Network, Node
 from growsearch.networks.layer import Layer
-from growsearch.networks.layers import Add, BatchNorm
+from growsearch.networks.layers.fitting import JOINS, NORM
 from growsearch.networks.reference import forward
 
 Array = NDArray[Any]
@@ -108,7 +108,7 @@ class Deepen(Growth):
         if self.batch_norm is False:
             norm = None
         elif self.batch_norm and (norm is None or not norm.has_identity):
-            norm = BatchNorm()
+            norm = NORM
         name = architecture.new_name(f"{self.layer}_deep")
         if norm is None:
             first = [Node(name, _follower(layer, block.activation), (block.end.name,))]
@@ -122,7 +122,7 @@ class Deepen(Growth):
             return first, []
         zeroed, closed = (architecture.new_name(f"{name}_{role}") for role in ("out", "add"))
         zero = Node(zeroed, _follower(layer, "linear"), (first[-1].name,))
-        return first, [zero, Node(closed, Add(), (block.end.name, zeroed))]
+        return first, [zero, Node(closed, JOINS["sum"], (block.end.name, zeroed))]
 
     def _identity(
         self,

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 
-from growsearch.checks import check_choice
+from growsearch.checks import check_choice, whole_number
 from growsearch.networks import Architecture, Network
 from growsearch.networks.layer import Layer
 
@@ -46,6 +46,12 @@ class Limits:
     parameters: int | None = None
     flops: int | None = None
     width_multiple: int = 1
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if value is not None or field.default is not None:
+                object.__setattr__(self, field.name, whole_number(field.name, value, 1))
 
     def allow(self, architecture: Architecture) -> bool:
         """Return whether ``architecture`` keeps the limits on layers, parameters and FLOPs."""

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal, Self
+from typing import ClassVar, Self
 
 import numpy as np
 
-from growsearch.errors import InvalidInputError, NotExactError
+from growsearch.checks import check_choice
+from growsearch.errors import NotExactError
 from growsearch.growth.blocks import block_end
 from growsearch.growth.flow import append_units
 from growsearch.growth.growth import Growth, Limits, Setting
 from growsearch.growth.replicate import dtype_of, fresh, insert, replicate
 from growsearch.networks import INPUT, Architecture, Network, Node
 from growsearch.networks.layer import Shape
-from growsearch.networks.layers import Add, AvgPool, Concat, Conv, Dense, GlobalAvgPool
-
-Merge = Literal["sum", "concat"]
+from growsearch.networks.layers.fitting import JOINS, Join, averaging, projection
 
 
 @dataclass(frozen=True)
@@ -38,13 +37,12 @@ class AddSkip(Growth):
 
     source: str
     target: str
-    merge: Merge = "sum"
+    merge: Join = "sum"
 
     operation: ClassVar[str] = "add_skip"
 
     def __post_init__(self) -> None:
-        if self.merge not in ("sum", "concat"):
-            raise InvalidInputError(f"merge: expected sum or concat, got {self.merge!r}")
+        check_choice("merge", self.merge, JOINS)
 
     @classmethod
     def sites(cls, architecture: Architecture, limits: Limits) -> tuple[Self, ...]:
@@ -53,7 +51,7 @@ class AddSkip(Growth):
             cls(source, target, merge)
             for number, target in enumerate(layers[:-1])
             for source in (INPUT, *layers[:number])
-            for merge in ("sum", "concat")
+            for merge in JOINS
         )
         return tuple(site for site in every if site._is_legal(architecture, limits))
 
@@ -114,41 +112,16 @@ class AddSkip(Growth):
         name = architecture.new_name(f"{self.target}_skip")
         nodes = self._matched(start, here, there, name)
         last = nodes[-1].name if nodes else start
-        join = Concat() if self.merge == "concat" else Add()
-        return end.name, [*nodes, Node(name, join, (end.name, last))]
+        return end.name, [*nodes, Node(name, JOINS[self.merge], (end.name, last))]
 
     def _matched(self, start: str, here: Shape, there: Shape, name: str) -> list[Node]:
         """Return layers from the source's shape to the target's; for a sum the last has weights."""
-        if len(here) == 1 and len(there) == 3:
-            raise NotExactError(
-                f"{self.source} -> {self.target}: expected images at both ends or features at the "
-                f"target, got {here} and {there}"
-            )
-        nodes: list[Node] = []
-        if len(here) == 3 and len(there) == 1:
-            nodes.append(Node(f"{name}_pool", GlobalAvgPool(), (start,)))
-        elif len(here) == 3 and here[:2] != there[:2]:
-            size, stride = self._window(here, there)
-            nodes.append(Node(f"{name}_pool", AvgPool(size, stride, "valid"), (start,)))
+        try:
+            average = averaging(here, there)
+        except ValueError as error:
+            raise NotExactError(f"{self.source} -> {self.target}: {error}") from None
+        nodes = [] if average is None else [Node(f"{name}_pool", average, (start,))]
         if self.merge == "sum":
             before = nodes[-1].name if nodes else start
-            if len(there) == 1:
-                project: Dense | Conv = Dense(there[0], "linear", use_bias=False)
-            else:
-                project = Conv((1, 1), there[2], activation="linear", use_bias=False)
-            nodes.append(Node(f"{name}_project", project, (before,)))
+            nodes.append(Node(f"{name}_project", projection(there), (before,)))
         return nodes
-
-    def _window(self, here: Shape, there: Shape) -> tuple[tuple[int, int], tuple[int, int]]:
-        """Return size and stride of an average pooling from the source's pixels to the target's."""
-        if here[0] < there[0] or here[1] < there[1]:
-            raise NotExactError(
-                f"{self.source} -> {self.target}: expected a source at least as large as the "
-                f"target, got {here[0]}x{here[1]} and {there[0]}x{there[1]} pixels"
-            )
-        stride = (here[0] // there[0], here[1] // there[1])
-        size = (
-            here[0] - (there[0] - 1) * stride[0],
-            here[1] - (there[1] - 1) * stride[1],
-        )
-        return size, stride

@@ -9,12 +9,12 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from growsearch.checks import whole_number
-from growsearch.errors import InvalidInputError, NotExactError
+from growsearch.checks import check_choice, number, whole_number
+from growsearch.errors import NotExactError
 from growsearch.growth.flow import flow, pattern_of
 from growsearch.growth.growth import Growth, Limits, Setting
 from growsearch.growth.replicate import replicate
-from growsearch.net2net.units import Shares
+from growsearch.net2net.units import SHARES, Shares
 from growsearch.networks import Architecture, Network
 
 
@@ -48,12 +48,9 @@ class Widen(Growth):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "width", whole_number("width", self.width, 1))
-        if not 0.0 <= self.noise < math.inf:
-            raise InvalidInputError(
-                f"noise: expected a finite number, 0 or more, got {self.noise!r}"
-            )
-        if self.split not in ("equal", "random", None):
-            raise InvalidInputError(f"split: expected equal, random or none, got {self.split!r}")
+        object.__setattr__(self, "noise", number("noise", self.noise, 0.0))
+        if self.split is not None:
+            check_choice("split", self.split, SHARES)
 
     @classmethod
     def sites(cls, architecture: Architecture, limits: Limits) -> tuple[Self, ...]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Shares = Literal["equal", "random"]
-SPLITS: tuple[Shares, ...] = ("equal", "random")
+SHARES: tuple[Shares, ...] = ("equal", "random")
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,7 +130,7 @@ class Units:
             draw = rng.exponential(size=new)
             share = draw / np.bincount(source, weights=draw, minlength=old)[source]
         else:
-            raise ValueError(f"split: expected one of {', '.join(SPLITS)}, got {split!r}")
+            raise ValueError(f"split: expected one of {', '.join(SHARES)}, got {split!r}")
         return cls(source, share, old)
 
     @property

@@ -1,4 +1,4 @@
-"""ActivationFunction functions by name, in float64: the reference for every backend."""
+"""Activation functions by name, in float64: the reference for every backend."""
 
 from __future__ import annotations
 

@@ -156,13 +156,7 @@ class Architecture:
 
     def with_layers(self, layers: Mapping[str, Layer]) -> Architecture:
         """Return the same graph with some layers' specifications replaced."""
-        return Architecture(
-            self.input_shape,
-            tuple(
-                Node(node.name, layers.get(node.name, node.layer), node.inputs)
-                for node in self.nodes
-            ),
-        )
+        return self._made_of(self.nodes, layers)
 
     def insert(
         self,
@@ -177,18 +171,16 @@ class Architecture:
         ``after`` may be the input. Nodes that come later keep their order; ``layers`` replace
         the specifications of old ones at the same time.
         """
-        replaced = layers or {}
-        new = tuple(nodes)
         place = 0 if after == INPUT else self.nodes.index(self[after]) + 1
-        rewired = [
+        rewired = (
             Node(n.name, n.layer, tuple(output if i == after else i for i in n.inputs))
             for n in self.nodes[place:]
-        ]
-        every = (*self.nodes[:place], *new, *rewired)
-        return Architecture(
-            self.input_shape,
-            tuple(Node(n.name, replaced.get(n.name, n.layer), n.inputs) for n in every),
         )
+        return self._made_of((*self.nodes[:place], *nodes, *rewired), layers or {})
+
+    def _made_of(self, nodes: Iterable[Node], layers: Mapping[str, Layer]) -> Architecture:
+        every = (Node(n.name, layers.get(n.name, n.layer), n.inputs) for n in nodes)
+        return Architecture(self.input_shape, tuple(every))
 
     def new_name(self, stem: str) -> str:
         """Return a name that is free, with every ending too: ``stem``, else ``stem_2``, …."""

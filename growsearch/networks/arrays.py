@@ -59,7 +59,8 @@ def read_only(weights: Weights) -> Weights:
     for layer, arrays in weights.items():
         own = {}
         for name, array in arrays.items():
-            own[name] = np.array(array, copy=None if _is_frozen(array) else True)
+            is_frozen = isinstance(array, np.ndarray) and not array.flags.writeable
+            own[name] = np.array(array, copy=None if is_frozen else True)
             own[name].setflags(write=False)
         frozen[layer] = MappingProxyType(own)
     return MappingProxyType(frozen)
@@ -102,7 +103,3 @@ def check_arrays(expected: Mapping[str, Mapping[str, Weight]], arrays: Weights, 
                 raise ArchitectureError(
                     f"{layer}: expected {what}{name} of float16, float32 or float64, got {dtype}"
                 )
-
-
-def _is_frozen(array: Any) -> bool:
-    return isinstance(array, np.ndarray) and not array.flags.writeable

@@ -55,14 +55,8 @@ def serialize(header: Header, arrays: Mapping[str, Array]) -> bytes:
     InvalidInputError
         When the file could not be read again: values that are not finite, too many layers.
     """
-    slots = None
-    if header.optimizer is not None:
-        slots = {"optimizer": header.optimizer, "step": header.step}
-    described = {
-        "format": FORMAT,
-        "architecture": header.architecture.to_json(),
-        "slots": slots,
-    }
+    slots = {"optimizer": header.optimizer, "step": header.step} if header.optimizer else None
+    described = {"format": FORMAT, "architecture": header.architecture.to_json(), "slots": slots}
     text = json.dumps(described, sort_keys=True, separators=(",", ":"))
     plain = {path: np.array(array, order="C") for path, array in arrays.items()}
     for path, array in plain.items():
@@ -178,7 +172,7 @@ def _entries(data: bytes, source: str) -> tuple[dict[str, Any], dict[str, Any]]:
 def _expected_shapes(header: Header) -> dict[str, tuple[int, ...]]:
     every = header.architecture.weights
     shapes = {path: weight.shape for path, weight in flatten("weights", every).items()}
-    for slot in OPTIMIZERS[header.optimizer].slots if header.optimizer else ():
+    for slot in OPTIMIZERS[header.optimizer].degrees if header.optimizer else ():
         slots = flatten(f"slots/{slot}", every)
         shapes |= {path: weight.shape for path, weight in slots.items() if weight.trainable}
     return shapes

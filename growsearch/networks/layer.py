@@ -7,7 +7,7 @@ from abc import ABC
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cache, partial
-from typing import Any, ClassVar, Literal, get_type_hints
+from typing import Any, ClassVar, Literal, Self, get_type_hints
 
 from numpy.typing import NDArray
 
@@ -24,6 +24,7 @@ Array = NDArray[Any]
 LARGEST_SIZE = 2**31 - 1  # along one axis: TensorFlow's limit
 
 check_choice = partial(checks.check_choice, error=ValueError)
+check_number = partial(checks.number, error=ValueError)
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class Weight:
 
 @dataclass(frozen=True)
 class Window:
-    """The window of a convolution; ``weight`` names the array that holds its kernel."""
+    """A window that moves over images; ``weight`` names the array of a convolution's kernel."""
 
     weight: str
     kernel: Pair
@@ -98,10 +99,12 @@ class Layer(ABC):
 
     kind: ClassVar[str]
     inputs: ClassVar[tuple[int, int]] = (1, 1)  # fewest and most inputs
-    is_producer: ClassVar[bool] = False  # has a width of its own
+    width_option: ClassVar[str] = ""  # the option with a producer's width
     least: ClassVar[int] = 1  # of each option that is a whole number
 
     def __post_init__(self) -> None:
+        if "activation" in options(type(self)):
+            check_choice("activation", getattr(self, "activation"), ACTIVATIONS)  # noqa: B009
         for name, is_pair in _sizes(type(self)).items():
             value = getattr(self, name)
             if is_pair and value is not None:
@@ -123,7 +126,7 @@ class Layer(ABC):
         """Return the shape of the output, given the shapes of the inputs."""
         return shapes[0]
 
-    def weights(self, *shapes: Shape) -> dict[str, Weight]:  # noqa: ARG002
+    def weights(self, *shapes: Shape) -> dict[str, Weight]:
         """Return the layer's arrays by name."""
         return {}
 
@@ -143,7 +146,6 @@ class Layer(ABC):
         TiedUnitsError
             When the layer does not pass such units on.
         """
-        del shapes
         return units[0]
 
     def required(self, units: Units, *shapes: Shape) -> tuple[Units, ...]:
@@ -157,13 +159,20 @@ class Layer(ABC):
         return (units,) * len(shapes)
 
     @property
+    def is_producer(self) -> bool:
+        """True if the layer has a width of its own."""
+        return bool(self.width_option)
+
+    @property
     def width(self) -> int:
         """Units of a producer's output."""
-        raise TypeError(f"{self.kind} has no width of its own")
+        if not self.is_producer:
+            raise TypeError(f"{self.kind} has no width of its own")
+        return int(getattr(self, self.width_option))
 
-    def widened(self, width: int) -> Layer:
-        """Return the same layer with another width."""
-        raise TypeError(f"{self.kind} has no width of its own: cannot widen to {width}")
+    def widened(self, width: int) -> Self:
+        """Return the same producer with another width."""
+        return replace(self, **{self.width_option: width})
 
     @property
     def mixes_units(self) -> bool:
@@ -198,16 +207,16 @@ class Layer(ABC):
 
         Each stands under an ending for its name.
         """
-        raise TypeError(f"{self.kind} is no norm: cannot normalise {width} units for {activation}")
+        raise TypeError(f"{self.kind} is no norm")
 
-    def identity(self, mean: Array, variance: Array) -> dict[str, Array]:  # noqa: ARG002
+    def identity(self, mean: Array, variance: Array) -> dict[str, Array]:
         """Return the weights, in the dtype of ``mean``, of a norm that is the identity.
 
         It is so in evaluation mode. Mean and variance of its input have the shape (width,).
         """
         raise TypeError(f"{self.kind} cannot be the identity")
 
-    def follower(self, activation: str, *, use_bias: bool) -> Layer | None:  # noqa: ARG002
+    def follower(self, activation: str, *, use_bias: bool) -> Layer | None:
         """Return a layer of the same type and width that can be an identity, or None."""
         return None
 
@@ -218,10 +227,7 @@ class Layer(ABC):
 
     def beside(self, units: int, kernel: int | None, activation: str, *, use_bias: bool) -> Layer:
         """Return a layer to read the same input beside this one, with a kernel or this one's."""
-        raise TypeError(
-            f"{self.kind} has no branches: cannot put {units} units beside it, "
-            f"got kernel {kernel}, {activation}, bias {use_bias}"
-        )
+        raise TypeError(f"{self.kind} has no branches")
 
     @property
     def window(self) -> Window | None:
@@ -230,7 +236,7 @@ class Layer(ABC):
 
     def with_kernel(self, kernel: Pair) -> Layer:
         """Return the same convolution with a kernel of another size."""
-        raise TypeError(f"{self.kind} has no kernel: cannot resize it to {kernel}")
+        raise TypeError(f"{self.kind} has no kernel")
 
 
 @cache

@@ -13,6 +13,7 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from growsearch.atomic import write_atomically
 from growsearch.checks import check_choice, whole_number
 from growsearch.errors import ArchitectureError, InvalidInputError, NetworkFileError
 from growsearch.networks import format as file_format
@@ -28,7 +29,6 @@ from growsearch.networks.arrays import (
     plain,
     read_only,
 )
-from growsearch.networks.atomic import write_atomically
 from growsearch.networks.layer import Weight
 from growsearch.networks.optimizers import OPTIMIZERS
 
@@ -72,7 +72,7 @@ class Slots:
     @property
     def degrees(self) -> Mapping[str, int]:
         """The degree in the gradient of each slot."""
-        return OPTIMIZERS[self.optimizer].slots
+        return OPTIMIZERS[self.optimizer].degrees
 
 
 @dataclass(frozen=True, eq=False)
@@ -199,7 +199,7 @@ class Network:
         slots = None
         if optimizer is not None:
             check_choice("optimizer", optimizer, OPTIMIZERS)
-            names = OPTIMIZERS[optimizer].slots
+            names = OPTIMIZERS[optimizer].degrees
             slots = Slots(optimizer, step, {slot: nest(f"slots/{slot}", arrays) for slot in names})
         return cls(architecture, nest("weights", arrays), slots)
 

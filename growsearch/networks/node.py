@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, get_args
 
-from growsearch.checks import is_whole_number
+from growsearch.checks import is_whole_number, number
 from growsearch.errors import ArchitectureError
 from growsearch.networks.layer import Layer, Pair, options
 from growsearch.networks.layers import LAYERS
@@ -69,17 +68,9 @@ def _option(declared: Any, value: Any, where: str) -> Any:
         if isinstance(pair, list | tuple) and len(pair) == 2 and all(map(is_whole_number, pair)):
             return tuple(pair)
         raise ArchitectureError(f"{where}: expected one or two whole numbers, got {value!r}")
-    if declared is float and (is_whole_number(value) or isinstance(value, float)):
-        largest = sys.float_info.max
-        if -largest <= value <= largest:
-            return float(value)
-        raise ArchitectureError(f"{where}: expected a finite number, got {value!r}")
-    if declared is int:
-        is_fitting = is_whole_number(value)
-    else:
-        choices = get_args(declared)  # of a Literal, all of which are text
-        is_fitting = isinstance(value, str if choices else declared)
-        declared = str if choices else declared
-    if not is_fitting:
-        raise ArchitectureError(f"{where}: expected {declared.__name__}, got {value!r}")
+    if declared is float:
+        return number(where, value, error=ArchitectureError)
+    kind = str if get_args(declared) else declared  # the choices of a Literal are text
+    if not (is_whole_number(value) if kind is int else isinstance(value, kind)):
+        raise ArchitectureError(f"{where}: expected {kind.__name__}, got {value!r}")
     return value

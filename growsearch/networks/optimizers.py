@@ -12,7 +12,7 @@ class Optimizer:
 
     Parameters
     ----------
-    slots : mapping
+    degrees : mapping
         Name of each slot -> its degree in the gradient: how it scales when the gradient does.
     decay : float, optional
         Weight decay of a plan that names none; None where the optimizer has no weight decay.
@@ -20,7 +20,7 @@ class Optimizer:
         True if steps are divided by the root of the mean squared gradient.
     """
 
-    slots: Mapping[str, int] = field(default_factory=dict)
+    degrees: Mapping[str, int] = field(default_factory=dict)
     decay: float | None = None
     adaptive: bool = False
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from functools import singledispatch
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -18,32 +18,20 @@ from numpy.typing import NDArray
 from growsearch.errors import InvalidInputError
 from growsearch.networks import layers
 from growsearch.networks.activations import ACTIVATIONS
-from growsearch.networks.architecture import Architecture
-from growsearch.networks.layer import Layer
+from growsearch.networks.layer import Layer, Window
 from growsearch.networks.node import INPUT
+
+if TYPE_CHECKING:  # a network imports this module
+    from growsearch.networks.network import Network
 
 Float = NDArray[np.float64]
 Arrays = Mapping[str, Float]
 
 
-class Weighted(Protocol):
-    """An architecture with weights, such as a network."""
-
-    @property
-    def architecture(self) -> Architecture:
-        """The graph of layers."""
-        ...
-
-    @property
-    def weights(self) -> Mapping[str, Mapping[str, NDArray[Any]]]:
-        """Layer name -> weight name -> array."""
-        ...
-
-
 _BATCH_BYTES = 64_000_000  # of the largest unfolded tensor at a time
 
 
-def forward(network: Weighted, images: Any, *, at: str | None = None) -> Float:
+def forward(network: Network, images: Any, *, at: str | None = None) -> Float:
     """Return the network's output on ``images``, or that of the layer ``at``.
 
     Parameters
@@ -70,7 +58,7 @@ def forward(network: Weighted, images: Any, *, at: str | None = None) -> Float:
     return np.concatenate(parts)
 
 
-def _forward(network: Weighted, x: Float, at: str) -> Float:
+def _forward(network: Network, x: Float, at: str) -> Float:
     values: dict[str, Float] = {INPUT: x}
     for node in network.architecture.nodes:
         weights = {
@@ -84,7 +72,7 @@ def _forward(network: Weighted, x: Float, at: str) -> Float:
     return values[at]
 
 
-def _batch(network: Weighted) -> int:
+def _batch(network: Network) -> int:
     """Count the images whose largest unfolded convolution fits into 64 MB, at least one."""
     largest = 1
     for node in network.architecture.nodes:
@@ -98,7 +86,6 @@ def _batch(network: Weighted) -> int:
 @singledispatch
 def compute(layer: Layer, inputs: list[Float], weights: Arrays) -> Float:
     """Compute one layer's output; a layer type without a function here is an error."""
-    del inputs, weights
     raise TypeError(f"the reference has no function for {type(layer).__name__}")
 
 
@@ -109,7 +96,7 @@ def _(layer: layers.Dense, inputs: list[Float], weights: Arrays) -> Float:
 
 @compute.register
 def _(layer: layers.Conv, inputs: list[Float], weights: Arrays) -> Float:
-    windows = _windows(inputs[0], layer.kernel, layer.stride, layer.padding, layer.dilation)
+    windows = _windows(inputs[0], layer.window)
     kernels = np.split(weights["kernel"], layer.groups, axis=3)
     blocks = np.split(windows, layer.groups, axis=3)
     outputs = [
@@ -139,11 +126,7 @@ def _(layer: layers.BatchNorm, inputs: list[Float], weights: Arrays) -> Float:
 
 @compute.register
 def _(layer: layers.LayerNorm, inputs: list[Float], weights: Arrays) -> Float:
-    x = inputs[0]
-    centred = x - x.mean(axis=-1, keepdims=True)
-    variance = np.mean(centred**2, axis=-1, keepdims=True)
-    normal: Float = centred / np.sqrt(variance + layer.epsilon)
-    return normal * weights["gamma"] + weights["beta"]
+    return _normal(inputs[0], (-1,), layer.epsilon) * weights["gamma"] + weights["beta"]
 
 
 @compute.register
@@ -151,54 +134,44 @@ def _(layer: layers.GroupNorm, inputs: list[Float], weights: Arrays) -> Float:
     images, *positions, channels = inputs[0].shape
     groups = (layer.groups, channels // layer.groups)
     x = inputs[0].reshape(images, math.prod(positions), *groups)
-    centred = x - x.mean(axis=(1, 3), keepdims=True)
-    variance = np.mean(centred**2, axis=(1, 3), keepdims=True)
-    normal: Float = (centred / np.sqrt(variance + layer.epsilon)).reshape(inputs[0].shape)
+    normal = _normal(x, (1, 3), layer.epsilon).reshape(inputs[0].shape)
     return normal * weights["gamma"] + weights["beta"]
 
 
 @compute.register
 def _(layer: layers.MaxPool, inputs: list[Float], weights: Arrays) -> Float:
-    del weights
-    x = inputs[0]
-    windows = _windows(x, layer.size, layer.strides, layer.padding, fill=-np.inf)
+    windows = _windows(inputs[0], layer.view, fill=-np.inf)
     return np.asarray(windows.max(axis=(4, 5)))
 
 
 @compute.register
 def _(layer: layers.AvgPool, inputs: list[Float], weights: Arrays) -> Float:
-    del weights
-    windows = _windows(inputs[0], layer.size, layer.strides, layer.padding, fill=np.nan)
+    windows = _windows(inputs[0], layer.view, fill=np.nan)
     return np.asarray(np.nanmean(windows, axis=(4, 5)))
 
 
 @compute.register
 def _(layer: layers.GlobalAvgPool, inputs: list[Float], weights: Arrays) -> Float:
-    del layer, weights
     return np.asarray(inputs[0].mean(axis=(1, 2)))
 
 
 @compute.register
 def _(layer: layers.GlobalMaxPool, inputs: list[Float], weights: Arrays) -> Float:
-    del layer, weights
     return np.asarray(inputs[0].max(axis=(1, 2)))
 
 
 @compute.register
 def _(layer: layers.Flatten, inputs: list[Float], weights: Arrays) -> Float:
-    del layer, weights
     return inputs[0].reshape(len(inputs[0]), math.prod(inputs[0].shape[1:]))
 
 
 @compute.register
 def _(layer: layers.Dropout, inputs: list[Float], weights: Arrays) -> Float:
-    del layer, weights
     return inputs[0]
 
 
 @compute.register
 def _(layer: layers.Activation, inputs: list[Float], weights: Arrays) -> Float:
-    del weights
     if layer.function == "leaky_relu":
         return np.where(inputs[0] > 0.0, inputs[0], layer.slope * inputs[0])
     return ACTIVATIONS[layer.function].function(inputs[0])
@@ -206,20 +179,17 @@ def _(layer: layers.Activation, inputs: list[Float], weights: Arrays) -> Float:
 
 @compute.register
 def _(layer: layers.ZeroPad, inputs: list[Float], weights: Arrays) -> Float:
-    del weights
     sides = [(0, 0), (layer.top, layer.bottom), (layer.left, layer.right), (0, 0)]
     return np.pad(inputs[0], sides)
 
 
 @compute.register
 def _(layer: layers.Add, inputs: list[Float], weights: Arrays) -> Float:
-    del weights
     return ACTIVATIONS[layer.activation].function(np.sum(inputs, axis=0))
 
 
 @compute.register
 def _(layer: layers.Concat, inputs: list[Float], weights: Arrays) -> Float:
-    del layer, weights
     return np.concatenate(inputs, axis=-1)
 
 
@@ -230,23 +200,24 @@ def _finish(layer: Any, x: Float, weights: Arrays) -> Float:
     return ACTIVATIONS[layer.activation].function(x)
 
 
+def _normal(x: Float, axes: tuple[int, ...], epsilon: float) -> Float:
+    """Return ``x`` with mean 0 and variance 1 over the axes."""
+    centred = x - x.mean(axis=axes, keepdims=True)
+    normal: Float = centred / np.sqrt(np.mean(centred**2, axis=axes, keepdims=True) + epsilon)
+    return normal
+
+
 def _depthwise(layer: Any, x: Float, kernel: Float) -> Float:
-    windows = _windows(x, layer.kernel, layer.stride, layer.padding)
+    windows = _windows(x, layer.window)
     out = np.einsum("nhwcij,ijcm->nhwcm", windows, kernel, optimize=True)
     return np.asarray(out.reshape(*out.shape[:3], out.shape[3] * out.shape[4]))
 
 
-def _windows(
-    x: Float,
-    size: tuple[int, int],
-    stride: tuple[int, int],
-    padding: str,
-    dilation: tuple[int, int] = (1, 1),
-    fill: float = 0.0,
-) -> Float:
+def _windows(x: Float, window: Window, fill: float = 0.0) -> Float:
     """Return windows of images, shape (n, height, width, channels, kh, kw); a view if possible."""
-    reach = [(s - 1) * d + 1 for s, d in zip(size, dilation, strict=True)]
-    if padding == "same":
+    stride, dilation = window.stride, window.dilation
+    reach = [(s - 1) * d + 1 for s, d in zip(window.kernel, dilation, strict=True)]
+    if window.padding == "same":
         around = [(0, 0)]
         for pixels, step, r in zip(x.shape[1:3], stride, reach, strict=True):
             missing = max((-(-pixels // step) - 1) * step + r - pixels, 0)

@@ -1,14 +1,19 @@
-"""The networks of a run: files named by the SHA-256 of their bytes, each read once."""
+"""Networks on disk: files named by the SHA-256 of their bytes; those of a run, each read once."""
 
 from __future__ import annotations
 
+import hashlib
+import re
 import threading
 from collections import OrderedDict
 from pathlib import Path
 
-from growsearch.networks.files import fetch, store, stored_path
+from growsearch.atomic import write_atomically
+from growsearch.errors import NetworkFileError
+from growsearch.networks.format import read
 from growsearch.networks.network import Network
 
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 _CACHED = 4  # networks: the teacher, the incumbent, the parent of a trial, a part of a polish
 
 _Stamp = tuple[int, int, int]  # of a file: its number, size and time of change
@@ -29,14 +34,20 @@ class NetworkStore:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._lock = threading.Lock()
-        self._read: OrderedDict[str, tuple[_Stamp, Network]] = OrderedDict()
+        self._read: OrderedDict[str, tuple[_Stamp | None, Network]] = OrderedDict()
 
     def __reduce__(self) -> tuple[type[NetworkStore], tuple[Path]]:
         return NetworkStore, (self.folder.absolute(),)  # a worker may have another directory
 
     def put(self, network: Network) -> str:
-        """Write a network to disk, safe from a power failure; return its SHA-256."""
-        return store(network, self.folder)
+        """Write a network to disk, safe from a power failure; return its SHA-256.
+
+        A file of that name already there has the same bytes, unless it was damaged: it is replaced.
+        """
+        data = network.to_bytes()
+        sha256 = hashlib.sha256(data).hexdigest()
+        write_atomically(self.path(sha256), data)
+        return sha256
 
     def get(self, sha256: str) -> Network:
         """Return the network of that SHA-256.
@@ -46,14 +57,12 @@ class NetworkStore:
         NetworkFileError
             When the file is missing, damaged, or no network.
         """
+        path = self.path(sha256)
         with self._lock:
-            stamp = _stamp(self.path(sha256))
-            known = self._read.pop(sha256, None)
-            if known is None or stamp is None or known[0] != stamp:
-                network = fetch(sha256, self.folder)
-                stamp = stamp or (0, 0, 0)
-            else:
-                network = known[1]
+            stamp = _stamp(path)
+            before, network = self._read.pop(sha256, (None, None))
+            if network is None or stamp is None or stamp != before:
+                network = _verified(path, sha256)
             self._read[sha256] = stamp, network
             while len(self._read) > _CACHED:
                 self._read.popitem(last=False)
@@ -67,13 +76,25 @@ class NetworkStore:
         NetworkFileError
             When the name is no SHA-256, so that no name can lead out of the folder.
         """
-        return stored_path(self.folder, sha256)
+        if not isinstance(sha256, str) or not _DIGEST.fullmatch(sha256):
+            raise NetworkFileError(
+                f"a stored network: expected a SHA-256 of 64 hexadecimal digits, got {sha256!r}"
+            )
+        return self.folder / f"{sha256}.safetensors"
 
     def remove(self, sha256: str) -> None:
         """Delete a network that nothing refers to."""
         with self._lock:
             self._read.pop(sha256, None)
             self.path(sha256).unlink(missing_ok=True)
+
+
+def _verified(path: Path, sha256: str) -> Network:
+    """Read a network, and compare its file's bytes with its name."""
+    data = read(path)
+    if (found := hashlib.sha256(data).hexdigest()) != sha256:
+        raise NetworkFileError(f"{path}: damaged: its bytes have the SHA-256 {found}")
+    return Network.from_bytes(data, str(path))
 
 
 def _stamp(path: Path) -> _Stamp | None:

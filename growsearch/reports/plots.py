@@ -6,8 +6,8 @@ import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from growsearch.atomic import write_atomically
 from growsearch.errors import RunError
-from growsearch.networks.atomic import write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import numpy as np
 
+from growsearch.atomic import make_writable, write_atomically
 from growsearch.datasets import Data, Dataset, load
 from growsearch.errors import InvalidInputError, RunError, disk_error
 from growsearch.growth import grow
 from growsearch.machine import processor_name, processors
 from growsearch.networks import Architecture, Network
-from growsearch.networks.atomic import make_writable, write_atomically
 from growsearch.reproduction.caveats import caveats_of
 from growsearch.reproduction.experiments import ARCHITECTURE, BATCH_SIZE, LEARNING_RATE, TRAININGS
 from growsearch.reproduction.progress import FlopsProgress, OnProgress

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from optuna.study import Study
 
+from growsearch.atomic import write_atomically
 from growsearch.errors import RunError, without_password
-from growsearch.networks.atomic import write_atomically
 from growsearch.study.attributes import RunIdAttribute, TeacherAttribute
 from growsearch.study.open import WEIGHTS
 

@@ -6,10 +6,9 @@ from collections.abc import Iterable
 from dataclasses import Field, dataclass, fields
 from enum import Flag, auto
 from math import inf
-from numbers import Real as RealNumber
 from typing import Any, get_type_hints
 
-from growsearch.checks import whole_number
+from growsearch.checks import number, whole_number
 from growsearch.errors import InvalidInputError
 
 
@@ -57,23 +56,16 @@ class Interval:
 
     def check(self, name: str, value: Any) -> Any:
         """Return the value, or refuse it."""
-        is_number = isinstance(value, RealNumber) and not isinstance(value, bool)
-        if is_number and self._holds(float(value)):
-            return value
-        raise InvalidInputError(f"{name}: expected {self._expected(name)}, got {value!r}")
-
-    def _holds(self, value: float) -> bool:
-        is_above = value > self.least if self.above else value >= self.least
-        is_below = value < self.most if self.below else value <= self.most
-        return is_above and is_below and value < inf
-
-    def _expected(self, name: str) -> str:
-        if self.most == inf:
-            return f"more than {self.least:g}" if self.above else f"{self.least:g} or more"
-        if self.above or self.below:
-            signs = "<" if self.above else "<=", "<" if self.below else "<="
-            return f"{self.least:g} {signs[0]} {name} {signs[1]} {self.most:g}"
-        return f"{self.least:g} to {self.most:g} {self.unit}".rstrip()
+        number(
+            name,
+            value,
+            self.least,
+            self.most,
+            above=self.above,
+            below=self.below,
+            unit=self.unit,
+        )
+        return value
 
 
 @dataclass(frozen=True)

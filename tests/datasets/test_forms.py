@@ -136,7 +136,13 @@ def test_bad_data_is_an_error_and_never_the_stand_in(data: Any, words: str) -> N
     [
         ({"name": "cifar"}, "mnist, digits"),
         ({"name": "mnist", "stand_in": "noise"}, "stand-in out of digits"),
-        ({"name": "mnist", "validation": 0}, "at least 1 validation image"),
+        (
+            {"name": "mnist", "validation": 0},
+            "validation: expected a whole number of at least 1, got 0",
+        ),
+        ({"name": "mnist", "validation": 2.5}, "validation: expected a whole number"),
+        ({"name": "mnist", "validation": "many"}, "validation: expected a whole number"),
+        ({"name": "digits", "seed": "a"}, "seed: expected a whole number from 0 to 4294967295"),
         ({"name": "digits", "seed": -1}, "seed"),
         ({"name": "digits", "data": "somewhere"}, "takes no data"),
     ],

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.usefixtures("quick_sqlite")
 
 TRIALS = 3
 STATUS = 9
-STORE = "growsearch.networks.store"
+STORE = "growsearch.networks.store.NetworkStore"
 
 
 def search(folder: Path, **options: Any) -> SearchResult:
@@ -158,8 +158,8 @@ def die(processes: ForkServerContext, tmp_path: Path) -> Iterator[Callable[..., 
 @pytest.mark.parametrize(
     ("step", "owner", "name", "call"),
     [
-        ("teacher stored", STORE, "store", 1),
-        ("network stored", STORE, "store", 2),
+        ("teacher stored", STORE, "put", 1),
+        ("network stored", STORE, "put", 2),
         ("file renamed", "pathlib.Path", "replace", 2),
         ("study attribute set", "optuna.Study", "set_user_attr", 2),
         ("teacher attribute set", "optuna.Study", "set_user_attr", 4),

@@ -19,7 +19,7 @@ from growsearch.networks.layers import (
     GroupNorm,
     LayerNorm,
 )
-from tests.growth.test_cases import case, change, images_for, trained
+from tests.growth_cases import case, change, images_for, trained
 
 
 def block(activation: str, norm: Layer, function: str | None) -> Architecture:

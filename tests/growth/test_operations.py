@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -41,7 +41,7 @@ from growsearch.networks.layers import (
     MaxPool,
     ZeroPad,
 )
-from tests.growth.test_cases import (
+from tests.growth_cases import (
     CASES,
     SMALL,
     case,
@@ -387,6 +387,8 @@ def test_unknown_layers_are_named():
         {"operation": "widen", "layer": "conv1", "width": 8, "noise": math.inf},
         {"operation": "widen", "layer": "conv1", "width": 8, "noise": math.nan},
         {"operation": "widen", "layer": "conv1", "width": 8, "noise": -0.1},
+        {"operation": "widen", "layer": "conv1", "width": 8, "noise": "x"},
+        {"operation": "widen", "layer": "conv1", "width": 8, "noise": True},
         {"operation": "widen", "layer": "conv1", "width": 8, "split": "unequal"},
         {"operation": "widen", "layer": "conv1", "width": 8, "more": 1},
         {"operation": "widen_all", "layers": ["conv1", "conv2"], "widths": [8]},
@@ -525,6 +527,24 @@ def test_random_widening_of_a_flattened_layer_keeps_old_weights_at_their_places(
     child = grow(parent, Widen("conv2", 9), rng=1, fill="random")
     old, new = parent.weights["dense4"]["kernel"], child.weights["dense4"]["kernel"]
     assert np.array_equal(new.reshape(-1, 9, 5)[:, :4], old.reshape(-1, 4, 5))
+
+
+@pytest.mark.parametrize("value", ["x", 0, -1, 2.5, True])
+@pytest.mark.parametrize("limit", [field.name for field in fields(Limits)])
+def test_limits_are_whole_numbers(limit, value):
+    """Any other value is refused by the limit's name; the multiple is never None."""
+    with pytest.raises(InvalidInputError, match=f"{limit}: expected a whole number of at least 1"):
+        Limits(**{limit: value})
+    with pytest.raises(InvalidInputError, match="width_multiple: expected a whole number"):
+        Limits(width_multiple=None)
+    assert type(getattr(Limits(**{limit: np.int64(3)}), limit)) is int
+
+
+@pytest.mark.parametrize("value", ["x", True, None, -0.5])
+def test_noise_is_a_number(value):
+    """Of 0 or more: any other value is refused by name."""
+    with pytest.raises(InvalidInputError, match="noise: expected 0 or more, got"):
+        Widen("conv1", 8, noise=value)
 
 
 @pytest.mark.parametrize("noise", [1e-3, 0.1])

@@ -31,7 +31,7 @@ from growsearch.networks import layers as specs
 from growsearch.networks.activations import ACTIVATIONS
 from growsearch.networks.layers import AvgPool, Conv
 from growsearch.networks.reference import forward
-from tests.growth.test_cases import (
+from tests.growth_cases import (
     CASES,
     case,
     change,

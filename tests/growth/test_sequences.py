@@ -12,7 +12,7 @@ from growsearch.errors import NotExactError
 from growsearch.growth import GROWTHS, AddBranch, AddSkip, Deepen, Growth, Widen, grow
 from growsearch.networks import INPUT, Architecture, Network
 from tests.bare_graph import slim_logits
-from tests.growth.test_cases import (
+from tests.growth_cases import (
     SMALL,
     difference,
     images_for,

@@ -22,6 +22,7 @@ from growsearch.growth import (
 )
 from growsearch.growth.flow import flow
 from growsearch.net2net import Units
+from growsearch.net2net.units import SHARES
 from growsearch.networks import Architecture, Network, Slots
 from growsearch.networks.layers import Dropout
 from growsearch.networks.optimizers import OPTIMIZERS
@@ -29,7 +30,7 @@ from growsearch.training.slim.backend import tf, v1
 from growsearch.training.slim.builders import Mode
 from growsearch.training.slim.graph import build_logits
 from growsearch.training.slim.variables import model_variables
-from tests.growth.test_cases import (
+from tests.growth_cases import (
     CASES,
     CLASSES,
     difference,
@@ -38,7 +39,6 @@ from tests.growth.test_cases import (
     slots_of,
     trained,
 )
-from tests.strategies import SPLITS
 
 Array = NDArray[Any]
 Gradients = dict[str, dict[str, Array]]
@@ -113,7 +113,7 @@ def as_slots(found: Gradients) -> Slots:
 
 # Layer norm mixes the gradients of the copies: it takes equal shares only.
 SPLIT_NAMES = [
-    (s, n) for s in SPLITS for n in NAMES if s == "equal" or n not in ("layer norm", "group norm")
+    (s, n) for s in SHARES for n in NAMES if s == "equal" or n not in ("layer norm", "group norm")
 ]
 
 
@@ -209,7 +209,7 @@ def test_slots_scale_by_share_to_their_degree(optimizer, split):
     child = grow(parent, Widen("conv0", 8, split), rng=4, slots="carry")
     units = flow(parent.architecture, "conv0", 8, rng=np.random.default_rng(4), split=split)
     source, share = units.units["conv0"].source, units.units["conv0"].share
-    for slot, degree in OPTIMIZERS[optimizer].slots.items():
+    for slot, degree in OPTIMIZERS[optimizer].degrees.items():
         old, new = parent.slots.values[slot], child.slots.values[slot]
         for weight in ("kernel", "bias"):
             scaled = old["conv0"][weight][..., source] * share**degree

@@ -12,7 +12,7 @@ from growsearch.networks.layers import Add, BatchNorm, Conv, Dense, DepthwiseCon
 from growsearch.training import TrainingPlan
 from growsearch.training.slim import SlimTrainer
 from tests.bare_graph import slim_logits
-from tests.growth.test_cases import Draft, Limits, difference
+from tests.growth_cases import Draft, Limits, difference
 
 
 def residual() -> Architecture:

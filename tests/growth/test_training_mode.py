@@ -8,7 +8,7 @@ import pytest
 from growsearch.growth import Deepen, Limits, Widen, grow
 from growsearch.networks import Network
 from tests.bare_graph import slim_logits
-from tests.growth.test_cases import CASES, difference, images_for, trained
+from tests.growth_cases import CASES, difference, images_for, trained
 
 NORMALIZED = ("batch norm", "residual", "residual, projected", "depthwise", "padded", "smooth")
 

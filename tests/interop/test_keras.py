@@ -12,7 +12,7 @@ from growsearch.networks import Architecture
 from growsearch.networks.activations import ACTIVATIONS
 from growsearch.networks.layers import LAYERS
 from growsearch.training.slim.backend import tf
-from tests.growth.test_cases import CASES, difference, random_architecture, trained
+from tests.growth_cases import CASES, difference, random_architecture, trained
 
 keras = tf.keras
 L = keras.layers

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from growsearch.net2net import random_pad, verify_wider, wider
+from growsearch.net2net.units import SHARES
 from tests.strategies import (
     DTYPES,
-    SPLITS,
     Array,
     Layers,
     channels_first,
@@ -38,7 +38,7 @@ def test_widening_keeps_every_output(pair, extra, split, seed):
 
 
 @pytest.mark.parametrize("layout", ["HWIO", "OIHW"])
-@pytest.mark.parametrize("split", SPLITS)
+@pytest.mark.parametrize("split", SHARES)
 @pytest.mark.parametrize("kind", ["dense", "conv", "flatten"])
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_widening_keeps_every_output_of_an_ordinary_network(layout, split, kind, dtype):

@@ -19,11 +19,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
+from growsearch.atomic import write_atomically
 from growsearch.errors import InvalidInputError, NetworkFileError
-from growsearch.networks import Architecture, Network, Slots, files
-from growsearch.networks.atomic import write_atomically
+from growsearch.networks import Architecture, Network, Slots
 from growsearch.networks.optimizers import OPTIMIZERS
-from tests.growth.test_cases import CASES, random_architecture, slots_of, trained
+from growsearch.networks.store import NetworkStore
+from tests.growth_cases import CASES, random_architecture, slots_of, trained
 from tests.strategies import seeds
 
 SMALL = CASES["batch norm"]
@@ -168,18 +169,18 @@ def test_saving_returns_the_path_and_replaces_what_was_there(network, tmp_path):
 
 
 def test_a_stored_network_is_named_by_its_hash_and_fetched_by_it(network, tmp_path):
-    name = files.store(network, tmp_path)
+    name = NetworkStore(tmp_path).put(network)
     assert name == network.sha256
-    assert files.stored_path(tmp_path, name) == tmp_path / f"{name}.safetensors"
-    assert_same(network, files.fetch(name, tmp_path))
+    assert NetworkStore(tmp_path).path(name) == tmp_path / f"{name}.safetensors"
+    assert_same(network, NetworkStore(tmp_path).get(name))
 
 
 def test_storing_twice_keeps_one_file_and_heals_a_damaged_one(network, tmp_path):
-    name = files.store(network, tmp_path)
-    files.stored_path(tmp_path, name).write_bytes(b"damaged")
-    assert files.store(network, tmp_path) == name
+    name = NetworkStore(tmp_path).put(network)
+    NetworkStore(tmp_path).path(name).write_bytes(b"damaged")
+    assert NetworkStore(tmp_path).put(network) == name
     assert len(list(tmp_path.iterdir())) == 1
-    assert_same(network, files.fetch(name, tmp_path))
+    assert_same(network, NetworkStore(tmp_path).get(name))
 
 
 @pytest.mark.parametrize(
@@ -189,15 +190,15 @@ def test_storing_twice_keeps_one_file_and_heals_a_damaged_one(network, tmp_path)
 def test_no_name_but_a_hash_is_looked_up(name, tmp_path):
     """So that no name leads out of the folder."""
     with pytest.raises(NetworkFileError, match="expected a SHA-256"):
-        files.fetch(name, tmp_path)
+        NetworkStore(tmp_path).get(name)
 
 
 def test_a_whole_network_under_another_name_is_refused(network, tmp_path):
     """Fetching holds the bytes against the name, however valid they are."""
-    stored = files.stored_path(tmp_path, files.store(network, tmp_path))
-    other = files.stored_path(tmp_path, "0" * 64)
+    stored = NetworkStore(tmp_path).path(NetworkStore(tmp_path).put(network))
+    other = NetworkStore(tmp_path).path("0" * 64)
     stored.rename(other)
-    assert network.sha256 in refusal(other, lambda _: files.fetch("0" * 64, tmp_path))
+    assert network.sha256 in refusal(other, lambda _: NetworkStore(tmp_path).get("0" * 64))
 
 
 # -- damage --------------------------------------------------------------------------------------
@@ -205,21 +206,21 @@ def test_a_whole_network_under_another_name_is_refused(network, tmp_path):
 
 def test_no_truncated_file_is_read(network, data, tmp_path):
     """240 lengths, all of the first and last bytes among them: by load and by fetch."""
-    path = files.stored_path(tmp_path, network.sha256)
+    path = NetworkStore(tmp_path).path(network.sha256)
     lengths = [*range(40), *range(len(data) - 40, len(data))]
     lengths += random.Random(0).sample(range(40, len(data) - 40), TRUNCATIONS - len(lengths))
     for length in lengths:
         path.write_bytes(data[:length])
         refusal(path)
-        refusal(path, lambda _: files.fetch(network.sha256, tmp_path))
+        refusal(path, lambda _: NetworkStore(tmp_path).get(network.sha256))
 
 
 def test_no_file_with_bytes_appended_is_fetched_or_loaded(network, data, tmp_path):
-    path = files.stored_path(tmp_path, network.sha256)
+    path = NetworkStore(tmp_path).path(network.sha256)
     for length in (1, 8, 1 << 20, 1 << 21):
         path.write_bytes(data + bytes(length))
         refusal(path)
-        refusal(path, lambda _: files.fetch(network.sha256, tmp_path))
+        refusal(path, lambda _: NetworkStore(tmp_path).get(network.sha256))
 
 
 def flipped(data: bytes, bit: int) -> bytes:
@@ -230,10 +231,10 @@ def flipped(data: bytes, bit: int) -> bytes:
 
 def test_no_flipped_bit_is_fetched(network, data, tmp_path):
     """1,600 single bits all over the file: 0 accepted."""
-    path = files.stored_path(tmp_path, network.sha256)
+    path = NetworkStore(tmp_path).path(network.sha256)
     for bit in random.Random(1).sample(range(8 * len(data)), FLIPS):
         path.write_bytes(flipped(data, bit))
-        refusal(path, lambda _: files.fetch(network.sha256, tmp_path))
+        refusal(path, lambda _: NetworkStore(tmp_path).get(network.sha256))
 
 
 def test_a_flipped_bit_that_loads_gives_a_network_of_another_hash(network, data):
@@ -273,15 +274,15 @@ def test_random_damage_to_the_header_gives_nothing_but_the_one_error(data):
 
 def test_a_missing_file_is_named(tmp_path):
     assert "No such file" in refusal(tmp_path / "none")
-    missing = files.stored_path(tmp_path, "0" * 64)
-    assert "No such file" in refusal(missing, lambda _: files.fetch("0" * 64, tmp_path))
+    missing = NetworkStore(tmp_path).path("0" * 64)
+    assert "No such file" in refusal(missing, lambda _: NetworkStore(tmp_path).get("0" * 64))
 
 
 def test_a_folder_is_no_network(tmp_path):
     assert "regular file" in refusal(tmp_path)
-    folder = files.stored_path(tmp_path, "0" * 64)
+    folder = NetworkStore(tmp_path).path("0" * 64)
     folder.mkdir()
-    refusal(folder, lambda _: files.fetch("0" * 64, tmp_path))
+    refusal(folder, lambda _: NetworkStore(tmp_path).get("0" * 64))
 
 
 def test_a_link_is_not_followed(network, tmp_path):
@@ -347,9 +348,9 @@ def test_a_foreign_file_is_refused_in_one_line(name, tmp_path):
     (tmp_path / "x").write_bytes(FOREIGN[name])
     refusal(tmp_path / "x")
     digest = hashlib.sha256(FOREIGN[name]).hexdigest()
-    path = files.stored_path(tmp_path, digest)
+    path = NetworkStore(tmp_path).path(digest)
     path.write_bytes(FOREIGN[name])
-    refusal(path, lambda _: files.fetch(digest, tmp_path))
+    refusal(path, lambda _: NetworkStore(tmp_path).get(digest))
 
 
 def _first(claim: dict[str, Any], **entries: Any) -> None:
@@ -557,7 +558,7 @@ def test_a_file_size_limit_leaves_the_old_file_whole(network, tmp_path):
     code = (
         "import resource, signal, sys\n"
         "from pathlib import Path\n"
-        "from growsearch.networks.atomic import write_atomically\n"
+        "from growsearch.atomic import write_atomically\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
         "try:\n"
@@ -591,7 +592,7 @@ SAVE_FOR_EVER = """
 import sys
 from pathlib import Path
 from growsearch.networks import Architecture, Network
-from growsearch.networks.atomic import write_atomically
+from growsearch.atomic import write_atomically
 one, other = (
     Network.initial(Architecture.parse("400(a)-400(b)", (400,)), rng=rng) for rng in (0, 1)
 )

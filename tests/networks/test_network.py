@@ -17,7 +17,7 @@ from growsearch.errors import ArchitectureError, GrowsearchError, InvalidInputEr
 from growsearch.networks import Architecture, Network, Slots
 from growsearch.networks.network import INITIALIZERS
 from growsearch.networks.optimizers import OPTIMIZERS
-from tests.growth.test_cases import CASES, random_architecture, slots_of, trained
+from tests.growth_cases import CASES, random_architecture, slots_of, trained
 from tests.strategies import seeds
 
 Array = NDArray[Any]
@@ -394,8 +394,8 @@ def test_an_unknown_optimizer_is_named():
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_an_optimizer_has_its_own_slots_and_no_others(optimizer):
-    assert Slots(optimizer, 0, {s: {} for s in OPTIMIZERS[optimizer].slots}).degrees == (
-        OPTIMIZERS[optimizer].slots
+    assert Slots(optimizer, 0, {s: {} for s in OPTIMIZERS[optimizer].degrees}).degrees == (
+        OPTIMIZERS[optimizer].degrees
     )
     with pytest.raises(InvalidInputError, match=f"slots of {optimizer}: expected .*, got"):
         Slots(optimizer, 0, {"velocity": {}})

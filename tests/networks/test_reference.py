@@ -34,7 +34,7 @@ from growsearch.networks.layers import (
     SeparableConv,
     ZeroPad,
 )
-from tests.growth.test_cases import CASES, difference, images_for, trained
+from tests.growth_cases import CASES, difference, images_for, trained
 
 Array = NDArray[Any]
 
@@ -360,11 +360,11 @@ def test_images_of_bytes_and_of_floats_give_the_same():
 @pytest.mark.parametrize("kind", LAYERS)
 def test_every_layer_type_has_a_reference_and_a_builder_of_its_own(kind):
     """In the float64 reference and in the tf-slim graph; neither falls back to another's."""
-    from growsearch.training.slim import builders as slim_graph
+    from growsearch.training.slim import builders
 
     layer = LAYERS[kind]
     assert layer in reference.compute.registry
-    assert layer in slim_graph.build.registry
+    assert layer in builders.build.registry
 
 
 @pytest.mark.parametrize("kind", LAYERS)
@@ -387,6 +387,6 @@ def test_a_layer_without_a_reference_is_named():
 
 
 def test_the_table_of_backend_activations_is_that_of_the_reference():
-    from growsearch.training.slim import builders as slim_graph
+    from growsearch.training.slim import builders
 
-    assert set(slim_graph.ACTIVATIONS) == set(ACTIVATIONS)
+    assert set(builders.ACTIVATIONS) == set(ACTIVATIONS)

@@ -24,12 +24,12 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     """The number of times that each network's file is read and hashed."""
     counted: Counter[str] = Counter()
 
-    def fetch(name: str, folder: Path) -> Network:
-        counted[name] += 1
-        return original(name, folder)
+    def read(path: Path) -> bytes:
+        counted[path.stem] += 1
+        return original(path)
 
-    original = module.fetch
-    monkeypatch.setattr(module, "fetch", fetch)
+    original = module.read
+    monkeypatch.setattr(module, "read", read)
     return counted
 
 

@@ -17,6 +17,7 @@ import growsearch as gs
 from growsearch.cli import app as cli
 from growsearch.errors import RunError
 from growsearch.networks import Network
+from growsearch.networks.store import NetworkStore
 from growsearch.study.result import SearchResult
 from tests.fake_trainer import outcome
 from tests.messages import one_line
@@ -135,11 +136,11 @@ def test_a_full_disk_is_one_line(tmp_path: Path, finished: SearchResult) -> None
     """A network that cannot be stored ends the run, with path and free space."""
     full = "its device is full"
 
-    def no_room(_: Network, folder: Path) -> str:
-        raise OSError(errno.ENOSPC, full, str(folder / "x"))
+    def no_room(store: NetworkStore, _: Network) -> str:
+        raise OSError(errno.ENOSPC, full, str(store.folder / "x"))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("growsearch.networks.store.store", no_room)
+        patch.setattr("growsearch.networks.store.NetworkStore.put", no_room)
         with pytest.raises(RunError) as caught:
             search(tmp_path / "run", trials=30)
     assert full in one_line(caught)

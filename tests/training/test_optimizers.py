@@ -15,5 +15,5 @@ def test_every_optimizer_has_a_builder_and_a_formula() -> None:
 def test_slots_have_the_degrees_that_growth_knows() -> None:
     """Growth scales slots of degree 1 and 2; an adaptive optimizer has one to divide by."""
     for name, row in OPTIMIZERS.items():
-        assert set(row.slots.values()) <= {1, 2}, name
-        assert row.adaptive == (2 in row.slots.values()), name
+        assert set(row.degrees.values()) <= {1, 2}, name
+        assert row.adaptive == (2 in row.degrees.values()), name

@@ -5,7 +5,7 @@ from growsearch.networks.layers.convolutions import Conv, DepthwiseConv, Separab
 from growsearch.networks.layers.dense import Dense
 from growsearch.networks.layers.functions import Activation, Dropout
 from growsearch.networks.layers.joins import Add, Concat
-from growsearch.networks.layers.norms import EPSILON, BatchNorm, GroupNorm, LayerNorm
+from growsearch.networks.layers.norms import BatchNorm, GroupNorm, LayerNorm
 from growsearch.networks.layers.pooling import AvgPool, GlobalAvgPool, GlobalMaxPool, MaxPool
 from growsearch.networks.layers.shapes import Flatten, ZeroPad
 from growsearch.networks.layers.windows import padding_before
@@ -38,7 +38,6 @@ for _layer in LAYERS.values():
     options(_layer)
 
 __all__ = [
-    "EPSILON",
     "LAYERS",
     "Activation",
     "Add",

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar
 
-from growsearch.networks.activations import ACTIVATIONS
-from growsearch.networks.layer import Axis, Layer, Shape, Weight, check_choice
+from growsearch.networks.layer import Axis, Layer, Shape, Weight
 from growsearch.networks.layers.weights import OUT, with_bias
 
 
@@ -19,11 +18,7 @@ class Dense(Layer):
     use_bias: bool = True
 
     kind: ClassVar[str] = "dense"
-    is_producer: ClassVar[bool] = True
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_choice("activation", self.activation, ACTIVATIONS)
+    width_option: ClassVar[str] = "units"
 
     def output_shape(self, *shapes: Shape) -> Shape:
         if len(shapes[0]) != 1:
@@ -39,13 +34,6 @@ class Dense(Layer):
     def flops(self, *shapes: Shape) -> int:
         return 2 * shapes[0][0] * self.units
 
-    @property
-    def width(self) -> int:
-        return self.units
-
-    def widened(self, width: int) -> Dense:
-        return replace(self, units=width)
-
     def follower(self, activation: str, *, use_bias: bool) -> Dense:
         return Dense(self.units, activation, use_bias)
 
@@ -54,5 +42,4 @@ class Dense(Layer):
         return (1,)  # of no meaning
 
     def beside(self, units: int, kernel: int | None, activation: str, *, use_bias: bool) -> Dense:
-        del kernel
         return Dense(units, activation, use_bias)

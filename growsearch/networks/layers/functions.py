@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import ClassVar
 
 from growsearch.networks.activations import ACTIVATIONS, LEAKY_RELU_SLOPE
-from growsearch.networks.layer import Layer, check_choice
+from growsearch.networks.layer import Layer, check_choice, check_number
 
 
 @dataclass(frozen=True)
@@ -25,8 +24,7 @@ class Activation(Layer):
         check_choice("function", self.function, ACTIVATIONS)
         if self.slope != LEAKY_RELU_SLOPE and self.function != "leaky_relu":
             raise ValueError(f"slope: expected leaky_relu, whose slope it is, got {self.function}")
-        if not math.isfinite(self.slope):
-            raise ValueError(f"slope: expected a finite number, got {self.slope!r}")
+        check_number("slope", self.slope)
 
     @property
     def activation(self) -> str:
@@ -48,5 +46,4 @@ class Dropout(Layer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0.0 <= self.rate < 1.0:
-            raise ValueError(f"rate: expected 0 <= rate < 1, got {self.rate!r}")
+        check_number("rate", self.rate, 0.0, 1.0, below=True)

@@ -8,8 +8,7 @@ from itertools import pairwise
 from typing import ClassVar
 
 from growsearch.net2net import Units
-from growsearch.networks.activations import ACTIVATIONS
-from growsearch.networks.layer import Layer, Shape, TiedUnitsError, check_choice
+from growsearch.networks.layer import Layer, Shape, TiedUnitsError
 
 
 @dataclass(frozen=True)
@@ -21,10 +20,6 @@ class Add(Layer):
     kind: ClassVar[str] = "add"
     inputs: ClassVar[tuple[int, int]] = (2, 1_000)
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_choice("activation", self.activation, ACTIVATIONS)
-
     def output_shape(self, *shapes: Shape) -> Shape:
         if len(set(shapes)) != 1:
             raise ValueError(f"expects inputs of one shape, got {', '.join(map(str, shapes))}")
@@ -34,7 +29,6 @@ class Add(Layer):
         return len(shapes) * math.prod(shapes[0])
 
     def through(self, units: tuple[Units, ...], *shapes: Shape) -> Units:
-        del shapes
         return max(units, key=len)  # the branch that widens; the others are required to follow
 
 
@@ -53,11 +47,9 @@ class Concat(Layer):
         return (*shapes[0][:-1], sum(shape[-1] for shape in shapes))
 
     def flops(self, *shapes: Shape) -> int:
-        del shapes
         return 0
 
     def through(self, units: tuple[Units, ...], *shapes: Shape) -> Units:
-        del shapes
         return Units.concatenate(list(units))
 
     def required(self, units: Units, *shapes: Shape) -> tuple[Units, ...]:

@@ -7,8 +7,14 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from growsearch.net2net import Units, deeper_norm
-from growsearch.networks.activations import ACTIVATIONS
-from growsearch.networks.layer import Array, Layer, Shape, TiedUnitsError, Weight, check_choice
+from growsearch.networks.layer import (
+    Array,
+    Layer,
+    Shape,
+    TiedUnitsError,
+    Weight,
+    check_number,
+)
 from growsearch.networks.layers.functions import Activation
 from growsearch.networks.layers.weights import SAME_UNITS
 
@@ -39,12 +45,8 @@ class BatchNorm(Layer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_choice("activation", self.activation, ACTIVATIONS)
-        if not 0.0 < self.epsilon < 1.0 or not 0.0 <= self.momentum < 1.0:
-            raise ValueError(
-                "epsilon and momentum: expected 0 < epsilon < 1 and 0 <= momentum < 1, "
-                f"got {self.epsilon!r} and {self.momentum!r}"
-            )
+        check_number("epsilon", self.epsilon, 0.0, 1.0, above=True, below=True)
+        check_number("momentum", self.momentum, 0.0, 1.0, below=True)
 
     def weights(self, *shapes: Shape) -> dict[str, Weight]:
         shape, axes = (shapes[0][-1],), {0: SAME_UNITS}
@@ -61,7 +63,6 @@ class BatchNorm(Layer):
         return 2 * math.prod(shapes[0])
 
     def norm_like(self, width: int, activation: str) -> dict[str, Layer]:
-        del width
         return {"bn": BatchNorm(momentum=self.momentum, activation=activation)}
 
     def identity(self, mean: Array, variance: Array) -> dict[str, Array]:
@@ -69,20 +70,17 @@ class BatchNorm(Layer):
         return dict(zip(("gamma", "beta", "mean", "variance"), weights, strict=True))
 
 
-@dataclass(frozen=True)
-class LayerNorm(Layer):
-    """Normalisation over the channels of each position, with ``gamma`` and ``beta``."""
+class _NormOfImages(Layer):
+    """A norm by the statistics of each image, with ``gamma`` and ``beta`` per channel."""
 
-    epsilon: float = 1e-3
+    epsilon: float
 
-    kind: ClassVar[str] = "layer_norm"
     in_block: ClassVar[bool] = True
     is_norm: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0.0 < self.epsilon < 1.0:
-            raise ValueError(f"epsilon: expected 0 < epsilon < 1, got {self.epsilon!r}")
+        check_number("epsilon", self.epsilon, 0.0, 1.0, above=True, below=True)
 
     def weights(self, *shapes: Shape) -> dict[str, Weight]:
         shape, axes = (shapes[0][-1],), {0: SAME_UNITS}
@@ -91,8 +89,19 @@ class LayerNorm(Layer):
     def flops(self, *shapes: Shape) -> int:
         return 5 * math.prod(shapes[0])
 
+    def activation_behind(self, before: str | None) -> None:
+        """Return none: a normalised ReLU is no ReLU."""
+
+
+@dataclass(frozen=True)
+class LayerNorm(_NormOfImages):
+    """Normalisation over the channels of each position."""
+
+    epsilon: float = 1e-3
+
+    kind: ClassVar[str] = "layer_norm"
+
     def through(self, units: tuple[Units, ...], *shapes: Shape) -> Units:
-        del shapes
         if not units[0].is_balanced:
             raise TiedUnitsError(
                 "layer norm keeps its mean and variance only if every unit is copied equally "
@@ -101,33 +110,21 @@ class LayerNorm(Layer):
             )
         return units[0]
 
-    def activation_behind(self, before: str | None) -> None:
-        del before  # a normalised ReLU is no ReLU
-
     def norm_like(self, width: int, activation: str) -> dict[str, Layer]:
-        del width
         return {"ln": LayerNorm(self.epsilon), **activated(activation)}
 
 
 @dataclass(frozen=True)
-class GroupNorm(Layer):
-    """Normalisation of each image over all positions and the channels of each group.
+class GroupNorm(_NormOfImages):
+    """Normalisation over all positions and the channels of each of ``groups`` equal groups.
 
-    ``groups`` equal groups of neighbouring channels; then ``gamma`` and ``beta`` per channel (Wu
-    and He, arXiv:1803.08494).
+    Source: Wu and He, arXiv:1803.08494.
     """
 
     groups: int
     epsilon: float = 1e-3
 
     kind: ClassVar[str] = "group_norm"
-    in_block: ClassVar[bool] = True
-    is_norm: ClassVar[bool] = True
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not 0.0 < self.epsilon < 1.0:
-            raise ValueError(f"epsilon: expected 0 < epsilon < 1, got {self.epsilon!r}")
 
     def output_shape(self, *shapes: Shape) -> Shape:
         if shapes[0][-1] % self.groups:
@@ -136,15 +133,7 @@ class GroupNorm(Layer):
             )
         return shapes[0]
 
-    def weights(self, *shapes: Shape) -> dict[str, Weight]:
-        shape, axes = (shapes[0][-1],), {0: SAME_UNITS}
-        return {"gamma": Weight(shape, "ones", axes), "beta": Weight(shape, "zeros", axes)}
-
-    def flops(self, *shapes: Shape) -> int:
-        return 5 * math.prod(shapes[0])
-
     def through(self, units: tuple[Units, ...], *shapes: Shape) -> Units:
-        del shapes
         group = units[0].block(self.groups)
         if group is None or not group.is_balanced:
             raise TiedUnitsError(
@@ -155,9 +144,6 @@ class GroupNorm(Layer):
                 balanced="group norm",
             )
         return units[0]
-
-    def activation_behind(self, before: str | None) -> None:
-        del before  # a normalised ReLU is no ReLU
 
     def norm_like(self, width: int, activation: str) -> dict[str, Layer]:
         groups = math.gcd(self.groups, width)

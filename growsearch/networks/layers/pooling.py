@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
-from growsearch.networks.layer import Layer, Padding, Pair, Shape, image
+from growsearch.networks.layer import Layer, Padding, Pair, Shape, Window, image
 from growsearch.networks.layers.windows import check_window, positions
 
 
@@ -18,20 +18,20 @@ class _Pool(Layer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_window(self.strides, self.padding)
+        check_window(self.view)
 
     @property
     def strides(self) -> Pair:
         """The stride, which is the size where none is given."""
         return self.stride or self.size
 
+    @property
+    def view(self) -> Window:
+        """The window, which has no weights."""
+        return Window("", self.size, self.strides, self.padding)
+
     def output_shape(self, *shapes: Shape) -> Shape:
-        height, width, channels = image(shapes[0])
-        return (
-            positions(height, self.size[0], self.strides[0], self.padding),
-            positions(width, self.size[1], self.strides[1], self.padding),
-            channels,
-        )
+        return *positions(shapes[0], self.view), shapes[0][2]
 
     def flops(self, *shapes: Shape) -> int:
         return math.prod(self.size) * math.prod(self.output_shape(*shapes))

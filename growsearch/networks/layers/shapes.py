@@ -20,7 +20,6 @@ class Flatten(Layer):
         return (math.prod(shapes[0]),)
 
     def flops(self, *shapes: Shape) -> int:
-        del shapes
         return 0
 
     def through(self, units: tuple[Units, ...], *shapes: Shape) -> Units:

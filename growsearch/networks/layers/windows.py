@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from growsearch.networks.layer import Pair, check_choice
+from growsearch.networks.layer import Pair, Shape, Window, check_choice, image
 
 PADDINGS = ("same", "valid")
 
 
-def positions(size: int, kernel: int, stride: int, padding: str, dilation: int = 1) -> int:
-    """Count the positions of a window along one axis of ``size`` pixels."""
-    reach = (kernel - 1) * dilation + 1
-    if padding == "same":
-        return -(-size // stride)
-    if size < reach:
-        raise ValueError(f"expects at least {reach} pixels along each axis, got {size}")
-    return (size - reach) // stride + 1
+def positions(shape: Shape, window: Window) -> Pair:
+    """Count the positions of a window over images, along height and width."""
+    counts = []
+    for axis, size in enumerate(image(shape)[:2]):
+        reach = (window.kernel[axis] - 1) * window.dilation[axis] + 1
+        if window.padding == "valid" and size < reach:
+            raise ValueError(f"expects at least {reach} pixels along each axis, got {size}")
+        room = size if window.padding == "same" else size - reach + 1
+        counts.append(-(-room // window.stride[axis]))
+    return counts[0], counts[1]
 
 
 def padding_before(size: int, kernel: int, stride: int, dilation: int = 1) -> int:
@@ -23,14 +25,10 @@ def padding_before(size: int, kernel: int, stride: int, dilation: int = 1) -> in
     return max((-(-size // stride) - 1) * stride + reach - size, 0) // 2
 
 
-def check_window(stride: Pair, padding: str, dilation: Pair = (1, 1)) -> None:
+def check_window(window: Window) -> None:
     """Raise ValueError for options that no window can have together."""
-    check_choice("padding", padding, PADDINGS)
-    if max(stride) > 1 and max(dilation) > 1:
-        raise ValueError(f"expects stride 1 with dilation, got {stride} and {dilation}")
-
-
-def check_equal(stride: Pair) -> None:
-    """Raise ValueError unless both strides are equal: TensorFlow has no depthwise kernel else."""
-    if stride[0] != stride[1]:
-        raise ValueError(f"depthwise: expects equal strides, got {stride}")
+    check_choice("padding", window.padding, PADDINGS)
+    if max(window.stride) > 1 and max(window.dilation) > 1:
+        raise ValueError(
+            f"expects stride 1 with dilation, got {window.stride} and {window.dilation}"
+        )

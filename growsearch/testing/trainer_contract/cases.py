@@ -270,6 +270,6 @@ def with_slots(network: Network, optimizer: str, step: int, seed: int = 1) -> Ne
             }
             for layer, weights in network.architecture.weights.items()
         }
-        for slot, degree in OPTIMIZERS[optimizer].slots.items()
+        for slot, degree in OPTIMIZERS[optimizer].degrees.items()
     }
     return replace(network, slots=Slots(optimizer, step, values))

@@ -83,7 +83,7 @@ def updated(network: Network, data: Split, plan: TrainingPlan) -> tuple[State, d
             slot: np.array(network.slots.values[slot]["fc"][name], np.float64)
             if network.slots
             else np.zeros_like(weights[name])
-            for slot in OPTIMIZERS[plan.optimizer].slots
+            for slot in OPTIMIZERS[plan.optimizer].degrees
         }
         for name in weights
     }

@@ -14,7 +14,7 @@ from growsearch.datasets import Split
 ALIGNMENT = 64
 
 
-class Resident:
+class AlignedSplit:
     """The training split, aligned, so that feeding it whole with every call costs nothing.
 
     All graphs read the same memory; variables would hold a copy in each graph. One split is held,
@@ -32,6 +32,11 @@ class Resident:
             self._of = weakref.ref(data, self._forget)
             self._arrays = aligned(data.images, np.float32), aligned(data.labels, np.int32)
         return self._arrays
+
+    @property
+    def is_filled(self) -> bool:
+        """True while the arrays of a split are held."""
+        return self._arrays is not None
 
     def _forget(self, gone: Any) -> None:
         if gone is self._of:

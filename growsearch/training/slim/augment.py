@@ -100,7 +100,7 @@ def flipped(images: Any, seed: Any, flip: Any) -> Any:
 
 
 @dataclass(frozen=True)
-class Step:
+class AugmentationStep:
     """One change of training images.
 
     Parameters
@@ -118,9 +118,9 @@ class Step:
 
 # In the order in which images go through them.
 STEPS = {
-    "move": Step(moved, ("shift", "rotate", "zoom")),
-    "erase": Step(erased, ("erase",)),
-    "flip": Step(flipped, ("flip",)),
+    "move": AugmentationStep(moved, ("shift", "rotate", "zoom")),
+    "erase": AugmentationStep(erased, ("erase",)),
+    "flip": AugmentationStep(flipped, ("flip",)),
 }
 _DTYPES = {int: tf.int32, float: tf.float32, bool: tf.bool}
 

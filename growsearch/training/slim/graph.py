@@ -41,7 +41,7 @@ def build_logits(architecture: Architecture, images: Any, mode: Mode) -> Any:
     with scope, biases, warnings.catch_warnings():
         # tf-slim calls deprecated functions of TensorFlow; its users cannot change that.
         warnings.filterwarnings("ignore", r"`(layer\.apply|tf\.layers\.\w+)` is deprecated")
-        delayed = _pooled_first(architecture)
+        delayed = pooled_first(architecture)
         for node in architecture.nodes:
             inputs = [tensors[name] for name in node.inputs]
             layer = node.layer
@@ -57,7 +57,7 @@ def build_logits(architecture: Architecture, images: Any, mode: Mode) -> Any:
     return tensors[architecture.output.name]
 
 
-def _pooled_first(architecture: Architecture) -> dict[str, str]:
+def pooled_first(architecture: Architecture) -> dict[str, str]:
     """Return the layers whose ReLU moves behind the max pooling that follows, with that pooling.
 
     ReLU and maximum commute; behind a 2 x 2 pooling, ReLU and its gradient see a quarter of the

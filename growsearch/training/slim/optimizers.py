@@ -54,7 +54,7 @@ class GraphOptimizer:
 
     def __init__(self, name: str, *, decays: bool) -> None:
         self.name = name
-        self.slots = tuple(OPTIMIZERS[name].slots)
+        self.slots = tuple(OPTIMIZERS[name].degrees)
         self._decays = decays and OPTIMIZERS[name].decay is not None
         self._rate: Any = None  # the current step's, as a tensor
         self._momentum = v1.placeholder(tf.float32, ())

@@ -181,7 +181,7 @@ class SlimGraph(EvaluationGraph):
     def carried(self, network: Network) -> Slots | None:
         """Return the network's slots, or None if this optimizer has others."""
         slots = network.slots
-        if slots is None or slots.degrees != OPTIMIZERS[self.optimizer.name].slots:
+        if slots is None or slots.degrees != OPTIMIZERS[self.optimizer.name].degrees:
             return None
         return slots
 
@@ -222,7 +222,7 @@ class SlimGraph(EvaluationGraph):
         Parameters
         ----------
         data : images (n, *input_shape) and labels (n,)
-            Read in place if aligned (:class:`Resident`), copied otherwise.
+            Read in place if aligned (:class:`AlignedSplit`), copied otherwise.
         batches : integers, shape (updates, batch size)
             Indices into the data.
         plan : TrainingPlan

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from growsearch.checks import whole_number
 from growsearch.datasets import Split
 from growsearch.errors import DivergedError, InvalidInputError, OutOfMemoryError
 from growsearch.networks import Architecture, Network
@@ -27,9 +28,9 @@ from growsearch.training import (
 from growsearch.training.batches import batches_of
 from growsearch.training.pace import PlanClock, pace_after
 from growsearch.training.schedules import learning_rates
-from growsearch.training.slim.aligned import Resident, aligned
+from growsearch.training.slim.aligned import AlignedSplit, aligned
 from growsearch.training.slim.backend import tf
-from growsearch.training.slim.graphs import GraphCache
+from growsearch.training.slim.graph_cache import GraphCache
 from growsearch.training.slim.precision import has_native_bfloat16, step_seconds
 from growsearch.training.slim.recipe import Recipe
 from growsearch.training.slim.session import EvaluationGraph, SlimGraph
@@ -59,15 +60,13 @@ class SlimTrainer:
     """
 
     def __init__(self, *, cached_graphs: int = 4, threads: int | None = None) -> None:
-        if cached_graphs < 1:
-            raise InvalidInputError(f"cached_graphs: expected at least 1, got {cached_graphs}")
-        if threads is not None and threads < 1:
-            raise InvalidInputError(f"threads: expected at least 1, got {threads}")
+        cached_graphs = whole_number("cached_graphs", cached_graphs, 1)
+        threads = None if threads is None else whole_number("threads", threads, 1)
         self._cached_graphs = cached_graphs
         self._threads = threads
         self._graphs = GraphCache(cached_graphs, threads)
         self._speeds: dict[tuple[Architecture, int, str], Speed] = {}
-        self._resident = Resident()
+        self._split = AlignedSplit()
         self._lock = threading.Lock()
         self._thread: int | None = None
 
@@ -108,7 +107,7 @@ class SlimTrainer:
                 curve.append(Point(step, found.accuracy, found.loss))
                 return bool(on_evaluation and on_evaluation(curve[-1]))
 
-            resident = self._resident.arrays(data)
+            arrays = self._split.arrays(data)
             batches = batches_of(len(data), plan.batch_size, seed)
             key = np.random.SeedSequence(seed).generate_state(1, np.uint64)[0] >> 1
             clock = PlanClock(plan, asked)
@@ -122,7 +121,7 @@ class SlimTrainer:
                     rates = learning_rates(plan, clock.positions(step, count))
                     indices = np.stack([next(batches) for _ in range(count)])
                     keys = np.stack([np.full(count, key, np.int64), step + np.arange(count)], 1)
-                    found = graph.update(resident, indices, plan, rates, keys)
+                    found = graph.update(arrays, indices, plan, rates, keys)
                     took = time.perf_counter() - began
                     for number, loss in enumerate(found.tolist(), step + 1):
                         _check_finite("the loss", loss, number, plan)
@@ -132,7 +131,7 @@ class SlimTrainer:
                     step += count
                 stop = stops(step)
             trained = graph.unload((slots.step if slots else 0) + step)
-        _check_network(trained, step, plan)
+        check_finite_network(trained, step, plan)
         speed = step * plan.batch_size / seconds if seconds else 0.0
         return TrainingResult(trained, tuple(curve), seconds, speed, losses[0], precision)
 
@@ -238,7 +237,7 @@ def _check_finite(name: str, value: float, step: int, plan: TrainingPlan) -> Non
         )
 
 
-def _check_network(network: Network, step: int, plan: TrainingPlan) -> None:
+def check_finite_network(network: Network, step: int, plan: TrainingPlan) -> None:
     """Refuse values that no loss shows: those of the last update, and slots."""
     groups = {"weights": network.weights, **(network.slots.values if network.slots else {})}
     for group, layers in groups.items():

@@ -37,14 +37,14 @@ from growsearch.testing.trainer_contract.cases import (
 )
 from growsearch.training import Augmentation, Point, TrainingPlan, TrainingResult, pace
 from growsearch.training.schedules import learning_rates
-from growsearch.training.slim import SlimTrainer, graphs
-from growsearch.training.slim import graph as slim_graph
+from growsearch.training.slim import SlimTrainer, graph_cache
+from growsearch.training.slim import graph as graph_module
 from growsearch.training.slim import trainer as module
-from growsearch.training.slim.aligned import ALIGNMENT, Resident, aligned
+from growsearch.training.slim.aligned import ALIGNMENT, AlignedSplit, aligned
 from growsearch.training.slim.backend import tf
 from growsearch.training.slim.builders import Mode, build
 from growsearch.training.slim.session import SlimGraph
-from growsearch.training.slim.trainer import _check_network
+from growsearch.training.slim.trainer import check_finite_network
 
 
 class TestSlimTrainer(TrainerContract):
@@ -73,7 +73,7 @@ def built(monkeypatch: pytest.MonkeyPatch) -> list[SlimGraph]:
         found.append(SlimGraph(*arguments))
         return found[-1]
 
-    monkeypatch.setattr(graphs, "SlimGraph", count)
+    monkeypatch.setattr(graph_cache, "SlimGraph", count)
     return found
 
 
@@ -166,26 +166,26 @@ def test_data_is_held_once() -> None:
     """All graphs read one aligned copy at most, which goes when the split goes."""
     whole = split(300).images
     (first, *_) = [n for n in (1, 2) if whole[n:].ctypes.data % ALIGNMENT]  # a view like a split's
-    resident, data = Resident(), Split(whole[first:], np.arange(300 - first) % CLASSES)
-    images, labels = resident.arrays(data)
+    held, data = AlignedSplit(), Split(whole[first:], np.arange(300 - first) % CLASSES)
+    images, labels = held.arrays(data)
     assert np.array_equal(images, data.images)
     assert np.array_equal(labels, data.labels)
     assert images.ctypes.data % ALIGNMENT == labels.ctypes.data % ALIGNMENT == 0
     assert not images.flags.writeable
-    assert resident.arrays(data)[0] is images
+    assert held.arrays(data)[0] is images
     assert aligned(images, np.float32) is images
     alive = weakref.ref(images)
     del images, labels
     other = split(10)
-    resident.arrays(other)
+    held.arrays(other)
     assert alive() is None
-    assert resident._arrays is not None
+    assert held.is_filled
     del other
     gc.collect()
-    assert resident._arrays is None
+    assert not held.is_filled
 
 
-def test_tensorflow_reads_resident_data_where_it_is(built: list[SlimGraph]) -> None:
+def test_tensorflow_reads_aligned_data_where_it_is(built: list[SlimGraph]) -> None:
     """An aligned array is fed without a copy: the session returns the same memory."""
     train(SlimTrainer(), rich())
     (graph,) = built
@@ -202,8 +202,16 @@ def test_tensorflow_reads_resident_data_where_it_is(built: list[SlimGraph]) -> N
 def test_threads_are_an_argument(threads: int) -> None:
     """Any number trains; none is an error."""
     assert train(SlimTrainer(threads=threads), rich()).slots
-    with pytest.raises(InvalidInputError, match="threads: expected at least 1"):
+    with pytest.raises(InvalidInputError, match="threads: expected a whole number of at least 1"):
         SlimTrainer(threads=0)
+
+
+@pytest.mark.parametrize("option", ["cached_graphs", "threads"])
+@pytest.mark.parametrize("value", [0, True, 2.5, "a"])
+def test_options_are_whole_numbers(option: str, value: Any) -> None:
+    """Any other value is refused by its name."""
+    with pytest.raises(InvalidInputError, match=f"{option}: expected a whole number"):
+        SlimTrainer(**{option: value})
 
 
 def test_evaluating_builds_no_updates(built: list[SlimGraph]) -> None:
@@ -302,7 +310,7 @@ def test_what_no_loss_shows_is_found_in_the_network() -> None:
     """A weight or slot that is no longer finite is divergence, named by layer and array."""
     plan = TrainingPlan(3, learning_rate=0.5)
     network = with_slots(rich(), "adam", 3)
-    _check_network(network, 3, plan)
+    check_finite_network(network, 3, plan)
     assert network.slots
     for value, group in [(np.nan, "weights"), (-np.inf, "weights"), (np.inf, "v")]:
         layers = network.weights if group == "weights" else network.slots.values[group]
@@ -314,7 +322,7 @@ def test_what_no_loss_shows_is_found_in_the_network() -> None:
             else replace(network, slots=replace(network.slots, values={"m": bad, "v": bad}))
         )
         with pytest.raises(DivergedError, match=r"fc1: .*kernel became (nan|inf) at step 3 of 3"):
-            _check_network(worse, 3, plan)
+            check_finite_network(worse, 3, plan)
 
 
 def test_threads_take_turns() -> None:
@@ -586,12 +594,12 @@ def test_a_relu_waits_for_the_pooling_behind_it(monkeypatch: pytest.MonkeyPatch)
             Node("fc", Dense(CLASSES), ("flat",)),
         ),
     )
-    assert slim_graph._pooled_first(architecture) == {"conv1": "pool1", "act4": "pool4"}
+    assert graph_module.pooled_first(architecture) == {"conv1": "pool1", "act4": "pool4"}
     network, data = Network.initial(architecture, rng=0), split(12, (9, 6, 2))
     plan = TrainingPlan(4, 6, 0.1, "sgd", evaluate_every=4)
     trained = []
-    for pooled_first in (slim_graph._pooled_first, lambda _: {}):
-        monkeypatch.setattr(slim_graph, "_pooled_first", pooled_first)
+    for pooled_first in (graph_module.pooled_first, lambda _: {}):
+        monkeypatch.setattr(graph_module, "pooled_first", pooled_first)
         result = SlimTrainer().train(network, data, plan, evaluate_on=data, seed=0)
         trained.append(result.network.forward(data.images))
     assert np.abs(trained[0] - trained[1]).max() <= 1e-5 * np.abs(trained[1]).max()

@@ -9,7 +9,7 @@ from growsearch.networks import Architecture
 from growsearch.training.slim.recipe import Recipe
 from growsearch.training.slim.session import EvaluationGraph, SlimGraph
 
-Key = tuple[Architecture, Recipe | None]
+GraphKey = tuple[Architecture, Recipe | None]
 
 
 class GraphCache:
@@ -25,7 +25,7 @@ class GraphCache:
 
     def __init__(self, most: int, threads: int | None) -> None:
         self._most, self._threads = most, threads
-        self._graphs: OrderedDict[Key, EvaluationGraph] = OrderedDict()
+        self._graphs: OrderedDict[GraphKey, EvaluationGraph] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._graphs)

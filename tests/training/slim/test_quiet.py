@@ -14,7 +14,7 @@ import pytest
 from growsearch.training.slim import quiet as module
 from growsearch.training.slim.quiet import LEVEL, quiet, without_noise
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 PREAMBLE = (
     b"WARNING: All log messages before absl::InitializeLog() is called are written to STDERR\n"
