@@ -8,10 +8,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from growsearch import datasets
-from growsearch.checks import check_choice, whole_number
+from growsearch.checks import LARGEST_SEED, check_choice, number, whole_number
 from growsearch.driver import loop
 from growsearch.driver.opening import Session
 from growsearch.errors import InvalidInputError
@@ -96,12 +94,12 @@ def search(
         space = SearchSpace.load(space)
     trials = space.search.trials if trials is None else trials
     seed = space.search.seed if seed is None else seed
-    trials, seed = whole_number("trials", trials, 0), whole_number("seed", seed, 0, 2**32 - 1)
+    trials, seed = whole_number("trials", trials, 0), whole_number("seed", seed, 0, LARGEST_SEED)
     callbacks = tuple(callbacks) if isinstance(callbacks, Iterable) else (callbacks,)
     if not all(callable(callback) for callback in callbacks):
         raise InvalidInputError(f"callbacks: expected callables, got {callbacks!r}")
     if time_budget is not None:
-        time_budget = _seconds("time_budget", time_budget)
+        time_budget = number("time_budget", time_budget, 0.0, above=True, unit="seconds")
     dataset = datasets.load(space.data, data, stand_in=space.stand_in)
     if isinstance(executor, str):
         check_choice("executor", executor, EXECUTORS)
@@ -120,13 +118,3 @@ def search(
         began=began,
     )
     return loop.search(session, callbacks)
-
-
-def _seconds(name: str, value: object) -> float:
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, int | float | np.integer | np.floating)
-        or not 0.0 < value < float("inf")
-    ):
-        raise InvalidInputError(f"{name}: expected seconds, more than 0, got {value!r}")
-    return float(value)

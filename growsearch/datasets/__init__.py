@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from growsearch.checks import whole_number
+from growsearch.checks import LARGEST_SEED, whole_number
 from growsearch.datasets.dataset import Dataset, Split
 from growsearch.datasets.digits import load_digits
 from growsearch.datasets.forms import Data
@@ -82,5 +82,5 @@ def load(
     if isinstance(data, str) and not data:
         raise DataError("data: expected a path, got ''")  # it would be the working directory
     validation = whole_number("validation", validation, 1, error=DataError)
-    seed = whole_number("seed", seed, 0, 2**32 - 1, error=DataError)
+    seed = whole_number("seed", seed, 0, LARGEST_SEED, error=DataError)
     return LOADERS[name](data, stand_in=stand_in, validation=validation, seed=seed)
