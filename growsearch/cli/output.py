@@ -32,7 +32,7 @@ def print_json(value: dict[str, Any]) -> None:
     try:
         text = json.dumps(value, indent=2, allow_nan=False)
     except ValueError:  # Python would write NaN and Infinity, which no other reader takes
-        raise RunError("the result holds a number that JSON cannot: NaN or infinity") from None
+        raise RunError("the result: expected finite numbers, got NaN or infinity") from None
     click.echo(text)
 
 

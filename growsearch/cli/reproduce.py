@@ -20,7 +20,7 @@ from growsearch.cli import options, output
     type=click.IntRange(min=1),
     default=3,
     show_default=True,
-    help="Repeats, each with a seed of its own.",
+    help="Number of seeds; every experiment is trained once with each.",
 )
 @options.data
 @click.option(

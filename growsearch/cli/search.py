@@ -44,7 +44,7 @@ _BEGAN = time.monotonic()  # a time budget begins with the process
     "--control-seeds",
     type=int,
     metavar="K",
-    help="Repeat candidate and controls with K seeds in all.",
+    help="Train candidate and controls once with each of K seeds.",
 )
 @click.option(
     "--control-tuned",

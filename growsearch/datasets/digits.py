@@ -44,7 +44,7 @@ def digits(*, source: str, stand_in: bool = False, validation: int, seed: int) -
     validation : int
         At most this many validation images, if that is below 300.
     seed : int
-        Decides who goes to which split.
+        Decides which image goes to which split.
 
     Returns
     -------

@@ -73,7 +73,7 @@ def cache_folder() -> Path:
 
 
 def fetch() -> Path:
-    """Return the cache folder once all four files in it verify, downloading what does not.
+    """Return the cache folder, after a download of its four files unless all of them verify.
 
     With GROWSEARCH_OFFLINE=1 in the environment nothing is downloaded.
 

@@ -99,13 +99,13 @@ class Goal:
     def __str__(self) -> str:
         if self.done_before > self.trials:
             return (
-                f"{self.done_before} trials are done since an earlier session, more than the "
+                f"earlier sessions finished {self.done_before} trials, more than the "
                 f"{self.trials} asked for"
             )
         if self.trials == 0:
             return "no trials were asked for"
         all_of = f"all {self.trials} trials are" if self.trials != 1 else "the one trial is"
-        earlier = " since an earlier session" if self.done_before >= self.trials else ""
+        earlier = ", by earlier sessions" if self.done_before >= self.trials else ""
         return f"{all_of} done{earlier}"
 
 

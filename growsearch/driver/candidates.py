@@ -29,7 +29,7 @@ _ENQUEUED = "enqueued with a value outside the space"
 
 @dataclass(frozen=True)
 class Asked:
-    """A trial that the study was asked for, and why Optuna refused it, if it did.
+    """A new trial of the study; ``refusal`` is Optuna's reason where it refused the trial.
 
     Optuna refuses a queued trial with a value of another type than its parameter's.
     """
@@ -59,7 +59,7 @@ def ask(run: Run) -> Asked:
 
 
 def propose(run: Run, state: RunState, asked: Asked) -> Proposal:
-    """Decode a trial onto the incumbent, and write down what it means there.
+    """Decode a trial onto the incumbent, store its description, and return its job.
 
     Raises
     ------
@@ -100,12 +100,12 @@ def _described(run: Run, state: RunState, trial: Trial | FrozenTrial) -> TrialJo
 
 
 def train(run: Run, proposal: Proposal) -> TrialOutcome:
-    """Have a proposal's job carried out; it ends early where the pruner says so.
+    """Submit a proposal's job and wait for its outcome; the pruner may end it early.
 
     Raises
     ------
     TrainingFailedError
-        When the training cannot end.
+        When the training fails.
     """
     trial = proposal.trial
     answers: dict[int, bool] = {}  # by step: an executor may have to repeat the job

@@ -18,8 +18,8 @@ def check_fits(space: SearchSpace, dataset: Dataset) -> None:
     architecture = space.architecture
     if dataset.image_shape != architecture.input_shape:
         raise InvalidInputError(
-            f"data: expected images of shape {architecture.input_shape}, as the space {space.name} "
-            f"has it, got {dataset.image_shape}"
+            f"data: expected images of shape {architecture.input_shape}, the input shape of the "
+            f"space {space.name}, got {dataset.image_shape}"
         )
     outputs = architecture.shapes[architecture.output.name]
     if outputs != (dataset.classes,):
@@ -36,8 +36,8 @@ def check_fits(space: SearchSpace, dataset: Dataset) -> None:
     for section, plan in plans.items():
         if plan.batch_size > len(dataset.train):
             raise InvalidInputError(
-                f"{section}.batch_size: expected at most {len(dataset.train):,}, as many as there "
-                f"are training images, got {plan.batch_size:,}"
+                f"{section}.batch_size: expected at most {len(dataset.train):,}, the number of "
+                f"training images, got {plan.batch_size:,}"
             )
         try:
             plan.augmentation.check_images(dataset.image_shape)

@@ -1,4 +1,4 @@
-"""The points of a training on its way: displays are told, candidates may be pruned."""
+"""The listener to points of running trainings: it informs displays and asks the pruner."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class PointListener:
     Parameters
     ----------
     on_event : callable
-        Told how far each training is.
+        Called with the progress of each training.
     """
 
     def __init__(self, on_event: OnEvent) -> None:

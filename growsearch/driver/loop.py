@@ -40,7 +40,7 @@ def search(session: Session, callbacks: Sequence[Callback] = ()) -> SearchResult
 
 
 def grow(run: Run, trials: int, callbacks: Sequence[Callback]) -> tuple[RunState, str]:
-    """Make the trials that are left to make; return the state, and why there are no more."""
+    """Make the remaining trials; return the state, and the reason why the search ended."""
     with stoppable(run.study):
         fail_interrupted(run.study)
         state = read_state(run.study, run.store)

@@ -1,4 +1,4 @@
-"""The last training of the best network: what a short budget could not give every candidate.
+"""The polish: the last training of the best network, after the search.
 
 It is trained in cycles, each with a schedule of its own that runs through the cycle's parts. Every
 part is a job, and is stored when it ends: a kill loses one part, and at any moment the best part so
@@ -24,7 +24,7 @@ from growsearch.trials.job import ALWAYS, TrialJob
 from growsearch.trials.measurements import EvaluationJob, SpeedJob
 from growsearch.trials.outcome import TrialOutcome
 
-_WORTHWHILE = 0.1  # of the budget: less time than that is not polished with again
+_WORTHWHILE = 0.1  # least share of the budget for which a finished polish begins again
 _AT_THE_END = 10**9
 _UNITS = 10_000  # of a part's schedule, where it runs over time
 _SLACK = 1.5  # how much slower the last evaluations may be than the one that was timed
@@ -165,7 +165,7 @@ def part_of(
     left : float or None
         Seconds for this part and all after it.
     t_mul : int
-        How many times as long as the cycle before each cycle is.
+        Length of each cycle, in lengths of the cycle before.
 
     Examples
     --------

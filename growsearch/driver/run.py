@@ -66,7 +66,7 @@ class Run:
         return self.executor.submit(job).result()
 
     def execute_each(self, jobs: Iterable[tuple[K, Job[T]]]) -> Iterator[tuple[K, T]]:
-        """Carry out jobs, as many at once as there are workers; yield the outcomes in their order.
+        """Carry out jobs, one a worker at a time; yield their outcomes in the order of the jobs.
 
         Parameters
         ----------
@@ -85,7 +85,7 @@ class Run:
     def losses_of(self, sha256: str) -> NDArray[np.float32] | None:
         """Return a stored network's losses on the selection images.
 
-        The last answer is kept: the incumbent is asked about in every round.
+        The last losses are cached, since every round compares with the incumbent.
         """
         if sha256 not in self._losses:
             job = EvaluationJob("the incumbent's losses", sha256, "selection", self.data)

@@ -110,10 +110,10 @@ class GainSampler(BaseSampler):
         self._mirror_finished(study)
         index = self._index(study, trial.number)
         sampler = self._make(seed_of(self._seed, index, "proposal"))
-        # Not by asking the mirror: that would look through all its trials for the parameters that
-        # they have in common, which are known here, and leave one more trial every time.
+        # Asking the mirror would add a trial to it, and search all its trials for the parameters
+        # that they have in common. These are known here.
         drawn = {name: each for name, each in sorted(self._space.items()) if not each.single()}
-        # A study keeps the trials that it has seen until it is asked: a new one has seen none.
+        # A study object caches its trials until ``ask``; a new object has no cache.
         mirror = optuna.load_study(
             study_name=self._mirror.study_name, storage=storage_of(self._mirror), sampler=sampler
         )
@@ -133,7 +133,7 @@ class GainSampler(BaseSampler):
         param_name: str,
         param_distribution: BaseDistribution,
     ) -> Any:
-        """Draw a parameter that is none of the space's, as a caller's own trial may have."""
+        """Draw a parameter that is not in the space, such as one of a caller's own trial."""
         sampler = self._make(seed_of(self._seed, self._index(study, trial.number), param_name))
         return sampler.sample_independent(self._mirror, trial, param_name, param_distribution)
 

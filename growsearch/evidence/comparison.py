@@ -72,11 +72,11 @@ class Comparison:
 
 @dataclass(frozen=True)
 class HeldOut:
-    """The winner's curse: accuracies on the images that candidates are chosen on, and on others.
+    """The winner's curse: accuracies on the selection images, and on the held-out images.
 
-    The candidate that is kept is the luckiest of many on the images of the choice, so its accuracy
-    there is too high. On the held-out half of the validation images nothing was chosen. One half
-    may be harder than the other; the teacher, which was not chosen among others, shows how much.
+    The best network is selected among many on the selection images, so its accuracy there is too
+    high. On the held-out images no network was selected. One half of the validation images may be
+    harder than the other; the teacher, which was not selected, shows how much.
     """
 
     chosen_on: float

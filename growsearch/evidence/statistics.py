@@ -138,9 +138,9 @@ def mean_intervals(samples: NDArray[np.float64]) -> NDArray[np.float64]:
 def signed_rank_p(differences: Sequence[float] | NDArray[Any]) -> float:
     """Return the two-sided p-value of Wilcoxon's signed-rank test.
 
-    It is exact up to 50 pairs, with ties and zeros too. With these, scipy tries all signs up to 13
-    pairs, which takes seconds, and approximates beyond; here the distribution of the sum of ranks
-    is built up rank by rank.
+    It is exact up to 50 pairs, with ties and zeros too. For ties and zeros scipy tries all signs of
+    up to 13 pairs, which takes seconds, and approximates beyond 13. Here the distribution of the
+    sum of ranks is built up rank by rank.
 
     Examples
     --------

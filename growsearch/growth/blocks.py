@@ -11,7 +11,7 @@ from growsearch.networks.layer import Layer
 
 @dataclass(frozen=True)
 class Block:
-    """A layer and the nodes behind it that belong to it, as long as nothing else uses them.
+    """A layer with the norm, activation and dropout behind it, up to an output with two readers.
 
     Parameters
     ----------

@@ -92,10 +92,10 @@ def append_units(architecture: Architecture, name: str, nodes: Sequence[Node]) -
     try:
         units, fixed = _settle(architecture, name, Units(source, share, old))
     except TiedUnitsError as tied:
-        raise NotExactError(f"{name}: {tied}, which appended units are not") from None
+        raise NotExactError(f"{name}: appended units do not fit: {tied}") from None
     for node in nodes:
         if tied_source := next((i for i in node.inputs if i != name and i in units), None):
-            raise NotExactError(f"{name}: a sum behind it ties it to {tied_source}, to be appended")
+            raise NotExactError(f"{name}: a sum ties it to {tied_source}, which is to be appended")
     behind = {producer: len(each) for producer, each in fixed.items() if producer != name}
     wider = {producer: architecture[producer].layer.widened(n) for producer, n in behind.items()}
     grown = architecture.insert(name, nodes, output=nodes[-1].name, layers=wider)
@@ -103,9 +103,9 @@ def append_units(architecture: Architecture, name: str, nodes: Sequence[Node]) -
 
 
 def pattern_of(architecture: Architecture, layer: str) -> Pattern:
-    """Find the pattern in which units must be drawn, from all the layers that they meet.
+    """Find the pattern in which units must be drawn, from all the layers that they reach.
 
-    It depends on the graph alone: neither legality nor the wider architecture is left to chance.
+    It depends on the graph alone, so no random draw decides legality or the wider architecture.
 
     Raises
     ------
@@ -185,7 +185,7 @@ class Pattern:
 
     @property
     def step(self) -> int:
-        """Widths to choose from are its multiples: exact, every tied layer growing in step."""
+        """The step between exact widths; at its multiples every tied layer grows in proportion."""
         return self.old if self.balanced or self.cuts else self.groups
 
     def draw(self, width: int, rng: np.random.Generator, split: Shares) -> Units:
@@ -199,7 +199,7 @@ class Pattern:
         return self._segments(width, segment)
 
     def probe(self) -> Units:
-        """Return units that pass the layers they meet by their pattern, never by chance.
+        """Return units of this pattern that satisfy no stricter pattern by chance.
 
         All extra units copy a segment's first, so that they stand apart from the last segment;
         and no two shares are equal, so that no two segments are alike.
@@ -229,7 +229,7 @@ class Pattern:
 def _settle(
     architecture: Architecture, start: str, units: Units
 ) -> tuple[dict[str, Units], dict[str, Units]]:
-    """Follow ``units`` of the output ``start``; demand until no branch lacks what a sum requires.
+    """Follow ``units`` of the output ``start``, and widen other branches until every sum fits.
 
     Returns the units of every output reached, and of those that were fixed: the start, and the
     producers that must widen with it.

@@ -21,8 +21,8 @@ from growsearch.networks.layers import padding_before
 Array = NDArray[Any]
 
 _LARGEST = 11  # pixels, where the limits say nothing
-# Pixels more along each axis, of which the first legal ones are a site. A frame around keeps an odd
-# kernel's centre; a valid window that is strided may have room for just one pixel.
+# Pixels added along (height, width); the first legal pair is the site. Even numbers keep the centre
+# of an odd kernel; with stride and padding "valid" a single pixel may be exact too.
 _STEPS = ((2, 2), (2, 0), (0, 2))
 _SINGLE_STEPS = ((1, 1), (1, 0), (0, 1))
 

@@ -6,11 +6,11 @@ start at zero. Those of degree 2, by which Adam divides, start at the mean of th
 them. From zero, with the step count carried and no bias correction left, Adam's first steps for
 them would be six times too long (the measured dip is in benchmarks/README.md).
 
-Such a step is still too long for many new weights at once. Training has left old weights where
-their gradients cancel; the gradients of new ones agree for some updates, and the steps of an
-identity layer's 288 inputs a unit add up. ``carry-rescaled`` gives new weights that v times the
-number of inputs of their unit: the root of the sum of squares of their steps is the step of one
-weight. As this v decays, their own gradients take over.
+Such a step is still too long for the new weights of one unit together. The gradients of trained
+weights cancel. Those of new weights agree for some updates, so the steps of an identity layer's 288
+inputs a unit add up. ``carry-rescaled`` multiplies the v of new weights by the number of inputs of
+their unit: the root of the sum of squares of their steps is then the step of one weight. As this v
+decays, their own gradients decide.
 """
 
 from __future__ import annotations

@@ -99,7 +99,7 @@ class AddSkip(Growth):
         return self.source if self.source == INPUT else block_end(architecture, self.source).name
 
     def _nodes(self, architecture: Architecture) -> tuple[str, list[Node]]:
-        """Return the output that the shortcut joins, and its layers, of which the last joins it."""
+        """Return the name of the output that the shortcut joins, and the nodes of the shortcut."""
         end, start = block_end(architecture, self.target), self._start(architecture)
         if end is architecture.output:
             raise NotExactError(f"{self.target}: expected a target before the output layer")

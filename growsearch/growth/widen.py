@@ -64,7 +64,7 @@ class Widen(Growth):
     def sized(self, log2_factor: float, architecture: Architecture, limits: Limits) -> Self:
         wanted = architecture[self.layer].layer.width * 2.0**log2_factor
         step = width_step(architecture, self.layer, limits)
-        # All these widths are exact, and legality falls off with width: bisect.
+        # All these widths are exact, and above an illegal width none is legal: bisect.
         widths = range(self.width, round(wanted / step) * step + 1, step)
         fits = bisect_left(
             widths, True, key=lambda width: not _within(architecture, self.layer, width, limits)

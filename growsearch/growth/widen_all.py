@@ -13,7 +13,7 @@ from growsearch.growth.growth import Growth, Limits, Setting
 from growsearch.growth.widen import Widen, width_step
 from growsearch.networks import Architecture, Network
 
-# Factors are looked for on one grid, whatever factor is asked for: a larger one never grows less.
+# All factors are taken from one grid, so that a larger factor never grows less.
 _GRID = 4096  # factors an octave; neighbours are 0.02 % apart
 
 

@@ -10,7 +10,7 @@ from growsearch.net2net.arrays import Array, copy_axis
 from growsearch.net2net.layout import checked
 from growsearch.net2net.units import Units
 
-# Standard deviations that gamma can have and gamma² - epsilon still be a float32 without rounding.
+# Bounds of the standard deviations for which gamma² - epsilon is a float32 without rounding.
 _LEAST, _LARGEST = 2.0**-4, 2.0**7
 
 

@@ -146,9 +146,10 @@ class Layers:
 
     @property
     def unfolded(self) -> tuple[Array, int]:
-        """The array w2, its inputs as positions and units in the layout's order; the units' axis.
+        """The array w2 with its input axis as two, positions and units; and the axis of units.
 
-        So the units stand together at every position of a flatten, old before new.
+        The two stand in the order of the layout. Widening the axis of units then widens every
+        position of a flatten.
         """
         w2, axis = self.w2, self.inputs
         positions = w2.shape[axis] // self.width

@@ -80,7 +80,7 @@ def plain(weights: Weights) -> dict[str, dict[str, Array]]:
 def check_arrays(expected: Mapping[str, Mapping[str, Weight]], arrays: Weights, what: str) -> None:
     """Raise ArchitectureError unless ``arrays`` have exactly the expected names and shapes.
 
-    Their values must be floating-point; whether they are finite, training and files check.
+    Values must be floating-point. Training and files check that they are finite.
     """
     if set(arrays) != set(expected):
         wrong = sorted(set(arrays) ^ set(expected))[0]

@@ -183,7 +183,7 @@ def _check_tensors(
 ) -> None:
     if set(tensors) != set(expected):
         wrong = sorted(set(tensors) ^ set(expected))[0]
-        verb = "misses" if wrong in expected else "has, against its architecture,"
+        verb = "expected" if wrong in expected else "did not expect"
         raise NetworkFileError(f"{source}: {verb} the array {wrong[:200]!r}")
     total = 0
     for path, shape in expected.items():

@@ -34,7 +34,8 @@ class Axis:
     Parameters
     ----------
     role : "copy" or "split"
-        Copies repeat the weight (of a layer that makes the unit), or share it (of a consumer).
+        "copy": the copies of a unit repeat its weight, in the layer that makes the unit.
+        "split": they share its weight, in a layer that consumes the unit.
     of : "in" or "out"
         The units of the layer's input, or of its output.
     repeat : int
@@ -191,9 +192,9 @@ class Layer(ABC):
     has_identity: ClassVar[bool] = False  # a norm that can be the identity; has identity
 
     def activation_behind(self, before: str | None) -> str | None:
-        """Return the activation that the output has passed last, or None if it was moved since.
+        """Return the last activation before the output; None if a norm changed its values since.
 
-        ``before`` is that of the input.
+        ``before`` is the last activation before the input.
         """
         activation: str | None = getattr(self, "activation", before)
         return activation

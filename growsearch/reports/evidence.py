@@ -23,8 +23,8 @@ _ABOUT_ACCURACY = (
     f"{CANDIDATE} is more, less accurate."
 )
 _ABOUT_TIME = (
-    f"Counted from the growth, {CANDIDATE} vs control: medians over the pairs in which both "
-    "reach it."
+    f"Costs after the growth, {CANDIDATE} vs control: medians over the pairs in which both arms "
+    "reach the accuracy."
 )
 _UNITS = {"PFLOPs": 1e15, "TFLOPs": 1e12, "GFLOPs": 1e9, "MFLOPs": 1e6}
 

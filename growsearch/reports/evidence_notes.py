@@ -57,14 +57,14 @@ def _compute(evidence: Evidence) -> Iterator[Note]:
     if paying := [arm for arm, row in rows.items() if row.pays_for_ancestors]:
         yield (
             "compute",
-            "For the compute of the candidate and all its ancestors, more updates: "
-            f"{', '.join(paying)}. Other arms have as many updates as {CANDIDATE}.",
+            f"Updates for the FLOPs of {CANDIDATE} and all its ancestors: "
+            f"{', '.join(paying)}. Other arms make the same number of updates as {CANDIDATE}.",
         )
     elif from_scratch := [arm for arm, row in rows.items() if not row.inherits]:
         others = " or ".join(arm for arm, row in ARMS.items() if row.pays_for_ancestors)
         yield (
             "compute",
-            "As many updates as the candidate, without those of its ancestors: "
+            f"The updates of {CANDIDATE} itself, without those of its ancestors: "
             f"{', '.join(from_scratch)}. For equal compute, run {others}: --arms with another "
             "--out.",
         )
@@ -107,12 +107,12 @@ def _selection(evidence: Evidence) -> Iterator[Note]:
 
 def _winners_curse(held_out: HeldOut) -> str:
     found = (
-        f"{held_out.optimism:+.4f} too high by the choice."
+        f"the first accuracy is {held_out.optimism:+.4f} too high by the choice."
         if held_out.optimism > 0.0
         else "no excess by the choice is seen."
     )
     return (
-        f"The network kept has {held_out.chosen_on:.4f} on the validation images that it was "
+        f"The best network has {held_out.chosen_on:.4f} on the validation images that it was "
         f"chosen on (teacher {held_out.teacher_chosen_on:.4f}) and {held_out.held_out:.4f} on "
         f"those held out (teacher {held_out.teacher_held_out:.4f}): {found}"
     )

@@ -74,8 +74,8 @@ def summary(reproduction: Reproduction) -> str:
 def _against_published(reproduction: Reproduction) -> str:
     if not reproduction.comparable:
         return (
-            f"{not_comparable(reproduction)} They stand in the tables for orientation, in "
-            "brackets, and no difference is taken."
+            f"{not_comparable(reproduction)} The tables show these figures in brackets and "
+            "without differences."
         )
     compared = [
         row

@@ -28,7 +28,7 @@ class Training(TrainingKeys):
 
     @model_validator(mode="after")
     def _makes_a_plan(self) -> Self:
-        """Hold the keys together against the plan's own checks."""
+        """Check all keys together, by the checks of the plan."""
         try:
             self._plan_of(max(self.steps, 1), TrainingPlan.learning_rate)
         except InvalidInputError as error:
@@ -265,7 +265,7 @@ class Polish(Training):
 
     @property
     def plan(self) -> TrainingPlan:
-        """The whole polish; with 0 updates, one of 1 update, for a time to be set."""
+        """The plan of the whole polish; 1 update where ``steps`` is 0, as its time is set later."""
         return self._plan_of(max(self.steps, 1), self.learning_rate)
 
     @property

@@ -10,7 +10,7 @@ from growsearch.errors import RunError
 from growsearch.study.open import find
 from growsearch.study.optuna_private import storage_of
 
-HOST = "127.0.0.1"  # the dashboard knows no users: nobody else may reach it
+HOST = "127.0.0.1"  # the dashboard has no log-in, so no other machine may reach it
 
 
 def serve(

@@ -59,7 +59,7 @@ def open_storage(url: str) -> RDBStorage:
     try:
         is_sqlite = make_url(url).get_backend_name() == "sqlite"
         if is_sqlite and make_url(url).database in (None, "", ":memory:"):
-            raise ValueError("it would not outlive this process")
+            raise ValueError("a database in memory ends with its process")
         options = {"connect_args": {"timeout": _LOCK_SECONDS}} if is_sqlite else {}
         storage = RDBStorage(url, engine_kwargs={"pool_pre_ping": True, **options})
     except (*STORAGE_ERRORS, ImportError, OSError, ValueError, RuntimeError) as error:

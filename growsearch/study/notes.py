@@ -11,7 +11,7 @@ from growsearch.trials.records import TrialRecord
 
 
 def write_note(study: Study, trial: FrozenTrial, record: TrialRecord) -> None:
-    """Say in the dashboard what the trial tried, what its arms gave, what became of it."""
+    """Write growth, accuracies of all arms and decision of a trial as its note in the dashboard."""
     from optuna_dashboard import save_note
 
     parent = "the teacher" if record.parent is None else f"trial {record.parent}"

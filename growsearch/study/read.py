@@ -25,9 +25,9 @@ def gain_of(trial: FrozenTrial) -> float | None:
 def gain_per_second_of(trial: FrozenTrial) -> float | None:
     """Return the gain over the parent for each second of an update; None without a gain.
 
-    All candidates are to make as many updates. So this orders them as the gain for each second
-    of their training does, and a pruned candidate does not seem quick. A loss of
-    accuracy is multiplied by the seconds instead, so that the slower of two is the worse.
+    All candidates have the same number of updates, so this orders them by the gain for each second
+    of training, and a pruned candidate does not seem quick. A negative gain is multiplied by the
+    seconds instead, so that the slower of two candidates is the worse.
     """
     candidate = Candidate.read(trial)
     gain, seconds = candidate.gain, candidate.seconds

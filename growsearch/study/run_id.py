@@ -54,8 +54,8 @@ def check(study: Study, folder: Path, storage: str) -> None:
     if not is_same:
         raise RunError(
             f"{folder}: another run named {study.study_name} is in this storage, "
-            f"{without_password(storage)}, and its folder is not this one: expected its own "
-            "folder as it was, or one of another name"
+            f"{without_password(storage)}: expected the folder of that run with its file "
+            f"{FILE}, or a folder with another name"
         )
 
 

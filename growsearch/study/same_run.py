@@ -1,4 +1,4 @@
-"""Comparison of a run folder's study with the command: what a run works on never changes."""
+"""Comparison of a study with the command: space, seed and images of a run never change."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from growsearch.study.attributes import DataAttribute, SeedAttribute, SpaceAttri
 def record_or_compare(
     study: Study, space: SearchSpace, dataset: Dataset, seed: int, folder: Path
 ) -> None:
-    """Write down what a new run works on; hold an old run's against what is asked now.
+    """Store space, seed and data set of a new run; compare those of an old run with the command's.
 
     Raises
     ------
     RunError
-        When the run was started with something else, and what.
+        When the run was started with another value; names the first that differs.
     """
     now = SpaceAttribute(value=_plain(space)), SeedAttribute(value=seed), _data(dataset)
     before = SpaceAttribute.read(study), SeedAttribute.read(study), DataAttribute.read(study)

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from growsearch.errors import GrowsearchError, RunError
 
-# What Optuna, SQLAlchemy and growsearch trip over in values that are not what was written.
+# Exceptions that Optuna, SQLAlchemy and growsearch raise for values that growsearch did not write.
 _TRIPPED = (
     *(TypeError, ValueError, LookupError, AttributeError),
     *(ArithmeticError, AssertionError, RecursionError),

@@ -120,7 +120,7 @@ class ExecutorContract:
     def test_jobs_do_not_disturb_each_other(
         self, executor: Executor, context: WorkerContext, parent: str
     ) -> None:
-        """However many are submitted before the first is waited for."""
+        """Jobs that are submitted together give the outcomes that each gives alone."""
         growths = (Widen("conv1", 6), Deepen("conv1"), Widen("fc1", 9), Deepen("fc1"))
         jobs = [self.job(parent, name=str(growth), growth=growth) for growth in growths]
         futures = [executor.submit(job) for job in jobs]
@@ -139,7 +139,7 @@ class ExecutorContract:
     def test_a_network_is_stored_before_its_outcome_comes(
         self, executor: Executor, context: WorkerContext, parent: str
     ) -> None:
-        """And verifies; a network that cannot be kept is not stored."""
+        """A stored network verifies; one that is not better than ``keep_above`` is not stored."""
         kept = executor.submit(self.job(parent)).result()
         assert kept.sha256 is not None
         assert context.networks.get(kept.sha256).sha256 == kept.sha256
@@ -170,7 +170,7 @@ class ExecutorContract:
     def test_other_jobs_are_carried_out_too(
         self, executor: Executor, context: WorkerContext, parent: str
     ) -> None:
-        """Executors know of a job no more than that it can be carried out."""
+        """An executor carries out jobs of any class, such as evaluations and measurements."""
         network = context.networks.get(parent)
         evaluated = executor.submit(EvaluationJob("test", parent, "test", DATA)).result()
         assert (
@@ -183,14 +183,14 @@ class ExecutorContract:
     def test_every_point_is_heard(
         self, executor: Executor, heard: list[tuple[str, int]], parent: str
     ) -> None:
-        """In the order of the curve, and before the outcome comes."""
+        """Points are reported in the order of the curve, and before the outcome."""
         executor.submit(self.job(parent)).result()
         assert heard == [("widened", step) for step in (0, 2, 4)]
 
     def test_a_true_answer_ends_the_training(
         self, executor: Executor, heard: list[tuple[str, int]], parent: str
     ) -> None:
-        """There, and the network of a pruned training is not stored."""
+        """A true result ends the training at that point, and its network is not stored."""
         job = self.job(parent, name="stops", keep_above=-1.0)
         outcome = executor.submit(job).result()
         assert heard == [("stops", 0), ("stops", 2)]
@@ -201,7 +201,7 @@ class ExecutorContract:
     # --- what goes wrong --------------------------------------------------------------------------
 
     def test_a_training_that_cannot_end_is_a_value(self, executor: Executor, parent: str) -> None:
-        """With its reason: what a candidate is to blame for is no exception."""
+        """A failure that the candidate causes is an outcome with its reason, not an exception."""
         plan = replace(PLAN, learning_rate=2.0 * TOO_FAST)
         outcome: TrialOutcome = executor.submit(self.job(parent, plan=plan)).result()
         assert outcome.failure is not None
@@ -223,19 +223,19 @@ class ExecutorContract:
     def test_an_error_of_the_callback_is_the_exception_of_the_future(
         self, executor: Executor, parent: str
     ) -> None:
-        """It is neither lost nor taken for the candidate's fault."""
+        """An exception of the callback is that of the future, and no failure of the candidate."""
         future = executor.submit(self.job(parent, name="breaks"))
         assert isinstance(future.exception(), ZeroDivisionError)
 
     def test_a_fault_ends_its_own_job_only(self, executor: Executor, parent: str) -> None:
-        """The next job is carried out as if nothing had been."""
+        """The job after a fault has the same outcome as the job before it."""
         before = executor.submit(self.job(parent)).result()
         for fault in (self.job("f" * 64), self.job(parent, name="breaks")):
             assert executor.submit(fault).exception() is not None
             assert executor.submit(self.job(parent)).result() == before
 
     def test_after_its_shutdown_it_takes_no_job(self, executor: Executor, parent: str) -> None:
-        """A second shutdown is none."""
+        """After ``shutdown``, ``submit`` raises RuntimeError; so after a second ``shutdown``."""
         executor.submit(self.job(parent)).result()
         for wait in (True, False):
             executor.shutdown(wait, cancel_futures=not wait)
@@ -243,5 +243,5 @@ class ExecutorContract:
                 executor.submit(self.job(parent))
 
     def test_it_says_how_many_jobs_run_at_once(self, executor: Executor) -> None:
-        """At least one."""
+        """``workers``, the number of jobs that run at once, is at least 1."""
         assert executor.workers >= 1

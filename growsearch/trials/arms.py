@@ -1,6 +1,6 @@
 """The arms of a trial: the grown candidate and its controls, each one row of a table.
 
-A new arm is a new row: jobs, the search space, the command line's help, statistics and pictures
+A new arm is a new row: jobs, the search space, the command line's help, statistics and plots
 follow from the table.
 """
 
@@ -92,8 +92,8 @@ class Arm:
     grows : bool
         Whether the arm trains the grown architecture, or the parent's.
     pays_for_ancestors : bool
-        Whether the arm gets as many updates more as the training of the candidate's ancestors
-        would have bought it.
+        True if the arm makes more updates, for the FLOPs that the training of the candidate's
+        ancestors took.
     inherits : bool
         True if the arm's training starts from the parent's weights; False from scratch.
     """

@@ -28,17 +28,17 @@ class WidthProbeJob:
 
 
 def fast_multiple(trainer: MeasuresSpeed, plan: TrainingPlan) -> int:
-    """Return the smallest multiple whose widths take no longer than their FLOPs explain.
+    """Return the smallest multiple whose widths this machine computes fast.
 
     With bfloat16 it is 16, since its kernels take 16 channels at a time. With float32 two
-    convolutions are timed at 32 channels and at 32 plus each multiple: if an update takes over 1.25
-    times as long as its FLOPs explain, such widths run on slow kernels.
+    convolutions are timed at 32 channels and at 32 plus each multiple. A multiple is fast if time
+    grows by at most 1.25 times the factor by which the FLOPs of an update grow.
 
     Parameters
     ----------
     trainer : MeasuresSpeed
     plan : TrainingPlan
-        Whose precision and batch size are measured: "auto" is what is faster at 32 channels.
+        Gives precision and batch size; "auto" is the precision that is faster at 32 channels.
 
     Returns
     -------

@@ -63,7 +63,7 @@ class TrialOutcome:
     training_flops : float
         FLOPs of the forward and backward passes of all updates.
     precision : str or None
-        What the updates were computed with; None if it was not reached.
+        Precision of the updates; None if the training failed before them.
     learning_rate : float
         Of a tuned control: the best of those that were tried.
     tried : tuple of (learning rate, accuracy or None)

@@ -1,4 +1,4 @@
-"""The side of the worker: what it keeps from job to job, and what a job is to it."""
+"""The context that a worker keeps between jobs, and the protocol of a job."""
 
 from __future__ import annotations
 

@@ -224,5 +224,5 @@ def test_one_callback_needs_no_list(tmp_path: Path) -> None:
 @pytest.mark.parametrize("storage", ["sqlite://", "sqlite:///:memory:"])
 def test_a_database_in_memory_is_refused(tmp_path: Path, storage: str) -> None:
     """A run stored there would be gone with the process."""
-    with pytest.raises(RunError, match="it would not outlive this process"):
+    with pytest.raises(RunError, match="a database in memory ends with its process"):
         search(tmp_path, storage=storage)

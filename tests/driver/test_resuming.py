@@ -40,7 +40,7 @@ def test_a_finished_run_says_so_and_changes_nothing(copy: Path, finished: Search
     before = {path: path.read_bytes() for path in copy.rglob("*") if path.is_file()}
     trainer = FakeTrainer()
     result = search(copy, trainer=trainer)
-    assert result.ended == f"all {TRIALS} trials are done since an earlier session"
+    assert result.ended == f"all {TRIALS} trials are done, by earlier sessions"
     assert finished.ended == f"all {TRIALS} trials are done"
     assert not trainer.evaluated
     assert outcome(result) == outcome(finished)
@@ -55,7 +55,7 @@ def test_fewer_trials_than_are_done_change_nothing(
     result = search(copy, trials=trials)
     assert outcome(result) == outcome(finished)
     assert result.ended == (
-        f"{TRIALS} trials are done since an earlier session, more than the {trials} asked for"
+        f"earlier sessions finished {TRIALS} trials, more than the {trials} asked for"
     )
 
 

@@ -281,7 +281,7 @@ REFUSALS = [
     (lambda: chain(L.Conv2D(2, 3), shape=(None, 6, 2)), "known size"),
     (
         lambda: chain(L.Flatten(), L.Dense(2, activation=L.LeakyReLU(name="leaky"), name="fc")),
-        "fc: .*LeakyReLU as a layer of its own",
+        "fc: .*LeakyReLU as a layer, not as an argument",
     ),
     (lambda: chain(L.Flatten(), L.Dense(2, lora_rank=1, name="fc")), "fc: .*kernel, bias.* got 4"),
     (

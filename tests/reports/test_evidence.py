@@ -93,8 +93,8 @@ def test_a_table_of_times_explains_itself() -> None:
     lines = [line.rstrip() for line in text[text.index(title) :].splitlines()[:7]]
     assert lines == [
         title,
-        "Counted from the growth, net2net vs control: medians over the pairs in which",
-        "both reach it.",
+        "Costs after the growth, net2net vs control: medians over the pairs in which both",
+        "arms reach the accuracy.",
         "                  seconds of  GFLOPs of   pairs that",
         "control  updates    training   training     reach it",
         "────────────────────────────────────────────────────",
@@ -149,7 +149,7 @@ def test_notes_follow_from_the_rows_of_the_arms(monkeypatch: pytest.MonkeyPatch)
     pays = Arm("and at equal compute?", start, inherits=False, pays_for_ancestors=True)
     monkeypatch.setitem(ARMS, "fresh", pays)
     text = told("fresh")
-    assert "all its ancestors, more updates: fresh. Other arms" in text
+    assert "all its ancestors: fresh. Other arms" in text
     assert unpaid not in text
 
 

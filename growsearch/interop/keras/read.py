@@ -83,7 +83,7 @@ def from_keras(model: Any) -> Network:
         try:
             nodes.append(Node(name, reader(config), sources))
         except (ValueError, TypeError, KeyError) as error:
-            raise ArchitectureError(f"{name}: Keras' {kind} is not supported so: {error}") from None
+            raise ArchitectureError(f"{name}: unsupported option of {kind}: {error}") from None
         renamed[name] = name
     shape = tuple(model.inputs[0].shape[1:])
     if None in shape:
@@ -145,7 +145,7 @@ def _activation(config: Config, key: str = "activation") -> str:
     name = config.get(key) or "linear"
     if isinstance(name, Mapping):
         if isinstance(name.get("config"), Mapping):
-            raise ValueError(f"expected {name['class_name']} as a layer of its own, not inside")
+            raise ValueError(f"expected {name['class_name']} as a layer, not as an argument")
         name = name.get("config", name.get("class_name"))
     if name not in _ACTIVATIONS:
         raise ValueError(f"expected an activation among {', '.join(_ACTIVATIONS)}, got {name!r}")

@@ -107,7 +107,7 @@ class Conv(_Convolution):
 
     @property
     def branch_kernels(self) -> tuple[int | None, ...]:
-        # Beside the kernels of most networks another one, if the images fit.
+        # Another size than the layer's first; None, the layer's own, where the images do not fit.
         return (3 if self.kernel != (3, 3) else 5, None)
 
     def beside(self, units: int, kernel: int | None, activation: str, *, use_bias: bool) -> Conv:
@@ -193,6 +193,6 @@ class DepthwiseConv(_Depthwise):
         inner = Units(source, share, units.old // self.multiplier)
         if inner.expand(after=self.multiplier) != units:
             raise TiedUnitsError(
-                f"units of {self.multiplier} filters a channel are tied to runs of as many"
+                f"units are tied to runs of {self.multiplier}, the number of filters a channel"
             )
         return (inner,)

@@ -118,7 +118,7 @@ class Candidate(Trained):
             return candidate
 
     def grown_from(self, parent: Architecture, number: int) -> Growth:
-        """Return the growth, held against what the trial says that it gave.
+        """Return the growth, after comparing its result with the trial's architecture.
 
         Raises
         ------

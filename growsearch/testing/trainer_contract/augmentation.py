@@ -31,7 +31,7 @@ class AugmentationLaws(Laws):
 
     @pytest.mark.parametrize("field", AMOUNTS)
     def test_augmentation_is_of_training_only(self, trainer: Trainer, field: str) -> None:
-        """It changes what is learnt, not what is measured, and arms see it alike."""
+        """Augmentation changes the trained weights, and no evaluation."""
         data = split(64)
         plan = TrainingPlan(3, 16, 0.05, "sgd", augmentation=_only(field))
         plain = replace(plan, augmentation=Augmentation())
@@ -47,7 +47,7 @@ class AugmentationLaws(Laws):
         )
 
     def test_a_flip_mirrors_left_and_right(self, trainer: Trainer) -> None:
-        """Images that are their own mirror images are learnt as without it, to the last bit."""
+        """A flip changes nothing, to the last bit, if every image equals its mirror image."""
         half = split(64)
         images = np.maximum(half.images, half.images[:, :, ::-1])
         plan = TrainingPlan(3, 16, 0.05, "sgd")

@@ -28,7 +28,7 @@ class CurveLaws(Laws):
     """Laws of the curve: where it is measured, and how a training ends."""
 
     def test_the_curve_goes_from_start_to_end(self, trainer: Trainer) -> None:
-        """Evaluated at 0, at every multiple and at the last step; its ends are the networks'."""
+        """A curve has points at step 0, at multiples of ``evaluate_every`` and at the last step."""
         data, validation = split(64), split(33, seed=1)
         points: list[Point] = []
         result = trainer.train(
@@ -58,7 +58,7 @@ class CurveLaws(Laws):
 
     @pytest.mark.parametrize("ends_at", [0, 4])
     def test_on_evaluation_can_end_a_training(self, trainer: Trainer, ends_at: int) -> None:
-        """A true result ends it there, with the network of that step."""
+        """A true result of ``on_evaluation`` ends the training with the network of that step."""
         data, plan = split(64), TrainingPlan(6, 8, 0.01, evaluate_every=2)
 
         def train(plan: TrainingPlan, end: Callable[[Point], bool] | None = None) -> Any:
@@ -93,7 +93,7 @@ class CurveLaws(Laws):
 
     @pytest.mark.parametrize("seconds", [1e-6, 0.3])
     def test_a_timed_training_ends(self, trainer: Trainer, seconds: float) -> None:
-        """After its time, however many steps its schedule has; also when no update fits."""
+        """A training ends after its ``seconds``, whatever its ``steps``, even without an update."""
         data, gives_up = split(16), time.monotonic() + 120.0
 
         def is_endless(_: Point) -> bool:

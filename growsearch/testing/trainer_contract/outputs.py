@@ -63,7 +63,7 @@ class OutputLaws(Laws):
     def test_a_softmax_at_the_end_is_left_out(
         self, trainer: Trainer, last: tuple[Node, ...]
     ) -> None:
-        """Logits and loss are what goes into a final softmax, not what comes out of it."""
+        """A final softmax is left out: logits are its input, and the loss is computed from them."""
         flat = Node("flat", Flatten(), (INPUT,))
         network, data = trained(Architecture(IMAGE, (flat, *last))), split(20)
         logits = trainer.logits(network, data.images)
@@ -84,7 +84,7 @@ class OutputLaws(Laws):
         assert set(result.network.weights) == set(names)
 
     def test_many_and_no_images(self, trainer: Trainer) -> None:
-        """The number of images does not matter to the output of one; none give none."""
+        """The logits of an image do not depend on other images; no images give no logits."""
         network, images = trained(around(Conv((3, 3), 5))), split(1201).images
         assert_close(trainer.logits(network, images), network.forward(images), FLOAT32)
         assert trainer.logits(network, images[:0]).shape == (0, CLASSES)

@@ -61,7 +61,7 @@ class PrecisionLaws(Laws):
             assert np.any(bfloat16 != float32), kind
 
     def test_updates_below_the_resolution_of_bfloat16_add_up(self, trainer: Trainer) -> None:
-        """Weights of about 1 move by 64 updates of a 10,000th as they do in float32."""
+        """In bfloat16 64 updates of about 1e-4 change weights of about 1 as in float32."""
         data = split(30, (2, 2, 1))
         network = regression(Node("fc1", Dense(6, "linear"), ("flat",)))
         before, moves = arrays(network.weights), []
@@ -73,7 +73,7 @@ class PrecisionLaws(Laws):
         assert_close(moves[1], moves[0], 0.05)
 
     def test_slots_are_of_any_precision(self, trainer: Trainer) -> None:
-        """A training in bfloat16 goes on where one in float32 was, and its slots are float32."""
+        """A training in bfloat16 continues from float32 slots, and returns float32 slots."""
         data, plan = split(30), TrainingPlan(3, 30, 0.01)
         half = trainer.train(rich(), data, plan, evaluate_on=data, seed=0).network
         plan = replace(plan, precision="bfloat16")
@@ -84,7 +84,7 @@ class PrecisionLaws(Laws):
             assert {a.dtype for a in arrays(values).values()} == {np.dtype(np.float32)}
 
     def test_auto_names_what_it_took(self, trainer: Trainer) -> None:
-        """The result names the precision of "auto"; a plan that asks for it gives the same."""
+        """The result names the precision that "auto" chose; a plan with that precision agrees."""
         data, plan = split(64), TrainingPlan(6, 8, 0.01, precision="auto")
         result = trainer.train(rich(), data, plan, evaluate_on=data, seed=0)
         assert result.precision in ("float32", "bfloat16")

@@ -90,7 +90,7 @@ class TrainingModeLaws(Laws):
         assert abs(kept.mean() - 0.6) < 0.06  # four standard deviations
 
     def test_two_dropouts_are_independent(self, trainer: Trainer) -> None:
-        """Two layers of dropout pass what both pass, which is the product of their rates."""
+        """A unit passes two layers of dropout with probability (1 - rate)² = 0.36."""
         (mask,) = self._masks(trainer, steps=1, seed=0, layers=2)
         assert abs((mask > 0.5).mean() - 0.36) < 0.06
 

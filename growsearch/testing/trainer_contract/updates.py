@@ -94,7 +94,7 @@ class UpdateLaws(Laws):
         assert results[0].slots.step == 4
 
     def test_adam_and_adamw_share_their_slots(self, trainer: Trainer) -> None:
-        """Both remember the same, so that one goes on where the other was."""
+        """Adam and AdamW have the same slots, so that each continues from those of the other."""
         data = split(30, (2, 2, 1))
         network = with_slots(regression(), "adam", 7)
         plan = TrainingPlan(1, 30, optimizer="adamw")
@@ -106,7 +106,7 @@ class UpdateLaws(Laws):
         )
 
     def test_a_batch_may_be_larger_than_the_data(self, trainer: Trainer) -> None:
-        """Images then occur more than once in it, all equally often where it divides."""
+        """A batch three times as large as the data has each image three times."""
         data = split(5, (2, 2, 1))
         network = regression()
         result = trainer.train(

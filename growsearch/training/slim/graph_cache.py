@@ -40,7 +40,7 @@ class GraphCache:
         return cast(SlimGraph, self._graphs[key])
 
     def to_evaluate(self, architecture: Architecture) -> EvaluationGraph:
-        """Return the latest graph of an architecture; one that evaluates only if there is none."""
+        """Return the latest graph of an architecture, or else a new graph that only evaluates."""
         keys = [key for key in self._graphs if key[0] == architecture]
         if not keys:
             self._make_room()

@@ -31,8 +31,8 @@ def _sgd(rate: Rate, momentum: Any) -> Any:
     return v1.train.GradientDescentOptimizer(rate)
 
 
-# Weights decay by learning rate times weight decay, apart from the gradient, whatever the builder
-# (Loshchilov and Hutter, arXiv:1711.05101): AdamW is Adam beside it.
+# GraphOptimizer adds the decay of kernels, by learning rate times weight decay and apart from the
+# gradient (Loshchilov and Hutter, arXiv:1711.05101). So AdamW has the builder of Adam.
 BUILDERS: Mapping[str, Callable[[Rate, Any], Any]] = {
     "adam": _adam,
     "adamw": _adam,

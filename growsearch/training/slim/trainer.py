@@ -162,8 +162,8 @@ class SlimTrainer:
         """Wait for other threads: a graph's variables hold one network at a time."""
         if self._thread == threading.get_ident():
             raise RuntimeError(
-                "this trainer is in the middle of a training: "
-                "on_evaluation cannot use it, only a trainer of its own"
+                "on_evaluation: expected another trainer, "
+                "got the one whose training called it: make a new one"
             )
         with self._lock:
             self._thread = threading.get_ident()
@@ -238,7 +238,7 @@ def _check_finite(name: str, value: float, step: int, plan: TrainingPlan) -> Non
 
 
 def check_finite_network(network: Network, step: int, plan: TrainingPlan) -> None:
-    """Refuse values that no loss shows: those of the last update, and slots."""
+    """Refuse weights and slots that are not finite: no loss follows the last update."""
     groups = {"weights": network.weights, **(network.slots.values if network.slots else {})}
     for group, layers in groups.items():
         for layer, arrays in layers.items():
