@@ -133,7 +133,7 @@ def test_the_loop_is_quoted() -> None:
     for lines in quoted:
         assert lines in loop
     steps = {name.strip("`") for name, _ in table("step", "does")}
-    called = set(re.findall(r"(\w+)\((?:run|session)\b", "".join(quoted)))
+    called = set(re.findall(r"(\w+)\((?:run|session|state)\b", "".join(quoted)))
     assert steps == called - {"grow"}
 
 

@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from optuna.study import Study
 
@@ -15,9 +14,6 @@ from growsearch.space import SearchSpace
 from growsearch.study.attributes import SpentAttribute
 from growsearch.study.optuna_private import is_stopped
 from growsearch.study.run_state import RunState
-
-if TYPE_CHECKING:
-    from growsearch.driver.run import Run
 
 PHASES = ("teacher", "candidates", "controls", "polish", "test", "other")
 _LAST_EVALUATIONS = 0.02  # of the time budget: for the test images
@@ -109,16 +105,18 @@ class Goal:
         return f"{all_of} done{earlier}"
 
 
-def reason_to_stop(run: Run, state: RunState, goal: Goal) -> str | None:
+def reason_to_stop(
+    state: RunState, goal: Goal, clock: Clock, space: SearchSpace, study: Study
+) -> str | None:
     """Return why no other trial is made, in words; None if there is to be one."""
     if len(state.counted) >= goal.trials:
         return str(goal)
-    if is_stopped(run.study):
+    if is_stopped(study):
         return "a callback stopped it"
-    if not may_grow(state.incumbent.network.architecture, run.space):
+    if not may_grow(state.incumbent.network.architecture, space):
         return "nothing is left to grow within the limits of the space"
-    budget = run.clock.budget
-    if budget is not None and run.clock.left - state.laps.longest < _reserved(run.space, budget):
+    budget = clock.budget
+    if budget is not None and clock.left - state.laps.longest < _reserved(space, budget):
         return f"the time budget of {budget:g} s leaves no room for another trial"
     return None
 

@@ -47,7 +47,7 @@ def grow(run: Run, trials: int, callbacks: Sequence[Callback]) -> tuple[RunState
         goal = Goal(trials, len(state.counted))
         for number in _unfinished(run, state):
             state = finish(run, state, number, run.clock.passed, goal, callbacks)
-        while (ended := reason_to_stop(run, state, goal)) is None:
+        while (ended := reason_to_stop(state, goal, run.clock, run.space, run.study)) is None:
             began = run.clock.passed
             with run.clock.on("candidates"):
                 asked = ask(run)
