@@ -351,7 +351,7 @@ def test_threads_take_turns() -> None:
 def test_a_callback_cannot_disturb_its_own_training() -> None:
     """Using the trainer inside its own training is an error, not a silent mix of two networks."""
     trainer = SlimTrainer()
-    with pytest.raises(RuntimeError, match="a trainer of its own"):
+    with pytest.raises(RuntimeError, match="on_evaluation: expected another trainer"):
         train(trainer, rich(), on_evaluation=lambda _: trainer.evaluate(rich(), split(8)))
     train(trainer, rich(), on_evaluation=lambda _: SlimTrainer().evaluate(rich(), split(8)) is None)
 
