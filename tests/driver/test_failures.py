@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from optuna_dashboard import get_note
 import growsearch as gs
 from growsearch.errors import InvalidInputError, OutOfMemoryError, RunError
 from growsearch.networks import Network
+from growsearch.networks.store import NetworkStore
 from growsearch.study.networks import DamagedNetworkWarning
 from tests import small_search
 from tests.fake_trainer import FakeTrainer, outcome
@@ -68,6 +70,73 @@ def test_a_control_without_memory_fails_alone(tmp_path: Path) -> None:
     result = search(tmp_path, trainer=Raises(MemoryError(), CONTROL))
     assert {record.state for record in result.trials} == {"COMPLETE"}
     assert result.trials[0].arms["random"].failure == "out of memory"
+
+
+def test_a_candidate_that_cannot_be_stored_for_memory_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its file's bytes are a copy of all its arrays; the search goes on."""
+    original, stored = NetworkStore.put, list[Network]()
+
+    def put(store: NetworkStore, network: Network) -> str:
+        stored.append(network)
+        if len(stored) == 2:  # the first is the teacher's
+            raise MemoryError
+        return original(store, network)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(NetworkStore, "put", put)
+        result = search(tmp_path, "judge.rule=not_inferior")
+    assert [record.state for record in result.trials] == ["FAIL", "COMPLETE", "COMPLETE"]
+    assert result.trials[0].reason == "out of memory"
+
+
+def test_an_incumbent_that_cannot_be_evaluated_fails_the_candidate(tmp_path: Path) -> None:
+    """Out of memory while the judge asks for its losses: the search goes on."""
+
+    class Small(FakeTrainer):
+        outside, failed = True, False
+
+        def train(self, *args: Any, **options: Any) -> Any:
+            self.outside = False
+            try:
+                return super().train(*args, **options)
+            finally:
+                self.outside = True
+
+        def evaluate(self, *args: Any) -> Any:
+            if self.outside and not self.failed:
+                self.failed = True
+                raise OutOfMemoryError("no room")
+            return super().evaluate(*args)
+
+    result = search(tmp_path, "judge.rule=not_inferior", trainer=Small())
+    assert [record.state for record in result.trials] == ["FAIL", "COMPLETE", "COMPLETE"]
+    assert result.trials[0].reason == "no room"
+
+
+@pytest.mark.parametrize("training", [CANDIDATE, CONTROL])
+def test_a_trainer_that_returns_nan_fails_its_trial(tmp_path: Path, training: int) -> None:
+    """The search goes on, and the run can be read: no database holds NaN for it."""
+
+    class Careless(FakeTrainer):
+        begun = -1
+
+        def train(self, *args: Any, **options: Any) -> Any:
+            result = super().train(*args, **options)
+            self.begun += 1
+            if self.begun != training:
+                return result
+            last = replace(result.final, loss=float("nan"))
+            return replace(result, curve=(*result.curve[:-1], last))
+
+    result = search(tmp_path, trainer=Careless())
+    arm = "net2net" if training == CANDIDATE else "random"
+    failure = result.trials[0].arms[arm].failure
+    assert failure is not None
+    assert "expected a finite accuracy and loss" in failure
+    assert result.trials[1].state == result.trials[2].state == "COMPLETE"
+    assert outcome(gs.load_result(tmp_path)) == outcome(result)
 
 
 def test_a_polish_without_memory_leaves_the_best(tmp_path: Path) -> None:
