@@ -17,7 +17,7 @@ from growsearch.study.database import STORAGE_ERRORS
 from growsearch.study.networks import Best, is_referred_to
 from growsearch.study.optuna_private import is_enqueued
 from growsearch.study.run_state import RunState
-from growsearch.study.trials import fail, index_of
+from growsearch.study.trials import described, fail, finish, index_of
 from growsearch.training import Point
 from growsearch.trials.arms import CANDIDATE
 from growsearch.trials.job import TrialJob
@@ -82,8 +82,8 @@ def _described(run: Run, state: RunState, trial: Trial | FrozenTrial) -> TrialJo
     if growth is None:
         raise RunError("no operation of the space has a legal site on the best network")
     index = index_of(state.trials, trial.number)
-    described = Candidate.described(index, parent.trial_number, growth, before)
-    _write(trial, described)
+    about = Candidate.described(index, parent.trial_number, growth, before)
+    described(run.study, trial, about)
     return TrialJob(
         name=f"trial {trial.number}",
         parent=parent.sha256,
@@ -119,8 +119,6 @@ def train(run: Run, proposal: Proposal) -> TrialOutcome:
 
     with run.listener.reporting(proposal.job, report):
         outcome = run.execute(proposal.job)
-    if outcome.precision is not None:
-        _write(trial, Candidate(precision=outcome.precision))
     if outcome.failure is not None:
         raise outcome.failure.error()
     return outcome
@@ -149,19 +147,12 @@ def record(run: Run, proposal: Proposal, outcome: TrialOutcome, decision: Decisi
     study, trial = run.study, proposal.trial
     accuracy = outcome.final.accuracy
     gain = accuracy - proposal.parent.validation_accuracy
-    _write(trial, Candidate.judged(outcome, gain=gain, kept=decision.kept, reason=decision.reason))
-    if outcome.ended_early:
-        study.tell(trial.number, state=TrialState.PRUNED)
-    else:
-        study.tell(trial.number, accuracy)
+    judged = Candidate.judged(outcome, gain=gain, kept=decision.kept, reason=decision.reason)
+    value = None if outcome.ended_early else accuracy
+    finish(study, trial, judged, value=value, gains={})
     if outcome.sha256 and not decision.kept and not is_referred_to(study, outcome.sha256):
         with suppress(OSError):  # a file that nothing names does no harm
             run.store.remove(outcome.sha256)
-
-
-def _write(trial: Trial | FrozenTrial, candidate: Candidate) -> None:
-    for name, value in candidate.to_attributes().items():
-        trial.set_user_attr(name, value)
 
 
 @contextmanager

@@ -17,14 +17,14 @@ from growsearch.driver.opening import Session, opened
 from growsearch.driver.polish import polish
 from growsearch.driver.run import Run
 from growsearch.driver.teacher import teach
-from growsearch.study.attributes import LapsAttribute
+from growsearch.study.attributes import INTERRUPTED, LapsAttribute
 from growsearch.study.notes import write_note
 from growsearch.study.optuna_private import stoppable
 from growsearch.study.read import controls_of
 from growsearch.study.read import record as record_of
 from growsearch.study.result import SearchResult, result_of
 from growsearch.study.run_state import RunState, read_state
-from growsearch.study.trials import fail_interrupted, that_count
+from growsearch.study.trials import fail, fail_interrupted, pending, that_count
 
 Callback = Callable[[Study, FrozenTrial], None]
 
@@ -43,6 +43,8 @@ def grow(run: Run, trials: int, callbacks: Sequence[Callback]) -> tuple[RunState
     """Make the remaining trials; return the state, and the reason why the search ended."""
     with stoppable(run.study):
         fail_interrupted(run.study)
+        for trial in pending(run.study):
+            fail(run.study, trial, INTERRUPTED)
         state = read_state(run.study, run.store)
         goal = Goal(trials, len(state.counted))
         for number in _unfinished(run, state):

@@ -18,6 +18,7 @@ from growsearch.study.attributes.of_study import (
 from growsearch.study.attributes.of_trials import (
     FAILURE,
     INTERRUPTED,
+    OUTCOME,
     Candidate,
     Control,
     arm_result,
@@ -27,6 +28,7 @@ from growsearch.study.attributes.of_trials import (
 __all__ = [
     "FAILURE",
     "INTERRUPTED",
+    "OUTCOME",
     "Candidate",
     "Control",
     "DataAttribute",
