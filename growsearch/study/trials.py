@@ -118,6 +118,13 @@ def fail_interrupted(study: Study) -> None:
             fail(study, trial, INTERRUPTED)
 
 
+def placed(trials: Sequence[FrozenTrial]) -> tuple[FrozenTrial, ...]:
+    """Return the trials by index: finished and running ones, without interrupted ones."""
+    return tuple(
+        trial for trial in trials if trial.state != TrialState.WAITING and not is_interrupted(trial)
+    )
+
+
 def is_interrupted(trial: FrozenTrial) -> bool:
     """Return whether the trial ended because its process did, not because of what it tried."""
     return trial.state == TrialState.FAIL and trial.user_attrs.get(FAILURE) in (None, INTERRUPTED)

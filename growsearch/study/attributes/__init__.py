@@ -6,6 +6,7 @@ One class a thing that is stored; no attribute's name stands anywhere else.
 from growsearch.study.attributes.of_study import (
     DataAttribute,
     LapsAttribute,
+    PendingTrialsAttribute,
     PolishAttribute,
     RunIdAttribute,
     SeedAttribute,
@@ -33,6 +34,7 @@ __all__ = [
     "Control",
     "DataAttribute",
     "LapsAttribute",
+    "PendingTrialsAttribute",
     "PolishAttribute",
     "RunIdAttribute",
     "SeedAttribute",
