@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -60,6 +61,8 @@ class Dispatcher:
         The time of a wait is counted into the phases of the jobs that run.
     time_limit : TimeLimit
     on_event : callable
+    on_work : callable
+        Called before the first job is sent.
     """
 
     def __init__(
@@ -71,12 +74,14 @@ class Dispatcher:
         clock: Clock,
         time_limit: TimeLimit,
         on_event: OnEvent,
+        on_work: Callable[[], None] = lambda: None,
     ) -> None:
         self._executor = executor
         self._context = context
         self._clock = clock
         self._time_limit = time_limit
         self._on_event = on_event
+        self._on_work: Callable[[], None] | None = on_work
         self._running: dict[str, _Sent] = {}  # by the job's name
         self._done: list[tuple[Any, Any]] = []
         self._given_up = 0  # workers behind jobs that could not be stopped
@@ -108,6 +113,9 @@ class Dispatcher:
         UnavailableError
             When the executor takes no jobs any more.
         """
+        if self._on_work is not None:
+            self._on_work()
+            self._on_work = None
         sent = _Sent(key, job, phase)
         self._running[job.name] = sent
         self._submit(sent)
