@@ -43,6 +43,18 @@ class RunError(GrowsearchError, RuntimeError):
     """A run folder or its study cannot be used."""
 
 
+class DamagedRunError(RunError):
+    """A run holds something that growsearch did not write, or lacks what it cannot do without."""
+
+
+class UnavailableError(RunError):
+    """A service that the run works with does not answer; the same command goes on with the run."""
+
+
+class StorageGoneError(UnavailableError):
+    """The server of the run's database does not answer."""
+
+
 class TrainingFailedError(GrowsearchError):
     """A training fails because of its network or plan; a search counts the trial as failed."""
 
