@@ -42,6 +42,7 @@ OWNERS = {
     "optuna": {"study", "driver"},
     "optuna_dashboard": {"study"},
     "sqlalchemy": {"study"},
+    "tenacity": {"study"},
     "click": {"cli"},
     "rich": {"reports", "cli"},
     "matplotlib": {"reports"},
