@@ -12,10 +12,10 @@ from optuna.study import Study, load_study
 
 from growsearch.datasets import Split
 from growsearch.driver.budget import Clock
-from growsearch.driver.dispatch import Dispatcher
 from growsearch.driver.events import OnEvent
 from growsearch.driver.sampler import GainSampler
 from growsearch.driver.use import Use
+from growsearch.execution.dispatch import Dispatcher
 from growsearch.networks.store import NetworkStore
 from growsearch.space import SearchSpace
 from growsearch.study import session
