@@ -14,19 +14,19 @@ from optuna.study import Study
 from growsearch.datasets import Dataset, Split
 from growsearch.driver.budget import Clock
 from growsearch.driver.compatibility import check_fits
-from growsearch.driver.dispatch import Dispatcher
 from growsearch.driver.events import OnEvent, Started
 from growsearch.driver.guard import Guard
 from growsearch.driver.holdout import hold_out
 from growsearch.driver.pending import window_of
 from growsearch.driver.run import Run
 from growsearch.driver.sampler import sampler_of
-from growsearch.driver.time_limit import TimeLimit
 from growsearch.driver.use import Use
 from growsearch.driver.width_probe import with_measured_widths
-from growsearch.driver.workers import context_for, executor_of, workers_of
 from growsearch.errors import disk_error
 from growsearch.execution import Executor
+from growsearch.execution.dispatch import Dispatcher
+from growsearch.execution.time_limit import TimeLimit
+from growsearch.execution.workers import context_for, executor_of, workers_of
 from growsearch.networks.store import NetworkStore
 from growsearch.space import SearchSpace
 from growsearch.study import open as studies
@@ -157,20 +157,13 @@ def _dispatching(
         executor,
         context,
         workers=workers_of(executor, session.workers),
-        clock=clock,
+        counted=clock.on,
         time_limit=TimeLimit(session.time_limit, trained(study)),
         on_event=session.on_event,
         on_work=guard.take,
     )
-    try:
+    with dispatcher.working(shuts_down=session.executor is None):
         yield dispatcher
-    except BaseException:
-        dispatcher.cancel()
-        if session.executor is None:
-            executor.shutdown(wait=False, cancel_futures=True)
-        raise
-    if session.executor is None:
-        executor.shutdown()
 
 
 def _studies(session: Session) -> tuple[Study, Study]:

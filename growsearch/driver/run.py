@@ -12,11 +12,11 @@ from optuna.study import Study, load_study
 
 from growsearch.datasets import Split
 from growsearch.driver.budget import Clock
-from growsearch.driver.dispatch import Dispatcher
 from growsearch.driver.events import OnEvent
 from growsearch.driver.guard import Guard
 from growsearch.driver.sampler import GainSampler
 from growsearch.driver.use import Use
+from growsearch.execution.dispatch import Dispatcher
 from growsearch.networks.store import NetworkStore
 from growsearch.space import SearchSpace
 from growsearch.study.optuna_private import storage_of

@@ -6,7 +6,7 @@ import time
 
 from optuna.study import Study
 
-from growsearch.driver.dispatch import Dispatcher
+from growsearch.execution.dispatch import Dispatcher
 from growsearch.study.attributes import WorkersAttribute
 
 
