@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from growsearch.trials.worker import Job, OnPoint, WorkerContext
 
@@ -44,6 +44,19 @@ class Executor(Protocol):
             Cancel the jobs that have not begun.
         """
         ...
+
+
+@runtime_checkable
+class Stops(Protocol):
+    """An ability that some executors have: to kill what carries out a call."""
+
+    def stop(self, future: Future[Any]) -> None:
+        """Kill the worker of a call; its future ends with an exception."""
+        ...
+
+
+class WorkerLostError(Exception):
+    """The worker of a call died or was stopped; the text says how, in words."""
 
 
 # From a worker's context and the callback for the points of a training's curve to an executor.
