@@ -43,6 +43,10 @@ class RunError(GrowsearchError, RuntimeError):
     """A run folder or its study cannot be used."""
 
 
+class UnavailableError(RunError):
+    """A storage or a cluster does not answer."""
+
+
 class TrainingFailedError(GrowsearchError):
     """A training fails because of its network or plan; a search counts the trial as failed."""
 

@@ -11,7 +11,10 @@ from growsearch.trials.records import TrialRecord
 
 @dataclass(frozen=True)
 class Started:
-    """The run is open: ``done`` of its ``trials`` are finished already."""
+    """The run is open: ``done`` of its ``trials`` are finished already.
+
+    ``workers`` is the number of processes that carry out jobs; 0 is this process.
+    """
 
     folder: Path
     name: str
@@ -20,6 +23,8 @@ class Started:
     data_source: str
     stand_in: bool
     seed: int
+    workers: int = 0
+    pending_trials: int = 1
 
 
 @dataclass(frozen=True)
@@ -34,12 +39,43 @@ class TeacherReady:
 
 @dataclass(frozen=True)
 class Training:
-    """A network is being trained: the name of the job, its step of ``steps``, its accuracy."""
+    """A network is being trained: the name of the job, its step of ``steps``, its accuracy.
+
+    ``worker`` is the host and process of another process that trains it, ``seconds`` the time since
+    the job began.
+    """
 
     what: str
     step: int
     steps: int
     accuracy: float
+    worker: str = ""
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class JobEnded:
+    """A job is over: there is no more progress of it to show."""
+
+    what: str
+
+
+@dataclass(frozen=True)
+class JobLost:
+    """The worker of a job was lost, for the ``time``-th time; the job is sent again."""
+
+    what: str
+    reason: str
+    time: int
+
+
+@dataclass(frozen=True)
+class NoWorker:
+    """No worker has taken up a job for ``seconds``; ``lacks`` says what the cluster lacks."""
+
+    what: str
+    seconds: float
+    lacks: str
 
 
 @dataclass(frozen=True)
@@ -61,5 +97,5 @@ class Polished:
     better: bool
 
 
-Event = Started | TeacherReady | Training | TrialFinished | Polished
+Event = Started | TeacherReady | Training | JobEnded | JobLost | NoWorker | TrialFinished | Polished
 OnEvent = Callable[[Event], None]

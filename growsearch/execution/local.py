@@ -138,6 +138,8 @@ class LocalExecutor(QueueingExecutor[Slot]):
     >>> executor.shutdown()
     """
 
+    is_local = True  # its workers share the memory of this machine
+
     def __init__(self, workers: int, *, threads: int | None = None) -> None:
         super().__init__(workers)
         self.threads = (

@@ -6,6 +6,7 @@ One class a thing that is stored; no attribute's name stands anywhere else.
 from growsearch.study.attributes.of_study import (
     DataAttribute,
     LapsAttribute,
+    PendingTrialsAttribute,
     PolishAttribute,
     RunIdAttribute,
     SeedAttribute,
@@ -18,6 +19,7 @@ from growsearch.study.attributes.of_study import (
 from growsearch.study.attributes.of_trials import (
     FAILURE,
     INTERRUPTED,
+    OUTCOME,
     Candidate,
     Control,
     arm_result,
@@ -27,10 +29,12 @@ from growsearch.study.attributes.of_trials import (
 __all__ = [
     "FAILURE",
     "INTERRUPTED",
+    "OUTCOME",
     "Candidate",
     "Control",
     "DataAttribute",
     "LapsAttribute",
+    "PendingTrialsAttribute",
     "PolishAttribute",
     "RunIdAttribute",
     "SeedAttribute",

@@ -63,6 +63,13 @@ class WidthMultipleAttribute(OneValue):
     value: Annotated[StrictInt, Field(ge=1, le=10**9)]
 
 
+class PendingTrialsAttribute(OneValue):
+    """The number of candidates that are asked for before the oldest of them is judged."""
+
+    attribute: ClassVar[str] = "pending_trials"
+    value: Annotated[StrictInt, Field(ge=1, le=10**6)]
+
+
 class DataAttribute(StudyAttribute):
     """The images of the run."""
 
