@@ -23,6 +23,9 @@ THREADS = "GROWSEARCH_THREADS"
 GPU_MEMORY = "GROWSEARCH_GPU_MEMORY"
 VISIBLE_GPUS = "CUDA_VISIBLE_DEVICES"
 
+# Of a GPU that several workers share; the rest is what each process needs beside its tensors.
+SHARED_GPU_MEMORY = 0.9
+
 _GPU_SECONDS = 20.0  # a driver that hangs counts as no GPU
 
 

@@ -25,13 +25,17 @@ from growsearch.checks import whole_number
 from growsearch.errors import InvalidInputError
 from growsearch.execution.calls import Call, QueueingExecutor
 from growsearch.execution.executor import WorkerLostError
-from growsearch.machine import GPU_MEMORY, THREADS, VISIBLE_GPUS, gpus, processors
+from growsearch.machine import (
+    GPU_MEMORY,
+    SHARED_GPU_MEMORY,
+    THREADS,
+    VISIBLE_GPUS,
+    gpus,
+    processors,
+)
 
 WORKER = "GROWSEARCH_WORKER"  # set in the processes of a LocalExecutor
 UNGUARDED = 87  # exit status of a worker whose script starts a search when it is imported
-
-# Of a GPU that several workers share; the rest is what each process needs beside its tensors.
-SHARED_GPU_MEMORY = 0.9
 
 _EXIT_SECONDS = 5.0  # for the system to tell how a dead process ended
 _starting = threading.Lock()  # what a new process inherits is set for one process at a time

@@ -303,7 +303,7 @@ def test_a_script_without_its_guard_is_one_line(tmp_path: Path) -> None:
     assert done.stdout == ""
     last = done.stderr.splitlines()[-1]
     assert last.startswith(
-        "growsearch.execution.local.MissingGuardError: workers: expected a script"
+        "growsearch.execution.local.MissingGuardError: workers: expected a search under"
     )
     assert 'if __name__ == "__main__":' in last
     assert done.stderr.count("Traceback") == 1
