@@ -12,7 +12,7 @@ from growsearch.driver.budget import Clock
 from growsearch.driver.events import JobEnded, JobLost, NoWorker, OnEvent, Training
 from growsearch.driver.time_limit import TimeLimit
 from growsearch.errors import UnavailableError
-from growsearch.execution import Executor, NamesWhatLacks, Stops
+from growsearch.execution import Executor, InProcessExecutor, NamesWhatLacks, Stops
 from growsearch.training import Point
 from growsearch.trials.job import TrialJob
 from growsearch.trials.outcome import Failure, TrialOutcome
@@ -89,6 +89,11 @@ class Dispatcher:
     def free(self) -> int:
         """The number of workers without a job."""
         return self.workers - self._given_up - len(self._running)
+
+    @property
+    def is_in_process(self) -> bool:
+        """True if jobs run in the driver's own process."""
+        return isinstance(self._executor, InProcessExecutor)
 
     @property
     def is_idle(self) -> bool:

@@ -48,6 +48,7 @@ def search(session: Session, callbacks: Sequence[Callback] = ()) -> SearchResult
         ended = grow(run, session.trials, callbacks)
         polish(run, read_state(run.study, run.store))
         evaluate(run, read_state(run.study, run.store))
+        run.use.write(run.study)
         return result_of(*run.reopened(), run.store, ended=ended)
 
 

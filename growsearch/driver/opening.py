@@ -21,6 +21,7 @@ from growsearch.driver.pending import window_of
 from growsearch.driver.run import Run
 from growsearch.driver.sampler import sampler_of
 from growsearch.driver.time_limit import TimeLimit
+from growsearch.driver.use import Use
 from growsearch.driver.width_probe import with_measured_widths
 from growsearch.driver.workers import context_for, executor_of, workers_of
 from growsearch.errors import disk_error
@@ -28,7 +29,7 @@ from growsearch.execution import Executor
 from growsearch.networks.store import NetworkStore
 from growsearch.space import SearchSpace
 from growsearch.study import open as studies
-from growsearch.study.attributes import SpentAttribute
+from growsearch.study.attributes import SpentAttribute, WorkersAttribute
 from growsearch.study.database import database_url, open_storage, storage_errors
 from growsearch.study.lock import locked
 from growsearch.study.read import trained
@@ -105,12 +106,14 @@ def opened(session: Session) -> Iterator[Run]:
         clock = Clock(session.time_budget, session.began, spent.value if spent else {})
         session.on_event(_started(session, study, window))
         store = NetworkStore(out / studies.WEIGHTS)
-        with _dispatching(session, images, store, clock, study) as dispatcher, _kept(study, clock):
+        with _dispatching(session, images, store, clock, study) as dispatcher:
+            processes = 0 if dispatcher.is_in_process else dispatcher.workers
+            use = Use(WorkersAttribute.read(study), dispatcher, processes)
             with clock.on("teacher"):
                 space = with_measured_widths(study, space, dispatcher)
             sampler = sampler_of(space, session.seed, window)
             study.sampler = sampler
-            yield Run(
+            run = Run(
                 space=space,
                 seed=session.seed,
                 data=dataset.fingerprint,
@@ -123,8 +126,11 @@ def opened(session: Session) -> Iterator[Run]:
                 store=store,
                 dispatcher=dispatcher,
                 clock=clock,
+                use=use,
                 on_event=session.on_event,
             )
+            with _kept(run):
+                yield run
 
 
 @contextmanager
@@ -197,13 +203,14 @@ def images_by_part(dataset: Dataset, held_out: float) -> dict[str, Split]:
 
 
 @contextmanager
-def _kept(study: Study, clock: Clock) -> Iterator[None]:
+def _kept(run: Run) -> Iterator[None]:
     """Store the time of an interrupted session: the budget is that of the whole run."""
     try:
         yield
     except BaseException:
         with suppress(Exception):  # an error of the storage is on its way already
-            clock.write_spent(study)
+            run.write_spent()
+            run.use.write(run.study)
         raise
 
 

@@ -15,6 +15,7 @@ from growsearch.driver.budget import Clock
 from growsearch.driver.dispatch import Dispatcher
 from growsearch.driver.events import OnEvent
 from growsearch.driver.sampler import GainSampler
+from growsearch.driver.use import Use
 from growsearch.networks.store import NetworkStore
 from growsearch.space import SearchSpace
 from growsearch.study import session
@@ -47,6 +48,7 @@ class Run:
     store : NetworkStore
     dispatcher : Dispatcher
     clock : Clock
+    use : Use
     on_event : callable
     """
 
@@ -62,6 +64,7 @@ class Run:
     store: NetworkStore
     dispatcher: Dispatcher
     clock: Clock
+    use: Use
     on_event: OnEvent
     _losses: dict[str, NDArray[np.float32] | None] = field(init=False, default_factory=dict)
 

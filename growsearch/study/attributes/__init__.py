@@ -15,6 +15,7 @@ from growsearch.study.attributes.of_study import (
     TeacherAttribute,
     TestAttribute,
     WidthMultipleAttribute,
+    WorkersAttribute,
 )
 from growsearch.study.attributes.of_trials import (
     FAILURE,
@@ -43,6 +44,7 @@ __all__ = [
     "TeacherAttribute",
     "TestAttribute",
     "WidthMultipleAttribute",
+    "WorkersAttribute",
     "arm_result",
     "control_outcome",
 ]

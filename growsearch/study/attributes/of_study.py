@@ -87,6 +87,25 @@ class SpentAttribute(OneValue):
     value: dict[str, StrictFloat]
 
 
+class WorkersAttribute(StudyAttribute):
+    """The workers of a run, and how busy they were.
+
+    Parameters
+    ----------
+    count : int
+        Jobs at once in the last session; 0 is the driver's own process.
+    busy : float
+        Seconds that workers were at jobs, of all sessions.
+    available : float
+        Seconds of all sessions, times the workers of each.
+    """
+
+    attribute: ClassVar[str] = "workers"
+    count: Count = 0
+    busy: StrictFloat = 0.0
+    available: StrictFloat = 0.0
+
+
 class LapsAttribute(StudyAttribute):
     """The last trial of which nothing is left to do, and the seconds of the longest trial.
 
