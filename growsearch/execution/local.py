@@ -85,7 +85,9 @@ class Slot:
             self._process.kill()
 
     def leave(self) -> None:
-        """Forget a process that has died; the next call gets a new one."""
+        """Forget a process that has died, or was killed; the next call gets a new one."""
+        if self._process is not None:
+            self._process.join(_EXIT_SECONDS)
         # The broken pool ends by itself, and must not be touched from its own thread.
         self._pool = self._process = None
 

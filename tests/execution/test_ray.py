@@ -162,7 +162,7 @@ except GrowsearchError as error:
 
 
 def answer(address: str) -> str:
-    """What a process prints that cannot connect."""
+    """The output of a process that cannot connect."""
     done = subprocess.run(
         [sys.executable, "-c", ANSWERS, address],
         capture_output=True,
@@ -176,7 +176,7 @@ def answer(address: str) -> str:
 
 
 def test_a_port_that_is_no_cluster_is_given_up() -> None:
-    """What takes connections and says nothing does not hold a driver for ever."""
+    """A port that takes connections and says nothing does not hold a driver for ever."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"127.0.0.1:{silent.getsockname()[1]}"
         assert answer(address) == (
