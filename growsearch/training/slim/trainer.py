@@ -77,6 +77,10 @@ class SlimTrainer:
         options: dict[str, Any] = {"cached_graphs": self._cached_graphs, "threads": self._threads}
         return partial(type(self), **options), ()
 
+    def warm_up(self) -> None:
+        """Load TensorFlow, which takes some seconds."""
+        _ = self._graphs
+
     @cached_property
     def _graphs(self) -> GraphCache:
         from growsearch.training.slim.graph_cache import GraphCache
