@@ -40,11 +40,10 @@ def contents(folder: Path) -> dict[str, tuple[bytes, int]]:
     }
 
 
-def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+def refused(capsys: pytest.CaptureFixture[str], *arguments: str, status: int = 2) -> str:
     """The one line that a bad command gets; everything else about it is checked."""
-    status = main(list(arguments))
+    assert main(list(arguments)) == status
     out, err = capsys.readouterr()
-    assert status == 2
     assert out == ""
     assert err.startswith("growsearch: ")
     assert err.count("\n") == 1
