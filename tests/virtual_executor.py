@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from growsearch.driver import dispatch
+from growsearch.execution import dispatch
 from growsearch.execution import WorkerLostError
 
 DEATHS = (
