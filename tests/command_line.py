@@ -17,6 +17,7 @@ SMALL = [
     *("--set", "training.steps=4"),
     *("--set", "training.evaluate_every=2"),
 ]
+IN_PROCESS = ("--workers", "0")  # where the law is not one of workers: their start takes seconds
 COMMAND = [sys.executable, "-m", "growsearch"]
 SECONDS = 120  # for a process that should have ended long ago
 TRIAL = re.compile(
@@ -27,8 +28,8 @@ TRIAL = re.compile(
 
 
 def run_digits(folder: Path, *more: str) -> list[str]:
-    """The arguments of a small run."""
-    return ["run", "digits", *SMALL, "--out", str(folder), *more]
+    """The arguments of a small run, in the command's own process unless more are given."""
+    return ["run", "digits", *SMALL, "--out", str(folder), *IN_PROCESS, *more]
 
 
 def contents(folder: Path) -> dict[str, tuple[bytes, int]]:
