@@ -186,7 +186,7 @@ def slurm(tmp_path: Path) -> dict[str, str]:
     commands = {
         "scontrol": 'echo "scontrol $*" >>"$LOG"; if [ "$1" = show ]; then printf "a\\nb\\n"; fi',
         "srun": 'echo "srun $*" >>"$LOG"',
-        "ray": 'echo "ray $*" >>"$LOG"',
+        "ray": 'echo "ray $*" >>"$LOG"; if [ "$2" = --head ]; then exec sleep 30; fi',
         # A driver that takes half a second to end after SIGTERM.
         "growsearch": 'echo "growsearch $*" >>"$LOG"\n'
         'trap "sleep 0.5; exit 143" TERM\n'

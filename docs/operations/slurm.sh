@@ -25,7 +25,13 @@ ip=$(hostname -I | cut -d ' ' -f 1)         # of a faster network, if there is o
 port=$((20000 + SLURM_JOB_ID % 10000))      # another job on this node has another
 
 ray start --head --node-ip-address="$ip" --port="$port" --num-cpus="$SLURM_CPUS_PER_TASK" \
-  --include-dashboard=false --disable-usage-stats
+  --include-dashboard=false --disable-usage-stats --block &
+head=$!
+trap 'kill "$head"; wait "$head" || true' EXIT   # not ray stop, which ends those of other jobs too
+until ray status --address="$ip:$port" >/dev/null 2>&1; do
+  kill -0 "$head"                           # else it failed, and said why
+  sleep 1
+done
 others=$((SLURM_JOB_NUM_NODES - 1))
 if [ "$others" -gt 0 ]; then
   srun --nodes="$others" --ntasks="$others" --exclude="$first" \
@@ -50,4 +56,4 @@ fi
 if [ "$again" = yes ] && [ "$status" -ne 0 ]; then
   scontrol requeue "$SLURM_JOB_ID"
 fi
-exit "$status"                              # Slurm ends Ray with the job
+exit "$status"
