@@ -6,7 +6,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from growsearch.execution.events import JobEnded, JobEvent, JobLost, NoWorker, Training
 from growsearch.trials.records import TrialRecord
+
+__all__ = [
+    "Event",
+    "JobEnded",
+    "JobLost",
+    "NoWorker",
+    "OnEvent",
+    "Polished",
+    "Started",
+    "TeacherReady",
+    "Training",
+    "TrialFinished",
+]
 
 
 @dataclass(frozen=True)
@@ -38,47 +52,6 @@ class TeacherReady:
 
 
 @dataclass(frozen=True)
-class Training:
-    """A network is being trained: the name of the job, its step of ``steps``, its accuracy.
-
-    ``worker`` is the host and process of another process that trains it, ``seconds`` the time since
-    the job began.
-    """
-
-    what: str
-    step: int
-    steps: int
-    accuracy: float
-    worker: str = ""
-    seconds: float = 0.0
-
-
-@dataclass(frozen=True)
-class JobEnded:
-    """A job is over: there is no more progress of it to show."""
-
-    what: str
-
-
-@dataclass(frozen=True)
-class JobLost:
-    """The worker of a job was lost, for the ``time``-th time; the job is sent again."""
-
-    what: str
-    reason: str
-    time: int
-
-
-@dataclass(frozen=True)
-class NoWorker:
-    """No worker has taken up a job for ``seconds``; ``lacks`` says what the cluster lacks."""
-
-    what: str
-    seconds: float
-    lacks: str
-
-
-@dataclass(frozen=True)
 class TrialFinished:
     """A trial and its controls are done."""
 
@@ -97,5 +70,5 @@ class Polished:
     better: bool
 
 
-Event = Started | TeacherReady | Training | JobEnded | JobLost | NoWorker | TrialFinished | Polished
+Event = Started | TeacherReady | JobEvent | TrialFinished | Polished
 OnEvent = Callable[[Event], None]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from optuna.study import Study
 
-from growsearch.driver.dispatch import Dispatcher
+from growsearch.execution.dispatch import Dispatcher
 from growsearch.space import SearchSpace
 from growsearch.space.sections import WIDTH_MULTIPLE
 from growsearch.study.attributes import WidthMultipleAttribute

@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
-from contextlib import suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
 
-from growsearch.driver.budget import Clock
-from growsearch.driver.events import JobEnded, JobLost, NoWorker, OnEvent, Training
-from growsearch.driver.time_limit import TimeLimit
-from growsearch.errors import UnavailableError
-from growsearch.execution import Executor, InProcessExecutor, NamesWhatLacks, Stops
+from growsearch.errors import GrowsearchError, UnavailableError
+from growsearch.execution.events import JobEnded, JobLost, NoWorker, OnJobEvent, Training
+from growsearch.execution.executor import Executor, NamesWhatLacks, Stops
+from growsearch.execution.in_process import InProcessExecutor
+from growsearch.execution.time_limit import TimeLimit
 from growsearch.training import Point
 from growsearch.trials.job import TrialJob
 from growsearch.trials.outcome import Failure, TrialOutcome
 from growsearch.trials.progress import Direct, JobProgress, ProgressFolder
-from growsearch.trials.worker import Crash, Job, WorkerContext, carry_out
+from growsearch.trials.worker import Crash, Job, WorkerContext, carry_out, warm_up
 
 T = TypeVar("T")
 
 RETRIES = 2  # of a job whose worker was lost
 _POLL = 0.25  # seconds between two looks at progress and time limits
-_NO_WORKER = 60.0  # seconds until the driver says that no worker came
+_NO_WORKER = 60.0  # seconds until the caller is told that no worker came
 
 
 @dataclass
@@ -46,7 +47,7 @@ class _Sent:
 class Dispatcher:
     """Sends jobs to an executor, at most one a worker, and gives their outcomes back.
 
-    The executor's own queue stays empty, so that the order of jobs is the driver's. A job whose
+    The executor's own queue stays empty, so that the order of jobs is the caller's. A job whose
     worker is lost is sent again, at most twice; a job that takes too long is stopped. Of either the
     outcome is a failure in words.
 
@@ -56,10 +57,13 @@ class Dispatcher:
     context : WorkerContext
     workers : int
         Jobs in the executor at once.
-    clock : Clock
-        The time of a wait is counted into the phases of the jobs that run.
     time_limit : TimeLimit
     on_event : callable
+        Called with each of the values of ``growsearch.execution.events``.
+    counted : callable
+        Given the phases of the jobs that run, return a context: the time of a wait is spent in it.
+    on_work : callable
+        Called before the first job is sent.
     """
 
     def __init__(
@@ -68,15 +72,17 @@ class Dispatcher:
         context: WorkerContext,
         *,
         workers: int,
-        clock: Clock,
         time_limit: TimeLimit,
-        on_event: OnEvent,
+        on_event: OnJobEvent,
+        counted: Callable[..., AbstractContextManager[None]] = lambda *_: nullcontext(),
+        on_work: Callable[[], None] = lambda: None,
     ) -> None:
         self._executor = executor
         self._context = context
-        self._clock = clock
         self._time_limit = time_limit
         self._on_event = on_event
+        self._counted = counted
+        self._on_work: Callable[[], None] | None = on_work
         self._running: dict[str, _Sent] = {}  # by the job's name
         self._done: list[tuple[Any, Any]] = []
         self._given_up = 0  # workers behind jobs that could not be stopped
@@ -100,17 +106,26 @@ class Dispatcher:
         """True if no job runs and no outcome waits to be taken."""
         return not self._running and not self._done
 
-    def send(self, key: Any, job: Job[Any], phase: str) -> None:
+    def send(self, key: Any, job: Job[Any], phase: str = "") -> None:
         """Send a job; ``finished`` gives its key back, with the outcome.
+
+        With the first, which is the teacher's, the other processes of this machine load what they
+        need.
 
         Raises
         ------
         UnavailableError
             When the executor takes no jobs any more.
         """
+        first, self._on_work = self._on_work, None
+        if first is not None:
+            first()
         sent = _Sent(key, job, phase)
         self._running[job.name] = sent
         self._submit(sent)
+        if first is not None and getattr(self._executor, "is_local", False):
+            for _ in range(self.workers - 1):
+                self._executor.submit(warm_up, self._context)
 
     def finished(self) -> list[tuple[Any, Any]]:
         """Wait until a job is finished; return the key and the outcome of each that is.
@@ -142,7 +157,26 @@ class Dispatcher:
             raise outcome.raised()
         return cast(T, outcome)
 
-    def cancel(self) -> None:
+    @contextmanager
+    def working(self, *, shuts_down: bool) -> Iterator[Dispatcher]:
+        """Be there for a block; an error that leaves it does not wait for the jobs that run.
+
+        Parameters
+        ----------
+        shuts_down : bool
+            Shut the executor down at the end; a caller's own goes on.
+        """
+        try:
+            yield self
+        except BaseException:
+            self._cancel()
+            if shuts_down:
+                self._executor.shutdown(wait=False, cancel_futures=True)
+            raise
+        if shuts_down:  # nothing runs, and a worker takes seconds to unload its libraries
+            self._executor.shutdown(wait=False, cancel_futures=True)
+
+    def _cancel(self) -> None:
         """Cancel and stop the jobs that run: their outcomes are not wanted."""
         for sent in self._running.values():
             sent.future.cancel()
@@ -156,7 +190,7 @@ class Dispatcher:
     def _submit(self, sent: _Sent) -> None:
         sent.sent, sent.began, sent.told = time.monotonic(), None, 0
         try:
-            with self._clock.on(*self._phases()):  # an executor of this process works here
+            with self._counted(*self._phases()):  # an executor of this process works here
                 sent.future = self._executor.submit(carry_out, self._context, sent.job)
         except RuntimeError as error:  # BrokenExecutor is one
             raise UnavailableError(
@@ -170,7 +204,7 @@ class Dispatcher:
     def _look(self) -> None:
         """Wait a moment for a job to finish; tell progress, and stop what takes too long."""
         waiting = {sent.future for sent in self._running.values()}
-        with self._clock.on(*self._phases()):
+        with self._counted(*self._phases()):
             done, _ = wait(waiting, timeout=_POLL, return_when=FIRST_COMPLETED)
         for sent in list(self._running.values()):
             self._hear(sent)
@@ -222,6 +256,8 @@ class Dispatcher:
 
     def _lost(self, sent: _Sent, error: BaseException, progress: JobProgress | None) -> None:
         """Send a job again whose worker was lost; give up after the third loss."""
+        if isinstance(error, GrowsearchError):  # the executor cannot work at all
+            raise error
         reason = _in_words(error)
         if sent.is_late:
             limit = self._time_limit.of(sent.job)

@@ -10,7 +10,8 @@ from typing import Any
 
 from growsearch.datasets import Split, StoredImages
 from growsearch.errors import InvalidInputError
-from growsearch.execution import Executor, InProcessExecutor
+from growsearch.execution.executor import Executor
+from growsearch.execution.in_process import InProcessExecutor
 from growsearch.machine import physical_memory
 from growsearch.networks.store import NetworkStore
 from growsearch.training import Trainer
