@@ -43,6 +43,10 @@ class RunError(GrowsearchError, RuntimeError):
     """A run folder or its study cannot be used."""
 
 
+class DamagedRunError(RunError):
+    """A run holds something that growsearch did not write, or lacks something that it wrote."""
+
+
 class TrainingFailedError(GrowsearchError):
     """A training fails because of its network or plan; a search counts the trial as failed."""
 

@@ -16,13 +16,14 @@ from growsearch.cli.reproduce import reproduce
 from growsearch.cli.results import compare, dashboard, show
 from growsearch.cli.search import run
 from growsearch.cli.spaces import spaces
-from growsearch.errors import GrowsearchError, without_password
+from growsearch.cli.upkeep import gc, verify
+from growsearch.errors import DamagedRunError, GrowsearchError, without_password
 
-DONE, BAD_INPUT, INTERRUPTED = 0, 2, 130  # exit statuses; 130 is a shell's for Ctrl-C
+DONE, BAD_INPUT, DAMAGED, INTERRUPTED = 0, 2, 3, 130  # exit statuses; 130 is a shell's for Ctrl-C
 
 
 @click.group(
-    commands=[run, show, compare, dashboard, spaces, reproduce],
+    commands=[run, show, compare, dashboard, verify, gc, spaces, reproduce],
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(__version__, prog_name="growsearch")
@@ -31,7 +32,10 @@ def app() -> None:
 
 
 def main(arguments: list[str] | None = None, call: Callable[..., Any] = app) -> int:
-    """Run a command and return its exit status: 2 for bad input, 130 when interrupted."""
+    """Run a command and return its exit status.
+
+    2 for bad input, 3 for a damaged run, 130 when interrupted.
+    """
     previous = signal.signal(signal.SIGTERM, _terminated)
     try:
         call(arguments, standalone_mode=False, prog_name="growsearch")
@@ -43,7 +47,7 @@ def main(arguments: list[str] | None = None, call: Callable[..., Any] = app) -> 
         return BAD_INPUT
     except GrowsearchError as error:
         click.echo(f"growsearch: {' '.join(str(error).split())}", err=True)
-        return BAD_INPUT
+        return DAMAGED if isinstance(error, DamagedRunError) else BAD_INPUT
     except (KeyboardInterrupt, click.Abort) as error:
         # A command may say what is stored; click raises its own error from that one.
         stored = str(error.__cause__ or error) or "Everything finished is stored"

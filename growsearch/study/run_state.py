@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
 from growsearch.networks.store import NetworkStore
-from growsearch.study.attributes import Candidate, LapsAttribute
-from growsearch.study.networks import Best, incumbent_of, teacher_of
+from growsearch.study.attributes import Candidate, FreedAttribute, LapsAttribute
+from growsearch.study.networks import Best, freed_of, incumbent_of, teacher_of
 from growsearch.study.trials import that_count
 from growsearch.study.untrusted import untrusted
 
@@ -28,12 +28,15 @@ class RunState:
         Every trial of the study, in order.
     laps : LapsAttribute
         The last trial of which nothing is left to do, and the seconds of the longest one.
+    freed : FreedAttribute
+        The networks whose slots were freed.
     """
 
     teacher: Best
     incumbent: Best
     trials: tuple[FrozenTrial, ...]
     laps: LapsAttribute
+    freed: FreedAttribute = field(default_factory=FreedAttribute)
 
     @property
     def counted(self) -> tuple[FrozenTrial, ...]:
@@ -51,7 +54,7 @@ class RunState:
         if number is None:
             return self.teacher.sha256
         with untrusted(f"the parent {number!r}"):
-            return Candidate.read(self.trials[number]).sha256
+            return self.freed.stored(Candidate.read(self.trials[number]).sha256)
 
 
 def read_state(study: Study, store: NetworkStore) -> RunState:
@@ -65,4 +68,6 @@ def read_state(study: Study, store: NetworkStore) -> RunState:
     trials = tuple(study.get_trials(deepcopy=False))
     teacher = teacher_of(study, store)
     laps = LapsAttribute.read(study) or LapsAttribute()
-    return RunState(teacher, incumbent_of(trials, teacher, store), trials, laps)
+    freed = freed_of(study)
+    incumbent = incumbent_of(trials, teacher, store, freed)
+    return RunState(teacher, incumbent, trials, laps, freed)

@@ -42,6 +42,11 @@ def fail(study: Study, trial: Trial | FrozenTrial, reason: str) -> None:
     study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
 
 
+def is_pending(trial: FrozenTrial) -> bool:
+    """Return whether the trial is running and wholly described."""
+    return trial.state == TrialState.RUNNING and "parent" in trial.user_attrs
+
+
 def fail_interrupted(study: Study) -> None:
     """End the trials that a killed process left running.
 
