@@ -9,7 +9,7 @@ import numpy as np
 from growsearch.datasets import Split
 from growsearch.networks import Network
 from growsearch.networks.network import Slots
-from growsearch.training import TrainingPlan, TrainingResult
+from growsearch.training import Evaluation, TrainingPlan, TrainingResult
 from tests.fake_trainer import FakeTrainer
 
 
@@ -24,6 +24,10 @@ class SlottedTrainer(FakeTrainer):
         found = super().train(started, data, plan, seed=seed, **options)
         trained = Network(network.architecture, found.network.weights, _slots(found.network, seed))
         return TrainingResult(trained, found.curve, found.seconds, 100.0, found.losses)
+
+    def evaluate(self, network: Network, data: Split) -> Evaluation:
+        """Evaluate the weights alone, as every trainer does."""
+        return super().evaluate(Network(network.architecture, network.weights), data)
 
 
 def _nudged(network: Network) -> Network:

@@ -24,27 +24,28 @@ _ARRAY = re.compile(r"(train|selection|held_out|test)\.[xy]\.npy")
 def networks(run: Snapshot) -> Promise:
     """Check the file of every network that the study names: its hash, its architecture."""
     store, faults = run.store, []
-    expected = {f"trial {n}": (c.sha256, c.architecture) for n, c in run.kept().items()}
+    named: dict[str, dict[str, str]] = {}  # SHA-256 -> whose network it is -> its architecture
+    for number, candidate in run.kept().items():
+        named.setdefault(candidate.sha256, {})[f"trial {number}"] = candidate.architecture
     if run.teacher is not None:
-        expected["the teacher"] = run.teacher.sha256, run.teacher.architecture
+        named.setdefault(run.teacher.sha256, {})["the teacher"] = run.teacher.architecture
     if run.polish is not None:
-        expected["the polish's best part"] = run.polish.sha256, ""
-        expected["the polish's last part"] = run.polish.last, ""
-    for whose, (sha256, architecture) in expected.items():
+        named.setdefault(run.polish.sha256, {})["the polish's best part"] = ""
+        named.setdefault(run.polish.last, {})["the polish's last part"] = ""
+    for sha256, expected in named.items():
         try:
-            network = store.get(run.freed.stored(sha256))
+            found = str(store.get(run.freed.stored(sha256)).architecture)
         except NetworkFileError as error:
-            faults.append(f"{whose}: {error}")
+            faults.append(f"{', '.join(expected)}: {error}")
             continue
-        if architecture and str(network.architecture) != architecture:
-            faults.append(
-                f"{whose}: expected a network {architecture[:200]}, its file has "
-                f"{str(network.architecture)[:200]}"
-            )
-    count = len({sha256 for sha256, _ in expected.values()})
-    without = sum(sha256 in run.freed.value for sha256, _ in expected.values())
+        faults += [
+            f"{whose}: expected a network {architecture[:200]}, its file has {found[:200]}"
+            for whose, architecture in expected.items()
+            if architecture not in ("", found)
+        ]
+    without = len(named.keys() & run.freed.value.keys())
     notes = (f"{without} without optimizer slots, which were freed",) if without else ()
-    return Promise("every network is there, with its bytes", count, tuple(faults), notes)
+    return Promise("every network is there, with its bytes", len(named), tuple(faults), notes)
 
 
 def orphans(run: Snapshot) -> dict[str, int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -83,7 +83,7 @@ class Snapshot:
     read: int
     unreadable: tuple[str, ...] = field(default=())
 
-    @property
+    @cached_property
     def store(self) -> NetworkStore:
         """The networks of the run."""
         return NetworkStore(self.folder / WEIGHTS)
