@@ -149,7 +149,8 @@ def _without_need_of_slots(run: Snapshot) -> list[str]:
     """Return the SHA-256 of each network from which no training will start, slots included.
 
     A training may still start from the incumbent; from the parent of a trial that is not finished,
-    or that lacks controls; and from the networks of the polish.
+    or that lacks controls; and from a network that is polished. The polish's own networks are none
+    of these, and keep their slots.
     """
     if run.teacher is None:
         return []
@@ -158,7 +159,7 @@ def _without_need_of_slots(run: Snapshot) -> list[str]:
         state = read_state(run.study, run.store)
     needed = {state.incumbent.sha256}
     if run.polish is not None:
-        needed |= {run.polish.of, run.polish.sha256, run.polish.last}
+        needed.add(run.polish.of)
     lacking = run.lacking()
     for number, candidate in run.candidates.items():
         unfinished = run.trials[number].state == TrialState.RUNNING and candidate.growth_json

@@ -245,6 +245,17 @@ def test_a_parent_keeps_its_slots_until_all_controls_are_made(run: Path) -> None
     assert parent in with_slots(run)
 
 
+def test_a_network_that_was_polished_keeps_its_slots(run: Path) -> None:
+    """Where another became best since, and the polish has not begun again."""
+    polished = studies(run)[0].user_attrs["polish"]["of"]
+    with pytest.raises(KeyboardInterrupt):
+        search(run, trials=TRIALS + 3, on_event=interrupt("polish 1", 0))
+    assert gs.load_result(run).best.trial_number != kept_of(run)[0][0]
+    assert kept_of(run)[-1][1].sha256 != polished
+    collect(run)
+    assert polished in with_slots(run)
+
+
 # --- a network that is damaged ------------------------------------------------------------------
 
 
