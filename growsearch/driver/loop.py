@@ -19,6 +19,7 @@ from growsearch.driver.run import Run
 from growsearch.driver.teacher import teach
 from growsearch.study.attributes import LapsAttribute
 from growsearch.study.notes import write_note
+from growsearch.study.open import find
 from growsearch.study.optuna_private import stoppable
 from growsearch.study.read import controls_of
 from growsearch.study.read import record as record_of
@@ -36,7 +37,16 @@ def search(session: Session, callbacks: Sequence[Callback] = ()) -> SearchResult
         state, ended = grow(run, session.trials, callbacks)
         polish(run, state)
         evaluate(run, state)
-        return result_of(run.study, run.control_study, run.store, ended=ended)
+        return fresh_result(session, run, ended)
+
+
+def fresh_result(session: Session, run: Run, ended: str) -> SearchResult:
+    """Return the result, with studies that are opened again: they hold no sampler and no session.
+
+    So a result can be pickled and copied, and keeps no trainer alive.
+    """
+    study, control_study = find(session.out, session.storage)
+    return result_of(study, control_study, run.store, ended=ended)
 
 
 def grow(run: Run, trials: int, callbacks: Sequence[Callback]) -> tuple[RunState, str]:
