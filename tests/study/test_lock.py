@@ -1,4 +1,4 @@
-"""The lock of a run folder: held by one, seen by all, changed by nobody who looks."""
+"""The lock of a run folder: held by one process, seen by all, unchanged by a look at it."""
 
 from __future__ import annotations
 

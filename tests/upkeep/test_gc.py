@@ -166,7 +166,7 @@ def test_a_dry_run_changes_nothing(run: Path) -> None:
 
 
 def add_files(run: Path) -> None:
-    """What killed sessions leave."""
+    """Add the files that killed sessions leave."""
     images = run / "data" / studies(run)[0].user_attrs["data"]["fingerprint"]
     for folder in (images, run / "running", run / "data" / ".partial-images"):
         folder.mkdir(parents=True)
@@ -246,7 +246,7 @@ def test_a_parent_keeps_its_slots_until_all_controls_are_made(run: Path) -> None
 
 
 def test_a_network_that_was_polished_keeps_its_slots(run: Path) -> None:
-    """Where another became best since, and the polish has not begun again."""
+    """Another network became best since, and the polish has not begun again."""
     polished = studies(run)[0].user_attrs["polish"]["of"]
     with pytest.raises(KeyboardInterrupt):
         search(run, trials=TRIALS + 3, on_event=interrupt("polish 1", 0))
@@ -365,7 +365,7 @@ def test_a_kill_at_any_step_loses_nothing(
 
 
 def test_a_full_disk_is_one_line(run: Path, whole: SearchResult) -> None:
-    """What needs no room is freed before the slots, whose removal needs some."""
+    """The slots, whose removal needs room, are freed after all else."""
     add_files(run)
 
     def no_room(store: NetworkStore, _: gs.Network) -> str:
