@@ -9,18 +9,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from growsearch import datasets
-from growsearch.checks import LARGEST_SEED, check_choice, expanded, number, whole_number
+from growsearch.checks import LARGEST_SEED, expanded, number, whole_number
 from growsearch.driver import loop
 from growsearch.driver.opening import Session
 from growsearch.errors import InvalidInputError
-from growsearch.execution import EXECUTORS
+from growsearch.execution.local import check_main_guard
 from growsearch.space import SearchSpace
 from growsearch.training.registry import trainer_named
 
 if TYPE_CHECKING:
     from growsearch.driver.events import OnEvent
     from growsearch.driver.loop import Callback
-    from growsearch.execution import ExecutorFactory
+    from growsearch.execution import Executor
     from growsearch.study.result import SearchResult
     from growsearch.training import Trainer
 
@@ -36,7 +36,11 @@ def search(
     seed: int | None = None,
     callbacks: Callback | Sequence[Callback] = (),
     trainer: Trainer | str = "slim",
-    executor: ExecutorFactory | str = "in_process",
+    workers: int | None = None,
+    executor: Executor | None = None,
+    pending_trials: int | None = None,
+    trial_time_limit: float | None = None,
+    memory_per_worker: int | None = None,
     on_event: OnEvent | None = None,
     began: float | None = None,
 ) -> SearchResult:
@@ -63,9 +67,23 @@ def search(
         Called as in Optuna, ``callback(study, frozen_trial)``, after each trial and its controls.
     trainer : Trainer or str
         A trainer, or a name of ``growsearch.training.TRAINERS``.
-    executor : callable or str
-        Makes the executor of the run's jobs from a worker's context and a callback; or a name of
-        ``growsearch.execution.EXECUTORS``.
+    workers : int, optional
+        Trainings at once, each in a process of this machine; 0, the default, is this process. A
+        script needs ``if __name__ == "__main__":`` around the call, since new processes import it.
+    executor : concurrent.futures.Executor, optional
+        Where trainings run instead: a ``growsearch.RayExecutor``, or any other executor, such as
+        Dask's ``client.get_executor(pure=False)``. ``workers`` are then the trainings at once, by
+        default the executor's own number. ``out`` must be a folder that its workers share.
+    pending_trials : int, optional
+        Candidates that are asked for before the oldest of them is judged; fixed when the run is
+        created. A run is the same with any number of workers. By default as many as keep the
+        workers busy beside the controls, at most 8.
+    trial_time_limit : float, optional
+        Seconds after which a training is stopped and its trial fails; by default ten times the
+        longest so far, at least 5 minutes.
+    memory_per_worker : int, optional
+        Bytes that a worker process may take; its training fails beyond. By default each has its
+        share of this machine's memory.
     on_event : callable, optional
         Called with each of the values of ``growsearch.driver.events``, for progress displays.
     began : float, optional
@@ -81,6 +99,7 @@ def search(
         For unusable input, before the first trial; or RunError when the run folder or the
         database cannot be used. Whatever is finished is stored.
     """
+    check_main_guard()
     began = time.monotonic() if began is None else began
     if not isinstance(space, SearchSpace | str | os.PathLike):
         raise InvalidInputError(
@@ -101,9 +120,18 @@ def search(
     if time_budget is not None:
         time_budget = number("time_budget", time_budget, 0.0, above=True, unit="seconds")
     dataset = datasets.load(space.data, data, stand_in=space.stand_in)
-    if isinstance(executor, str):
-        check_choice("executor", executor, EXECUTORS)
-        executor = EXECUTORS[executor]
+    if executor is not None and not callable(getattr(executor, "submit", None)):
+        raise InvalidInputError(
+            f"executor: expected an executor as of concurrent.futures, got {executor!r}"
+        )
+    if workers is not None:
+        workers = whole_number("workers", workers, 0 if executor is None else 1)
+    if pending_trials is not None:
+        pending_trials = whole_number("pending_trials", pending_trials, 1)
+    if trial_time_limit is not None:
+        trial_time_limit = number("trial_time_limit", trial_time_limit, 0.0, above=True)
+    if memory_per_worker is not None:
+        memory_per_worker = whole_number("memory_per_worker", memory_per_worker, 1)
     session = Session(
         space,
         dataset,
@@ -112,6 +140,10 @@ def search(
         trials=trials,
         seed=seed,
         executor=executor,
+        workers=workers or 0,
+        pending_trials=pending_trials,
+        time_limit=trial_time_limit,
+        memory_per_worker=memory_per_worker,
         time_budget=time_budget,
         storage=storage,
         on_event=on_event or (lambda _: None),

@@ -44,7 +44,15 @@ class RunError(GrowsearchError, RuntimeError):
 
 
 class DamagedRunError(RunError):
-    """A run holds something that growsearch did not write, or lacks something that it wrote."""
+    """A run holds something that growsearch did not write, or lacks what it cannot do without."""
+
+
+class UnavailableError(RunError):
+    """A service that the run works with does not answer; the same command goes on with the run."""
+
+
+class StorageGoneError(UnavailableError):
+    """The server of the run's database does not answer."""
 
 
 class TrainingFailedError(GrowsearchError):

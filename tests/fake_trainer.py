@@ -10,6 +10,7 @@ import numpy as np
 from growsearch.datasets import Dataset, Split
 from growsearch.networks import Network
 from growsearch.space import SearchSpace
+from growsearch.study.attributes import Candidate
 from growsearch.study.result import SearchResult
 from growsearch.testing.drifting_trainer import DriftingTrainer
 from growsearch.training import Evaluation
@@ -58,7 +59,7 @@ def outcome(result: SearchResult) -> Any:
             record.state,
             stored[record.number].params,
             stored[record.number].intermediate_values,
-            stored[record.number].user_attrs.get("sha256"),
+            Candidate.read(stored[record.number]).sha256,
             place[record.parent],
             record.growth,
             record.gain,

@@ -7,9 +7,10 @@ from growsearch.datasets.dataset import Dataset, Split
 from growsearch.datasets.digits import load_digits
 from growsearch.datasets.forms import Data
 from growsearch.datasets.mnist import load_mnist
+from growsearch.datasets.stored import StoredImages
 from growsearch.errors import DataError
 
-__all__ = ["LOADERS", "Data", "Dataset", "Loader", "Split", "load"]
+__all__ = ["LOADERS", "Data", "Dataset", "Loader", "Split", "StoredImages", "load"]
 
 
 class Loader(Protocol):

@@ -45,24 +45,31 @@ class Clock:
         self._began = began
         self._before = {phase: float(before.get(phase, 0.0)) for phase in PHASES}
         self._now = dict.fromkeys(PHASES, 0.0)
-        self._running: tuple[str, float] | None = None
+        self._phases: tuple[str, ...] = ()
+        self._since = began
 
     @contextmanager
-    def on(self, phase: str) -> Iterator[None]:
-        """Count the block's time into a phase; phases do not contain each other."""
-        self._running = phase, time.monotonic()
+    def on(self, *phases: str) -> Iterator[None]:
+        """Count the block's time into phases, in equal parts; an inner block counts for itself."""
+        before = self._switch(phases)
         try:
             yield
         finally:
-            self._now = self._counted()
-            self._running = None
+            self._switch(before)
+
+    def _switch(self, phases: tuple[str, ...]) -> tuple[str, ...]:
+        """Begin to count into other phases; return those before."""
+        self._now = self._counted()
+        before, self._phases = self._phases, phases
+        self._since = time.monotonic()
+        return before
 
     def _counted(self) -> dict[str, float]:
-        """Return the seconds of this session by phase, including the running phase."""
-        if self._running is None:
-            return self._now
-        phase, began = self._running
-        return self._now | {phase: self._now[phase] + time.monotonic() - began}
+        """Return the seconds of this session by phase, including the running phases."""
+        counted = dict(self._now)
+        for phase in self._phases:
+            counted[phase] += (time.monotonic() - self._since) / len(self._phases)
+        return counted
 
     @property
     def passed(self) -> float:
@@ -109,7 +116,7 @@ def reason_to_stop(
     state: RunState, goal: Goal, clock: Clock, space: SearchSpace, study: Study
 ) -> str | None:
     """Return why no other trial is made, in words; None if there is to be one."""
-    if len(state.counted) >= goal.trials:
+    if len(state.placed) >= goal.trials:
         return str(goal)
     if is_stopped(study):
         return "a callback stopped it"

@@ -1,191 +1,186 @@
-"""One candidate: proposed on the incumbent, trained as a job, judged, and told to the study."""
+"""One candidate: asked for and proposed, its job, judged, and told to the study."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
 
-from optuna.study import Study
-from optuna.trial import FrozenTrial, Trial, TrialState
+from optuna.trial import FrozenTrial, TrialState
 
+from growsearch.driver.cutoffs import cutoffs_of
 from growsearch.driver.proposals import decode, distributions, outside
 from growsearch.driver.run import Run
-from growsearch.errors import GrowsearchError, RunError, TrainingFailedError
-from growsearch.study.attributes import INTERRUPTED, Candidate
-from growsearch.study.database import STORAGE_ERRORS
-from growsearch.study.networks import Best, is_referred_to
+from growsearch.errors import RunError
+from growsearch.study.attributes import Candidate
+from growsearch.study.networks import is_referred_to
 from growsearch.study.optuna_private import is_enqueued
-from growsearch.study.run_state import RunState
-from growsearch.study.trials import fail, index_of
-from growsearch.training import Point
+from growsearch.study.run_state import RunState, read_state
+from growsearch.study.trials import begin, described, fail, finish, is_pending, placed
 from growsearch.trials.arms import CANDIDATE
 from growsearch.trials.job import TrialJob
 from growsearch.trials.judge import Decision, Score, decide, least_accuracy, losses_may_decide
-from growsearch.trials.outcome import TRAINING_FAILED, Failure, TrialOutcome
+from growsearch.trials.outcome import Failure, TrialOutcome
+from growsearch.trials.worker import Crash
 
 _ENQUEUED = "enqueued with a value outside the space"
 
 
-@dataclass(frozen=True)
-class Asked:
-    """A new trial of the study; ``refusal`` is Optuna's reason where it refused the trial.
+@dataclass(eq=False)
+class Pending:
+    """A trial between its proposal and its judgement, with its job and, later, its outcome.
 
-    Optuna refuses a queued trial with a value of another type than its parameter's.
+    Parameters
+    ----------
+    trial : FrozenTrial
+    about : Candidate
+        The trial's description.
+    parent_accuracy : float
+    job : TrialJob or None
+        None for a trial that was queued with parameters that cannot be tried.
+    began : float
+        The time of the run when the trial was asked for, in seconds.
     """
 
-    trial: Trial | FrozenTrial
-    refusal: str = ""
+    trial: FrozenTrial
+    about: Candidate
+    parent_accuracy: float
+    job: TrialJob | None
+    began: float
+    is_sent: bool = False
+    outcome: TrialOutcome | Crash | None = field(default=None, repr=False)
 
 
-@dataclass(frozen=True)
-class Proposal:
-    """A growth of the incumbent, as the job of a trial."""
+def state_for(run: Run, index: int | None = None) -> RunState:
+    """Return the state that the trial of an index is proposed on; the next trial's by default.
 
-    trial: Trial | FrozenTrial
-    parent: Best
-    job: TrialJob
+    It knows the trials that were judged when the trial might first be asked for: all before it but
+    the ``window - 1`` last. So a proposal depends on neither the number of workers nor the moment.
+    """
+    if index is None:
+        index = len(placed(run.study.get_trials(deepcopy=False)))
+    return read_state(run.study, run.store, before=max(0, index - run.window + 1))
 
 
-def ask(run: Run) -> Asked:
-    """Ask the study for a trial."""
+def propose(run: Run, state: RunState) -> Pending:
+    """Draw the next trial's parameters, decode them onto the incumbent, and store the trial."""
+    if any(trial.state == TrialState.WAITING for trial in state.trials):
+        return _dequeued(run, state)
+    index = len(state.placed)
+    params = run.sampler.propose(state.placed, index)
+    about = _description(run, state, index, params)
+    return pending(run, state, begin(run.study, params, distributions(run.space), about))
+
+
+def _dequeued(run: Run, state: RunState) -> Pending:
+    """Take a trial that was queued by ``study.enqueue_trial``.
+
+    Where its values are outside the space, its failure is told when its turn comes.
+    """
     try:
-        return Asked(run.study.ask(distributions(run.space)))
+        trial = run.study.ask(distributions(run.space))
+        number, refusal = trial.number, outside(trial.params, run.space)
     except ValueError as error:
-        queued = run.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))[-1]
-        if not is_enqueued(queued):
+        # Optuna refuses a queued value of another type than its parameter's, and the trial runs.
+        running = run.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+        queued = [each for each in running if is_enqueued(each) and not is_pending(each)]
+        if not queued:
             raise
-        return Asked(queued, f"{_ENQUEUED}: {error}")
+        number, refusal = queued[-1].number, str(error)
+    frozen = run.study.get_trials(deepcopy=False)[number]
+    if refusal is not None:
+        failure = Failure("failed", f"{_ENQUEUED}: {refusal}")
+        refused = Pending(frozen, Candidate(), 0.0, None, run.clock.passed, is_sent=True)
+        refused.outcome = TrialOutcome(failure=failure)
+        return refused
+    described(run.study, frozen, _description(run, state, len(state.placed), frozen.params))
+    return pending(run, state, run.study.get_trials(deepcopy=False)[number])
 
 
-def propose(run: Run, state: RunState, asked: Asked) -> Proposal:
-    """Decode a trial onto the incumbent, store its description, and return its job.
-
-    Raises
-    ------
-    TrainingFailedError or MemoryError
-        When the growth that the trial asks for cannot be tried.
-    """
-    trial = asked.trial
-    if asked.refusal:
-        raise TrainingFailedError(asked.refusal)
-    if (reason := outside(trial.params, run.space)) is not None:
-        raise TrainingFailedError(f"{_ENQUEUED}: {reason}")
-    return Proposal(trial, state.incumbent, _described(run, state, trial))
-
-
-def _described(run: Run, state: RunState, trial: Trial | FrozenTrial) -> TrialJob:
-    """Write down the growth that a trial's parameters mean on the incumbent, and return its job."""
+def _description(run: Run, state: RunState, index: int, params: dict[str, Any]) -> Candidate:
+    """Return the growth that parameters mean on the incumbent, as the trial's description."""
     parent = state.incumbent
     before = parent.network.architecture
-    growth = decode(trial.params, before, run.space)
+    growth = decode(params, before, run.space)
     if growth is None:
         raise RunError("no operation of the space has a legal site on the best network")
-    index = index_of(state.trials, trial.number)
-    described = Candidate.described(index, parent.trial_number, growth, before)
-    _write(trial, described)
-    return TrialJob(
-        name=f"trial {trial.number}",
-        parent=parent.sha256,
-        growth=growth,
-        arm=CANDIDATE,
-        plan=run.space.plan(trial.params),
-        data=run.data,
-        start_seed=run.seed_of(index, CANDIDATE),
-        order_seed=run.seed_of(index, "order"),
-        slots=run.space.training.slots,
-        step_milliseconds=run.space.limits.step_milliseconds,
-        keep_above=least_accuracy(run.space.judge.rule, parent.validation_accuracy),
-    )
+    return Candidate.described(index, parent.trial_number, growth, before)
 
 
-def train(run: Run, proposal: Proposal) -> TrialOutcome:
-    """Submit a proposal's job and wait for its outcome; the pruner may end it early.
+def pending(run: Run, state: RunState, trial: FrozenTrial) -> Pending:
+    """Return a described trial with its job, a function of what the study holds.
+
+    Parameters
+    ----------
+    run : Run
+    state : RunState
+        The state that the trial was proposed on.
+    trial : FrozenTrial
 
     Raises
     ------
-    TrainingFailedError
-        When the training fails.
+    GrowsearchError
+        When its parent's network is damaged, or the trial is not what growsearch writes.
     """
-    trial = proposal.trial
-    answers: dict[int, bool] = {}  # by step: an executor may have to repeat the job
-
-    def report(point: Point) -> bool:
-        if point.step not in answers:
-            # Gains compare across generations: one pruning threshold serves the whole run.
-            trial.report(point.accuracy - proposal.parent.validation_accuracy, point.step)
-            answers[point.step] = trial.should_prune()
-        return answers[point.step]
-
-    with run.listener.reporting(proposal.job, report):
-        outcome = run.execute(proposal.job)
-    if outcome.precision is not None:
-        _write(trial, Candidate(precision=outcome.precision))
-    if outcome.failure is not None:
-        raise outcome.failure.error()
-    return outcome
-
-
-def judge(run: Run, proposal: Proposal, outcome: TrialOutcome) -> Decision:
-    """Decide whether the candidate becomes the incumbent."""
-    accuracy, parent = outcome.final.accuracy, proposal.parent
-    rule = run.space.judge.rule
-    # The parent's losses take an evaluation: only where they may decide.
-    needed = not outcome.ended_early and losses_may_decide(
-        rule, accuracy, parent.validation_accuracy
+    about = Candidate.read(trial)
+    parent, accuracy = state.sha256_of(about.parent), state.accuracy_of(about.parent)
+    growth = about.grown_from(run.store.get(parent).architecture, trial.number)
+    plan, space = run.space.plan(trial.params), run.space
+    judged = [each for each in state.judged if each.number < trial.number]
+    job = TrialJob(
+        name=f"trial {trial.number}",
+        parent=parent,
+        growth=growth,
+        arm=CANDIDATE,
+        plan=plan,
+        data=run.data,
+        start_seed=run.seed_of(about.index, CANDIDATE),
+        order_seed=run.seed_of(about.index, "order"),
+        slots=space.training.slots,
+        step_milliseconds=space.limits.step_milliseconds,
+        keep_above=least_accuracy(space.judge.rule, accuracy),
+        cutoffs=cutoffs_of(space, judged, accuracy, plan.steps),
     )
-    losses = run.losses_of(parent.sha256) if needed else None
+    return Pending(trial, about, accuracy, job, run.clock.passed)
+
+
+def judge(run: Run, state: RunState, candidate: Pending, outcome: TrialOutcome) -> Decision:
+    """Decide whether a candidate becomes the incumbent, against the incumbent of now.
+
+    A candidate whose parent has been replaced since must be superior, whatever the space's rule:
+    of two siblings that are both "not worse" the second would undo the growth of the first.
+    """
+    incumbent, accuracy = state.incumbent, outcome.final.accuracy
+    rule, best = run.space.judge.rule, incumbent.validation_accuracy
+    if candidate.about.parent != incumbent.trial_number:
+        rule = "superior"
+    # The incumbent's losses take an evaluation: only where they may decide.
+    needed = not outcome.ended_early and losses_may_decide(rule, accuracy, best)
+    losses = run.losses_of(incumbent.sha256) if needed else None
     return decide(
         Score(accuracy, outcome.losses),
-        Score(parent.validation_accuracy, losses),
+        Score(candidate.parent_accuracy if outcome.ended_early else best, losses),
         margin=run.space.judge.margin,
         rule=rule,
         pruned=outcome.ended_early,
     )
 
 
-def record(run: Run, proposal: Proposal, outcome: TrialOutcome, decision: Decision) -> None:
+def record(run: Run, candidate: Pending, outcome: TrialOutcome, decision: Decision) -> None:
     """Write the outcome of a candidate into its trial, and tell: the tell is the commit."""
-    study, trial = run.study, proposal.trial
+    gains = {p.step: p.accuracy - candidate.parent_accuracy for p in outcome.curve}
     accuracy = outcome.final.accuracy
-    gain = accuracy - proposal.parent.validation_accuracy
-    _write(trial, Candidate.judged(outcome, gain=gain, kept=decision.kept, reason=decision.reason))
-    if outcome.ended_early:
-        study.tell(trial.number, state=TrialState.PRUNED)
-    else:
-        study.tell(trial.number, accuracy)
-    if outcome.sha256 and not decision.kept and not is_referred_to(study, outcome.sha256):
+    gain = accuracy - candidate.parent_accuracy
+    judged = Candidate.judged(outcome, gain=gain, kept=decision.kept, reason=decision.reason)
+    run.guard.check()
+    value = None if outcome.ended_early else accuracy
+    finish(run.study, candidate.trial, judged, value=value, gains=gains)
+    if outcome.sha256 and not decision.kept and not is_referred_to(run.study, outcome.sha256):
         with suppress(OSError):  # a file that nothing names does no harm
             run.store.remove(outcome.sha256)
 
 
-def _write(trial: Trial | FrozenTrial, candidate: Candidate) -> None:
-    for name, value in candidate.to_attributes().items():
-        trial.set_user_attr(name, value)
-
-
-@contextmanager
-def given_back(study: Study, trial: Trial | FrozenTrial) -> Iterator[None]:
-    """Fail the trial if an error leaves the block.
-
-    A training that cannot end fails its trial, and the search goes on. After any other error the
-    session ends: the trial is interrupted and repeated later, or failed for good if the error is
-    one of the candidate's.
-    """
-    try:
-        yield
-    except TRAINING_FAILED as error:
-        fail(study, trial, Failure.of(error).reason)
-    except BaseException as error:
-        # If not even this can be written, the next session finds it running and repeats it.
-        with suppress(Exception):
-            fail(study, trial, _reason(error))
-        raise
-
-
-def _reason(error: BaseException) -> str:
-    """Return the reason of a failed trial: interrupted, if the candidate cannot be at fault."""
-    outside_of_it = (OSError, GrowsearchError, *STORAGE_ERRORS)
-    if not isinstance(error, Exception) or isinstance(error, outside_of_it):
-        return INTERRUPTED
-    return " ".join(f"{type(error).__name__}: {error}".split())
+def record_failure(run: Run, candidate: Pending, reason: str) -> None:
+    """Tell that a candidate's training could not end."""
+    run.guard.check()
+    fail(run.study, candidate.trial, reason)

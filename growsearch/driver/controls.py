@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from optuna.trial import FrozenTrial, TrialState, create_trial
@@ -21,6 +21,17 @@ from growsearch.trials.outcome import TrialOutcome
 _TUNING = 10**0.5  # between the learning rates that a tuned control tries
 
 
+@dataclass(eq=False)
+class ControlTask:
+    """A control that is not finished: its description, its job, and the candidate's trial."""
+
+    trial: FrozenTrial
+    control: Control
+    job: TrialJob
+    is_sent: bool = False
+    began: datetime | None = None
+
+
 def lacking(run: Run, state: RunState) -> list[int]:
     """Return the numbers of finished candidates that lack controls, after an interruption."""
     done = controls_by_number(run.control_study)
@@ -31,16 +42,14 @@ def lacking(run: Run, state: RunState) -> list[int]:
     ]
 
 
-def run_controls(run: Run, state: RunState, trial: FrozenTrial) -> None:
-    """Run the controls that a finished candidate lacks.
-
-    Each is added to the sibling study in one transaction, when it is finished.
-    """
+def controls_for(run: Run, state: RunState, trial: FrozenTrial) -> list[ControlTask]:
+    """Return the controls that a finished candidate lacks."""
+    wanted = _wanted(run, trial)
+    if not wanted:
+        return []
     done = controls_of(run.control_study, trial.number)
-    missing = [wanted for wanted in _wanted(run, trial) if wanted not in done]
-    if missing:
-        for (control, began), outcome in run.execute_each(_jobs(run, state, trial, missing)):
-            _record(run, trial, control, outcome, began)
+    missing = [each for each in wanted if each not in done]
+    return list(_tasks(run, state, trial, missing)) if missing else []
 
 
 def _wanted(run: Run, trial: FrozenTrial) -> list[tuple[str, int]]:
@@ -50,10 +59,10 @@ def _wanted(run: Run, trial: FrozenTrial) -> list[tuple[str, int]]:
     return wanted_controls(run.space, run.seed, Candidate.read(trial).index)
 
 
-def _jobs(
+def _tasks(
     run: Run, state: RunState, trial: FrozenTrial, missing: list[tuple[str, int]]
-) -> Iterator[tuple[tuple[Control, datetime], TrialJob]]:
-    """Yield each control's description, its start, and its job: the candidate's, another arm."""
+) -> Iterator[ControlTask]:
+    """Yield each control with its job: the candidate's, with another arm."""
     about = Candidate.read(trial)
     index = about.index
     parent = state.sha256_of(about.parent)
@@ -82,8 +91,9 @@ def _jobs(
             parameters=architecture.parameters,
         )
         tuned = run.space.controls.tuned if arm != CANDIDATE else 1
-        yield (
-            (control, datetime.now()),
+        yield ControlTask(
+            trial,
+            control,
             TrialJob(
                 name=f"trial {trial.number} {arm}{seed}",
                 parent=parent,
@@ -99,11 +109,11 @@ def _jobs(
         )
 
 
-def _record(
-    run: Run, trial: FrozenTrial, control: Control, outcome: TrialOutcome, began: datetime
-) -> None:
-    """Add a finished control to the sibling study."""
-    attributes = control.to_attributes() | control_outcome(outcome)
+def record_control(run: Run, task: ControlTask, outcome: TrialOutcome) -> None:
+    """Add a finished control to the sibling study, in one transaction."""
+    trial = task.trial
+    attributes = task.control.to_attributes() | control_outcome(outcome)
+    run.guard.check()
     if outcome.failure is not None:
         stored = create_trial(
             state=TrialState.FAIL,
@@ -119,7 +129,7 @@ def _record(
             user_attrs=attributes,
             intermediate_values={point.step: point.accuracy for point in outcome.curve},
         )
-    stored.datetime_start = began
+    stored.datetime_start = task.began
     run.control_study.add_trial(stored)
 
 

@@ -33,4 +33,4 @@ def evaluate(run: Run, state: RunState) -> None:
 
 def _accuracy(run: Run, sha256: str, part: Part) -> float:
     job = EvaluationJob(f"evaluation on the {part} images", sha256, part, run.data)
-    return run.execute(job).accuracy
+    return run.execute(job, "test").accuracy

@@ -6,12 +6,29 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from growsearch.execution.events import JobEnded, JobEvent, JobLost, NoWorker, Training
 from growsearch.trials.records import TrialRecord
+
+__all__ = [
+    "Event",
+    "JobEnded",
+    "JobLost",
+    "NoWorker",
+    "OnEvent",
+    "Polished",
+    "Started",
+    "TeacherReady",
+    "Training",
+    "TrialFinished",
+]
 
 
 @dataclass(frozen=True)
 class Started:
-    """The run is open: ``done`` of its ``trials`` are finished already."""
+    """The run is open: ``done`` of its ``trials`` are finished already.
+
+    ``workers`` is the number of processes that carry out jobs; 0 is this process.
+    """
 
     folder: Path
     name: str
@@ -20,6 +37,8 @@ class Started:
     data_source: str
     stand_in: bool
     seed: int
+    workers: int = 0
+    pending_trials: int = 1
 
 
 @dataclass(frozen=True)
@@ -30,16 +49,6 @@ class TeacherReady:
     parameters: int
     validation_accuracy: float
     seconds: float
-
-
-@dataclass(frozen=True)
-class Training:
-    """A network is being trained: the name of the job, its step of ``steps``, its accuracy."""
-
-    what: str
-    step: int
-    steps: int
-    accuracy: float
 
 
 @dataclass(frozen=True)
@@ -61,5 +70,5 @@ class Polished:
     better: bool
 
 
-Event = Started | TeacherReady | Training | TrialFinished | Polished
+Event = Started | TeacherReady | JobEvent | TrialFinished | Polished
 OnEvent = Callable[[Event], None]

@@ -1,31 +1,42 @@
-"""The search: ask, grow, train, judge, tell."""
+"""The search: propose, train on the workers, judge in order, tell."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from datetime import datetime
 
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
 from growsearch.driver.budget import Goal, reason_to_stop
-from growsearch.driver.candidates import ask, given_back, judge, propose, record, train
-from growsearch.driver.controls import lacking, run_controls
+from growsearch.driver.candidates import (
+    Pending,
+    judge,
+    pending,
+    propose,
+    record,
+    record_failure,
+    state_for,
+)
+from growsearch.driver.controls import controls_for, lacking, record_control
 from growsearch.driver.evaluation import evaluate
 from growsearch.driver.events import TrialFinished
 from growsearch.driver.opening import Session, opened
 from growsearch.driver.polish import polish
 from growsearch.driver.run import Run
 from growsearch.driver.teacher import teach
-from growsearch.study.attributes import LapsAttribute
+from growsearch.driver.window import Task, Told, Window
+from growsearch.errors import GrowsearchError
+from growsearch.study.attributes import INTERRUPTED, Candidate, LapsAttribute
 from growsearch.study.notes import write_note
-from growsearch.study.open import find
 from growsearch.study.optuna_private import stoppable
 from growsearch.study.read import controls_of
 from growsearch.study.read import record as record_of
 from growsearch.study.result import SearchResult, result_of
-from growsearch.study.run_state import RunState, read_state
-from growsearch.study.trials import fail_interrupted, that_count
+from growsearch.study.run_state import read_state
+from growsearch.study.trials import fail, fail_interrupted, is_pending, that_count
+from growsearch.trials.outcome import TRAINING_FAILED, Failure, TrialOutcome
+from growsearch.trials.worker import Crash
 
 Callback = Callable[[Study, FrozenTrial], None]
 
@@ -34,65 +45,144 @@ def search(session: Session, callbacks: Sequence[Callback] = ()) -> SearchResult
     """Run a search, or go on with an interrupted one; see :func:`growsearch.search`."""
     with opened(session) as run:
         teach(run)
-        state, ended = grow(run, session.trials, callbacks)
-        polish(run, state)
-        evaluate(run, state)
-        return fresh_result(session, run, ended)
+        ended = grow(run, session.trials, callbacks)
+        polish(run, read_state(run.study, run.store))
+        evaluate(run, read_state(run.study, run.store))
+        return close(run, ended)
 
 
-def fresh_result(session: Session, run: Run, ended: str) -> SearchResult:
-    """Return the result, with studies that are opened again: they hold no sampler and no session.
-
-    So a result can be pickled and copied, and keeps no trainer alive.
-    """
-    study, control_study = find(session.out, session.storage)
-    return result_of(study, control_study, run.store, ended=ended)
+def close(run: Run, ended: str) -> SearchResult:
+    """Store how busy the workers were, and return the result, read from studies opened anew."""
+    run.use.write(run.study)
+    return result_of(*run.reopened(), run.store, ended=ended)
 
 
-def grow(run: Run, trials: int, callbacks: Sequence[Callback]) -> tuple[RunState, str]:
-    """Make the remaining trials; return the state, and the reason why the search ended."""
+def grow(run: Run, trials: int, callbacks: Sequence[Callback]) -> str:
+    """Make the remaining trials; return the reason why the search ended."""
     with stoppable(run.study):
-        fail_interrupted(run.study)
-        state = read_state(run.study, run.store)
-        goal = Goal(trials, len(state.counted))
-        for number in _unfinished(run, state):
-            state = finish(run, state, number, run.clock.passed, goal, callbacks)
-        while (ended := reason_to_stop(state, goal, run.clock, run.space, run.study)) is None:
-            began = run.clock.passed
-            with run.clock.on("candidates"):
-                asked = ask(run)
-                with given_back(run.study, asked.trial):
-                    proposal = propose(run, state, asked)  # decode onto the incumbent
-                    outcome = train(run, proposal)
-                    decision = judge(run, proposal, outcome)
-                    record(run, proposal, outcome, decision)  # tell: the tell is the commit
-            state = finish(run, state, asked.trial.number, began, goal, callbacks)
-    return state, ended
+        window = taken_up(run)  # what an earlier session left pending
+        goal = Goal(trials, len(read_state(run.study, run.store).counted))
+        while True:
+            while told := window.next_to_finish():
+                finish(run, told, goal, callbacks)
+            ended = fill(run, window, goal)  # ask, and decode onto the incumbent
+            send(run, window)
+            if run.dispatcher.is_idle and not window.is_judgeable:
+                return ended
+            for task, outcome in run.dispatcher.finished():  # in any order
+                take(run, window, task, outcome)
+            while candidate := window.next_to_judge():  # in order
+                conclude(run, window, candidate)  # judge and tell: the tell is the commit
 
 
-def finish(
-    run: Run, state: RunState, number: int, began: float, goal: Goal, callbacks: Sequence[Callback]
-) -> RunState:
-    """Run the controls of a trial that was told, note and announce it; return the new state.
+def taken_up(run: Run) -> Window:
+    """Return the window of a session's begin: the trials that the session before left unfinished.
 
-    ``began`` is the time of the run when the trial began, in seconds.
+    Pending trials are sent again. A trial that cannot be sent, since its parent's file is damaged,
+    is repeated, and all after it are.
     """
+    fail_interrupted(run.study)
+    window, state = Window(run.window), read_state(run.study, run.store)
+    late = {trial.number for trial in state.counted if trial.number > state.laps.last}
+    for number in sorted(late.union(lacking(run, state))):
+        controls = controls_for(run, state, state.trials[number])
+        window.tell(number, controls, run.clock.passed)
+    waiting = [trial for trial in state.placed if is_pending(trial)]
+    for place, trial in enumerate(waiting):
+        try:
+            index = Candidate.read(trial).index
+            window.add(pending(run, state_for(run, index), trial))
+        except GrowsearchError:
+            for each in waiting[place:]:
+                fail(run.study, each, INTERRUPTED)
+            break
+    return window
+
+
+def fill(run: Run, window: Window, goal: Goal) -> str:
+    """Ask for candidates while there are workers for them; return why no more are asked for.
+
+    A candidate is asked for as late as its worker allows: then callbacks of the trials before it
+    were called, and the time that is left is known.
+    """
+    while window.has_room and run.dispatcher.free > len(list(window.unsent)):
+        with run.clock.on("candidates"):
+            state = state_for(run)
+            ended = reason_to_stop(state, goal, run.clock, run.space, run.study)
+            if ended is not None:
+                return ended
+            window.add(propose(run, state))
+    return ""
+
+
+def send(run: Run, window: Window) -> None:
+    """Send the tasks of the oldest trials, one a free worker."""
+    for task in window.unsent:
+        if run.dispatcher.free <= 0:
+            return
+        task.is_sent = True
+        assert task.job is not None
+        if isinstance(task, Pending):
+            run.dispatcher.send(task, task.job, "candidates")
+        else:
+            task.began = datetime.now()
+            run.dispatcher.send(task, task.job, "controls")
+
+
+def take(run: Run, window: Window, task: Task, outcome: TrialOutcome | Crash) -> None:
+    """Take the outcome of a task: store a control, keep a candidate's until it is judged.
+
+    An error of the machine or of the run folder ends the session, and the trial stays pending.
+    """
+    if isinstance(outcome, Crash) and not outcome.is_bug:
+        raise outcome.raised()
+    if isinstance(task, Pending):
+        task.outcome = outcome
+    elif isinstance(outcome, Crash):
+        raise outcome.raised()
+    else:
+        with run.clock.on("controls"):
+            record_control(run, task, outcome)
+        window.end(task)
+
+
+def conclude(run: Run, window: Window, candidate: Pending) -> None:
+    """Judge a candidate and tell; then it gets its controls.
+
+    A training that could not end fails its trial, and the search goes on. After a bug the session
+    ends, with the worker's traceback, and the trial has failed: it would only repeat it.
+    """
+    outcome = candidate.outcome
+    assert outcome is not None
+    with run.clock.on("candidates"):
+        if isinstance(outcome, Crash):
+            record_failure(run, candidate, outcome.reason)
+            raise outcome.raised()
+        if outcome.failure is not None:
+            record_failure(run, candidate, outcome.failure.reason)
+        else:
+            state = read_state(run.study, run.store)
+            try:
+                decision = judge(run, state, candidate, outcome)
+            except TRAINING_FAILED as error:  # without room to evaluate the incumbent
+                record_failure(run, candidate, Failure.of(error).reason)
+            else:
+                record(run, candidate, outcome, decision)
+    state = read_state(run.study, run.store)
+    number = candidate.trial.number
+    window.tell(number, controls_for(run, state, state.trials[number]), candidate.began)
+
+
+def finish(run: Run, told: Told, goal: Goal, callbacks: Sequence[Callback]) -> None:
+    """Note and announce a trial that has all its controls, and call the callbacks."""
     trials = tuple(run.study.get_trials(deepcopy=False))
-    trial = trials[number]
-    with run.clock.on("controls"):
-        run_controls(run, replace(state, trials=trials), trial)
-    found = record_of(trial, controls_of(run.control_study, number))
+    trial = trials[told.number]
+    found = record_of(trial, controls_of(run.control_study, told.number))
     write_note(run.study, trial, found)
     run.write_spent()
     run.on_event(TrialFinished(found, len(that_count(trials)), goal.trials))
     for callback in callbacks:
         callback(run.study, trial)
-    longest = max(state.laps.longest, run.clock.passed - began)
-    LapsAttribute(last=max(state.laps.last, number), longest=longest).write(run.study)
-    return read_state(run.study, run.store)
-
-
-def _unfinished(run: Run, state: RunState) -> list[int]:
-    """Return the numbers of told trials that lack controls, a note or a callback."""
-    late = {trial.number for trial in state.counted if trial.number > state.laps.last}
-    return sorted(late.union(lacking(run, state)))
+    laps = LapsAttribute.read(run.study) or LapsAttribute()
+    longest = max(laps.longest, run.clock.passed - told.began)
+    LapsAttribute(last=max(laps.last, told.number), longest=longest).write(run.study)

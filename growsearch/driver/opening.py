@@ -1,4 +1,4 @@
-"""Opening a run: its folder locked, its study opened and compared, its executor started."""
+"""Opening a run: its folder locked, its study opened and compared, its workers started."""
 
 from __future__ import annotations
 
@@ -9,31 +9,35 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from filelock import FileLock, Timeout
 from optuna.study import Study
 
 from growsearch.datasets import Dataset, Split
 from growsearch.driver.budget import Clock
 from growsearch.driver.compatibility import check_fits
 from growsearch.driver.events import OnEvent, Started
+from growsearch.driver.guard import Guard
 from growsearch.driver.holdout import hold_out
-from growsearch.driver.listener import PointListener
-from growsearch.driver.pruner import pruner_of
+from growsearch.driver.pending import window_of
 from growsearch.driver.run import Run
 from growsearch.driver.sampler import sampler_of
+from growsearch.driver.use import Use
 from growsearch.driver.width_probe import with_measured_widths
-from growsearch.errors import RunError, disk_error
-from growsearch.execution import Executor, ExecutorFactory, InProcessExecutor
+from growsearch.errors import disk_error
+from growsearch.execution import Executor
+from growsearch.execution.dispatch import Dispatcher
+from growsearch.execution.time_limit import TimeLimit
+from growsearch.execution.workers import context_for, executor_of, workers_of
 from growsearch.networks.store import NetworkStore
 from growsearch.space import SearchSpace
 from growsearch.study import open as studies
-from growsearch.study.attributes import SpentAttribute
+from growsearch.study.attributes import SpentAttribute, WorkersAttribute
 from growsearch.study.database import database_url, open_storage, storage_errors
+from growsearch.study.lock import locked
+from growsearch.study.read import trained
 from growsearch.study.run_id import claim
 from growsearch.study.same_run import record_or_compare
 from growsearch.study.trials import trials_that_count
 from growsearch.training import Trainer
-from growsearch.trials.worker import WorkerContext
 
 
 @dataclass(frozen=True)
@@ -50,8 +54,17 @@ class Session:
     trials : int
         Trials in all, those of earlier sessions included.
     seed : int
-    executor : callable
-        Makes the executor of the session's jobs.
+    executor : Executor or None
+        A caller's own; it is not shut down. None is processes of this machine.
+    workers : int
+        Jobs at once. Without an executor, 0 is this process.
+    pending_trials : int or None
+        Candidates that are asked for before the oldest of them is judged. None is what the run was
+        begun with; of a new run, as many as keep the workers busy beside the controls.
+    time_limit : float or None
+        Seconds that one training may take; None is ten times the longest, at least 5 minutes.
+    memory_per_worker : int or None
+        Bytes that a worker process may take; None is its share of this machine's memory.
     time_budget : float or None
         Seconds of the whole run, those of earlier sessions included.
     storage : str or None
@@ -68,7 +81,11 @@ class Session:
     out: Path
     trials: int
     seed: int = 0
-    executor: ExecutorFactory = InProcessExecutor
+    executor: Executor | None = None
+    workers: int = 0
+    pending_trials: int | None = None
+    time_limit: float | None = None
+    memory_per_worker: int | None = None
     time_budget: float | None = None
     storage: str | None = None
     on_event: OnEvent = lambda _: None
@@ -81,31 +98,72 @@ def opened(session: Session) -> Iterator[Run]:
     space, dataset, out = session.space, session.dataset, session.out
     check_fits(space, dataset)
     images = images_by_part(dataset, space.judge.held_out)
-    with _locked(out), storage_errors(session.storage or str(out)), _disk_errors(out):
+    with locked(out), storage_errors(session.storage or str(out)), _disk_errors(out):
         study, control_study = _studies(session)
+        guard = Guard(study)
+        window = window_of(study, session, out)
         spent = SpentAttribute.read(study)
         clock = Clock(session.time_budget, session.began, spent.value if spent else {})
-        session.on_event(_started(session, study))
-        store, listener = NetworkStore(out / studies.WEIGHTS), PointListener(session.on_event)
-        context = WorkerContext(session.trainer, images, store, dataset.fingerprint)
-        executor = session.executor(context, listener)
-        with _shut_down(executor), _time_kept(study, clock):
+        session.on_event(_started(session, study, window))
+        store = NetworkStore(out / studies.WEIGHTS)
+        with _dispatching(session, images, store, clock, guard, study) as dispatcher:
+            processes = 0 if dispatcher.is_in_process else dispatcher.workers
+            use = Use(WorkersAttribute.read(study), dispatcher, processes)
             with clock.on("teacher"):
-                space = with_measured_widths(study, space, executor)
-            study.sampler, study.pruner = sampler_of(space, session.seed), pruner_of(space)
-            yield Run(
+                space = with_measured_widths(study, space, dispatcher)
+            sampler = sampler_of(space, session.seed, window)
+            study.sampler = sampler
+            run = Run(
                 space=space,
                 seed=session.seed,
                 data=dataset.fingerprint,
                 images=images,
                 study=study,
                 control_study=control_study,
+                guard=guard,
+                sampler=sampler,
+                window=window,
                 store=store,
-                executor=executor,
-                listener=listener,
+                dispatcher=dispatcher,
                 clock=clock,
+                use=use,
                 on_event=session.on_event,
             )
+            with _kept(run):
+                yield run
+
+
+@contextmanager
+def _dispatching(
+    session: Session,
+    images: dict[str, Split],
+    store: NetworkStore,
+    clock: Clock,
+    guard: Guard,
+    study: Study,
+) -> Iterator[Dispatcher]:
+    """Start the workers for the block; an error does not wait for the jobs that run."""
+    executor = session.executor or executor_of(session.workers)
+    context = context_for(
+        executor,
+        session.out,
+        trainer=session.trainer,
+        images=images,
+        store=store,
+        data=session.dataset.fingerprint,
+        memory=session.memory_per_worker,
+    )
+    dispatcher = Dispatcher(
+        executor,
+        context,
+        workers=workers_of(executor, session.workers),
+        counted=clock.on,
+        time_limit=TimeLimit(session.time_limit, trained(study)),
+        on_event=session.on_event,
+        on_work=guard.take,
+    )
+    with dispatcher.working(shuts_down=session.executor is None):
+        yield dispatcher
 
 
 def _studies(session: Session) -> tuple[Study, Study]:
@@ -120,7 +178,7 @@ def _studies(session: Session) -> tuple[Study, Study]:
     return study, control_study
 
 
-def _started(session: Session, study: Study) -> Started:
+def _started(session: Session, study: Study, window: int) -> Started:
     """Return the event of an opened run."""
     dataset = session.dataset
     return Started(
@@ -131,6 +189,8 @@ def _started(session: Session, study: Study) -> Started:
         data_source=dataset.source,
         stand_in=dataset.stand_in,
         seed=session.seed,
+        workers=session.workers,
+        pending_trials=window,
     )
 
 
@@ -142,47 +202,15 @@ def images_by_part(dataset: Dataset, held_out: float) -> dict[str, Split]:
 
 
 @contextmanager
-def _shut_down(executor: Executor) -> Iterator[None]:
-    """Shut the executor down after the block; an error does not wait for jobs that run."""
-    try:
-        yield
-    except BaseException:
-        executor.shutdown(wait=False, cancel_futures=True)
-        raise
-    executor.shutdown()
-
-
-@contextmanager
-def _time_kept(study: Study, clock: Clock) -> Iterator[None]:
+def _kept(run: Run) -> Iterator[None]:
     """Store the time of an interrupted session: the budget is that of the whole run."""
     try:
         yield
     except BaseException:
         with suppress(Exception):  # an error of the storage is on its way already
-            clock.write_spent(study)
+            run.write_spent()
+            run.use.write(run.study)
         raise
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Hold the run folder alone: then no other process is running its trials."""
-    lock = FileLock(folder / ".lock", timeout=0)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
-    except Timeout:
-        raise RunError(
-            f"{folder}: expected to be alone in the run folder, but another growsearch process "
-            "works in it: wait for it, or use another --out"
-        ) from None
-    except OSError as error:
-        raise RunError(
-            f"{folder}: expected a folder that can be written to: {error.strerror}"
-        ) from None
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 @contextmanager

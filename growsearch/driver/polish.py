@@ -60,7 +60,8 @@ def polish(run: Run, state: RunState) -> None:
                     start_seed=0,  # nothing is drawn
                     order_seed=run.seed_of(index, f"polish {part}"),
                     keep_above=ALWAYS,
-                )
+                ),
+                "polish",
             )
             progress, is_better = _after(progress, outcome, part, parts)
             progress.write(run.study)
@@ -128,7 +129,7 @@ def _plan_of(
     is_last_cycle = part // asked.parts == asked.cycles - 1
     whole = asked.last_plan if is_last_cycle else asked.plan
     if whole.precision == "auto":  # measured before the part's time begins to count
-        speed = run.execute(SpeedJob("a measurement of the polish", last, whole))
+        speed = run.execute(SpeedJob("a measurement of the polish", last, whole), "polish")
         whole = whole if speed is None else replace(whole, precision=speed.precision)
     left = None if ends is None else ends - time.monotonic()
     if left is not None and left <= 0.0:
@@ -141,7 +142,7 @@ def _end_of_last_part(run: Run, network: str) -> float | None:
     if run.clock.budget is None:
         return None
     job = EvaluationJob("a measurement of an evaluation", network, "selection", run.data)
-    one = run.execute(job).seconds / len(run.images["selection"])
+    one = run.execute(job, "polish").seconds / len(run.images["selection"])
     held_out = len(run.images.get("held_out", ()))
     images = len(run.images["selection"]) + held_out + 2 * len(run.images["test"])
     return time.monotonic() + run.clock.left - _SLACK * one * images

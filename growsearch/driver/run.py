@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import Future
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from optuna.study import Study
+from optuna.study import Study, load_study
 
 from growsearch.datasets import Split
 from growsearch.driver.budget import Clock
 from growsearch.driver.events import OnEvent
-from growsearch.driver.listener import PointListener
-from growsearch.execution import Executor
+from growsearch.driver.guard import Guard
+from growsearch.driver.sampler import GainSampler
+from growsearch.driver.use import Use
+from growsearch.execution.dispatch import Dispatcher
 from growsearch.networks.store import NetworkStore
 from growsearch.space import SearchSpace
+from growsearch.study.optuna_private import storage_of
 from growsearch.trials.measurements import EvaluationJob
 from growsearch.trials.seeds import seed_of
 from growsearch.trials.worker import Job
 
-K = TypeVar("K")
 T = TypeVar("T")
 
 
@@ -40,11 +40,14 @@ class Run:
     images : mapping
         The splits by part; see ``growsearch.trials.worker.WorkerContext``.
     study, control_study : optuna.Study
+    guard : Guard
+    sampler : GainSampler
+    window : int
+        Candidates that may be pending.
     store : NetworkStore
-    executor : Executor
-    listener : PointListener
-        What the executor calls with each point of a training's curve.
+    dispatcher : Dispatcher
     clock : Clock
+    use : Use
     on_event : callable
     """
 
@@ -54,33 +57,19 @@ class Run:
     images: Mapping[str, Split]
     study: Study
     control_study: Study
+    guard: Guard
+    sampler: GainSampler
+    window: int
     store: NetworkStore
-    executor: Executor
-    listener: PointListener
+    dispatcher: Dispatcher
     clock: Clock
+    use: Use
     on_event: OnEvent
     _losses: dict[str, NDArray[np.float32] | None] = field(init=False, default_factory=dict)
 
-    def execute(self, job: Job[T]) -> T:
+    def execute(self, job: Job[T], phase: str) -> T:
         """Carry out one job and wait for its outcome."""
-        return self.executor.submit(job).result()
-
-    def execute_each(self, jobs: Iterable[tuple[K, Job[T]]]) -> Iterator[tuple[K, T]]:
-        """Carry out jobs, one a worker at a time; yield their outcomes in the order of the jobs.
-
-        Parameters
-        ----------
-        jobs : iterable of (key, job)
-            Drawn when a worker is free. The key comes back beside the outcome.
-        """
-        running: deque[tuple[K, Future[T]]] = deque()
-        for key, job in jobs:
-            running.append((key, self.executor.submit(job)))
-            if len(running) >= self.executor.workers:
-                first, future = running.popleft()
-                yield first, future.result()
-        for key, future in running:
-            yield key, future.result()
+        return self.dispatcher.execute(job, phase)
 
     def losses_of(self, sha256: str) -> NDArray[np.float32] | None:
         """Return a stored network's losses on the selection images.
@@ -89,7 +78,7 @@ class Run:
         """
         if sha256 not in self._losses:
             job = EvaluationJob("the incumbent's losses", sha256, "selection", self.data)
-            losses = self.execute(job).losses
+            losses = self.execute(job, "candidates").losses
             self._losses.clear()
             self._losses[sha256] = losses
         return self._losses[sha256]
@@ -97,6 +86,15 @@ class Run:
     def seed_of(self, index: int, purpose: str) -> int:
         """Return the seed of one purpose of one trial."""
         return seed_of(self.seed, index, purpose)
+
+    def reopened(self) -> tuple[Study, Study]:
+        """Return the two studies anew: they hold nothing of this session, and can be pickled."""
+        storage = storage_of(self.study)
+        study, control_study = (
+            load_study(study_name=each.study_name, storage=storage)
+            for each in (self.study, self.control_study)
+        )
+        return study, control_study
 
     def write_spent(self) -> None:
         """Store the time that the run has taken, by phase."""

@@ -8,7 +8,7 @@ whose values are the gains.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import optuna
@@ -26,17 +26,18 @@ from growsearch.driver.proposals import distributions
 from growsearch.space import SearchSpace
 from growsearch.study.optuna_private import asked, storage_of
 from growsearch.study.read import gain_of, gain_per_second_of
-from growsearch.study.trials import index_in
+from growsearch.study.trials import index_in, index_of, placed
 from growsearch.trials.seeds import seed_of
 
 SamplerFactory = Callable[[int], BaseSampler]
+_WITH_GAIN = (TrialState.COMPLETE, TrialState.PRUNED)
 
 # ``search.objective`` of a space -> the value of a trial that the sampler is fitted on.
 _OBJECTIVES = {"gain": gain_of, "gain_per_second": gain_per_second_of}
 
 
-def sampler_of(space: SearchSpace, seed: int) -> GainSampler:
-    """Return the sampler that a search space asks for."""
+def sampler_of(space: SearchSpace, seed: int, window: int) -> GainSampler:
+    """Return the sampler that a search space asks for, for a window of pending candidates."""
     search = space.search
 
     def make(seed: int) -> BaseSampler:
@@ -45,20 +46,16 @@ def sampler_of(space: SearchSpace, seed: int) -> GainSampler:
         return TPESampler(seed=seed, n_startup_trials=search.startup_trials, multivariate=True)
 
     return GainSampler(
-        make,
-        distributions(space),
-        seed=seed,
-        gain=_OBJECTIVES[search.objective],
-        index=index_in,
+        make, distributions(space), seed=seed, gain=_OBJECTIVES[search.objective], window=window
     )
 
 
 class GainSampler(BaseSampler):
     """Proposes by another sampler, fitted on each trial's gain.
 
-    Every proposal comes from a new sampler, seeded by the run's seed and the trial's index. So it
-    depends on the finished trials alone, and a resumed run proposes the same as an uninterrupted
-    one.
+    Every proposal comes from a new sampler, seeded by the run's seed and the trial's index, and
+    knows the trials of lower indices. The last ``window - 1`` of them count as running, finished or
+    not. So it depends on neither the moment nor on interruptions.
 
     Parameters
     ----------
@@ -67,8 +64,10 @@ class GainSampler(BaseSampler):
     space : mapping
         The distributions of every trial.
     seed : int
-    gain, index : callable
-        From a finished trial to its gain, or None; from a trial's number to its index.
+    gain : callable
+        From a finished trial to its gain, or None.
+    window : int
+        Candidates that may be pending.
     """
 
     def __init__(
@@ -78,13 +77,13 @@ class GainSampler(BaseSampler):
         *,
         seed: int,
         gain: Callable[[FrozenTrial], float | None],
-        index: Callable[[Study, int], int],
+        window: int = 1,
     ) -> None:
         self._make = make
         self._space = dict(space)
         self._seed = seed
         self._gain = gain
-        self._index = index
+        self._window = window
         verbosity = optuna.logging.get_verbosity()
         optuna.logging.set_verbosity(max(verbosity, optuna.logging.WARNING))
         self._mirror = optuna.create_study(  # without a line in the log
@@ -93,7 +92,36 @@ class GainSampler(BaseSampler):
         optuna.logging.set_verbosity(verbosity)
         # The mirror's own trial, which never ends: samplers write their proposals into it.
         self._own = asked(self._mirror)
-        self._mirrored: set[int] = set()
+        self._running: dict[int, int] = {}  # trial -> its number in the mirror
+        self._mirrored: set[int] = set()  # trials that are finished in the mirror
+        self._learns = False  # from one trial's gain at least
+
+    def propose(self, trials: Sequence[FrozenTrial], index: int) -> dict[str, Any]:
+        """Draw all parameters of the trial of an index.
+
+        Parameters
+        ----------
+        trials : sequence of FrozenTrial
+            In the order of their indices; those from ``index`` on are not looked at.
+        index : int
+        """
+        self._mirror_trials(trials[:index], settled=max(0, index - self._window + 1))
+        sampler = self._make(seed_of(self._seed, index, "proposal"))
+        # Asking the mirror would add a trial to it, and search all its trials for the parameters
+        # that they have in common. These are known here.
+        drawn = {name: each for name, each in sorted(self._space.items()) if not each.single()}
+        # A study object caches its trials until ``ask``; a new object has no cache.
+        mirror = optuna.load_study(
+            study_name=self._mirror.study_name, storage=storage_of(self._mirror), sampler=sampler
+        )
+        own = self._own
+        params = sampler.sample_relative(mirror, own, drawn if self._learns else {})
+        for name, each in self._space.items():
+            if each.single():
+                params[name] = _only_value(each)
+            elif name not in params:  # one of the first, drawn at random
+                params[name] = sampler.sample_independent(mirror, own, name, each)
+        return {name: params[name] for name in self._space}
 
     def infer_relative_search_space(
         self, study: Study, trial: FrozenTrial
@@ -105,26 +133,10 @@ class GainSampler(BaseSampler):
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        """Draw all parameters from the sampler fitted on the gains so far."""
+        """Draw all parameters of a trial that Optuna asks for, such as a queued one."""
         del search_space  # always the whole
-        self._mirror_finished(study)
-        index = self._index(study, trial.number)
-        sampler = self._make(seed_of(self._seed, index, "proposal"))
-        # Asking the mirror would add a trial to it, and search all its trials for the parameters
-        # that they have in common. These are known here.
-        drawn = {name: each for name, each in sorted(self._space.items()) if not each.single()}
-        # A study object caches its trials until ``ask``; a new object has no cache.
-        mirror = optuna.load_study(
-            study_name=self._mirror.study_name, storage=storage_of(self._mirror), sampler=sampler
-        )
-        own, learns = self._own, bool(self._mirrored)
-        params = sampler.sample_relative(mirror, own, drawn if learns else {})
-        for name, each in self._space.items():
-            if each.single():
-                params[name] = _only_value(each)
-            elif name not in params:  # one of the first, drawn at random
-                params[name] = sampler.sample_independent(mirror, own, name, each)
-        return params
+        trials = study.get_trials(deepcopy=False)
+        return self.propose(placed(trials), index_of(trials, trial.number))
 
     def sample_independent(
         self,
@@ -134,20 +146,43 @@ class GainSampler(BaseSampler):
         param_distribution: BaseDistribution,
     ) -> Any:
         """Draw a parameter that is not in the space, such as one of a caller's own trial."""
-        sampler = self._make(seed_of(self._seed, self._index(study, trial.number), param_name))
+        sampler = self._make(seed_of(self._seed, index_in(study, trial.number), param_name))
         return sampler.sample_independent(self._mirror, trial, param_name, param_distribution)
 
-    def _mirror_finished(self, study: Study) -> None:
-        finished = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
-        for trial in finished:
-            if trial.number in self._mirrored:
+    def _mirror_trials(self, trials: Sequence[FrozenTrial], settled: int) -> None:
+        """Bring the mirror up to date: the first ``settled`` trials are finished, others run.
+
+        A pending trial and its end are the same trial of the mirror, since samplers weigh trials by
+        their order.
+        """
+        for place, trial in enumerate(trials):
+            if trial.number in self._mirrored or set(trial.params) != set(self._space):
+                continue
+            if place >= settled:
+                if trial.number not in self._running:
+                    self._running[trial.number] = self._add(trial, None)
                 continue
             self._mirrored.add(trial.number)
-            gain = self._gain(trial)
-            if gain is not None and set(trial.params) == set(self._space):
-                self._mirror.add_trial(
-                    create_trial(params=trial.params, distributions=trial.distributions, value=gain)
-                )
+            gain = self._gain(trial) if trial.state in _WITH_GAIN else None
+            self._learns |= gain is not None
+            number = self._running.pop(trial.number, None)
+            if number is not None:
+                state = TrialState.FAIL if gain is None else TrialState.COMPLETE
+                self._mirror.tell(number, gain, state=state)
+            elif gain is not None:
+                self._add(trial, gain)
+
+    def _add(self, trial: FrozenTrial, gain: float | None) -> int:
+        """Add a trial to the mirror, running where it has no gain; return its number there."""
+        self._mirror.add_trial(
+            create_trial(
+                state=TrialState.RUNNING if gain is None else TrialState.COMPLETE,
+                params=trial.params,
+                distributions=trial.distributions,
+                value=gain,
+            )
+        )
+        return len(self._mirror.get_trials(deepcopy=False)) - 1
 
 
 def _only_value(distribution: BaseDistribution) -> Any:

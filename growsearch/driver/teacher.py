@@ -49,7 +49,8 @@ def _trained(run: Run) -> TeacherAttribute:
             start_seed=run.seed_of(0, "teacher"),
             order_seed=run.seed_of(0, "teacher order"),
             keep_above=ALWAYS,
-        )
+        ),
+        "teacher",
     )
     if outcome.failure is not None:
         raise outcome.failure.error("teacher")

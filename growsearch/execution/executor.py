@@ -4,47 +4,60 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Protocol, TypeVar
-
-from growsearch.trials.worker import Job, OnPoint, WorkerContext
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 T = TypeVar("T")
 
 
-class Executor(Protocol):
-    """Carries out jobs; passes ``growsearch.testing.ExecutorContract``.
+class WorkerLostError(Exception):
+    """A worker died, was stopped, or its machine was lost; the text says how."""
 
-    A training that cannot end is a failure in its outcome. So an exception from a future is a fault
-    of the program, of the machine or of the executor.
+
+class Executor(Protocol):
+    """The part of ``concurrent.futures.Executor`` that every engine has.
+
+    Its futures' exceptions are the engine's own: a worker died, a node was lost, a value could not
+    be pickled. The driver repeats such a call. An executor never repeats one by itself.
+
+    An executor may have an attribute ``workers``, the number of calls that run at once.
     """
 
-    @property
-    def workers(self) -> int:
-        """The number of jobs that run at once."""
-        ...
-
-    def submit(self, job: Job[T]) -> Future[T]:
-        """Start a job, now or when a worker is free; return the future of its outcome.
+    def submit(self, function: Callable[..., T], /, *args: Any) -> Future[T]:
+        """Start a call, now or when a worker is free; return the future of its result.
 
         Raises
         ------
         RuntimeError
-            After ``shutdown``.
+            After ``shutdown``, or when the executor is broken.
         """
         ...
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Release what the executor holds, as ``concurrent.futures`` has it.
+        """Release what the executor holds.
 
         Parameters
         ----------
         wait : bool
-            Wait for the jobs that run; else end them, since their outcomes are not wanted.
+            Wait for the calls that run.
         cancel_futures : bool
-            Cancel the jobs that have not begun.
+            Cancel the calls that have not begun.
         """
         ...
 
 
-# From a worker's context and the callback for the points of a training's curve to an executor.
-ExecutorFactory = Callable[[WorkerContext, OnPoint], Executor]
+@runtime_checkable
+class Stops(Protocol):
+    """The ability of an executor to kill what carries out a call."""
+
+    def stop(self, future: Future[Any]) -> None:
+        """Kill the worker of a future's call; the future ends with an exception."""
+        ...
+
+
+@runtime_checkable
+class NamesWhatLacks(Protocol):
+    """The ability of an executor to say why no worker takes a call."""
+
+    def lacks(self) -> str | None:
+        """Return what the cluster has against what a worker asks for; None if all is there."""
+        ...

@@ -1,6 +1,7 @@
 """The private members of Optuna that growsearch uses, each with the reason; Optuna 5.0.
 
-Nothing else in growsearch touches a name of Optuna's that begins with an underscore.
+Beside ``patience.py`` nothing else in growsearch touches a name of Optuna's that begins with an
+underscore.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import Any
 
 from optuna.storages import BaseStorage
 from optuna.study import Study
-from optuna.trial import FrozenTrial, Trial
+from optuna.trial import FrozenTrial, Trial, TrialState
 
 
 @contextmanager
@@ -43,6 +44,24 @@ def set_attribute(study: Study, trial: Trial | FrozenTrial, name: str, value: An
     A trial that a killed process left running has no ``Trial`` object any more.
     """
     study._storage.set_trial_user_attr(trial._trial_id, name, value)
+
+
+def set_intermediate_value(
+    study: Study, trial: Trial | FrozenTrial, step: int, value: float
+) -> None:
+    """Set or replace an intermediate value, which ``Trial.report`` refuses to replace."""
+    study._storage.set_trial_intermediate_value(trial._trial_id, step, value)
+
+
+def added(study: Study, trial: FrozenTrial) -> FrozenTrial:
+    """Add a trial and return it as the storage has it; ``study.add_trial`` does not say which."""
+    identity = study._storage.create_new_trial(study._study_id, template_trial=trial)
+    return study._storage.get_trial(identity)
+
+
+def put_back(study: Study, trial: FrozenTrial) -> None:
+    """Put a running trial back into the queue; ``study.enqueue_trial`` makes another trial."""
+    study._storage.set_trial_state_values(trial._trial_id, TrialState.WAITING)
 
 
 def reopened(study: Study, trial: FrozenTrial) -> Trial:

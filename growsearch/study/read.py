@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
-from growsearch.study.attributes import Candidate, Control, arm_result
+from growsearch.study.attributes import Candidate, Control, TeacherAttribute, arm_result
+from growsearch.study.attributes.base import Trained
 from growsearch.study.trials import trials_that_count
 from growsearch.study.untrusted import untrusted
 from growsearch.trials.arms import CANDIDATE
@@ -44,6 +45,14 @@ def records(study: Study, control_study: Study) -> tuple[TrialRecord, ...]:
     return tuple(
         record(trial, controls.get(trial.number, {})) for trial in trials_that_count(study)
     )
+
+
+def trained(study: Study) -> list[tuple[int, float]]:
+    """Return updates and seconds of the trainings of a run: the teacher's and the candidates'."""
+    teacher = TeacherAttribute.read(study)
+    known: list[Trained] = [] if teacher is None else [teacher]
+    known += [Candidate.read(trial) for trial in trials_that_count(study)]
+    return [(each.curve[-1][0], each.seconds) for each in known if each.curve]
 
 
 def controls_by_number(control_study: Study, only: int | None = None) -> dict[int, ControlResults]:

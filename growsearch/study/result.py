@@ -13,7 +13,13 @@ from optuna.study import Study
 from growsearch.checks import expanded
 from growsearch.evidence.comparison import Evidence, HeldOut, compare
 from growsearch.networks.store import NetworkStore
-from growsearch.study.attributes import DataAttribute, SpaceAttribute, SpentAttribute, TestAttribute
+from growsearch.study.attributes import (
+    DataAttribute,
+    SpaceAttribute,
+    SpentAttribute,
+    TestAttribute,
+    WorkersAttribute,
+)
 from growsearch.study.database import storage_errors
 from growsearch.study.networks import Best, final_of, test_of
 from growsearch.study.open import WEIGHTS, find
@@ -52,6 +58,8 @@ class SearchResult:
     spent : mapping
         Seconds of the whole run by phase: "teacher", "candidates", "controls", "polish", "test",
         "other".
+    workers : WorkersAttribute
+        The workers of the run, and how busy they were.
     control_arms : mapping
         The control arms of the space, each with its fraction of the trials; empty without controls.
     """
@@ -70,6 +78,7 @@ class SearchResult:
     held_out_accuracy: float | None = None
     teacher_held_out_accuracy: float | None = None
     spent: Mapping[str, float] = field(default_factory=dict)
+    workers: WorkersAttribute = field(default_factory=WorkersAttribute)
     control_arms: Mapping[str, float] = field(default_factory=dict)
 
     def evidence(self) -> Evidence:
@@ -106,6 +115,7 @@ class SearchResult:
                 "held_out_accuracy": self.teacher_held_out_accuracy,
             },
             "spent": dict(self.spent),
+            "workers": self.workers.to_attributes(),
             "evidence": self.evidence().to_json(),
             "trials": [trial.to_json() for trial in self.trials],
         }
@@ -140,6 +150,7 @@ def result_of(
         data_source=data.source if data else "",
         stand_in=bool(data and data.stand_in),
         spent=spent.value if spent else {},
+        workers=WorkersAttribute.read(study) or WorkersAttribute(),
         control_arms=space.control_arms if space else {},
     )
 

@@ -10,8 +10,8 @@ from optuna.trial import FrozenTrial
 from growsearch.networks.store import NetworkStore
 from growsearch.study.attributes import Candidate, FreedAttribute, LapsAttribute
 from growsearch.study.networks import Best, freed_of, incumbent_of, teacher_of
-from growsearch.study.trials import that_count
-from growsearch.study.untrusted import untrusted
+from growsearch.study.trials import placed, that_count
+from growsearch.study.untrusted import finite, untrusted
 
 
 @dataclass(frozen=True)
@@ -23,9 +23,11 @@ class RunState:
     teacher : Best
         The network that the search started from.
     incumbent : Best
-        The network that the next candidate grows from.
+        The network that the next candidate grows from: the best of ``judged``.
     trials : tuple of FrozenTrial
         Every trial of the study, in order.
+    judged : tuple of FrozenTrial
+        The finished trials that this state knows of, without interrupted ones.
     laps : LapsAttribute
         The last trial of which nothing is left to do, and the seconds of the longest one.
     freed : FreedAttribute
@@ -35,6 +37,7 @@ class RunState:
     teacher: Best
     incumbent: Best
     trials: tuple[FrozenTrial, ...]
+    judged: tuple[FrozenTrial, ...]
     laps: LapsAttribute
     freed: FreedAttribute = field(default_factory=FreedAttribute)
 
@@ -42,6 +45,11 @@ class RunState:
     def counted(self) -> tuple[FrozenTrial, ...]:
         """The finished trials, without interrupted ones."""
         return that_count(self.trials)
+
+    @property
+    def placed(self) -> tuple[FrozenTrial, ...]:
+        """The trials by index: finished and pending ones, without interrupted ones."""
+        return placed(self.trials)
 
     def sha256_of(self, number: int | None) -> str:
         """Return the SHA-256 of the network that a trial kept; of the teacher's for None.
@@ -56,9 +64,29 @@ class RunState:
         with untrusted(f"the parent {number!r}"):
             return self.freed.stored(Candidate.read(self.trials[number]).sha256)
 
+    def accuracy_of(self, number: int | None) -> float:
+        """Return the validation accuracy of a trial; of the teacher for None.
 
-def read_state(study: Study, store: NetworkStore) -> RunState:
+        Raises
+        ------
+        RunError
+            When there is no such trial.
+        """
+        if number is None:
+            return self.teacher.validation_accuracy
+        with untrusted(f"the parent {number!r}"):
+            return finite(self.trials[number].value)
+
+
+def read_state(study: Study, store: NetworkStore, *, before: int | None = None) -> RunState:
     """Read the state of a run that has a teacher.
+
+    Parameters
+    ----------
+    study : optuna.Study
+    store : NetworkStore
+    before : int, optional
+        Know of the trials below this index only, as when a trial was proposed; of all by default.
 
     Raises
     ------
@@ -68,6 +96,7 @@ def read_state(study: Study, store: NetworkStore) -> RunState:
     trials = tuple(study.get_trials(deepcopy=False))
     teacher = teacher_of(study, store)
     laps = LapsAttribute.read(study) or LapsAttribute()
+    judged = that_count(trials if before is None else placed(trials)[:before])
     freed = freed_of(study)
-    incumbent = incumbent_of(trials, teacher, store, freed)
-    return RunState(teacher, incumbent, trials, laps, freed)
+    incumbent = incumbent_of(judged, teacher, store, freed)
+    return RunState(teacher, incumbent, trials, judged, laps, freed)

@@ -1,14 +1,128 @@
-"""The trials of a run: those that count, those that an interruption ended, how a trial fails."""
+"""The trials of a run: how one begins and ends, those that count, pending and interrupted ones.
+
+A pending trial is RUNNING and has its whole description, so its job can be sent again as it was.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+from optuna.distributions import BaseDistribution
 from optuna.study import Study
-from optuna.trial import FrozenTrial, Trial, TrialState
+from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 
-from growsearch.study.attributes import FAILURE, INTERRUPTED
-from growsearch.study.optuna_private import set_attribute
+from growsearch.study.attributes import FAILURE, INTERRUPTED, Candidate
+from growsearch.study.optuna_private import (
+    added,
+    is_enqueued,
+    put_back,
+    set_attribute,
+    set_intermediate_value,
+)
+
+
+def begin(
+    study: Study,
+    params: Mapping[str, Any],
+    distributions: Mapping[str, BaseDistribution],
+    described: Candidate,
+) -> FrozenTrial:
+    """Add a pending trial, with parameters and description, in one transaction; return it.
+
+    Raises
+    ------
+    ValueError
+        When a parameter is outside its distribution.
+    """
+    return added(
+        study,
+        create_trial(
+            state=TrialState.RUNNING,
+            params=dict(params),
+            distributions=dict(distributions),
+            user_attrs=described.to_attributes(),
+        ),
+    )
+
+
+def described(study: Study, trial: Trial | FrozenTrial, candidate: Candidate) -> None:
+    """Write the description into a trial that ``study.ask`` made, which is pending after that."""
+    for name, value in candidate.to_attributes().items():  # with the parent last
+        set_attribute(study, trial, name, value)
+
+
+def finish(
+    study: Study,
+    trial: Trial | FrozenTrial,
+    judged: Candidate,
+    *,
+    value: float | None,
+    gains: Mapping[int, float],
+) -> None:
+    """Write the outcome of a pending trial, and tell: the tell is the commit.
+
+    Parameters
+    ----------
+    study : optuna.Study
+    trial : FrozenTrial
+        It may be done in part, by a process that died.
+    judged : Candidate
+        The outcome, of ``Candidate.judged``.
+    value : float or None
+        The validation accuracy; None of a pruned trial, whose value in the study is its last gain.
+    gains : mapping
+        Step -> gain over the parent.
+    """
+    for name, each in judged.to_attributes().items():
+        set_attribute(study, trial, name, each)
+    for step, gain in gains.items():
+        set_intermediate_value(study, trial, step, gain)
+    if value is None:
+        study.tell(trial.number, state=TrialState.PRUNED)
+    else:
+        study.tell(trial.number, value)
+
+
+def fail(study: Study, trial: Trial | FrozenTrial, reason: str) -> None:
+    """End a running trial as failed, for a reason."""
+    set_attribute(study, trial, FAILURE, reason)
+    study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
+
+
+def is_pending(trial: FrozenTrial) -> bool:
+    """Return whether the trial is running and wholly described."""
+    return trial.state == TrialState.RUNNING and Candidate.is_whole(trial)
+
+
+def pending(study: Study) -> tuple[FrozenTrial, ...]:
+    """Return the study's pending trials in order."""
+    running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+    return tuple(trial for trial in running if is_pending(trial))
+
+
+def fail_interrupted(study: Study) -> None:
+    """End the trials that a killed process left running without their whole description.
+
+    A queued trial goes back to its place in the queue, as the same trial with the same parameters;
+    any other is failed as interrupted, and another is proposed in its place.
+
+    Only the holder of the run's lock may call this: then no other process is running them.
+    """
+    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        if is_pending(trial):
+            continue
+        if is_enqueued(trial):
+            put_back(study, trial)
+        else:
+            fail(study, trial, INTERRUPTED)
+
+
+def placed(trials: Sequence[FrozenTrial]) -> tuple[FrozenTrial, ...]:
+    """Return the trials by index: finished and running ones, without interrupted ones."""
+    return tuple(
+        trial for trial in trials if trial.state != TrialState.WAITING and not is_interrupted(trial)
+    )
 
 
 def is_interrupted(trial: FrozenTrial) -> bool:
@@ -34,23 +148,3 @@ def index_of(trials: Sequence[FrozenTrial], number: int) -> int:
 def index_in(study: Study, number: int) -> int:
     """Return the index of a trial of the study, as the study is now."""
     return index_of(study.get_trials(deepcopy=False), number)
-
-
-def fail(study: Study, trial: Trial | FrozenTrial, reason: str) -> None:
-    """End a running trial as failed, for a reason."""
-    set_attribute(study, trial, FAILURE, reason)
-    study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
-
-
-def is_pending(trial: FrozenTrial) -> bool:
-    """Return whether the trial is running and wholly described."""
-    return trial.state == TrialState.RUNNING and "parent" in trial.user_attrs
-
-
-def fail_interrupted(study: Study) -> None:
-    """End the trials that a killed process left running.
-
-    Only the holder of the run's lock may call this: then no other process is running them.
-    """
-    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        fail(study, trial, INTERRUPTED)

@@ -23,6 +23,7 @@ from growsearch.training import (
     at_one_precision,
 )
 from growsearch.trials.arms import ARMS, CANDIDATE, Start, training_flops
+from growsearch.trials.cutoffs import Cutoffs
 from growsearch.trials.outcome import TRAINING_FAILED, Failure, TrialOutcome
 from growsearch.trials.worker import OnPoint, WorkerContext
 
@@ -67,6 +68,8 @@ class TrialJob:
     keep_above : float
         Store the trained network if its accuracy is above this value and its training was not
         ended early; ``NEVER`` and ``ALWAYS`` are values too.
+    cutoffs : Cutoffs or None
+        End the training early where its gain is below them.
     """
 
     name: str
@@ -81,6 +84,7 @@ class TrialJob:
     learning_rates: tuple[float, ...] = ()
     step_milliseconds: float | None = None
     keep_above: float = NEVER
+    cutoffs: Cutoffs | None = None
 
     def carry_out(self, context: WorkerContext, on_point: OnPoint) -> TrialOutcome:
         """Build the network, train it and store it if it may be kept.
@@ -138,10 +142,16 @@ class TrialJob:
     ) -> TrialOutcome:
         """Train once by a plan."""
         answers: list[bool] = []
+        steps = [-1]
 
         def on_evaluation(point: Point) -> bool:
-            answers.append(on_point(self, point))
-            return answers[-1]
+            on_point(point)
+            ends = self.cutoffs is not None and self.cutoffs.end(
+                point.accuracy, point.step, steps[-1]
+            )
+            steps.append(point.step)
+            answers.append(ends)
+            return ends
 
         try:
             result = context.trainer.train(

@@ -21,12 +21,12 @@ class Failure:
 
     Parameters
     ----------
-    kind : "diverged", "out of memory", "too slow" or "failed"
+    kind : "diverged", "out of memory", "too slow", "too long", "lost" or "failed"
     reason : str
         In words, in one line.
     """
 
-    kind: Literal["diverged", "out of memory", "too slow", "failed"]
+    kind: Literal["diverged", "out of memory", "too slow", "too long", "lost", "failed"]
     reason: str
 
     @classmethod
@@ -69,7 +69,7 @@ class TrialOutcome:
     tried : tuple of (learning rate, accuracy or None)
         Of a tuned control.
     ended_early : bool
-        Whether ``on_point`` ended the training before its plan did.
+        True if the job's cutoffs ended the training before its plan did.
     failure : Failure or None
     """
 

@@ -1,25 +1,36 @@
-"""The context that a worker keeps between jobs, and the protocol of a job."""
+"""A worker: the context that it keeps between jobs, and the one function that it is called with."""
 
 from __future__ import annotations
 
+import pickle
+import traceback
+import uuid
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, TypeVar
 
 from growsearch.datasets import Split
-from growsearch.errors import RunError
+from growsearch.errors import GrowsearchError, RunError
 from growsearch.networks.store import NetworkStore
-from growsearch.training import Point, Trainer
+from growsearch.training import Point, Trainer, WarmsUp
+from growsearch.trials.limits import within_memory
+from growsearch.trials.progress import Reporter, Silent
 
 Part = Literal["train", "selection", "held_out", "test"]
+T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
 _SAMPLE = 256  # training images on which new batch normalisations measure their statistics
+_KEPT = 2  # contexts in a worker that several runs use in turn
 
 
 @dataclass(frozen=True)
 class WorkerContext:
     """The trainer, the images and the stored networks that a worker keeps from job to job.
+
+    It travels with every job. Pickled, it is a reference of a few hundred bytes: the trainer as its
+    options, images and networks as their folders. A worker process opens it once.
 
     Parameters
     ----------
@@ -30,12 +41,25 @@ class WorkerContext:
     networks : NetworkStore
     data : str
         The fingerprint of the images, which jobs name too.
+    reporter : Reporter
+        Where the progress of jobs is told.
+    memory : int or None
+        Bytes that a job may take in its worker process; None is no limit.
+    key : str
+        Names this context among those that a worker keeps.
     """
 
     trainer: Trainer
     images: Mapping[str, Split]
     networks: NetworkStore
     data: str
+    reporter: Reporter = field(default_factory=Silent)
+    memory: int | None = None
+    key: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        names = ("trainer", "images", "networks", "data", "reporter", "memory", "key")
+        return _opened, ({name: getattr(self, name) for name in names},)
 
     @property
     def sample(self) -> Any:
@@ -57,15 +81,28 @@ class WorkerContext:
             )
 
 
-OnPoint = Callable[["Job[Any]", Point], bool]
+_contexts: OrderedDict[str, WorkerContext] = OrderedDict()  # of this worker process, by key
+
+
+def _opened(parts: dict[str, Any]) -> WorkerContext:
+    """Return the context of a key, with the graphs and images of the jobs before."""
+    key = parts["key"]
+    context = _contexts.pop(key, None) or WorkerContext(**parts)
+    _contexts[key] = context
+    while len(_contexts) > _KEPT:
+        _contexts.popitem(last=False)
+    return context
+
+
+OnPoint = Callable[[Point], None]
 
 
 class Job(Protocol[T_co]):
-    """Work that an executor carries out: a small frozen value that can be pickled."""
+    """Work that a worker carries out: a small frozen value that can be pickled."""
 
     @property
     def name(self) -> str:
-        """The job's name, for progress displays and errors."""
+        """The job's name, for progress displays and errors; no two jobs of a run share one."""
         ...
 
     def carry_out(self, context: WorkerContext, on_point: OnPoint) -> T_co:
@@ -75,7 +112,78 @@ class Job(Protocol[T_co]):
         ----------
         context : WorkerContext
         on_point : callable
-            Called with the job and each point of a training's curve; a true result ends the
-            training there.
+            Called with each point of a training's curve, for displays.
         """
         ...
+
+
+@dataclass(frozen=True)
+class Crash:
+    """An error of the program or of the machine, as a value that comes back from a worker.
+
+    Parameters
+    ----------
+    error : Exception
+    traceback : str
+        The traceback in the worker.
+    """
+
+    error: Exception
+    traceback: str
+
+    @classmethod
+    def of(cls, error: Exception) -> Crash:
+        """Return an error that was caught."""
+        return cls(error, "".join(traceback.format_exception(error)))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Crash, (_picklable(self.error), self.traceback)
+
+    @property
+    def is_bug(self) -> bool:
+        """False if the machine, the run folder or the data may be at fault, and no job."""
+        return not isinstance(self.error, OSError | GrowsearchError)
+
+    @property
+    def reason(self) -> str:
+        """The error in one line."""
+        return " ".join(f"{type(self.error).__name__}: {self.error}".split())
+
+    def raised(self) -> Exception:
+        """Return the error to raise, with the worker's traceback as its cause."""
+        if self.error.__traceback__ is None:  # it came from another process
+            self.error.__cause__ = WorkerTracebackError(f"\n{self.traceback}")
+        return self.error
+
+
+class WorkerTracebackError(Exception):
+    """The traceback of an error in a worker, as the cause of the error in the driver."""
+
+
+def carry_out(context: WorkerContext, job: Job[T]) -> T | Crash:
+    """Carry out a job in a worker: the only function that is ever submitted to an executor.
+
+    A training that cannot end is a failure in its outcome, and every other error is a ``Crash``. So
+    an exception of a future is the executor's: a worker that died, a node that was lost.
+    """
+    try:
+        with context.reporter.reporting(job.name) as on_point, within_memory(context, job.name):
+            return job.carry_out(context, on_point)
+    except Exception as error:
+        return Crash.of(error)
+
+
+def warm_up(context: WorkerContext) -> None:
+    """Open the context of a new worker, and load its trainer's libraries, before its first job."""
+    _ = context.sample
+    if isinstance(context.trainer, WarmsUp):
+        context.trainer.warm_up()
+
+
+def _picklable(error: Exception) -> Exception:
+    """Return the error, or one with its text where it cannot be pickled and read again."""
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:
+        return RuntimeError(f"{type(error).__name__}: {error}")
+    return error

@@ -28,6 +28,7 @@ from growsearch.study.networks import DamagedNetworkWarning, freed_of
 from growsearch.study.open import find
 from growsearch.study.run_id import check
 from growsearch.study.run_state import read_state
+from growsearch.study.trials import placed
 from growsearch.upkeep.files import IMAGES, PROGRESS, image_files, orphans, partials
 from growsearch.upkeep.snapshot import Snapshot, snapshot
 
@@ -148,8 +149,10 @@ def _collected(run: Snapshot, *, dry_run: bool) -> Freed:
 def _without_need_of_slots(run: Snapshot) -> list[str]:
     """Return the SHA-256 of each network from which no training will start, slots included.
 
-    A training may still start from the incumbent; from the parent of a trial that is not finished,
-    or that lacks controls; and from a network that is polished. The polish's own networks are none
+    A training may still start from an incumbent, as the next proposals will know it: each knows the
+    trials before it but the ``window - 1`` last, and trials that are not finished may be repeated.
+    Also from the parent of a trial that is not finished or lacks controls, and from a network that
+    is polished. The polish's own networks are none
     of these, and keep their slots.
     """
     if run.teacher is None:
@@ -157,7 +160,13 @@ def _without_need_of_slots(run: Snapshot) -> list[str]:
     with warnings.catch_warnings():  # a damaged network is reported where it is left alone
         warnings.simplefilter("ignore", DamagedNetworkWarning)
         state = read_state(run.study, run.store)
-    needed = {state.incumbent.sha256}
+        order = placed(run.trials)
+        finished = [trial.state.is_finished() for trial in order]
+        first = finished.index(False) if False in finished else len(order)
+        needed = {
+            read_state(run.study, run.store, before=end).incumbent.sha256
+            for end in range(max(0, first - run.window + 1), len(order) + 1)
+        }
     if run.polish is not None:
         needed.add(run.polish.of)
     lacking = run.lacking()

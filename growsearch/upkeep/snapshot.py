@@ -22,14 +22,17 @@ from growsearch.study.attributes import (
     DataAttribute,
     FreedAttribute,
     LapsAttribute,
+    PendingTrialsAttribute,
     PolishAttribute,
     RunIdAttribute,
     SeedAttribute,
+    SessionAttribute,
     SpaceAttribute,
     SpentAttribute,
     TeacherAttribute,
     TestAttribute,
     WidthMultipleAttribute,
+    WorkersAttribute,
 )
 from growsearch.study.lock import is_locked
 from growsearch.study.open import WEIGHTS
@@ -38,7 +41,10 @@ from growsearch.study.trials import is_interrupted
 T = TypeVar("T")
 
 # Read for the sake of their checks; nothing here uses their values.
-_ONLY_READ = (LapsAttribute, RunIdAttribute, SpentAttribute, WidthMultipleAttribute)
+_ONLY_READ = (
+    *(LapsAttribute, RunIdAttribute, SessionAttribute),
+    *(SpentAttribute, WidthMultipleAttribute, WorkersAttribute),
+)
 
 
 @dataclass(frozen=True)
@@ -56,6 +62,8 @@ class Snapshot:
     controls : tuple of (FrozenTrial, Control)
     space : SearchSpace or None
     seed : int or None
+    window : int
+        The number of candidates that may be pending.
     data, teacher, polish, test
         The study's attributes; None where it has none.
     freed : FreedAttribute
@@ -74,6 +82,7 @@ class Snapshot:
     controls: tuple[tuple[FrozenTrial, Control], ...]
     space: SearchSpace | None
     seed: int | None
+    window: int
     data: DataAttribute | None
     teacher: TeacherAttribute | None
     polish: PolishAttribute | None
@@ -178,6 +187,7 @@ def snapshot(folder: Path, study: Study, control_study: Study) -> Snapshot:
     ]
     for kind in _ONLY_READ:
         reader(partial(kind.read, study))
+    window = reader(partial(PendingTrialsAttribute.read, study))
     space = reader(partial(SpaceAttribute.read, study))
     seed = reader(partial(SeedAttribute.read, study))
     return Snapshot(
@@ -188,6 +198,7 @@ def snapshot(folder: Path, study: Study, control_study: Study) -> Snapshot:
         controls=tuple((trial, each) for trial, each in controls if each is not None),
         space=None if space is None else reader(partial(SearchSpace.parse, space.value)),
         seed=None if seed is None else seed.value,
+        window=1 if window is None else window.value,
         data=reader(partial(DataAttribute.read, study)),
         teacher=reader(partial(TeacherAttribute.read, study)),
         polish=reader(partial(PolishAttribute.read, study)),

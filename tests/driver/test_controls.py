@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import growsearch as gs
+from growsearch.study.attributes import Candidate
 from growsearch.study.result import SearchResult
 from growsearch.training import Speed, TrainingPlan, TrainingResult
 from tests.fake_trainer import FakeTrainer
@@ -180,7 +181,7 @@ def test_arms_are_compared_at_one_precision(tmp_path: Path) -> None:
     trainer = Undecided()
     result = search(tmp_path, *options, trainer=trainer, trials=4)
     assert len(trainer.asked) == 2  # trials 2 and 3; the teacher's precision is not left open
-    taken = [t.user_attrs["precision"] for t in result.study.trials]
+    taken = [Candidate.read(trial).precision for trial in result.study.trials]
     assert set(taken) == {"float32", "bfloat16"}
     after = iter(trainer.plans)
     expected = [taken[1]] * 3 + [taken[2]] * 5 + [taken[3]] * 5

@@ -17,6 +17,7 @@ import pytest
 import growsearch as gs
 from growsearch.driver.events import Training
 from growsearch.errors import RunError
+from growsearch.study.attributes import Candidate
 from growsearch.study.result import SearchResult
 from tests.fake_trainer import FakeTrainer, images, outcome, space, without_fsync
 
@@ -25,6 +26,7 @@ pytestmark = pytest.mark.usefixtures("quick_sqlite")
 TRIALS = 3
 STATUS = 9
 STORE = "growsearch.networks.store.NetworkStore"
+DATABASE = "optuna.storages.RDBStorage"
 
 
 def search(folder: Path, **options: Any) -> SearchResult:
@@ -118,8 +120,7 @@ def check(folder: Path, whole: SearchResult, process: ForkServerProcess | None =
     states = {trial.state.name for trial in result.study.trials}
     assert "RUNNING" not in states
     for trial in result.study.trials:
-        if "sha256" in trial.user_attrs and trial.state.name == "COMPLETE":
-            name = trial.user_attrs["sha256"]
+        if (name := Candidate.read(trial).sha256) and trial.state.name == "COMPLETE":
             path = folder / "weights" / f"{name}.safetensors"
             assert gs.Network.load(path).sha256 == name
 
@@ -167,9 +168,9 @@ def die(processes: ForkServerContext, tmp_path: Path) -> Iterator[Callable[..., 
         ("time of a trial set", "optuna.Study", "set_user_attr", 7),
         ("test attribute set", "optuna.Study", "set_user_attr", 9),
         ("time of the whole set", "optuna.Study", "set_user_attr", 10),
-        ("asked", "optuna.Study", "ask", 3),
-        ("first attribute set", "optuna.Trial", "set_user_attr", 1),
-        ("trial attribute set", "optuna.Trial", "set_user_attr", 30),
+        ("trial begun", "growsearch.driver.candidates", "begin", 3),
+        ("first attribute set", DATABASE, "set_trial_user_attr", 1),
+        ("trial attribute set", DATABASE, "set_trial_user_attr", 2),
         ("told", "optuna.Study", "tell", 2),
         ("control added", "optuna.Study", "add_trial", 3),
         ("second control added", "optuna.Study", "add_trial", 5),

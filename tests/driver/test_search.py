@@ -16,6 +16,7 @@ from growsearch.datasets import Split
 from growsearch.driver.events import TrialFinished
 from growsearch.driver.holdout import hold_out
 from growsearch.networks import Network
+from growsearch.study.attributes import Candidate
 from growsearch.study.result import SearchResult
 from growsearch.training import Evaluation, TrainingPlan
 from tests.fake_trainer import FakeTrainer, images, outcome
@@ -87,7 +88,7 @@ def test_some_candidates_are_kept_and_some_are_not(finished: SearchResult) -> No
         assert record.gain == pytest.approx(record.validation_accuracy - best)
         if record.kept:
             best = record.validation_accuracy
-            names.add(finished.study.trials[record.number].user_attrs["sha256"])
+            names.add(Candidate.read(finished.study.trials[record.number]).sha256)
     assert {record.kept for record in finished.trials} == {True, False}
     assert stored == names
 

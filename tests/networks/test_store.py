@@ -13,6 +13,7 @@ from growsearch.errors import NetworkFileError
 from growsearch.networks import Architecture, Network
 from growsearch.networks import store as module
 from growsearch.networks.store import NetworkStore
+from growsearch.study.attributes import Candidate
 from growsearch.study.networks import DamagedNetworkWarning
 from tests.small_search import search
 
@@ -125,7 +126,7 @@ def test_a_best_network_that_is_lost_on_the_way_gives_way(tmp_path: Path) -> Non
 
     def lose(study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
         if trial.number == 4:
-            kept = [t.user_attrs["sha256"] for t in study.trials if t.user_attrs.get("kept")]
+            kept = [Candidate.read(t).sha256 for t in study.trials if Candidate.is_kept(t)]
             (tmp_path / "weights" / f"{kept[-1]}.safetensors").unlink()
 
     with pytest.warns(DamagedNetworkWarning):

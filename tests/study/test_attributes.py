@@ -42,18 +42,28 @@ def unpaired(copy: Path) -> Path:
 
 
 def tamper(folder: Path, name: str, value: Any) -> None:
-    """Write a value into an attribute of all trials of a run."""
+    """Write a value into an attribute of all trials of a run, or into their outcomes."""
     with database(folder) as sql:
         sql.execute(
             "UPDATE trial_user_attributes SET value_json = ? WHERE key = ?",
             (json.dumps(value), name),
         )
+        sql.execute(
+            "UPDATE trial_user_attributes SET value_json = json_replace(value_json, ?, json(?)) "
+            "WHERE key = 'outcome'",
+            (f"$.{name}", json.dumps(value)),
+        )
 
 
 def remove(folder: Path, name: str) -> None:
-    """Remove an attribute from all trials of a run."""
+    """Remove an attribute from all trials of a run, and from their outcomes."""
     with database(folder) as sql:
         sql.execute("DELETE FROM trial_user_attributes WHERE key = ?", (name,))
+        sql.execute(
+            "UPDATE trial_user_attributes SET value_json = json_remove(value_json, ?) "
+            "WHERE key = 'outcome'",
+            (f"$.{name}",),
+        )
 
 
 def check(folder: Path, loaded: str, searched: str) -> None:

@@ -51,6 +51,13 @@ class RunIdAttribute(OneValue):
     value: StrictStr
 
 
+class SessionAttribute(OneValue):
+    """The random id of the session that works on the run, or was the last to do so."""
+
+    attribute: ClassVar[str] = "session"
+    value: StrictStr
+
+
 class SeedAttribute(OneValue):
     """The seed of the run."""
 
@@ -63,6 +70,13 @@ class WidthMultipleAttribute(OneValue):
 
     attribute: ClassVar[str] = "width_multiple"
     value: Annotated[StrictInt, Field(ge=1, le=10**9)]
+
+
+class PendingTrialsAttribute(OneValue):
+    """The number of candidates that are asked for before the oldest of them is judged."""
+
+    attribute: ClassVar[str] = "pending_trials"
+    value: Annotated[StrictInt, Field(ge=1, le=10**6)]
 
 
 class DataAttribute(StudyAttribute):
@@ -80,6 +94,25 @@ class SpentAttribute(OneValue):
 
     attribute: ClassVar[str] = "spent"
     value: dict[str, StrictFloat]
+
+
+class WorkersAttribute(StudyAttribute):
+    """The workers of a run, and how busy they were.
+
+    Parameters
+    ----------
+    count : int
+        Jobs at once in the last session; 0 is the driver's own process.
+    busy : float
+        Seconds that workers were at jobs, of all sessions.
+    available : float
+        Seconds of all sessions, times the workers of each.
+    """
+
+    attribute: ClassVar[str] = "workers"
+    count: Count = 0
+    busy: StrictFloat = 0.0
+    available: StrictFloat = 0.0
 
 
 class LapsAttribute(StudyAttribute):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any, Self
 
 from optuna.trial import FrozenTrial, TrialState
@@ -11,17 +12,18 @@ from pydantic import Field, StrictBool, StrictFloat, StrictStr
 from growsearch.errors import GrowsearchError
 from growsearch.growth import Growth, growth_from_json
 from growsearch.networks import Architecture
-from growsearch.study.attributes.base import Count, Trained, of_training
+from growsearch.study.attributes.base import Count, Stored, Trained, of_training
 from growsearch.study.untrusted import untrusted
 from growsearch.trials.outcome import TrialOutcome
 from growsearch.trials.records import ArmResult
 
 FAILURE = "failure"  # why a trial failed: of a candidate and of a control
+OUTCOME = "outcome"  # the table of what is known of a candidate after its training
 INTERRUPTED = "interrupted"  # the failure of a trial whose process ended: it is repeated
 
 
-class Candidate(Trained):
-    """The attributes of a candidate's trial: its description before, its outcome after training.
+class Description(Stored):
+    """The attributes of a candidate that are known before its training.
 
     Parameters
     ----------
@@ -33,16 +35,6 @@ class Candidate(Trained):
         The growth in words, as JSON, and its parts for tables.
     architecture, parameters, flops
         Of the grown network.
-    precision : str
-        What the updates of all the trial's arms compute with.
-    sha256 : str
-        Of the network, if it was kept.
-    gain : float
-        Validation accuracy less the parent's.
-    kept, reason
-        The judge's decision.
-    failure : str
-        Why the trial failed.
     """
 
     index: Count = 0
@@ -57,22 +49,72 @@ class Candidate(Trained):
     architecture: StrictStr = ""
     parameters: Count = 0
     flops: Count = 0
+
+
+class Judgement(Trained):
+    """The attributes of a candidate that are known after its training.
+
+    Parameters
+    ----------
+    precision : str
+        What the updates of all the trial's arms compute with.
+    sha256 : str
+        Of the network, if it was kept.
+    gain : float
+        Validation accuracy less the parent's.
+    kept, reason
+        The judge's decision.
+    """
+
     precision: StrictStr | None = None
     sha256: StrictStr = ""
     gain: StrictFloat | None = None
     kept: StrictBool = False
     reason: StrictStr = ""
+
+
+_DESCRIBED, _JUDGED = Description.model_fields.keys(), Judgement.model_fields.keys()
+
+
+class Candidate(Description, Judgement):
+    """The attributes of a candidate's trial: its description, its outcome, or why it failed.
+
+    The description is stored as flat attributes, which the dashboard shows as columns; the outcome
+    is one attribute, a table. Runs of earlier versions have a flat outcome too, and are read alike.
+
+    Parameters
+    ----------
+    failure : str
+        Why the trial failed; None of a trial that did not fail.
+    """
+
     failure: StrictStr | None = None
+
+    @staticmethod
+    def is_whole(trial: FrozenTrial) -> bool:
+        """Return whether a trial has every attribute of a description."""
+        return trial.user_attrs.keys() >= _DESCRIBED
 
     @staticmethod
     def is_kept(trial: FrozenTrial) -> bool:
         """Return whether a trial's network was kept, by this one attribute."""
-        return trial.user_attrs.get("kept") is True
+        return _outcome(trial).get("kept") is True
 
     @staticmethod
     def names(trial: FrozenTrial, sha256: str) -> bool:
         """Return whether a trial names a network, by this one attribute."""
-        return bool(trial.user_attrs.get("sha256") == sha256)
+        return bool(_outcome(trial).get("sha256") == sha256)
+
+    def to_attributes(self) -> dict[str, Any]:
+        """Return the attributes that were given to the constructor, ``parent`` last of all.
+
+        So a trial with a parent has its whole description, also where each attribute is written in
+        a transaction of its own.
+        """
+        given = super().to_attributes()
+        outcome = {name: given.pop(name) for name in [*given] if name in _JUDGED}
+        parent = {name: given.pop(name) for name in [*given] if name == "parent"}
+        return ({OUTCOME: outcome} if outcome else {}) | given | parent
 
     @classmethod
     def described(
@@ -100,7 +142,14 @@ class Candidate(Trained):
     def judged(cls, outcome: TrialOutcome, *, gain: float, kept: bool, reason: str) -> Self:
         """Return what is known of a candidate after its training."""
         stored = {"sha256": outcome.sha256} if kept else {}
-        return cls(**stored, **of_training(outcome), gain=gain, kept=kept, reason=reason)
+        return cls(
+            **stored,
+            **of_training(outcome),
+            precision=outcome.precision,
+            gain=gain,
+            kept=kept,
+            reason=reason,
+        )
 
     @classmethod
     def read(cls, trial: FrozenTrial) -> Self:
@@ -112,7 +161,15 @@ class Candidate(Trained):
             When they are not what growsearch writes.
         """
         with untrusted(f"trial {trial.number}"):
-            candidate = cls.model_validate(trial.user_attrs)
+            attributes = trial.user_attrs
+            if OUTCOME in attributes:
+                flat = {name: attributes[name] for name in attributes.keys() - _JUDGED}
+                attributes = flat | Judgement.model_validate(attributes[OUTCOME]).model_dump()
+            candidate = cls.model_validate(attributes)
+            if trial.state != TrialState.FAIL:
+                # A process may have died between a reason and the end of its trial, which was then
+                # trained again.
+                candidate = candidate.model_copy(update={"failure": None})
             if candidate.parent is not None and candidate.parent >= trial.number:
                 raise ValueError(f"{candidate.parent} is no earlier trial")
             return candidate
@@ -134,6 +191,12 @@ class Candidate(Trained):
             if grown != self.architecture:
                 raise ValueError(f"{growth} does not give {self.architecture[:80]}")
         return growth
+
+
+def _outcome(trial: FrozenTrial) -> Mapping[str, Any]:
+    """Return where the outcome of a trial stands: in its table, or flat in an earlier version."""
+    outcome = trial.user_attrs.get(OUTCOME, trial.user_attrs)
+    return outcome if isinstance(outcome, dict) else {}
 
 
 class Control(Trained):

@@ -1,0 +1,89 @@
+"""Images in a folder, memory-mapped: all processes of a machine share one copy of them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from growsearch.datasets.dataset import Split
+from growsearch.errors import DataError
+
+_SUFFIXES = {"images": ".x.npy", "labels": ".y.npy"}
+
+
+class StoredImages(Mapping[str, Split]):
+    """The splits in a folder, each memory-mapped when it is first asked for.
+
+    A pickled value is its folder. A trainer reads the images in place, since the data of an
+    ``.npy`` file begin at a multiple of 64 bytes.
+
+    Parameters
+    ----------
+    folder : Path
+        As :meth:`write` leaves it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._opened: dict[str, Split] = {}
+
+    def __reduce__(self) -> tuple[type[StoredImages], tuple[Path]]:
+        return StoredImages, (self._folder.absolute(),)  # a worker may have another directory
+
+    @classmethod
+    def write(cls, folder: Path, splits: Mapping[str, Split]) -> StoredImages:
+        """Write the splits, unless the folder is there; it is whole or not there.
+
+        Raises
+        ------
+        OSError
+            When the disk is full or fails.
+        """
+        if not folder.is_dir():
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            partial = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".partial-"))
+            try:
+                for part, split in splits.items():
+                    for name, suffix in _SUFFIXES.items():
+                        _write(partial / f"{part}{suffix}", getattr(split, name))
+                partial.chmod(0o755)
+                partial.replace(folder)
+            except BaseException:
+                shutil.rmtree(partial, ignore_errors=True)
+                raise
+        return cls(folder)
+
+    def __getitem__(self, part: str) -> Split:
+        if part not in self._opened:
+            arrays = [self._folder / f"{part}{suffix}" for suffix in _SUFFIXES.values()]
+            if not all(path.is_file() for path in arrays):
+                raise KeyError(part)
+            try:
+                images, labels = (np.asarray(np.load(path, mmap_mode="r")) for path in arrays)
+            except (OSError, ValueError) as error:
+                raise DataError(
+                    f"{self._folder}: expected the images that a run stores, cannot read them "
+                    f"({error}): delete the folder, and the run writes it again"
+                ) from None
+            self._opened[part] = Split(images, labels)
+        return self._opened[part]
+
+    def __iter__(self) -> Iterator[str]:
+        suffix = _SUFFIXES["images"]
+        return (path.name.removesuffix(suffix) for path in self._folder.glob(f"*{suffix}"))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+def _write(path: Path, array: Any) -> None:
+    with path.open("wb") as file:
+        np.save(file, array, allow_pickle=False)
+        file.flush()
+        os.fsync(file.fileno())

@@ -1,0 +1,64 @@
+"""The number of pending trials of a run, fixed when it is created."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from optuna.study import Study
+
+from growsearch.errors import RunError
+from growsearch.space import SearchSpace
+from growsearch.study.attributes import PendingTrialsAttribute, TeacherAttribute
+
+if TYPE_CHECKING:
+    from growsearch.driver.opening import Session
+
+MOST = 8  # beyond, a greedy search gains nothing by more: docs/operations.md
+
+
+def window_of(study: Study, session: Session, folder: Path) -> int:
+    """Return how many candidates of a run may be pending; store it if the run is new.
+
+    Raises
+    ------
+    RunError
+        When the run was begun with another number.
+    """
+    known = PendingTrialsAttribute.read(study)
+    asked = session.pending_trials
+    if known is not None:
+        if asked not in (None, known.value):
+            raise RunError(
+                f"{folder}: this run was started with {known.value} pending trials, not {asked}: "
+                "expected the same command to go on with it; use another --out to start a new run"
+            )
+        return known.value
+    is_old = TeacherAttribute.read(study) is not None  # begun before there was a window
+    window = asked or (1 if is_old else default_window(session.workers, session.space))
+    PendingTrialsAttribute(value=window).write(study)
+    return window
+
+
+def default_window(workers: int, space: SearchSpace) -> int:
+    """Return as many candidates as keep the workers busy beside the controls; at most 8.
+
+    A candidate beyond that gains no time, and grows from a parent that is older than need be.
+
+    Parameters
+    ----------
+    workers : int
+    space : SearchSpace
+
+    Examples
+    --------
+    >>> space = SearchSpace.load("digits")
+    >>> space.controls.arms, [default_window(workers, space) for workers in (0, 1, 2, 4, 64)]
+    ({'random': 1.0}, [1, 1, 1, 2, 8])
+    """
+    controls = space.controls
+    arms = sum(controls.arms.values())
+    repeats = (controls.seeds - 1) * (1 + arms) if controls.arms else 0.0
+    jobs = 1.0 + arms * max(1, controls.tuned) + repeats * max(1, controls.tuned)
+    return max(1, min(MOST, math.ceil(workers / jobs)))

@@ -1,0 +1,64 @@
+"""The time limit of a job: given, or ten times what the longest job so far explains."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+from growsearch.trials.job import TrialJob
+from growsearch.trials.worker import Job
+
+_FACTOR, _LEAST = 10.0, 300.0  # the least limit is in seconds
+
+
+class TimeLimit:
+    """Learns how long jobs take, and says when one takes too long.
+
+    Parameters
+    ----------
+    seconds : float or None
+        The limit of every job; None is ten times the longest so far, at least 5 minutes. A job with
+        more updates than any before may take longer in proportion.
+    trained : iterable of (updates, seconds)
+        Of the trainings of earlier sessions.
+
+    Examples
+    --------
+    >>> limit = TimeLimit(None, [(100, 50.0)])
+    >>> limit.longest * 10.0
+    500.0
+    """
+
+    def __init__(self, seconds: float | None, trained: Iterable[tuple[int, float]] = ()) -> None:
+        self._given = seconds
+        self.longest = 0.0
+        self._update = 0.0  # seconds of the slowest update
+        for updates, took in trained:
+            self._count(updates, took)
+
+    def of(self, job: Job[object]) -> float:
+        """Return the limit of a job in seconds; infinite while no job has finished."""
+        if self._given is not None:
+            return self._given
+        if self.longest == 0.0:
+            return math.inf
+        explained = self.longest
+        if isinstance(job, TrialJob):
+            explained = max(explained, self._update * _updates(job), job.plan.seconds or 0.0)
+        return max(_LEAST, _FACTOR * explained)
+
+    def learn(self, job: Job[object], seconds: float) -> None:
+        """Take note of a job that finished."""
+        self._count(_updates(job) if isinstance(job, TrialJob) else 0, seconds)
+
+    def _count(self, updates: int, seconds: float) -> None:
+        self.longest = max(self.longest, seconds)
+        if updates:
+            self._update = max(self._update, seconds / updates)
+
+
+def _updates(job: TrialJob) -> int:
+    """Return the updates of a job, with those of every rate of a tuned control."""
+    if job.plan.seconds is not None:
+        return 0
+    return job.plan.steps * max(1, len(job.learning_rates))

@@ -1,0 +1,92 @@
+"""The workers of a session: where its jobs run, and what travels there with each job."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from growsearch.datasets import Split, StoredImages
+from growsearch.errors import InvalidInputError
+from growsearch.execution.executor import Executor
+from growsearch.execution.in_process import InProcessExecutor
+from growsearch.machine import physical_memory
+from growsearch.networks.store import NetworkStore
+from growsearch.training import Trainer
+from growsearch.trials.progress import FOLDER, Direct, ProgressFolder
+from growsearch.trials.worker import WorkerContext
+
+IMAGES = "data"  # in the run folder
+_SHARE = 0.9  # of this machine's memory, for all its workers
+
+
+def executor_of(workers: int) -> Executor:
+    """Return the executor of this process for 0 workers, else one of as many processes."""
+    if workers == 0:
+        return InProcessExecutor()
+    from growsearch.execution.local import LocalExecutor
+
+    return LocalExecutor(workers)
+
+
+def workers_of(executor: Executor, asked: int) -> int:
+    """Return how many jobs an executor gets at once: as many as asked, or as it has workers."""
+    known = getattr(executor, "workers", None) or getattr(executor, "_max_workers", None)
+    if isinstance(known, int) and known > 0:
+        return min(asked, known) if asked else known
+    return max(asked, 1)
+
+
+def context_for(
+    executor: Executor,
+    folder: Path,
+    *,
+    trainer: Trainer,
+    images: Mapping[str, Split],
+    store: NetworkStore,
+    data: str,
+    memory: int | None,
+) -> WorkerContext:
+    """Return what a worker of the executor needs beside its job.
+
+    Workers in other processes read the images from the run folder, where all those of a machine
+    share one copy in memory.
+
+    Raises
+    ------
+    InvalidInputError
+        When the trainer cannot be pickled, as other processes need it to be.
+    OSError
+        When the images cannot be written.
+    """
+    if _shares_memory(executor):
+        return WorkerContext(trainer, images, store, data, Direct())
+    try:
+        pickle.dumps(trainer)
+    except Exception as error:
+        raise InvalidInputError(
+            f"trainer: expected one that can be pickled, as its options, for workers in other "
+            f"processes ({type(error).__name__}: {error}): give it a __reduce__, define its class "
+            "in a module, or use workers=0"
+        ) from None
+    stored = StoredImages.write(folder.absolute() / IMAGES / data, images)
+    progress = ProgressFolder(folder.absolute() / FOLDER)
+    return WorkerContext(trainer, stored, store, data, progress, memory or _share_of(executor))
+
+
+def _shares_memory(executor: Any) -> bool:
+    """Return whether an executor's calls run in this process."""
+    return isinstance(executor, ThreadPoolExecutor) or bool(
+        getattr(executor, "shares_memory", False)
+    )
+
+
+def _share_of(executor: Executor) -> int | None:
+    """Return each worker's share of this machine's memory; None where workers are elsewhere."""
+    workers = getattr(executor, "workers", None)
+    if not getattr(executor, "is_local", False) or not workers:
+        return None
+    share = _SHARE * physical_memory() / workers
+    return None if share == float("inf") else int(share)
