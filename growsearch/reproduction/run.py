@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from growsearch.atomic import make_writable, write_atomically
+from growsearch.checks import expanded
 from growsearch.datasets import Data, Dataset, load
 from growsearch.errors import InvalidInputError, RunError, disk_error
 from growsearch.growth import grow
@@ -108,7 +109,7 @@ def reproduce(
         len(dataset.test),
         caveats_of(dataset, steps),
     )
-    path = None if out is None else Path(out) / FILE
+    path = None if out is None else expanded(out) / FILE
     if path is not None:
         found = replace(found, repeats=_earlier(path, found))
     missing = [seed for seed in range(seeds) if seed not in found.seeds]
