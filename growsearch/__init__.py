@@ -19,7 +19,9 @@ _HOME = {
     "EnlargeKernel": "growsearch.growth",
     "GrowsearchError": "growsearch.errors",
     "Limits": "growsearch.growth",
+    "LocalExecutor": "growsearch.execution.local",
     "Network": "growsearch.networks",
+    "RayExecutor": "growsearch.execution.ray",
     "SearchResult": "growsearch.study.result",
     "SearchSpace": "growsearch.space",
     "SlimTrainer": "growsearch.training.slim",
@@ -47,7 +49,9 @@ __all__ = [
     "EnlargeKernel",
     "GrowsearchError",
     "Limits",
+    "LocalExecutor",
     "Network",
+    "RayExecutor",
     "SearchResult",
     "SearchSpace",
     "SlimTrainer",
@@ -71,6 +75,8 @@ if TYPE_CHECKING:
     from growsearch.datasets import Dataset, Split
     from growsearch.datasets import load as load_data
     from growsearch.errors import GrowsearchError
+    from growsearch.execution.local import LocalExecutor
+    from growsearch.execution.ray import RayExecutor
     from growsearch.growth import (
         AddBranch,
         AddSkip,

@@ -45,8 +45,16 @@ class RunError(GrowsearchError, RuntimeError):
     """A run folder or its study cannot be used."""
 
 
+class DamagedRunError(RunError):
+    """A run holds something that growsearch did not write, or lacks what it cannot do without."""
+
+
 class UnavailableError(RunError):
-    """A storage or a cluster does not answer."""
+    """A service that the run works with does not answer; the same command goes on with the run."""
+
+
+class StorageGoneError(UnavailableError):
+    """The server of the run's database does not answer."""
 
 
 class TrainingFailedError(GrowsearchError):

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 import growsearch as gs
 from growsearch.datasets import Dataset, Split
-from growsearch.driver.events import Started, TeacherReady, Training, TrialFinished
+from growsearch.driver.events import JobEnded, Started, TeacherReady, Training, TrialFinished
 from growsearch.errors import DataError, InvalidInputError, SearchSpaceError
 from growsearch.training import Evaluation, Point, TrainingResult
 
@@ -242,7 +242,7 @@ def test_listeners_hear_everything(space: gs.SearchSpace, arrays: Arrays, tmp_pa
         on_event=events.append,
         callbacks=[lambda study, trial: called.append((study.study_name, trial.number))],
     )
-    kinds = [type(event) for event in events if not isinstance(event, Training)]
+    kinds = [type(event) for event in events if not isinstance(event, Training | JobEnded)]
     assert kinds == [Started, TeacherReady, TrialFinished, TrialFinished]
     assert [event.record.number for event in events if isinstance(event, TrialFinished)] == [0, 1]
     assert called == [("tiny", 0), ("tiny", 1)]

@@ -42,6 +42,7 @@ OWNERS = {
     "optuna": {"study", "driver"},
     "optuna_dashboard": {"study"},
     "sqlalchemy": {"study"},
+    "tenacity": {"study"},
     "click": {"cli"},
     "rich": {"reports", "cli"},
     "matplotlib": {"reports"},
@@ -51,6 +52,7 @@ OWNERS = {
     "pydantic": {"space", "study", "reproduction"},
     "safetensors": {"networks"},
     "pytest": {"testing"},
+    "ray": {"execution"},
 }
 
 
@@ -149,8 +151,8 @@ def loaded_after(code: str) -> set[str]:
     ],
 )
 def test_heavy_packages_stay_unloaded(code):
-    """Importing growsearch, and its help, load neither TensorFlow nor Optuna."""
-    assert not loaded_after(code) & {"tensorflow", "tf_slim", "optuna", "keras", "sklearn"}
+    """Importing growsearch, and its help, load neither TensorFlow, Optuna nor Ray."""
+    assert not loaded_after(code) & {"tensorflow", "tf_slim", "optuna", "keras", "sklearn", "ray"}
 
 
 def test_every_public_name_can_be_had():

@@ -70,15 +70,17 @@ def announce(*, as_json: bool) -> None:
 def quiet() -> None:
     """Hide the log lines and warnings of other libraries; their errors stay.
 
-    A warning about a damaged network is printed, as one line and once.
+    A warning about a damaged network or about the database is printed, as one line and once.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from growsearch.study.logs import hide_logs
     from growsearch.study.networks import DamagedNetworkWarning
+    from growsearch.study.patience import StorageWarning
 
     hide_logs()
     warnings.simplefilter("ignore")
-    warnings.simplefilter("always", DamagedNetworkWarning)
+    for shown in (DamagedNetworkWarning, StorageWarning):
+        warnings.simplefilter("always", shown)
     printed: set[str] = set()
 
     def show(message: Warning | str, *_: object, **__: object) -> None:

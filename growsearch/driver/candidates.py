@@ -172,7 +172,7 @@ def record(run: Run, candidate: Pending, outcome: TrialOutcome, decision: Decisi
     accuracy = outcome.final.accuracy
     gain = accuracy - candidate.parent_accuracy
     judged = Candidate.judged(outcome, gain=gain, kept=decision.kept, reason=decision.reason)
-    run.check_session()
+    run.guard.check()
     value = None if outcome.ended_early else accuracy
     finish(run.study, candidate.trial, judged, value=value, gains=gains)
     if outcome.sha256 and not decision.kept and not is_referred_to(run.study, outcome.sha256):
@@ -182,5 +182,5 @@ def record(run: Run, candidate: Pending, outcome: TrialOutcome, decision: Decisi
 
 def record_failure(run: Run, candidate: Pending, reason: str) -> None:
     """Tell that a candidate's training could not end."""
-    run.check_session()
+    run.guard.check()
     fail(run.study, candidate.trial, reason)

@@ -122,7 +122,7 @@ def record_control(run: Run, task: ControlTask, outcome: TrialOutcome) -> None:
     """Add a finished control to the sibling study, in one transaction."""
     trial = task.trial
     attributes = task.control.to_attributes() | control_outcome(outcome)
-    run.check_session()
+    run.guard.check()
     if outcome.failure is not None:
         stored = create_trial(
             state=TrialState.FAIL,

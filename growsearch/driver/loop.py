@@ -35,7 +35,7 @@ from growsearch.study.read import record as record_of
 from growsearch.study.result import SearchResult, result_of
 from growsearch.study.run_state import read_state
 from growsearch.study.trials import fail, fail_interrupted, is_pending, that_count
-from growsearch.trials.outcome import TrialOutcome
+from growsearch.trials.outcome import TRAINING_FAILED, Failure, TrialOutcome
 from growsearch.trials.worker import Crash
 
 Callback = Callable[[Study, FrozenTrial], None]
@@ -62,7 +62,7 @@ def grow(run: Run, trials: int, callbacks: Sequence[Callback]) -> str:
                 finish(run, told, goal, callbacks)
             ended = fill(run, window, goal)  # ask, and decode onto the incumbent
             send(run, window)
-            if run.dispatcher.is_idle:
+            if run.dispatcher.is_idle and not window.is_judgeable:
                 return ended
             for task, outcome in run.dispatcher.finished():  # in any order
                 take(run, window, task, outcome)
@@ -157,7 +157,12 @@ def conclude(run: Run, window: Window, candidate: Pending) -> None:
             record_failure(run, candidate, outcome.failure.reason)
         else:
             state = read_state(run.study, run.store)
-            record(run, candidate, outcome, judge(run, state, candidate, outcome))
+            try:
+                decision = judge(run, state, candidate, outcome)
+            except TRAINING_FAILED as error:  # without room to evaluate the incumbent
+                record_failure(run, candidate, Failure.of(error).reason)
+            else:
+                record(run, candidate, outcome, decision)
     state = read_state(run.study, run.store)
     number = candidate.trial.number
     window.tell(number, controls_for(run, state, state.trials[number]), candidate.began)

@@ -14,6 +14,7 @@ from growsearch.datasets import Dataset, Split
 from growsearch.driver.budget import Clock
 from growsearch.driver.compatibility import check_fits
 from growsearch.driver.events import OnEvent, Started
+from growsearch.driver.guard import Guard
 from growsearch.driver.holdout import hold_out
 from growsearch.driver.pending import window_of
 from growsearch.driver.run import Run
@@ -34,7 +35,6 @@ from growsearch.study.lock import locked
 from growsearch.study.read import trained
 from growsearch.study.run_id import claim
 from growsearch.study.same_run import record_or_compare
-from growsearch.study.session import take
 from growsearch.study.trials import trials_that_count
 from growsearch.training import Trainer
 
@@ -99,13 +99,13 @@ def opened(session: Session) -> Iterator[Run]:
     images = images_by_part(dataset, space.judge.held_out)
     with locked(out), storage_errors(session.storage or str(out)), disk_errors(out):
         study, control_study = _studies(session)
-        session_id = take(study)
+        guard = Guard(study)
         window = window_of(study, session, out)
         spent = SpentAttribute.read(study)
         clock = Clock(session.time_budget, session.began, spent.value if spent else {})
         session.on_event(_started(session, study, window))
         store = NetworkStore(out / studies.WEIGHTS)
-        with _dispatching(session, images, store, clock, study) as dispatcher:
+        with _dispatching(session, images, store, clock, guard, study) as dispatcher:
             processes = 0 if dispatcher.is_in_process else dispatcher.workers
             use = Use(WorkersAttribute.read(study), dispatcher, processes)
             with clock.on("teacher"):
@@ -119,7 +119,7 @@ def opened(session: Session) -> Iterator[Run]:
                 images=images,
                 study=study,
                 control_study=control_study,
-                session=session_id,
+                guard=guard,
                 sampler=sampler,
                 window=window,
                 store=store,
@@ -134,7 +134,12 @@ def opened(session: Session) -> Iterator[Run]:
 
 @contextmanager
 def _dispatching(
-    session: Session, images: dict[str, Split], store: NetworkStore, clock: Clock, study: Study
+    session: Session,
+    images: dict[str, Split],
+    store: NetworkStore,
+    clock: Clock,
+    guard: Guard,
+    study: Study,
 ) -> Iterator[Dispatcher]:
     """Start the workers for the block; an error does not wait for the jobs that run."""
     executor = session.executor or executor_of(session.workers)
@@ -154,6 +159,7 @@ def _dispatching(
         counted=clock.on,
         time_limit=TimeLimit(session.time_limit, trained(study)),
         on_event=session.on_event,
+        on_work=guard.take,
     )
     with dispatcher.working(shuts_down=session.executor is None):
         yield dispatcher

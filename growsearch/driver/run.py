@@ -13,12 +13,12 @@ from optuna.study import Study, load_study
 from growsearch.datasets import Split
 from growsearch.driver.budget import Clock
 from growsearch.driver.events import OnEvent
+from growsearch.driver.guard import Guard
 from growsearch.driver.sampler import GainSampler
 from growsearch.driver.use import Use
 from growsearch.execution.dispatch import Dispatcher
 from growsearch.networks.store import NetworkStore
 from growsearch.space import SearchSpace
-from growsearch.study import session
 from growsearch.study.optuna_private import storage_of
 from growsearch.trials.measurements import EvaluationJob
 from growsearch.trials.seeds import seed_of
@@ -40,8 +40,7 @@ class Run:
     images : mapping
         The splits by part; see ``growsearch.trials.worker.WorkerContext``.
     study, control_study : optuna.Study
-    session : str
-        The id of this session, which the study holds too.
+    guard : Guard
     sampler : GainSampler
     window : int
         Candidates that may be pending.
@@ -58,7 +57,7 @@ class Run:
     images: Mapping[str, Split]
     study: Study
     control_study: Study
-    session: str
+    guard: Guard
     sampler: GainSampler
     window: int
     store: NetworkStore
@@ -87,10 +86,6 @@ class Run:
     def seed_of(self, index: int, purpose: str) -> int:
         """Return the seed of one purpose of one trial."""
         return seed_of(self.seed, index, purpose)
-
-    def check_session(self) -> None:
-        """Refuse to write if another session has taken the run over."""
-        session.check(self.study, self.session)
 
     def reopened(self) -> tuple[Study, Study]:
         """Return the two studies anew: they hold nothing of this session, and can be pickled."""

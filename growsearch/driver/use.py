@@ -31,7 +31,9 @@ class Use:
         self._began = time.monotonic()
 
     def write(self, study: Study) -> None:
-        """Store the use of all sessions so far."""
+        """Store the use of all sessions so far, if this one had a job."""
+        if not self._dispatcher.busy_seconds:
+            return
         available = (time.monotonic() - self._began) * self._dispatcher.workers
         WorkersAttribute(
             count=self._processes,

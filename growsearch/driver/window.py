@@ -76,11 +76,14 @@ class Window:
             if control in told.controls:
                 told.controls.remove(control)
 
+    @property
+    def is_judgeable(self) -> bool:
+        """True if the outcome of the oldest candidate is there."""
+        return bool(self._pending) and self._pending[0].outcome is not None
+
     def next_to_judge(self) -> Pending | None:
         """Remove and return the oldest candidate, if its outcome is there; else None."""
-        if self._pending and self._pending[0].outcome is not None:
-            return self._pending.popleft()
-        return None
+        return self._pending.popleft() if self.is_judgeable else None
 
     def next_to_finish(self) -> Told | None:
         """Remove and return the oldest told trial, if it has all its controls; else None."""

@@ -62,6 +62,8 @@ class Dispatcher:
         Called with each of the values of ``growsearch.execution.events``.
     counted : callable
         Given the phases of the jobs that run, return a context: the time of a wait is spent in it.
+    on_work : callable
+        Called before the first job is sent.
     """
 
     def __init__(
@@ -73,12 +75,14 @@ class Dispatcher:
         time_limit: TimeLimit,
         on_event: OnJobEvent,
         counted: Callable[..., AbstractContextManager[None]] = lambda *_: nullcontext(),
+        on_work: Callable[[], None] = lambda: None,
     ) -> None:
         self._executor = executor
         self._context = context
         self._time_limit = time_limit
         self._on_event = on_event
         self._counted = counted
+        self._on_work: Callable[[], None] | None = on_work
         self._running: dict[str, _Sent] = {}  # by the job's name
         self._done: list[tuple[Any, Any]] = []
         self._given_up = 0  # workers behind jobs that could not be stopped
@@ -110,6 +114,9 @@ class Dispatcher:
         UnavailableError
             When the executor takes no jobs any more.
         """
+        if self._on_work is not None:
+            self._on_work()
+            self._on_work = None
         sent = _Sent(key, job, phase)
         self._running[job.name] = sent
         self._submit(sent)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,13 +15,22 @@ from sqlalchemy import event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-from growsearch.errors import RunError, without_password
+from growsearch.errors import RunError, StorageGoneError, without_password
+from growsearch.study.database_errors import is_away, reason
+from growsearch.study.patience import PatientStorage, StorageWarning
 
 DATABASE = "study.db"
 
 STORAGE_ERRORS = (SQLAlchemyError, OptunaError)
 
 _LOCK_SECONDS = 60  # SQLite waits for another process this long
+# Of libpq, which would wait for minutes where a server's machine is gone, or for hours.
+_POSTGRESQL = {
+    "connect_timeout": 10,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+}
 
 
 def database_url(folder: Path) -> str:
@@ -55,27 +66,47 @@ def open_storage(url: str) -> RDBStorage:
     RunError
         When it cannot be opened: one line, without the password.
     """
-    shown = without_password(url)
+    shown, is_sqlite = without_password(url), False
     try:
-        is_sqlite = make_url(url).get_backend_name() == "sqlite"
+        backend = make_url(url).get_backend_name()
+        if backend in ("mysql", "mariadb"):
+            warnings.warn(
+                f"storage {shown}: growsearch is not tested with MySQL; it is with SQLite and "
+                "PostgreSQL",
+                StorageWarning,
+                stacklevel=2,
+            )
+        is_sqlite = backend == "sqlite"
         if is_sqlite and make_url(url).database in (None, "", ":memory:"):
             raise ValueError("a database in memory ends with its process")
-        options = {"connect_args": {"timeout": _LOCK_SECONDS}} if is_sqlite else {}
-        storage = RDBStorage(url, engine_kwargs={"pool_pre_ping": True, **options})
+        options = {"pool_pre_ping": True, "connect_args": _connect_options(make_url(url))}
+        kind = RDBStorage if is_sqlite else PatientStorage
+        storage = kind(url, engine_kwargs=options)
     except (*STORAGE_ERRORS, ImportError, OSError, ValueError, RuntimeError) as error:
-        reason = _reason(error, url)
+        line = reason(error, url)
         if _lacks_psycopg(error):
             raise RunError(
-                f"storage {shown}: cannot be opened ({reason}): expected psycopg and a URL "
+                f"storage {shown}: cannot be opened ({line}): expected psycopg and a URL "
                 "such as postgresql+psycopg://user@host/name: pip install 'growsearch[postgresql]'"
             ) from None
-        raise RunError(
-            f"storage {shown}: cannot be opened ({reason}): expected the URL of a database that "
+        # The same command may find the server again; not where the URL is at fault.
+        raise (RunError if is_sqlite or not is_away(error) else StorageGoneError)(
+            f"storage {shown}: cannot be opened ({line}): expected the URL of a database that "
             "Optuna can use, such as sqlite:///study.db or postgresql+psycopg://user@host/name"
         ) from None
     if is_sqlite:
         _begin_immediate(storage)
     return storage
+
+
+def _connect_options(url: URL) -> dict[str, Any]:
+    """Return the options of a connection: how long a lock or a silent server is waited for."""
+    if url.get_backend_name() == "sqlite":
+        return {"timeout": _LOCK_SECONDS}
+    if url.drivername not in ("postgresql+psycopg", "postgresql+psycopg2", "postgresql"):
+        return {}
+    in_url = url.query.keys() | ({"connect_timeout"} if "PGCONNECT_TIMEOUT" in os.environ else ())
+    return {name: value for name, value in _POSTGRESQL.items() if name not in in_url}
 
 
 def _begin_immediate(storage: RDBStorage) -> None:
@@ -102,20 +133,13 @@ def _lacks_psycopg(error: Exception) -> bool:
     return isinstance(cause, ImportError) and (cause.name or "").startswith("psycopg")
 
 
-def _reason(error: Exception, url: str) -> str:
-    """Return a database's error in one line, without the password."""
-    lines = str(error.__cause__ or error).strip().splitlines()
-    return without_password(lines[0], url=url) if lines else type(error).__name__
-
-
 @contextmanager
 def storage_errors(where: str) -> Iterator[None]:
     """Turn the errors of a database, within the block, into one line."""
     try:
         yield
     except (SQLAlchemyError, StorageInternalError) as error:
-        reason = _reason(error, where)
         raise RunError(
-            f"{without_password(where)}: the database failed ({reason}); everything finished is "
-            "stored: run the same command again to continue"
+            f"{without_password(where)}: the database failed ({reason(error, where)}); everything "
+            "finished is stored: run the same command again to continue"
         ) from None

@@ -1,6 +1,7 @@
 """The private members of Optuna that growsearch uses, each with the reason; Optuna 5.0.
 
-Nothing else in growsearch touches a name of Optuna's that begins with an underscore.
+Beside ``patience.py`` nothing else in growsearch touches a name of Optuna's that begins with an
+underscore.
 """
 
 from __future__ import annotations

@@ -58,8 +58,8 @@ class WorkerContext:
     key: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        parts = (self.trainer, self.images, self.networks, self.data, self.reporter, self.memory)
-        return _opened, (self.key, parts)
+        names = ("trainer", "images", "networks", "data", "reporter", "memory", "key")
+        return _opened, ({name: getattr(self, name) for name in names},)
 
     @property
     def sample(self) -> Any:
@@ -84,9 +84,10 @@ class WorkerContext:
 _contexts: OrderedDict[str, WorkerContext] = OrderedDict()  # of this worker process, by key
 
 
-def _opened(key: str, parts: tuple[Any, ...]) -> WorkerContext:
+def _opened(parts: dict[str, Any]) -> WorkerContext:
     """Return the context of a key, with the graphs and images of the jobs before."""
-    context = _contexts.pop(key, None) or WorkerContext(*parts, key)
+    key = parts["key"]
+    context = _contexts.pop(key, None) or WorkerContext(**parts)
     _contexts[key] = context
     while len(_contexts) > _KEPT:
         _contexts.popitem(last=False)
@@ -132,9 +133,11 @@ class Crash:
 
     @classmethod
     def of(cls, error: Exception) -> Crash:
-        """Return an error that was caught, in a form that can be pickled."""
-        text = "".join(traceback.format_exception(error))
-        return cls(_picklable(error), text)
+        """Return an error that was caught."""
+        return cls(error, "".join(traceback.format_exception(error)))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Crash, (_picklable(self.error), self.traceback)
 
     @property
     def is_bug(self) -> bool:

@@ -62,7 +62,8 @@ def test_a_diverged_control_is_stored_as_failed(tmp_path: Path) -> None:
     calls = {"controls": False}
 
     def listen(event: Any) -> None:
-        calls["controls"] = what(event) == "trial 0" and event.step == event.steps
+        if what(event) is not None:
+            calls["controls"] = what(event) == "trial 0" and event.step == event.steps
 
     result = search(tmp_path, trials=1, trainer=Fails(), on_event=listen)
     (record,) = result.trials

@@ -9,7 +9,7 @@ import optuna
 import pytest
 
 import growsearch as gs
-from growsearch.driver.events import Started, TeacherReady, Training, TrialFinished
+from growsearch.driver.events import JobEnded, Started, TeacherReady, Training, TrialFinished
 from growsearch.study.result import SearchResult
 from tests.fake_trainer import outcome
 from tests.small_search import TRIALS, search, what
@@ -21,7 +21,7 @@ def test_events_tell_the_story_in_order(tmp_path: Path) -> None:
     """Started, teacher, then each trial with its trainings."""
     heard: list[Any] = []
     search(tmp_path, trials=2, on_event=heard.append)
-    kinds = [type(event) for event in heard if not isinstance(event, Training)]
+    kinds = [type(event) for event in heard if not isinstance(event, Training | JobEnded)]
     assert kinds == [Started, TeacherReady, TrialFinished, TrialFinished]
     trained = list(dict.fromkeys(filter(None, map(what, heard))))
     assert trained == ["teacher", "trial 0", "trial 0 random", "trial 1", "trial 1 random"]

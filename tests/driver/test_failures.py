@@ -169,7 +169,7 @@ def test_an_error_from_outside_repeats_the_trial(tmp_path: Path, error: BaseExce
         search(tmp_path / "run", POLISH, trainer=Raises(error, CANDIDATE))
     result = search(tmp_path / "run", POLISH)
     assert outcome(result) == outcome(whole)
-    assert len(result.study.trials) == 4
+    assert len(result.study.trials) == 3
 
 
 def test_a_trial_interrupted_before_its_note_gets_it(

@@ -81,17 +81,19 @@ def test_an_interrupted_run_goes_on_as_if_nothing_had_been(
     with pytest.raises(KeyboardInterrupt):
         search(tmp_path, on_event=interrupt(training, step))
     states = [trial.state.name for trial in studies(tmp_path)[0].trials]
-    assert "RUNNING" not in states
-    assert outcome(search(tmp_path)) == outcome(finished)
+    assert states.count("RUNNING") == (training in ("trial 0", "trial 1"))  # pending: sent again
+    result = search(tmp_path)
+    assert outcome(result) == outcome(finished)
+    assert {trial.state.name for trial in result.study.trials} == {"COMPLETE"}
 
 
 def test_a_trial_interrupted_twice_is_still_the_same(
     finished: SearchResult, tmp_path: Path
 ) -> None:
-    """Each repetition has another number and the same place."""
-    for number in (1, 2):
+    """A pending trial is sent again as it is."""
+    for step in (2, 4):
         with pytest.raises(KeyboardInterrupt):
-            search(tmp_path, on_event=interrupt(f"trial {number}", step=2))
+            search(tmp_path, on_event=interrupt("trial 1", step))
     result = search(tmp_path)
-    assert [record.number for record in result.trials] == [0, 3, 4, 5, 6]
+    assert [record.number for record in result.trials] == [0, 1, 2, 3, 4]
     assert outcome(result) == outcome(finished)

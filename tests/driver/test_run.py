@@ -13,6 +13,7 @@ import pytest
 import growsearch as gs
 from growsearch.driver.budget import PHASES
 from growsearch.driver.events import Training
+from growsearch.driver.sampler import GainSampler, sampler_of
 from growsearch.networks import Architecture
 from growsearch.space.sections import WIDTH_MULTIPLE
 from growsearch.study.attributes import SpentAttribute
@@ -150,7 +151,9 @@ def test_knobs_that_are_left_out_are_the_spaces(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("objective", ["gain", "gain_per_second"])
-def test_the_sampler_is_fitted_on_the_objective(tmp_path: Path, objective: str) -> None:
+def test_the_sampler_is_fitted_on_the_objective(
+    tmp_path: Path, objective: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Its values are the gains, or those per second: where times differ, proposals do."""
 
     class Uneven(Measuring):
@@ -160,10 +163,17 @@ def test_the_sampler_is_fitted_on_the_objective(tmp_path: Path, objective: str) 
             result = super().train(network, *args, **options)
             return dataclasses.replace(result, seconds=0.001 * network.parameters)
 
+    samplers: list[GainSampler] = []
+
+    def kept(*given: Any) -> GainSampler:
+        samplers.append(sampler_of(*given))
+        return samplers[-1]
+
+    monkeypatch.setattr("growsearch.driver.opening.sampler_of", kept)
     result = search(
         tmp_path, f"search.objective={objective!r}", trials=12, trainer=Uneven(), data=images(3)
     )
-    mirror = result.study.sampler._mirror
+    mirror = samplers[0]._mirror
     fitted = [trial.value for trial in mirror.trials if trial.value is not None]
     of = {"gain": gain_of, "gain_per_second": gain_per_second_of}[objective]
     finished = [of(trial) for trial in result.study.trials]
@@ -284,7 +294,7 @@ def test_an_interrupted_session_counts_too(tmp_path: Path, hours: Hours) -> None
     for where, spent in (
         ("teacher", {"teacher": 10.0}),
         ("trial 0", {"teacher": 20.0, "candidates": 10.0}),
-        ("trial 1 random", {"teacher": 20.0, "candidates": 20.0, "controls": 10.0}),
+        ("trial 0 random", {"teacher": 20.0, "candidates": 20.0, "controls": 10.0}),
     ):
         with pytest.raises(KeyboardInterrupt):
             budgeted(tmp_path, hours, None, on_event=interrupt(where, 2))
@@ -296,7 +306,7 @@ def test_a_killed_session_counts_up_to_what_it_stored(
     tmp_path: Path, hours: Hours, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without a last word: teacher, trials and parts of the polish stand with their time."""
-    monkeypatch.setattr("growsearch.driver.opening._time_kept", lambda *_: nullcontext())
+    monkeypatch.setattr("growsearch.driver.opening._kept", lambda *_: nullcontext())
     polish = "polish={steps = 9, parts = 3, learning_rate = 0.01}"
     for where, spent in (
         ("trial 0", {"teacher": 10.0}),

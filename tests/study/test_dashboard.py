@@ -148,8 +148,9 @@ def test_every_trial_tells_what_it_tried(served: Served) -> None:
         about = attributes(trial)
         assert about["growth"] == record.growth
         assert about["architecture"] == record.architecture
-        assert json.loads(about["gain"]) == record.gain
-        assert about["kept"] == str(record.kept)
+        outcome = json.loads(about["outcome"])
+        assert outcome["gain"] == record.gain
+        assert outcome["kept"] == record.kept
         assert float(trial["values"][0]) == record.validation_accuracy
         assert [each["step"] for each in trial["intermediate_values"]] == [0, 2, 4]
 

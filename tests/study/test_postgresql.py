@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+import threading
+import time
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote_plus, unquote
 
 import pytest
-from sqlalchemy import event
-from sqlalchemy.engine import Engine
 
 import growsearch as gs
 from growsearch.driver.events import Training
-from growsearch.errors import RunError, without_password
+from growsearch.errors import RunError, StorageGoneError, without_password
+from growsearch.study import patience
+from growsearch.study.patience import StorageWarning
 from growsearch.study.result import SearchResult
 from tests.conftest import PASSWORD, Server
 from tests.fake_trainer import FakeTrainer, images, outcome, space
@@ -22,19 +23,7 @@ from tests.fake_trainer import FakeTrainer, images, outcome, space
 TRIALS = 3
 
 
-@pytest.fixture(autouse=True)
-def closed() -> Iterator[None]:
-    """A result's studies keep their connections for later readers; here they end."""
-    connections: list[Any] = []
-
-    def remember(connection: Any, _record: Any) -> None:
-        connections.append(connection)
-
-    event.listen(Engine, "connect", remember)
-    yield
-    event.remove(Engine, "connect", remember)
-    for connection in connections:
-        connection.close()
+pytestmark = pytest.mark.usefixtures("closed_connections")
 
 
 def search(out: Path, storage: str | None, *, trials: int = TRIALS, **options: Any) -> SearchResult:
@@ -42,15 +31,23 @@ def search(out: Path, storage: str | None, *, trials: int = TRIALS, **options: A
     return gs.search(space(), trials=trials, out=out, storage=storage, **options)
 
 
-def refused(out: Path, storage: str, **options: Any) -> str:
+def refused(out: Path, storage: str, *, gone: bool = False, **options: Any) -> str:
     """The error's text: one line without the password, quoted or not."""
     with pytest.raises(RunError) as caught:
         search(out, storage, **options)
+    assert isinstance(caught.value, StorageGoneError) == gone
     text = str(caught.value)
     assert "\n" not in text
     for secret in (PASSWORD, quote_plus(PASSWORD), *PASSWORD.split("@"), "geheim"):
         assert secret not in text or secret == "p"
     return text
+
+
+@pytest.fixture
+def short_patience(monkeypatch: pytest.MonkeyPatch) -> float:
+    """A driver that waits for a server for a second."""
+    monkeypatch.setattr(patience, "SECONDS", 1.0)
+    return 1.0
 
 
 @pytest.fixture(scope="module")
@@ -81,10 +78,42 @@ def test_a_database_holds_several_runs(postgresql: Server, tmp_path: Path) -> No
         gs.load_result(tmp_path / "three", storage=url)
 
 
-def test_a_server_that_stops_costs_the_trial_in_flight(
-    postgresql: Server, on_sqlite: SearchResult, tmp_path: Path
+@pytest.mark.filterwarnings("ignore::growsearch.study.patience.StorageWarning")
+@pytest.mark.parametrize("away", [0.0, 3.0], ids=["restarted at once", "away for 3 s"])
+def test_a_server_that_is_restarted_is_ridden_out(
+    postgresql: Server, on_sqlite: SearchResult, tmp_path: Path, away: float
 ) -> None:
-    """One line; the same command goes on when the server is back."""
+    """The same trials, each once, in one session."""
+    url = postgresql.new_database(f"restarted {away}")
+    wanted, stopped = {"teacher", "trial 1", "trial 1 random"}, list[str]()
+
+    def restart(event: Any) -> None:
+        if isinstance(event, Training) and event.step == 2 and event.what in wanted - {*stopped}:
+            stopped.append(event.what)
+            postgresql.stop()
+            timer = threading.Timer(away, postgresql.start)
+            timer.start()
+            if not away:
+                timer.join()
+
+    result = search(tmp_path / "run", url, on_event=restart)
+    assert {*stopped} == wanted
+    assert outcome(result) == outcome(on_sqlite)
+    for study, alike in (
+        (result.study, on_sqlite.study),
+        (result.control_study, on_sqlite.control_study),
+    ):
+        assert len(study.trials) == len(alike.trials)
+        assert {trial.state.name for trial in study.trials} == {"COMPLETE"}
+
+
+def test_a_server_that_stays_away_ends_the_session(
+    postgresql: Server,
+    on_sqlite: SearchResult,
+    tmp_path: Path,
+    short_patience: float,
+) -> None:
+    """After the time of its patience, in one line; the same command goes on when it is back."""
     url = postgresql.new_database("stopped")
 
     def stop(event: Any) -> None:
@@ -92,9 +121,14 @@ def test_a_server_that_stops_costs_the_trial_in_flight(
             postgresql.stop()
 
     try:
-        text = refused(tmp_path / "run", url, on_event=stop)
+        began = time.monotonic()
+        with pytest.warns(StorageWarning, match="does not answer; trying again for 1 s") as said:
+            text = refused(tmp_path / "run", url, gone=True, on_event=stop)
+        assert len(said) == 1
+        assert "did not answer for 1 s" in text
         assert "run the same command again" in text
-        assert "storage" in refused(tmp_path / "run", url)
+        assert time.monotonic() - began < 30 * short_patience  # and not once more for each call
+        assert "storage" in refused(tmp_path / "run", url, gone=True)
     finally:
         postgresql.start()
     assert outcome(search(tmp_path / "run", url)) == outcome(on_sqlite)
@@ -132,7 +166,10 @@ def test_a_wrong_password_is_in_no_message(postgresql: Server, tmp_path: Path, s
 def test_an_unusable_storage_is_one_line(tmp_path: Path, url: str) -> None:
     """No database, no driver, no URL at all."""
     if url:
-        assert "expected the URL of a database" in refused(tmp_path / "run", url)
+        with pytest.raises(RunError, match="expected the URL of a database") as caught:
+            search(tmp_path / "run", url)
+        assert "\n" not in str(caught.value)
+        assert "geheim" not in str(caught.value)
 
 
 @pytest.mark.parametrize("dialect", ["postgresql+psycopg", "postgresql+psycopg2"])

@@ -203,7 +203,7 @@ def flat(judged: Candidate) -> dict[str, Any]:
 
 
 def test_a_trial_of_an_earlier_version_is_read(study: Study) -> None:
-    """Whose outcome stands in attributes of its own."""
+    """Its outcome stands in attributes of its own."""
     trial = study.ask(SPACE)
     for name, value in (flat(ABOUT) | flat(JUDGED)).items():
         trial.set_user_attr(name, value)

@@ -97,13 +97,13 @@ def test_an_arm_differs_from_its_candidate_in_few_fields(tmp_path: Path) -> None
     jobs: list[TrialJob] = []
 
     class Recording(InProcessExecutor):
-        def submit(self, job: Any) -> Any:
-            if isinstance(job, TrialJob):
-                jobs.append(job)
-            return super().submit(job)
+        def submit(self, fn: Any, /, *args: Any, **options: Any) -> Any:
+            if isinstance(args[-1], TrialJob):
+                jobs.append(args[-1])
+            return super().submit(fn, *args, **options)
 
     arms = space("controls.arms=['random', 'continued']")
-    search(Session(arms, images(), FakeTrainer(), tmp_path, trials=3, executor=Recording))
+    search(Session(arms, images(), FakeTrainer(), tmp_path, trials=3, executor=Recording()))
     teacher, *rest = jobs
     assert isinstance(teacher.parent, First)
     assert len(rest) == 9

@@ -49,6 +49,13 @@ class RunIdAttribute(OneValue):
     value: StrictStr
 
 
+class SessionAttribute(OneValue):
+    """The random id of the session that works on the run, or was the last to do so."""
+
+    attribute: ClassVar[str] = "session"
+    value: StrictStr
+
+
 class SeedAttribute(OneValue):
     """The seed of the run."""
 
