@@ -13,6 +13,7 @@ from growsearch.checks import whole_number
 from growsearch.datasets import Data, load
 from growsearch.errors import InvalidInputError, disk_errors
 from growsearch.execution import Executor
+from growsearch.execution.local import check_main_guard
 from growsearch.networks import Architecture
 from growsearch.reproduction.caveats import caveats_of
 from growsearch.reproduction.experiments import ARCHITECTURE
@@ -110,6 +111,8 @@ def reproduce(
         )
     if workers is not None:
         workers = whole_number("workers", workers, 0 if executor is None else 1)
+    if workers and executor is None:
+        check_main_guard()
     dataset = load("mnist", data, stand_in=stand_in)
     nothing = Reproduction(
         iterations,
