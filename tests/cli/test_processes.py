@@ -79,10 +79,10 @@ def test_an_interrupted_run_says_how_it_goes_on_and_does(
     assert all(set(trial["arms"]) == {"net2net", "random"} for trial in trials)
 
 
-def test_an_interrupted_reproduction_says_which_seeds_are_stored(
+def test_an_interrupted_reproduction_says_what_is_stored(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    """Only whole seeds are stored, and the line says so."""
+    """Every finished training is stored, and the line says so."""
 
     def interrupted(**_: object) -> None:
         raise KeyboardInterrupt
@@ -91,8 +91,32 @@ def test_an_interrupted_reproduction_says_which_seeds_are_stored(
     assert main(["reproduce", "--out", str(tmp_path)]) == 130
     err = capsys.readouterr().err
     assert err.startswith(
-        "\nInterrupted. Finished seeds are stored, the one in progress is not; to continue:\n"
+        "\nInterrupted. Finished trainings are stored, those in progress are not; to continue:\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("processors", "arguments", "workers"),
+    [(1, [], 0), (2, [], 2), (64, [], 2), (64, ["--workers", "0"], 0), (1, ["--workers", "3"], 3)],
+)
+def test_two_trainings_of_a_reproduction_run_at_once_where_they_can(
+    processors: int,
+    arguments: list[str],
+    workers: int,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    """Without ``--workers`` they are two, and on one processor none beside this process."""
+    asked = []
+
+    def asks(**options: object) -> None:
+        asked.append(options["workers"])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("growsearch.cli.reproduce.processors", lambda: processors)
+    monkeypatch.setattr("growsearch.reproduction.run.reproduce", asks)
+    main(["reproduce", "--out", str(tmp_path), *arguments])
+    assert asked == [workers]
 
 
 def piped(command: list[str], *arguments: str) -> subprocess.CompletedProcess[str]:

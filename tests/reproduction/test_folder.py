@@ -1,4 +1,4 @@
-"""The folder of a reproduction: resumed by trainings, never overwritten, refused before a training."""
+"""The folder of a reproduction: resumed by trainings, never overwritten, refused early."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ import pytest
 
 from growsearch.datasets import Dataset, Split
 from growsearch.errors import RunError
+from growsearch.growth import Treatment
+from growsearch.reproduction.experiments import TRAININGS
 from growsearch.reproduction.finished import FILE, Finished
-from growsearch.reproduction.result import Reproduction
+from growsearch.reproduction.job import Trained
+from growsearch.reproduction.result import AccuracyCurve, Reproduction
 from growsearch.reproduction.run import reproduce
 from growsearch.reproduction.session import UNFINISHED, WEIGHTS
 from growsearch.study.lock import locked
-from tests.fake_reproduction import TRAININGS_A_SEED, Recorder, noise
+from tests.fake_reproduction import TRAININGS_A_SEED, Recorder, noise, synthetic
 
 # Third parties' own: TensorFlow's Keras warns about its own layers.
 pytestmark = pytest.mark.filterwarnings("ignore:.*is deprecated:UserWarning")
@@ -34,7 +37,7 @@ def test_resuming_repeats_nothing(measured: tuple[Reproduction, Path], digits: D
 
 
 def finished(out: Path, found: Reproduction) -> Finished:
-    """What a folder has of a reproduction."""
+    """Read the trainings that a folder has of a reproduction."""
     return Finished.read(out / FILE, dataclasses.replace(found, repeats=()))
 
 
@@ -164,6 +167,80 @@ def test_a_damaged_file_is_not_overwritten(damage: bytes, digits: Dataset, tmp_p
         reproduce(trainer=Recorder(), iterations=20, seeds=1, data=digits, out=tmp_path)
     assert "\n" not in str(raised.value)
     assert (tmp_path / FILE).read_bytes() == damage
+
+
+@pytest.mark.parametrize(
+    ("path", "wrong"),
+    [
+        ((0, "curve", "accuracy"), [0.5]),
+        ((0, "curve", "accuracy", 1), 1.5),
+        ((0, "curve", "experiment"), "narrower"),
+        ((1, "curve", "slots"), "carry-rescaled"),
+        ((0, "curve"), None),
+        ((0, "seconds"), "long"),
+        ((1, "seed"), 0.5),
+        ((), {}),
+        ((), [None]),
+    ],
+    ids=str,
+)
+@pytest.mark.usefixtures("small_architecture")
+def test_a_damaged_training_is_refused(path: tuple[Any, ...], wrong: Any, tmp_path: Path) -> None:
+    """Trainings of seeds in progress are checked as the rest is, and left alone."""
+    usual: dict[str, Any] = {"iterations": 20, "every": 10, "seeds": 1, "data": noise()}
+    with pytest.raises(KeyboardInterrupt):
+        reproduce(trainer=Recorder(dies_at=3), out=tmp_path, **usual)
+    value = json.loads((tmp_path / FILE).read_text())
+    at: Any = value
+    *keys, last = ("unfinished", *path)
+    for key in keys:
+        at = at[key]
+    at[last] = wrong
+    text = json.dumps(value)
+    (tmp_path / FILE).write_text(text)
+    with pytest.raises(RunError, match="cannot be continued") as raised:
+        reproduce(trainer=Recorder(), out=tmp_path, **usual)
+    assert "\n" not in str(raised.value)
+    assert (tmp_path / FILE).read_text() == text
+
+
+def test_students_of_another_teacher_are_dropped() -> None:
+    """All trainings of a seed start from one teacher, also if it had to be trained again."""
+    one, other = "a" * 64, "b" * 64
+    made = synthetic(repeats=())
+
+    def trained(seed: int, experiment: str, slots: Treatment, teacher: str) -> Trained:
+        curve = AccuracyCurve(experiment, slots, (0.5,) * len(made.steps))
+        return Trained(seed, curve, 1.0, "a machine", teacher)
+
+    value = Finished(made)
+    for each in TRAININGS[:4]:
+        value = value.adding(trained(0, each[0].name, each[1], one))
+    value = value.adding(trained(1, "teacher", "reset", one))
+    again = value.without_teacher(0)
+    assert [each.name for each, _ in again.missing(0)] == [
+        "teacher",
+        *(each.name for each, _ in TRAININGS[4:]),
+    ]
+    same = again.adding(trained(0, "teacher", "reset", one))
+    assert set(same.trainings) == set(value.trainings)
+    new = again.adding(trained(0, "teacher", "reset", other))
+    assert new.missing(0) == TRAININGS[1:]
+    assert new.teachers == {0: other, 1: one}
+
+
+def test_a_seed_made_on_two_machines_names_both() -> None:
+    """Each once, in the order of the trainings; the seconds are the sum."""
+    made = synthetic(repeats=())
+    value = Finished(made)
+    for place, (experiment, slots) in enumerate(TRAININGS):
+        curve = AccuracyCurve(experiment.name, slots, (0.5,) * len(made.steps))
+        machine = "one" if place < 5 else "another"
+        value = value.adding(Trained(0, curve, 2.0, machine, "a" * 64))
+    assert not value.trainings
+    (repeat,) = value.reproduction.repeats
+    assert repeat.environment == "one and another"
+    assert repeat.seconds == 2.0 * TRAININGS_A_SEED
 
 
 @pytest.mark.usefixtures("small_architecture")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -15,12 +16,16 @@ from typing import Any
 import pytest
 
 import growsearch as gs
-from growsearch.errors import InvalidInputError
+from growsearch.errors import DivergedError, InvalidInputError
 from growsearch.execution import InProcessExecutor
+from growsearch.networks import Architecture, Network
 from growsearch.reproduction.finished import FILE, Finished
+from growsearch.reproduction.job import ExperimentJob, Trained
 from growsearch.reproduction.progress import ReproductionProgress
-from growsearch.reproduction.result import Reproduction
+from growsearch.reproduction.result import AccuracyCurve, Reproduction
 from growsearch.reproduction.run import reproduce
+from growsearch.training import TrainingPlan, TrainingResult
+from growsearch.trials.job import First
 from tests.command_line import ROOT, SECONDS
 from tests.fake_reproduction import (
     TRAININGS_A_SEED,
@@ -81,6 +86,23 @@ def test_a_lost_worker_costs_its_training_once(here: Reproduction, tmp_path: Pat
     assert events[-1].done == pytest.approx(events[-1].total)
 
 
+class Diverges(Recorder):
+    """Cannot train a deeper network."""
+
+    def train(self, network: Network, *args: Any, **options: Any) -> TrainingResult:
+        if "-5x5x32(conv1" in str(network.architecture):
+            raise DivergedError("the loss became nan")
+        return super().train(network, *args, **options)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_an_error_of_a_training_ends_the_session(workers: int, tmp_path: Path) -> None:
+    """As it was raised; what is finished is stored."""
+    with pytest.raises(DivergedError, match="became nan"):
+        reproduce(trainer=Diverges(), workers=workers, out=tmp_path, **USUAL)
+    assert (tmp_path / FILE).is_file()
+
+
 class Names(InProcessExecutor):
     """Remembers the names of the jobs that it gets."""
 
@@ -131,7 +153,7 @@ SMALL = "5x5x32(conv1)-pool1-5x5x4(conv2)-pool2-10(fc2)"
 def test_kill_9_loses_what_is_in_flight_only(
     workers: int, here: Reproduction, tmp_path: Path
 ) -> None:
-    """What was told as finished is stored; the same call goes on, and ends the same."""
+    """Trainings that were told as finished are stored; the same call goes on, and ends the same."""
     script, out = tmp_path / "script.py", tmp_path / "out"
     script.write_text(KILLED)
     told: set[str] = set()
@@ -160,6 +182,20 @@ def test_kill_9_loses_what_is_in_flight_only(
     assert len(rest.calls) == len(missing)
     assert accuracies(found) == accuracies(here)
     assert {path.name for path in out.iterdir()} == {FILE, ".lock"}
+
+
+def test_a_job_is_a_small_value() -> None:
+    """Pickled, equal, hashable, below 2 kB; its name is that of its outcome."""
+    teacher = Architecture.parse(SMALL, (8, 8, 1))
+    plan = TrainingPlan(900, 50, 1e-4, "adam", evaluate_every=100)
+    for parent in ("a" * 64, First(teacher, "truncated_normal")):
+        job = ExperimentJob(7, "wider", "carry", parent, plan, "b" * 64)
+        data = pickle.dumps(job)
+        assert len(data) < 2000
+        assert pickle.loads(data) == job
+        assert hash(pickle.loads(data)) == hash(job)
+        curve = AccuracyCurve("wider", "carry", ())
+        assert job.name == Trained(7, curve, 0.0, "", "").name == "seed 7: wider, slots carried"
 
 
 @pytest.mark.parametrize(
