@@ -13,6 +13,7 @@ from growsearch.checks import LARGEST_SEED, number, whole_number
 from growsearch.driver import loop
 from growsearch.driver.opening import Session
 from growsearch.errors import InvalidInputError
+from growsearch.execution.local import check_main_guard
 from growsearch.space import SearchSpace
 from growsearch.training.registry import trainer_named
 
@@ -98,6 +99,7 @@ def search(
         For unusable input, before the first trial; or RunError when the run folder or the
         database cannot be used. Whatever is finished is stored.
     """
+    check_main_guard()
     began = time.monotonic() if began is None else began
     if not isinstance(space, SearchSpace | str | os.PathLike):
         raise InvalidInputError(

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext, supp
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
 
-from growsearch.errors import UnavailableError
+from growsearch.errors import GrowsearchError, UnavailableError
 from growsearch.execution.events import JobEnded, JobLost, NoWorker, OnJobEvent, Training
 from growsearch.execution.executor import Executor, NamesWhatLacks, Stops
 from growsearch.execution.in_process import InProcessExecutor
@@ -18,7 +18,7 @@ from growsearch.training import Point
 from growsearch.trials.job import TrialJob
 from growsearch.trials.outcome import Failure, TrialOutcome
 from growsearch.trials.progress import Direct, JobProgress, ProgressFolder
-from growsearch.trials.worker import Crash, Job, WorkerContext, carry_out
+from growsearch.trials.worker import Crash, Job, WorkerContext, carry_out, warm_up
 
 T = TypeVar("T")
 
@@ -109,17 +109,23 @@ class Dispatcher:
     def send(self, key: Any, job: Job[Any], phase: str = "") -> None:
         """Send a job; ``finished`` gives its key back, with the outcome.
 
+        With the first, which is the teacher's, the other processes of this machine load what they
+        need.
+
         Raises
         ------
         UnavailableError
             When the executor takes no jobs any more.
         """
-        if self._on_work is not None:
-            self._on_work()
-            self._on_work = None
+        first, self._on_work = self._on_work, None
+        if first is not None:
+            first()
         sent = _Sent(key, job, phase)
         self._running[job.name] = sent
         self._submit(sent)
+        if first is not None and getattr(self._executor, "is_local", False):
+            for _ in range(self.workers - 1):
+                self._executor.submit(warm_up, self._context)
 
     def finished(self) -> list[tuple[Any, Any]]:
         """Wait until a job is finished; return the key and the outcome of each that is.
@@ -167,8 +173,8 @@ class Dispatcher:
             if shuts_down:
                 self._executor.shutdown(wait=False, cancel_futures=True)
             raise
-        if shuts_down:
-            self._executor.shutdown()
+        if shuts_down:  # nothing runs, and a worker takes seconds to unload its libraries
+            self._executor.shutdown(wait=False, cancel_futures=True)
 
     def _cancel(self) -> None:
         """Cancel and stop the jobs that run: their outcomes are not wanted."""
@@ -250,6 +256,8 @@ class Dispatcher:
 
     def _lost(self, sent: _Sent, error: BaseException, progress: JobProgress | None) -> None:
         """Send a job again whose worker was lost; give up after the third loss."""
+        if isinstance(error, GrowsearchError):  # the executor cannot work at all
+            raise error
         reason = _in_words(error)
         if sent.is_late:
             limit = self._time_limit.of(sent.job)

@@ -10,6 +10,7 @@ from growsearch.training.trainer import (
     Point,
     Trainer,
     TrainingResult,
+    WarmsUp,
 )
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "Trainer",
     "TrainingPlan",
     "TrainingResult",
+    "WarmsUp",
     "at_one_precision",
     "no_decay",
     "trainer_named",

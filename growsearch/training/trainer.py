@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -123,4 +123,13 @@ class Trainer(Protocol):
 
         A softmax at the end of the network is left out.
         """
+        ...
+
+
+@runtime_checkable
+class WarmsUp(Protocol):
+    """A trainer that can load its libraries before its first training."""
+
+    def warm_up(self) -> None:
+        """Load what a training needs."""
         ...

@@ -13,7 +13,7 @@ from typing import Any, Literal, Protocol, TypeVar
 from growsearch.datasets import Split
 from growsearch.errors import GrowsearchError, RunError
 from growsearch.networks.store import NetworkStore
-from growsearch.training import Point, Trainer
+from growsearch.training import Point, Trainer, WarmsUp
 from growsearch.trials.limits import within_memory
 from growsearch.trials.progress import Reporter, Silent
 
@@ -171,6 +171,13 @@ def carry_out(context: WorkerContext, job: Job[T]) -> T | Crash:
             return job.carry_out(context, on_point)
     except Exception as error:
         return Crash.of(error)
+
+
+def warm_up(context: WorkerContext) -> None:
+    """Open the context of a new worker, and load its trainer's libraries, before its first job."""
+    _ = context.sample
+    if isinstance(context.trainer, WarmsUp):
+        context.trainer.warm_up()
 
 
 def _picklable(error: Exception) -> Exception:
