@@ -102,6 +102,7 @@ def reproduce(
     DataError
         When there are no images; see :func:`growsearch.datasets.load`.
     """
+    check_main_guard()
     steps = evaluated_after(iterations, every)
     if seeds < 1:
         raise InvalidInputError(f"seeds: expected at least 1, got {seeds}")
@@ -111,8 +112,6 @@ def reproduce(
         )
     if workers is not None:
         workers = whole_number("workers", workers, 0 if executor is None else 1)
-    if workers and executor is None:
-        check_main_guard()
     dataset = load("mnist", data, stand_in=stand_in)
     nothing = Reproduction(
         iterations,

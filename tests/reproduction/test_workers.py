@@ -103,6 +103,33 @@ def test_an_error_of_a_training_ends_the_session(workers: int, tmp_path: Path) -
     assert (tmp_path / FILE).is_file()
 
 
+UNGUARDED = """
+import sys
+from growsearch.reproduction.run import reproduce
+from tests.fake_reproduction import Recorder
+from tests.reproduction.test_workers import USUAL
+
+reproduce(trainer=Recorder(), out=sys.argv[1], workers=2, **USUAL)
+"""
+
+
+def test_a_script_without_a_main_guard_is_told_so(tmp_path: Path) -> None:
+    """Its workers, which import it, do not start reproductions of their own."""
+    script = tmp_path / "script.py"
+    script.write_text(UNGUARDED)
+    done = subprocess.run(
+        [sys.executable, str(script), str(tmp_path / "out")],
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+        timeout=SECONDS,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )
+    assert done.returncode == 1
+    assert 'if __name__ == "__main__":' in done.stderr.splitlines()[-1]
+    assert done.stderr.count("Traceback") == 1
+
+
 class Names(InProcessExecutor):
     """Remembers the names of the jobs that it gets."""
 
@@ -157,7 +184,7 @@ def test_kill_9_loses_what_is_in_flight_only(
     script, out = tmp_path / "script.py", tmp_path / "out"
     script.write_text(KILLED)
     told: set[str] = set()
-    for milestones in (1, 4, 3, 9):
+    for milestones in (1, 12):
         with subprocess.Popen(
             [sys.executable, str(script), str(out), str(workers)],
             stdout=subprocess.PIPE,
@@ -176,7 +203,7 @@ def test_kill_9_loses_what_is_in_flight_only(
             for e, slots in kept.missing(seed)
         }
         assert not told & missing
-    assert 0 < len(missing) < SEEDS * TRAININGS_A_SEED - 10
+    assert 0 < len(missing) < SEEDS * TRAININGS_A_SEED - 12
     rest = Recorder()
     found = reproduce(trainer=rest, out=out, **USUAL)
     assert len(rest.calls) == len(missing)
