@@ -13,8 +13,7 @@ from typing import Any
 
 import pytest
 
-from growsearch.execution import dispatch
-from growsearch.execution import WorkerLostError
+from growsearch.execution import WorkerLostError, dispatch
 
 DEATHS = (
     WorkerLostError("its worker died (signal 9, as the kernel does when memory runs out)"),

@@ -8,11 +8,10 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from growsearch.checks import number
 from growsearch.errors import without_password
 
 STORAGE_VARIABLE = "GROWSEARCH_STORAGE"
-
-from growsearch.checks import number
 
 _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?|(\d+(?:\.\d+)?)")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([MGT])(i?)B?")

@@ -46,6 +46,7 @@ pytestmark = pytest.mark.usefixtures("own_machine")
         (["spaces", "nonsense"], ["digits, mnist", "'nonsense'"]),
         (["reproduce", "--seeds", "0"], ["--seeds", "0"]),
         (["reproduce", "--iterations", "0"], ["--iterations", "0"]),
+        (["reproduce", "--workers", "-1"], ["--workers", "-1"]),
         (["reproduce", "--data", "nowhere"], ["nowhere", "nothing there"]),
     ],
     ids=" ".join,
