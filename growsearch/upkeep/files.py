@@ -10,13 +10,13 @@ import numpy as np
 
 from growsearch.atomic import PARTIAL
 from growsearch.errors import GrowsearchError, NetworkFileError
+from growsearch.execution.workers import IMAGES
 from growsearch.study.networks import networks_named
 from growsearch.study.open import WEIGHTS
+from growsearch.trials.progress import FOLDER as PROGRESS
 from growsearch.upkeep.findings import Promise
 from growsearch.upkeep.snapshot import Snapshot
 
-IMAGES = "data"  # memory-mapped images, in a folder named by their fingerprint
-PROGRESS = "running"  # files with the progress of running jobs
 _FINGERPRINT = re.compile(r"[0-9a-f]{64}")
 _ARRAY = re.compile(r"(train|selection|held_out|test)\.[xy]\.npy")
 

@@ -20,6 +20,7 @@ from optuna.trial import TrialState
 
 from growsearch.checks import expanded
 from growsearch.errors import DamagedRunError, NetworkFileError, disk_error
+from growsearch.execution.workers import IMAGES
 from growsearch.networks import Network
 from growsearch.study.attributes import FreedAttribute
 from growsearch.study.database import storage_errors
@@ -29,7 +30,8 @@ from growsearch.study.open import find
 from growsearch.study.run_id import check
 from growsearch.study.run_state import read_state
 from growsearch.study.trials import placed
-from growsearch.upkeep.files import IMAGES, PROGRESS, image_files, orphans, partials
+from growsearch.trials.progress import FOLDER as PROGRESS
+from growsearch.upkeep.files import image_files, orphans, partials
 from growsearch.upkeep.snapshot import Snapshot, snapshot
 
 KINDS = ("images", "progress", "partial files", "orphans", "slots")

@@ -99,6 +99,34 @@ def test_a_run_that_was_collected_ends_as_if_it_had_not_been(
     assert verify(tmp_path).is_good
 
 
+@pytest.fixture(scope="module")
+def windowed(tmp_path_factory: pytest.TempPathFactory, quick_sqlite: None) -> SearchResult:
+    """A run with three pending candidates that nothing interrupted."""
+    del quick_sqlite
+    return search(tmp_path_factory.mktemp("windowed") / "run", pending_trials=3)
+
+
+@pytest.mark.parametrize("training", ["trial 2", "trial 4", "trial 4 continued"])
+def test_a_run_with_several_pending_trials_ends_the_same(
+    windowed: SearchResult, tmp_path: Path, training: str
+) -> None:
+    """The next candidates grow from networks that are no longer the best."""
+    with pytest.raises(KeyboardInterrupt):
+        search(tmp_path, pending_trials=3, on_event=interrupt(training, 2))
+    collect(tmp_path)
+    assert verify(tmp_path).is_good
+    assert outcome(search(tmp_path, pending_trials=3)) == outcome(windowed)
+
+
+def test_a_longer_run_with_several_pending_trials_is_the_same(
+    windowed: SearchResult, tmp_path: Path
+) -> None:
+    """The first candidate of a later session does not know the last trials of the one before."""
+    search(tmp_path, pending_trials=3, trials=4)
+    collect(tmp_path)
+    assert outcome(search(tmp_path, pending_trials=3)) == outcome(windowed)
+
+
 def test_a_run_that_is_collected_after_each_trial_is_the_same(
     whole: SearchResult, tmp_path: Path
 ) -> None:
