@@ -23,7 +23,7 @@ ROWS = (
     ("trials",),
     ("space", "execution", "evidence"),
     ("study",),
-    ("driver", "reproduction"),
+    ("driver", "upkeep", "reproduction"),
     ("reports", "api"),
     ("", "testing"),
     ("cli",),
@@ -39,7 +39,7 @@ NEIGHBOURS = {
 OWNERS = {
     "tensorflow": {"training/slim"},
     "tf_slim": {"training/slim"},
-    "optuna": {"study", "driver"},
+    "optuna": {"study", "driver", "upkeep"},
     "optuna_dashboard": {"study"},
     "sqlalchemy": {"study"},
     "tenacity": {"study"},

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from growsearch.atomic import make_writable
-from growsearch.checks import whole_number
+from growsearch.checks import expanded, whole_number
 from growsearch.datasets import Data, load
 from growsearch.errors import InvalidInputError, disk_errors
 from growsearch.execution import Executor
@@ -132,7 +132,8 @@ def reproduce(
         executor=executor,
         on_progress=on_progress,
     )
-    finished = Finished(nothing) if out is None else Finished.read(Path(out) / FILE, nothing)
+    out = None if out is None else expanded(out)
+    finished = Finished(nothing) if out is None else Finished.read(out / FILE, nothing)
     if session.missing(finished):
         with _held(out) as folder:
             # Read when no other process writes it any more.
@@ -144,12 +145,12 @@ def reproduce(
 
 
 @contextmanager
-def _held(out: str | Path | None) -> Iterator[Path]:
+def _held(out: Path | None) -> Iterator[Path]:
     """Hold the folder of a reproduction alone; one that ends with the block if there is none."""
     if out is None:
         with tempfile.TemporaryDirectory(prefix="growsearch-") as temporary:
             yield Path(temporary)
         return
-    make_writable(Path(out))
-    with locked(Path(out)), disk_errors(Path(out)):
-        yield Path(out)
+    make_writable(out)
+    with locked(out), disk_errors(out):
+        yield out
