@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from optuna.study import Study
 
-from growsearch.execution.workers import workers_of
 from growsearch.errors import RunError
+from growsearch.execution.workers import workers_of
 from growsearch.space import SearchSpace
 from growsearch.study.attributes import PendingTrialsAttribute, TeacherAttribute
 
