@@ -1,4 +1,4 @@
-"""One search with real TensorFlow, wherever its jobs run: the same studies, to the last attribute."""
+"""One search with real TensorFlow, wherever its jobs run: the same studies in all attributes."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def without_times(value: Any) -> Any:
 
 
 def everything(result: SearchResult) -> Any:
-    """Both studies as they are stored, controls by what they belong to, and the files of weights."""
+    """Both studies as they are stored, controls by their candidates, and the files of weights."""
 
     def of(trial: optuna.trial.FrozenTrial) -> Any:
         attributes = without_times(trial.user_attrs)
