@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from growsearch import datasets
-from growsearch.checks import LARGEST_SEED, number, whole_number
+from growsearch.checks import LARGEST_SEED, expanded, number, whole_number
 from growsearch.driver import loop
 from growsearch.driver.opening import Session
 from growsearch.errors import InvalidInputError
@@ -136,7 +136,7 @@ def search(
         space,
         dataset,
         trainer_named(trainer) if isinstance(trainer, str) else trainer,
-        out=Path(out) if out is not None else Path("runs") / space.name,
+        out=expanded(out) if out is not None else Path("runs") / space.name,
         trials=trials,
         seed=seed,
         executor=executor,

@@ -6,8 +6,15 @@ import re
 from typing import Any
 
 import click
+from click.core import ParameterSource
+
+from growsearch.checks import number
+from growsearch.errors import without_password
+
+STORAGE_VARIABLE = "GROWSEARCH_STORAGE"
 
 _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?|(\d+(?:\.\d+)?)")
+_SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([MGT])(i?)B?")
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 data = click.option(
@@ -16,11 +23,28 @@ data = click.option(
     help="MNIST: a folder with its IDX files, or an .npz. By default $GROWSEARCH_DATA, else the "
     "cache, else a download.",
 )
+
+
+def _warned(context: click.Context, parameter: click.Parameter, url: str | None) -> str | None:
+    """Warn of a password that every user of the machine sees in the list of processes."""
+    is_typed = context.get_parameter_source(str(parameter.name)) is ParameterSource.COMMANDLINE
+    if url is not None and is_typed and without_password(url) != url:
+        click.echo(
+            "growsearch: warning: --storage: other users of this machine can see a password on the "
+            "command line: let PGPASSWORD, ~/.pgpass or ~/.pg_service.conf have it, or "
+            f"{STORAGE_VARIABLE} the whole URL",
+            err=True,
+        )
+    return url
+
+
 storage = click.option(
     "--storage",
     metavar="URL",
-    help="Optuna storage of the run, such as postgresql+psycopg://user@host/name; SQLite in the "
-    "run folder by default.",
+    envvar=STORAGE_VARIABLE,
+    callback=_warned,
+    help="Optuna storage of the run, such as postgresql+psycopg://user@host/name; by default "
+    f"${STORAGE_VARIABLE}, else SQLite in the run folder.",
 )
 
 
@@ -39,6 +63,46 @@ class Duration(click.ParamType[float]):
         if not 0 < total < float("inf"):
             self.fail(f"expected a time span such as 90s, 10m or 1h30m, got {value!r}", param, ctx)
         return total
+
+
+class Size(click.ParamType[int]):
+    """A size of memory such as 512M or 8G, in bytes: powers of 1000, and with Gi of 1024."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return the bytes of a text."""
+        match = _SIZE.fullmatch(str(value).strip())
+        power = "MGT".index(match[2]) + 2 if match else 0
+        total = float(match[1]) * (1024 if match[3] else 1000) ** power if match else 0.0
+        if not 1 <= total < float("inf"):
+            self.fail(f"expected a size of memory such as 512M or 8G, got {value!r}", param, ctx)
+        return int(total)
+
+
+class Amount(click.ParamType[float]):
+    """A number of processors or GPUs, which may be a fraction.
+
+    Parameters
+    ----------
+    above : bool
+        True if 0 is none.
+    """
+
+    name = "amount"
+
+    def __init__(self, *, above: bool = False) -> None:
+        self._above = above
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return the number of a text."""
+        try:
+            return number(self.name, float(value), 0.0, above=self._above)
+        except ValueError:  # the check's own is one
+            least = "more than 0" if self._above else "of at least 0"
+            self.fail(f"expected a number {least}, such as 2 or .5, got {value!r}", param, ctx)
 
 
 class Arms(click.ParamType[dict[str, float]]):

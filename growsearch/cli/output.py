@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from growsearch.errors import RunError
+from growsearch.errors import DamagedRunError, RunError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,13 +26,13 @@ def print_json(value: dict[str, Any]) -> None:
 
     Raises
     ------
-    RunError
+    DamagedRunError
         When the value holds NaN or infinity, which JSON does not have.
     """
     try:
         text = json.dumps(value, indent=2, allow_nan=False)
     except ValueError:  # Python would write NaN and Infinity, which no other reader takes
-        raise RunError("the result: expected finite numbers, got NaN or infinity") from None
+        raise DamagedRunError("the result: expected finite numbers, got NaN or infinity") from None
     click.echo(text)
 
 
@@ -61,10 +61,11 @@ def print_result(result: SearchResult, *, as_json: bool, with_trials: bool) -> N
         click.echo(f"{name:<20}{value}")
 
 
-def announce(*, as_json: bool) -> None:
-    """Print on a terminal, before the imports of the first seconds, what is being loaded."""
+def announce(*, as_json: bool, in_process: bool = True) -> None:
+    """Print on a terminal, before the first seconds, what is being loaded or started."""
+    loaded = "Loading TensorFlow and Optuna" if in_process else "Loading Optuna, starting workers"
     if (sys.stderr if as_json else sys.stdout).isatty():
-        click.echo("Loading TensorFlow and Optuna, which takes some seconds", err=as_json)
+        click.echo(f"{loaded}, which takes some seconds", err=as_json)
 
 
 def quiet() -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from optuna.study import Study
 
 from growsearch.errors import RunError
+from growsearch.execution.workers import workers_of
 from growsearch.space import SearchSpace
 from growsearch.study.attributes import PendingTrialsAttribute, TeacherAttribute
 
@@ -36,7 +37,9 @@ def window_of(study: Study, session: Session, folder: Path) -> int:
             )
         return known.value
     is_old = TeacherAttribute.read(study) is not None  # begun before there was a window
-    window = asked or (1 if is_old else default_window(session.workers, session.space))
+    own = session.executor
+    workers = session.workers if own is None else workers_of(own, session.workers)
+    window = asked or (1 if is_old else default_window(workers, session.space))
     PendingTrialsAttribute(value=window).write(study)
     return window
 

@@ -93,8 +93,8 @@ class Dispatcher:
 
     @property
     def free(self) -> int:
-        """The number of workers without a job."""
-        return self.workers - self._given_up - len(self._running)
+        """The number of workers without a job; one has its job until the outcome is taken."""
+        return self.workers - self._given_up - len(self._running) - len(self._done)
 
     @property
     def is_in_process(self) -> bool:
