@@ -100,7 +100,14 @@ def opened(session: Session) -> Iterator[Run]:
     with locked(out), storage_errors(session.storage or str(out)), disk_errors(out):
         study, control_study = _studies(session)
         guard = Guard(study)
-        window = window_of(study, session, out)
+        own = session.executor
+        window = window_of(
+            study,
+            out,
+            asked=session.pending_trials,
+            workers=session.workers if own is None else workers_of(own, session.workers),
+            space=space,
+        )
         spent = SpentAttribute.read(study)
         clock = Clock(session.time_budget, session.began, spent.value if spent else {})
         session.on_event(_started(session, study, window))

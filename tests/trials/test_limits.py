@@ -6,6 +6,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -88,7 +89,7 @@ def test_the_watch_ends_with_its_job(tmp_path: Path, memory: int | None) -> None
     watched: list[int] = []
 
     def work() -> None:
-        with within_memory(context, "trial 1"):
+        with within_memory(context.memory, partial(context.reporter.out_of_memory, "trial 1")):
             watched.append(threading.active_count() - before)
             raise ZeroDivisionError
 
