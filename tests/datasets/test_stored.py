@@ -136,7 +136,7 @@ def test_an_error_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 def test_a_file_that_is_cut_short_is_one_line(
     stored: StoredImages, tmp_path: Path, name: str, kept: int
 ) -> None:
-    """Which says what to do; also an empty file, as a power failure may leave it."""
+    """It says what to do; also for an empty file, as a power failure may leave it."""
     path = tmp_path / "data/f" / name
     path.write_bytes(path.read_bytes()[:kept])
     with pytest.raises(DataError, match="delete the folder, and the run writes it again") as caught:

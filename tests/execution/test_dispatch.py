@@ -268,7 +268,7 @@ def test_without_a_worker_no_time_is_limited(
 
 @pytest.mark.parametrize("begins", [False, True])
 def test_what_a_frozen_worker_holds_is_stopped(tmp_path: Path, begins: bool) -> None:
-    """Where the cluster lacks nothing the limit counts, whether or not the job has begun."""
+    """The limit counts if the cluster lacks nothing, whether or not the job has begun."""
     executor = Lacking(hangs=[None])
     executor.reason = None
     reporter = ProgressFolder(tmp_path / "running")

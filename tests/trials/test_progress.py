@@ -33,7 +33,7 @@ def folder(tmp_path: Path) -> ProgressFolder:
 
 
 def written(folder: ProgressFolder, name: str, data: bytes) -> JobProgress | None:
-    """What is read of a file with these bytes."""
+    """The progress that is read from these bytes."""
     folder.folder.mkdir(parents=True, exist_ok=True)
     folder._path(name).write_bytes(data)
     return folder.read(name)
