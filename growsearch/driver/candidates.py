@@ -152,6 +152,8 @@ def judge(run: Run, state: RunState, candidate: Pending, outcome: TrialOutcome) 
     """
     incumbent, accuracy = state.incumbent, outcome.final.accuracy
     rule, best = run.space.judge.rule, incumbent.validation_accuracy
+    # A network below its own parent was not stored; that parent's file may be damaged since.
+    best = max(best, least_accuracy(rule, candidate.parent_accuracy))
     if candidate.about.parent != incumbent.trial_number:
         rule = "superior"
     # The incumbent's losses take an evaluation: only where they may decide.

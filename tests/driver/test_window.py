@@ -24,9 +24,10 @@ from optuna.storages import InMemoryStorage
 from optuna.trial import FrozenTrial
 
 from growsearch.driver import opening
-from growsearch.driver.events import Started
+from growsearch.driver.events import Started, Training
 from growsearch.driver.pending import default_window
 from growsearch.errors import RunError
+from growsearch.study.attributes import Candidate
 from growsearch.study.result import SearchResult
 from tests.fake_trainer import outcome, space
 from tests.small_search import search
@@ -354,6 +355,31 @@ def test_a_candidate_of_an_earlier_incumbent_must_be_superior(window: int) -> No
             best, accuracy = trial.number, trial.validation_accuracy
     assert late
     assert not all(trial.kept for trial in late)
+
+
+@pytest.mark.filterwarnings("ignore::growsearch.study.networks.DamagedNetworkWarning")
+@pytest.mark.parametrize("seed", [1, 3])
+def test_a_candidate_whose_parent_is_damaged_must_still_beat_it(seed: int) -> None:
+    """The worker stores no network below its parent, so that none can be kept."""
+    damaged: list[float] = []
+
+    def damage(event: Any) -> None:
+        if not isinstance(event, Training) or event.what == "teacher" or event.step != 4 or damaged:
+            return
+        study = optuna.load_study(study_name="digits", storage=opening.open_storage(""))
+        if kept := [
+            t for t in study.get_trials() if t.state.is_finished() and Candidate.is_kept(t)
+        ]:
+            damaged.append(kept[-1].value or 0.0)
+            name = f"{Candidate.read(kept[-1]).sha256}.safetensors"
+            (out / "weights" / name).write_bytes(b"damaged")
+
+    with folder() as out:
+        options = {"seed": seed, "trials": TRIALS, "pending_trials": 1, "on_event": damage}
+        result = search(out, NO_ARMS, "judge.margin=0.0", **options)
+        found = next(t for t in result.trials if (t.validation_accuracy or 1.0) < damaged[0])
+    assert len(result.trials) == TRIALS
+    assert not found.kept
 
 
 # --- the number of pending trials -----------------------------------------------------------------
