@@ -367,9 +367,8 @@ def test_a_candidate_whose_parent_is_damaged_must_still_beat_it(seed: int) -> No
         if not isinstance(event, Training) or event.what == "teacher" or event.step != 4 or damaged:
             return
         study = optuna.load_study(study_name="digits", storage=opening.open_storage(""))
-        if kept := [
-            t for t in study.get_trials() if t.state.is_finished() and Candidate.is_kept(t)
-        ]:
+        finished = study.get_trials(states=(TrialState.COMPLETE,))
+        if kept := [trial for trial in finished if Candidate.is_kept(trial)]:
             damaged.append(kept[-1].value or 0.0)
             name = f"{Candidate.read(kept[-1]).sha256}.safetensors"
             (out / "weights" / name).write_bytes(b"damaged")
