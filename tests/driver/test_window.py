@@ -18,7 +18,7 @@ from typing import Any
 
 import optuna
 import pytest
-from hypothesis import Phase, given, settings
+from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 from optuna.storages import InMemoryStorage
 from optuna.trial import FrozenTrial, TrialState
@@ -223,6 +223,7 @@ def queue(out: Path, places: Sequence[int]) -> None:
     after=st.none() | st.integers(1, 40),
     drawn=st.randoms(use_true_random=False),
 )
+@example(window=3, workers=5, places=[3, 0, 4, 0], after=5, drawn=Random(0))
 def test_queued_trials_are_a_part_of_the_run(
     window: int, workers: int, places: list[int], after: int | None, drawn: Random
 ) -> None:
