@@ -331,7 +331,7 @@ def test_processors_are_shared_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
     monkeypatch.delenv(machine.THREADS, raising=False)
     executor = LocalExecutor(2)
-    assert executor.threads == max(1, machine.processors() // 2)
+    assert executor.threads == machine.processors()
     executor.shutdown()
     executor = LocalExecutor(1, threads=1)
     try:
