@@ -316,8 +316,9 @@ class Dispatcher:
         if isinstance(self._executor, Stops):
             self._executor.stop(sent.future)
             return
-        if not sent.future.cancel():
-            self._given_up += 1  # it may run for ever, and its worker with it
+        # One that has begun may run for ever, and its worker with it; Dask says that it cancels it.
+        if not sent.future.cancel() or sent.began is not None:
+            self._given_up += 1
         self._forget(sent)
         self._lost(sent, TimeoutError(), None)
         if self.workers == self._given_up:

@@ -68,15 +68,23 @@ class Slot:
                 return self._pool.submit(carried_out, call)
             except BrokenProcessPool:  # it has died in this moment
                 self.leave()
-        self._pool = ProcessPoolExecutor(
+        pool = self._pool = ProcessPoolExecutor(
             1, mp_context=multiprocessing.get_context("spawn"), initializer=prepare
         )
-        with _inherited(self._environment):
-            future = self._pool.submit(carried_out, call)
-        (self._process,) = self._pool._processes.values()
-        # The parent holds the writing end too. With it open, a result that is cut off by the death
-        # of its worker would be waited for without end; closed, its end is seen.
-        self._pool._result_queue._writer.close()  # type: ignore[attr-defined]
+        try:
+            with _inherited(self._environment):
+                future = pool.submit(carried_out, call)
+            (self._process,) = pool._processes.values()
+            # The parent holds the writing end too. With it open, a result that is cut off by the
+            # death of its worker would be waited for without end; closed, its end is seen.
+            pool._result_queue._writer.close()  # type: ignore[attr-defined]
+        except BaseException:
+            # Ctrl-C or SIGTERM at this moment: Python would wait at its exit for a process that
+            # nothing here knows, until its call is over.
+            self._process = next(iter(pool._processes.values()), None)
+            self.kill()
+            self.leave()
+            raise
         return future
 
     def kill(self) -> None:
@@ -304,8 +312,6 @@ def _inherited(environment: Mapping[str, str]) -> Iterator[None]:
         try:
             yield
         finally:
-            if mask and blocked is not None:
-                mask(signal.SIG_SETMASK, blocked)
             if hidden:
                 main.__file__ = script
             for name, value in before.items():
@@ -313,6 +319,8 @@ def _inherited(environment: Mapping[str, str]) -> Iterator[None]:
                     os.environ.pop(name, None)
                 else:
                     os.environ[name] = value
+            if mask and blocked is not None:  # last: a SIGINT that waited is raised here
+                mask(signal.SIG_SETMASK, blocked)
 
 
 def _how(status: int | None) -> str:
