@@ -1,29 +1,49 @@
-"""The command growsearch: its commands, its exit statuses, and how errors become one line."""
+"""The command growsearch: its commands, its exit statuses, and how errors become one line.
+
+The exit statuses:
+
+=== ============================================================================================
+0   done
+2   bad input, or a place that cannot be written to
+3   a damaged run: its study or a network that it needs is not what growsearch wrote
+75  the database or the cluster does not answer: the same command, later, goes on with the run
+130 Ctrl-C
+141 the reader of a pipe has left, as a shell reports it
+143 SIGTERM
+=== ============================================================================================
+"""
 
 from __future__ import annotations
 
-import io
+import errno
 import shlex
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, NoReturn
 
 import click
 
 from growsearch import __version__
+from growsearch.cli import streams
 from growsearch.cli.reproduce import reproduce
 from growsearch.cli.results import compare, dashboard, show
 from growsearch.cli.search import run
 from growsearch.cli.spaces import spaces
-from growsearch.errors import GrowsearchError, without_password
+from growsearch.errors import DamagedRunError, GrowsearchError, UnavailableError, without_password
 
-DONE, BAD_INPUT, INTERRUPTED = 0, 2, 130  # exit statuses; 130 is a shell's for Ctrl-C
+DONE, BAD_INPUT, DAMAGED, UNAVAILABLE = 0, 2, 3, 75
+INTERRUPTED, PIPE_CLOSED, TERMINATED = (
+    128 + number for number in (signal.SIGINT, signal.SIGPIPE, signal.SIGTERM)
+)
 
 
 @click.group(
     commands=[run, show, compare, dashboard, spaces, reproduce],
     context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit status: 0 done, 2 bad input, 3 damaged run, 75 database or cluster gone (run the "
+    "same command again), 130 Ctrl-C, 143 SIGTERM.",
 )
 @click.version_option(__version__, prog_name="growsearch")
 def app() -> None:
@@ -31,40 +51,69 @@ def app() -> None:
 
 
 def main(arguments: list[str] | None = None, call: Callable[..., Any] = app) -> int:
-    """Run a command and return its exit status: 2 for bad input, 130 when interrupted."""
-    previous = signal.signal(signal.SIGTERM, _terminated)
+    """Run a command and return its exit status."""
+    signals: list[int] = []
+
+    def terminated(number: int, _frame: object) -> NoReturn:
+        # SIGTERM ends a run as Ctrl-C does.
+        signals.append(number)
+        raise KeyboardInterrupt
+
+    previous = signal.signal(signal.SIGTERM, terminated)
+    try:
+        status = _status(arguments, call)
+        sys.stdout.flush()  # what was printed may have been kept back until now
+    except (OSError, SystemExit):  # click and rich exit where the reader of a pipe has left
+        if (failure := streams.failure()) is None:
+            raise
+        status = _unwritten(failure)
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+    return TERMINATED if signals and status == INTERRUPTED else status
+
+
+def _status(arguments: list[str] | None, call: Callable[..., Any]) -> int:
+    """Run a command, print its error in one line, and return its exit status."""
     try:
         call(arguments, standalone_mode=False, prog_name="growsearch")
     except click.exceptions.NoArgsIsHelpError as shown:
         click.echo(shown.format_message())
         return BAD_INPUT
     except click.ClickException as error:
-        click.echo(f"growsearch: {' '.join(error.format_message().split())}", err=True)
-        return BAD_INPUT
+        return _refused(error.format_message(), BAD_INPUT)
     except GrowsearchError as error:
-        click.echo(f"growsearch: {' '.join(str(error).split())}", err=True)
-        return BAD_INPUT
+        if (failure := streams.failure()) is not None:
+            raise failure from None  # the reason of this error, which may look like a full disk's
+        statuses = {DamagedRunError: DAMAGED, UnavailableError: UNAVAILABLE}
+        found = [status for kind, status in statuses.items() if isinstance(error, kind)]
+        return _refused(str(error), *(found or [BAD_INPUT]))
     except (KeyboardInterrupt, click.Abort) as error:
         # A command may say what is stored; click raises its own error from that one.
         stored = str(error.__cause__ or error) or "Everything finished is stored"
         click.echo(f"Interrupted. {stored}; to continue:\n  {_same_command()}", err=True)
         return INTERRUPTED
-    finally:
-        signal.signal(signal.SIGTERM, previous)
     return DONE
+
+
+def _refused(message: str, status: int) -> int:
+    """Print an error in one line, where it can be written; return the status."""
+    with suppress(OSError):
+        click.echo(f"growsearch: {' '.join(message.split())}", err=True)
+    return status
+
+
+def _unwritten(failure: OSError) -> int:
+    """Say that the output cannot be written, unless its reader has left; return the status."""
+    streams.silence()
+    if failure.errno == errno.EPIPE:
+        return PIPE_CLOSED
+    return _refused(f"the output cannot be written: {failure.strerror}", BAD_INPUT)
 
 
 def entry() -> NoReturn:
     """Start the console script."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # the arrows, where the encoding has none
+    streams.watch()
     sys.exit(main())
-
-
-def _terminated(_signal: int, _frame: object) -> NoReturn:
-    """Let SIGTERM end a run as Ctrl-C does: the trial in progress is given back to the study."""
-    raise KeyboardInterrupt
 
 
 def _same_command() -> str:

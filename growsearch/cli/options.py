@@ -6,6 +6,11 @@ import re
 from typing import Any
 
 import click
+from click.core import ParameterSource
+
+from growsearch.errors import without_password
+
+STORAGE_VARIABLE = "GROWSEARCH_STORAGE"
 
 _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?|(\d+(?:\.\d+)?)")
 
@@ -16,11 +21,28 @@ data = click.option(
     help="MNIST: a folder with its IDX files, or an .npz. By default $GROWSEARCH_DATA, else the "
     "cache, else a download.",
 )
+
+
+def _warned(context: click.Context, parameter: click.Parameter, url: str | None) -> str | None:
+    """Warn of a password that every user of the machine sees in the list of processes."""
+    is_typed = context.get_parameter_source(str(parameter.name)) is ParameterSource.COMMANDLINE
+    if url is not None and is_typed and without_password(url) != url:
+        click.echo(
+            "growsearch: warning: --storage: other users of this machine can see a password on the "
+            "command line: let PGPASSWORD, ~/.pgpass or ~/.pg_service.conf have it, or "
+            f"{STORAGE_VARIABLE} the whole URL",
+            err=True,
+        )
+    return url
+
+
 storage = click.option(
     "--storage",
     metavar="URL",
-    help="Optuna storage of the run, such as postgresql+psycopg://user@host/name; SQLite in the "
-    "run folder by default.",
+    envvar=STORAGE_VARIABLE,
+    callback=_warned,
+    help="Optuna storage of the run, such as postgresql+psycopg://user@host/name; by default "
+    f"${STORAGE_VARIABLE}, else SQLite in the run folder.",
 )
 
 

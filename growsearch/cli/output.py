@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from growsearch.errors import RunError
+from growsearch.errors import DamagedRunError, RunError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,13 +26,13 @@ def print_json(value: dict[str, Any]) -> None:
 
     Raises
     ------
-    RunError
+    DamagedRunError
         When the value holds NaN or infinity, which JSON does not have.
     """
     try:
         text = json.dumps(value, indent=2, allow_nan=False)
     except ValueError:  # Python would write NaN and Infinity, which no other reader takes
-        raise RunError("the result: expected finite numbers, got NaN or infinity") from None
+        raise DamagedRunError("the result: expected finite numbers, got NaN or infinity") from None
     click.echo(text)
 
 

@@ -15,8 +15,8 @@ from sqlalchemy import event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-from growsearch.errors import RunError, StorageGoneError, without_password
-from growsearch.study.database_errors import is_away, reason
+from growsearch.errors import DamagedRunError, RunError, StorageGoneError, without_password
+from growsearch.study.database_errors import is_away, is_damaged, reason
 from growsearch.study.patience import PatientStorage, StorageWarning
 
 DATABASE = "study.db"
@@ -90,13 +90,20 @@ def open_storage(url: str) -> RDBStorage:
                 "such as postgresql+psycopg://user@host/name: pip install 'growsearch[postgresql]'"
             ) from None
         # The same command may find the server again; not where the URL is at fault.
-        raise (RunError if is_sqlite or not is_away(error) else StorageGoneError)(
+        raise _kind_of(error, is_sqlite)(
             f"storage {shown}: cannot be opened ({line}): expected the URL of a database that "
             "Optuna can use, such as sqlite:///study.db or postgresql+psycopg://user@host/name"
         ) from None
     if is_sqlite:
         _begin_immediate(storage)
     return storage
+
+
+def _kind_of(error: Exception, is_sqlite: bool) -> type[RunError]:
+    """Return the kind of an error at the opening."""
+    if is_sqlite:
+        return DamagedRunError if is_damaged(error) else RunError
+    return StorageGoneError if is_away(error) else RunError
 
 
 def _connect_options(url: URL) -> dict[str, Any]:
@@ -139,7 +146,8 @@ def storage_errors(where: str) -> Iterator[None]:
     try:
         yield
     except (SQLAlchemyError, StorageInternalError) as error:
-        raise RunError(
+        kind = DamagedRunError if is_damaged(error) else RunError
+        raise kind(
             f"{without_password(where)}: the database failed ({reason(error, where)}); everything "
             "finished is stored: run the same command again to continue"
         ) from None

@@ -34,6 +34,15 @@ def is_away(error: BaseException) -> bool:
     )
 
 
+def is_damaged(error: BaseException) -> bool:
+    """Return whether an error says that a file is no database of SQLite's, or not any more."""
+    return any(
+        words in str(each)
+        for each in _chain(error)
+        for words in ("file is not a database", "database disk image is malformed")
+    )
+
+
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
     """Yield an error and what it was raised from, in turn."""
     while error is not None:

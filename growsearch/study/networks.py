@@ -10,7 +10,7 @@ from pathlib import Path
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-from growsearch.errors import NetworkFileError, RunError
+from growsearch.errors import DamagedRunError, NetworkFileError, RunError
 from growsearch.networks import Network
 from growsearch.networks.store import NetworkStore
 from growsearch.study.attributes import Candidate, PolishAttribute, TeacherAttribute, TestAttribute
@@ -114,7 +114,7 @@ def teacher_of(study: Study, store: NetworkStore) -> Best:
 
     Raises
     ------
-    RunError
+    DamagedRunError
         When it is missing or damaged.
     """
     teacher = TeacherAttribute.read(study)
@@ -124,7 +124,9 @@ def teacher_of(study: Study, store: NetworkStore) -> Best:
     try:
         network = store.get(teacher.sha256)
     except NetworkFileError as error:
-        raise RunError(f"the teacher cannot be used: {error}; start again in a new --out") from None
+        raise DamagedRunError(
+            f"the teacher cannot be used: {error}; start again in a new --out"
+        ) from None
     path = store.path(teacher.sha256)
     return Best(network, teacher.validation_accuracy, None, path)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from growsearch.errors import GrowsearchError, RunError
+from growsearch.errors import DamagedRunError, GrowsearchError
 
 # Exceptions that Optuna, SQLAlchemy and growsearch raise for values that growsearch did not write.
 _TRIPPED = (
@@ -24,7 +24,7 @@ def untrusted(what: str) -> Iterator[None]:
 
     Raises
     ------
-    RunError
+    DamagedRunError
         In place of any error that a changed value can cause.
     """
     try:
@@ -32,7 +32,7 @@ def untrusted(what: str) -> Iterator[None]:
     except _TRIPPED as error:
         if isinstance(error, GrowsearchError):
             raise
-        raise RunError(
+        raise DamagedRunError(
             f"{what}: expected what growsearch wrote ({_reason(error)}): the study was changed by "
             "another program; start again in a new --out"
         ) from None

@@ -13,7 +13,15 @@ from types import SimpleNamespace
 
 import pytest
 
-from growsearch.cli import main
+from growsearch.cli import app, main
+from growsearch.cli.app import PIPE_CLOSED
+from growsearch.errors import (
+    DamagedRunError,
+    InvalidInputError,
+    RunError,
+    StorageGoneError,
+    UnavailableError,
+)
 from tests.command_line import COMMAND, SECONDS, TRIAL, run_digits
 from tests.fake_trainer import FakeTrainer
 
@@ -47,7 +55,7 @@ def test_an_interrupted_run_says_how_it_goes_on_and_does(
     capsys: pytest.CaptureFixture[str],
     tmp_path: Path,
 ) -> None:
-    """A signal ends a run with status 130 and its command; nothing that was done is lost."""
+    """A signal ends a run with its status and its command; nothing that was done is lost."""
     folder = tmp_path / "run"
     if trainer == "fake":
         monkeypatch.setitem(sys.modules, SLIM, SimpleNamespace(SlimTrainer=FakeTrainer))
@@ -63,7 +71,7 @@ def test_an_interrupted_run_says_how_it_goes_on_and_does(
             _, err = process.communicate(timeout=SECONDS)
         finally:
             process.kill()
-    assert process.returncode in (130, -signal.SIGINT)  # for a shell, both are 130
+    assert process.returncode == 128 + number
     assert "Traceback" not in err
     again = r"Everything finished is stored; to continue:\n  growsearch run digits .*\n"
     assert re.fullmatch(rf"\nInterrupted\. {again}", err)
@@ -113,10 +121,123 @@ def test_a_reader_who_leaves_is_no_error(run_folder: Path, tmp_path: Path) -> No
     faked = [sys.executable, "-c", FAKED + LISTENING]
     run = piped(faked, *run_digits(tmp_path / "run", "--trials", "2"))
     assert run.stdout.startswith("Run digits: 0 of 2")
-    assert run.stderr == ""
+    assert (run.stderr, run.returncode) == ("", PIPE_CLOSED)
     show = piped(COMMAND, "show", str(run_folder))
     assert show.stdout.startswith("Validation accuracies")
-    assert show.stderr == ""
+    assert (show.stderr, show.returncode) == ("", PIPE_CLOSED)
+
+
+FULL = Path("/dev/full")
+
+
+@pytest.mark.parametrize(
+    ("command", "stream"),
+    [
+        *(("show", "stdout"), ("show --json", "stdout"), ("compare", "stdout")),
+        *(("compare --json", "stdout"), ("run", "stdout"), ("run --json", "stdout")),
+        *(("spaces", "stdout"), ("spaces mnist", "stdout"), ("--help", "stdout")),
+        *(("--version", "stdout"), ("", "stdout"), ("reproduce", "stdout")),
+        *(("run --json", "stderr"), ("", "stderr"), ("show", "stderr"), ("none", "stderr")),
+    ],
+)
+def test_an_output_that_cannot_be_written_is_one_line(
+    command: str, stream: str, run_folder: Path, tmp_path: Path
+) -> None:
+    """It says so on the stream that is left, with status 2, and is no traceback."""
+    name, *rest = command.split(" ")
+    arguments = [name] if name else []
+    if name in ("show", "compare"):
+        arguments += [str(run_folder)]
+    elif name == "run":
+        arguments = run_digits(tmp_path / "run", "--trials", "1")
+    elif name == "reproduce":
+        arguments += ["--iterations", "1", "--seeds", "1", "--out", str(tmp_path / "reproduce")]
+    with FULL.open("wb") as full:
+        streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | {stream: full}
+        program = [sys.executable, "-c", FAKED + LISTENING, *arguments, *rest]
+        done = subprocess.run(program, check=False, text=True, timeout=SECONDS, **streams)
+    if stream == "stdout":
+        if command == "run --json":  # its lines stand on the other stream
+            assert done.stderr.startswith("Run digits: 0 of 1 trials done")
+        else:
+            assert done.stderr.count("\n") == 1
+        last = done.stderr.splitlines()[-1]
+        assert last == "growsearch: the output cannot be written: No space left on device"
+        assert done.returncode == 2
+    else:
+        assert done.returncode == (0 if command == "show" else 2)
+
+
+def test_an_output_that_is_kept_back_until_the_end_is_written_or_refused() -> None:
+    """Also what Python itself would write at its exit only."""
+    printing = (
+        "import sys; from growsearch.cli import app, streams; streams.watch(); "
+        "sys.exit(app.main([], lambda *_, **__: print('kept back')))"
+    )
+    with FULL.open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", printing],
+            check=False,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=SECONDS,
+        )
+    assert done.returncode == 2
+    assert done.stderr == "growsearch: the output cannot be written: No space left on device\n"
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (InvalidInputError("x"), 2),
+        (RunError("x"), 2),
+        (DamagedRunError("x"), 3),
+        (UnavailableError("x"), 75),
+        (StorageGoneError("x"), 75),
+        (KeyboardInterrupt(), 130),
+    ],
+    ids=repr,
+)
+def test_each_kind_of_error_has_its_status(
+    error: BaseException, status: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Scripts and supervisors read from it whether the same command can go on."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    assert main([], fail) == status
+    err = capsys.readouterr().err
+    assert err == "growsearch: x\n" if status != 130 else err.startswith("Interrupted.")
+
+
+@pytest.mark.parametrize(
+    "error", [OSError("a bug"), FileNotFoundError(2, "none", "/x"), KeyError()]
+)
+def test_an_error_of_another_kind_is_not_the_outputs(
+    error: Exception, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It keeps its traceback."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    with pytest.raises(type(error)):
+        main([], fail)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_the_statuses_are_documented(capsys: pytest.CaptureFixture[str]) -> None:
+    """In the help of the command, and in the module of the command line."""
+    assert main(["--help"]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    statuses = (app.DONE, app.BAD_INPUT, app.DAMAGED, app.UNAVAILABLE, app.INTERRUPTED)
+    assert (*statuses, app.PIPE_CLOSED, app.TERMINATED) == (0, 2, 3, 75, 130, 141, 143)
+    for status in (*statuses, app.TERMINATED):
+        assert f" {status} " in shown.partition("Exit status:")[2]
+    for status in (*statuses, app.PIPE_CLOSED, app.TERMINATED):
+        assert re.search(rf"^{status} +\w", app.__doc__ or "", re.MULTILINE)
 
 
 def test_an_encoding_without_arrows_is_no_error(run_folder: Path) -> None:
