@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import tests.strategies  # noqa: F401  (its profile: no deadlines)
+from tests.faults.table import pytest_terminal_summary  # noqa: F401  (a hook)
 
 if TYPE_CHECKING:
     from growsearch.datasets import Dataset
