@@ -68,12 +68,21 @@ class OutOfMemoryError(TrainingFailedError, MemoryError):
 
 
 def disk_error(error: OSError, folder: Path) -> RunError:
-    """Return the error of a full or failing disk: one line with its path and free space."""
-    room = ""
-    with suppress(OSError):
-        room = f" ({shutil.disk_usage(folder).free / 1e6:,.0f} MB free)"
+    """Return the error of a full or failing disk: one line with its path and free space.
+
+    Parameters
+    ----------
+    error : OSError
+    folder : Path
+        Where the error does not name a file.
+    """
+    path, room = Path(str(error.filename or folder)), ""
+    for place in (path, *path.parents):  # the file may not be there, nor its folder
+        with suppress(OSError):
+            room = f" ({shutil.disk_usage(place).free / 1e6:,.0f} MB free)"
+            break
     return RunError(
-        f"{error.filename or folder}: cannot be written: {error.strerror}{room}; everything "
+        f"{path}: cannot be written: {error.strerror}{room}; everything "
         "finished is stored: make room and run the same command again"
     )
 

@@ -43,6 +43,11 @@ def is_damaged(error: BaseException) -> bool:
     )
 
 
+def is_full(error: BaseException) -> bool:
+    """Return whether an error says that the disk of a SQLite database is full."""
+    return any("database or disk is full" in str(each) for each in _chain(error))
+
+
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
     """Yield an error and what it was raised from, in turn."""
     while error is not None:

@@ -61,7 +61,7 @@ def undisturbed(result: SearchResult, reference: SearchResult) -> Counts:
 
 
 def results(result: SearchResult) -> dict[Any, Any]:
-    """Every result of a run by its place: candidates, their controls, and what the run ends with."""
+    """Every result of a run by its place: candidates, their controls, and its end."""
     trials, *end = outcome(result)
     found: dict[Any, Any] = {"end": end}
     for place, (*candidate, arms) in enumerate(trials):

@@ -25,7 +25,7 @@ SECONDS = 120.0  # for what takes a few
 
 @dataclass(frozen=True)
 class Ended:
-    """The end of a driver: its exit status, what it printed, the seconds since it was waited for."""
+    """The end of a driver: its exit status, what it printed, the seconds that it took to end."""
 
     status: int
     out: str

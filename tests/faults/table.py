@@ -29,9 +29,9 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 
 
 def lines(counted: Iterable[tuple[str, int, int, int, int]]) -> list[str]:
-    """The table in Markdown, one row a fault.
+    r"""The table in Markdown, one row a fault.
 
-    >>> print(*lines([("killed", 1, 0, 0, 0), ("killed", 2, 1, 0, 0)]), sep="\\n")
+    >>> print(*lines([("killed", 1, 0, 0, 0), ("killed", 2, 1, 0, 0)]), sep="\n")
     | fault | N | lost results | duplicate results | stuck trials |
     |---|--:|--:|--:|--:|
     | killed | 3 | 1 | 0 | 0 |

@@ -26,9 +26,9 @@ def killed_until_done(
     rng: random.Random,
     pause: tuple[float, float],
     most: int = 1_000,
-    spare: int = 1_000,
+    spare: int = 999,
 ) -> tuple[int, Counts]:
-    """Drive a run to its end through kills; return their number, and the results that were lost.
+    """Drive a run to its end through kills; return their number, and what was lost.
 
     Parameters
     ----------
