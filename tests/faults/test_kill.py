@@ -18,15 +18,14 @@ from tests.faults.law import Counts, lost_since, sqlite, stored
 from tests.faults.processes import Runs
 from tests.faults.trainers import FaultyTrainer
 
+# Workers of a session that are killed before it is the driver's turn: a job that loses three in one
+# session fails, which is a law of its own.
+TWO = 2
 FAULT = "kill -9 of a random process, until the run is done (pending trials: {})"
 
 
 def killed_until_done(
-    runs: Runs,
-    rng: random.Random,
-    pause: tuple[float, float],
-    most: int = 1_000,
-    spare: int = 999,
+    runs: Runs, rng: random.Random, pause: tuple[float, float], most: int = 999
 ) -> tuple[int, Counts]:
     """Drive a run to its end through kills; return their number, and what was lost.
 
@@ -36,9 +35,6 @@ def killed_until_done(
         Seconds from a training of the session, or from the kill before, to a kill.
     most : int
         Kills in all.
-    spare : int
-        Workers of a session that are killed before it is the driver's turn. A job that loses three
-        workers in one session fails, which is a law of its own.
     """
     url, kills, lost = sqlite(Path(runs.drive.out)), 0, Counts()
     before = stored(url)
@@ -48,7 +44,7 @@ def killed_until_done(
         while kills < most and driver.is_running():
             time.sleep(rng.uniform(*pause))
             victim = rng.choice([driver.pid, *driver.workers()])
-            if victim == driver.pid or workers_killed == spare:
+            if victim == driver.pid or workers_killed == TWO:
                 if not driver.is_running():
                     break
                 driver.kill()
@@ -77,7 +73,7 @@ def test_kills_change_nothing(
     """A dozen kills in quick succession: the same trials, each with one result."""
     trials = 8
     runs = begin(trainer=FaultyTrainer(seconds=1.0), trials=trials, pending_trials=pending)
-    kills, lost = killed_until_done(runs, random.Random(pending), (0.3, 1.0), most=12, spare=2)
+    kills, lost = killed_until_done(runs, random.Random(pending), (0.3, 1.0), most=12)
     assert kills == 12
     result = gs.load_result(tmp_path / "run")
     check(FAULT.format(pending), result, reference(pending, trials=trials), n=kills, besides=lost)
