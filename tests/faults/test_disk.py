@@ -62,7 +62,7 @@ def test_a_full_disk_under_the_weights(
     """A worker cannot store what it trained: pending trials stay pending, and are sent again."""
     weights, url = tmp_path / "run" / "weights", f"sqlite:///{tmp_path / 'run' / 'study.db'}"
     small_disk(weights, 2_000_000)
-    runs = begin(trainer=FaultyTrainer(seconds=1.0), pending_trials=pending)
+    runs = begin(trainer=FaultyTrainer(seconds=3.0, only=True, index=1), pending_trials=pending)
     driver = runs.start()
     driver.until(what="trial 1", step=0)
     ballast = fill(weights)
@@ -90,7 +90,9 @@ def test_a_full_disk_under_the_database(
     disk = tmp_path / "disk"
     small_disk(disk, 2_000_000)
     url = f"sqlite:///{disk / 'study.db'}"
-    runs = begin(trainer=FaultyTrainer(seconds=1.0), pending_trials=pending, storage=url)
+    runs = begin(
+        trainer=FaultyTrainer(seconds=3.0, only=True, index=1), pending_trials=pending, storage=url
+    )
     driver = runs.start()
     driver.until(what="trial 1", step=0)
     ballast = fill(disk)

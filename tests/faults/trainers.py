@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from growsearch.datasets import Split
 from growsearch.errors import DivergedError, OutOfMemoryError, TrainingFailedError
@@ -31,6 +30,8 @@ class FaultyTrainer(DriftingTrainer):
     ----------
     seconds : float
         Of each training, between its evaluations.
+    only : bool
+        Take that time for the trainings of one trial only, that of ``index``.
     fault : str
         What happens in the middle of the victim's training; a name of ``FAULTS``.
     index : int
@@ -46,6 +47,7 @@ class FaultyTrainer(DriftingTrainer):
     """
 
     seconds: float = 0.0
+    only: bool = False
     fault: str = ""
     index: int = 2
     arm: str = "candidate"
@@ -70,7 +72,7 @@ class FaultyTrainer(DriftingTrainer):
             ends = on_evaluation(point) if on_evaluation else False
             if 0 < point.step < plan.steps and self._strikes(network, seed):
                 FAULTS[self.fault](self.text)
-            if point.step < plan.steps:
+            if point.step < plan.steps and (not self.only or self._is_of_victim(seed)):
                 time.sleep(self.seconds * plan.evaluate_every / plan.steps)
             return ends
 
@@ -93,12 +95,16 @@ class FaultyTrainer(DriftingTrainer):
             os.write(handle, line)
             os.close(handle)
 
+    def _is_of_victim(self, seed: int) -> bool:
+        """Whether a training is the candidate's or a control's of the trial ``index``."""
+        return seed == seed_of(SEED, self.index, "order")
+
     def _strikes(self, network: Network, seed: int) -> bool:
         """Whether this training is the victim, and is struck once more.
 
         Of the trainings of a trial, which have one seed, the candidate's comes first.
         """
-        if not self.fault or seed != seed_of(SEED, self.index, "order"):
+        if not self.fault or not self._is_of_victim(seed):
             return False
         if self.folder:
             first = Path(self.folder) / "candidate"
@@ -111,19 +117,6 @@ class FaultyTrainer(DriftingTrainer):
                 return False
             return any(_made(Path(self.folder) / f"strike-{n}") for n in range(self.times))
         raise AssertionError("a faulty trainer needs a folder")
-
-
-@dataclass(frozen=True)
-class SlowNetworkTrainer(FaultyTrainer):
-    """Measures that every network of the victim's trial takes too long."""
-
-    def speed_of(self, architecture: Any, plan: TrainingPlan) -> Any:
-        """A tenth of a second an update, or ten seconds where a layer is added."""
-        from growsearch.training.speed import Speed
-
-        del plan
-        slow = len(architecture.weights) > 3
-        return Speed("float32", 10.0 if slow else 0.001)
 
 
 def _made(path: Path) -> bool:
