@@ -20,7 +20,7 @@ import growsearch as gs
 from growsearch.reports.evidence import report
 from growsearch.reports.evidence_plot import save_plot
 from growsearch.reports.progress import RunDisplay
-from growsearch.reproduction.run import environment
+from growsearch.reproduction.job import environment
 from growsearch.training.slim.precision import has_native_bfloat16
 
 PAIRS = 20  # the fewest for the figures in README.md

@@ -21,7 +21,7 @@ import numpy as np
 from growsearch import datasets
 from growsearch.growth import TREATMENTS, Deepen, Growth, Widen, grow
 from growsearch.networks import Architecture, Network
-from growsearch.reproduction.run import environment
+from growsearch.reproduction.job import environment
 from growsearch.training import TrainingPlan
 from growsearch.training.slim import SlimTrainer
 

@@ -18,7 +18,7 @@ from slots import ARCHITECTURES
 from growsearch import datasets
 from growsearch.growth import Deepen, grow
 from growsearch.networks import Architecture, Network
-from growsearch.reproduction.run import environment
+from growsearch.reproduction.job import environment
 from growsearch.training import TrainingPlan
 from growsearch.training.slim import SlimTrainer
 from growsearch.training.slim.backend import tf, v1

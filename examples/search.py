@@ -4,8 +4,10 @@ The example shows the search as a library call, and its evidence: beside every c
 same larger network with random new weights ("random") and the parent trained on without growth
 ("continued").
 
-Run it with ``python examples/search.py``; it needs no download. The run is stored in
-``runs/example``: a second call continues it, and here finds that all trials are done.
+Run it with ``python examples/search.py``; it needs no download. Two trainings run at once, each in
+a process of its own. New processes import this script, so that its search stands below
+``if __name__ == "__main__":``. The run is stored in ``runs/example``: a second call continues it,
+and here finds that all trials are done.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from __future__ import annotations
 import growsearch as gs
 
 TRIALS = 6  # of fewer pairs no p-value is given
+WORKERS = 2  # the trials are the same with any number of them
 
 
 def main() -> None:
@@ -23,7 +26,7 @@ def main() -> None:
         training={"steps": 40},
         controls={"arms": {"random": 1.0, "continued": 1.0}},
     )
-    result = gs.search(space, trials=TRIALS, out="runs/example", seed=0)
+    result = gs.search(space, trials=TRIALS, out="runs/example", seed=0, workers=WORKERS)
 
     for trial in result.trials:
         gain = "failed" if trial.gain is None else f"{trial.gain:+.4f}"

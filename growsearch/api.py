@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from growsearch import datasets
-from growsearch.checks import LARGEST_SEED, number, whole_number
+from growsearch.checks import LARGEST_SEED, expanded, number, whole_number
 from growsearch.driver import loop
 from growsearch.driver.opening import Session
 from growsearch.errors import InvalidInputError
@@ -132,11 +132,19 @@ def search(
         trial_time_limit = number("trial_time_limit", trial_time_limit, 0.0, above=True)
     if memory_per_worker is not None:
         memory_per_worker = whole_number("memory_per_worker", memory_per_worker, 1)
+    if executor is None and not workers:
+        limits = {"trial_time_limit": trial_time_limit, "memory_per_worker": memory_per_worker}
+        for name, limit in limits.items():
+            if limit is not None:
+                raise InvalidInputError(
+                    f"{name}: expected none with workers=0, since a training in this process "
+                    "cannot be ended from outside: use workers=1 or more"
+                )
     session = Session(
         space,
         dataset,
         trainer_named(trainer) if isinstance(trainer, str) else trainer,
-        out=Path(out) if out is not None else Path("runs") / space.name,
+        out=expanded(out) if out is not None else Path("runs") / space.name,
         trials=trials,
         seed=seed,
         executor=executor,

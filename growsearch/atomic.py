@@ -9,7 +9,7 @@ from pathlib import Path
 
 from growsearch.errors import RunError
 
-_PARTIAL = ".partial-"
+PARTIAL = ".partial-"  # how the names of unfinished files begin
 _ABANDONED = 48 * 3600  # seconds: more than a write takes, and more than clocks differ
 
 
@@ -24,7 +24,7 @@ def write_atomically(path: Path, data: bytes) -> None:
         As the operating system raises it, with the path; the temporary file is removed.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=_PARTIAL)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=PARTIAL)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
@@ -56,7 +56,7 @@ def make_writable(folder: Path) -> None:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=folder, prefix=_PARTIAL) as file:
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=PARTIAL) as file:
             file.write(b"?")
     except OSError as error:
         raise RunError(
@@ -67,6 +67,6 @@ def make_writable(folder: Path) -> None:
 def _remove_abandoned(folder: Path, now: float) -> None:
     """Remove the temporary files of killed writers; ``now`` is the clock that dates the folder."""
     with suppress(OSError):  # another process was faster
-        for partial in folder.glob(_PARTIAL + "*"):
+        for partial in folder.glob(PARTIAL + "*"):
             if now - partial.stat().st_mtime > _ABANDONED:
                 partial.unlink()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from math import inf, isfinite
 from numbers import Integral, Real
+from os import PathLike
+from pathlib import Path
 from typing import Any
 
 from growsearch.errors import InvalidInputError, OutOfMemoryError
@@ -127,6 +129,22 @@ def _finite(value: Any) -> float | None:
     except OverflowError:  # a whole number beyond the largest float
         return None
     return found if isfinite(found) else None
+
+
+def expanded(path: str | PathLike[str], *, error: type[ValueError] = InvalidInputError) -> Path:
+    """Return a path with ``~`` or ``~user`` at its start replaced by that user's home folder.
+
+    Raises
+    ------
+    InvalidInputError
+        Or ``error``: when there is no such user, or the user has no home folder.
+    """
+    try:
+        return Path(path).expanduser()
+    except (RuntimeError, ValueError):  # ValueError: no user can have such a name
+        raise error(
+            f"{str(path)!r}: expected a path, got one in the home folder of an unknown user"
+        ) from None
 
 
 def check_choice(

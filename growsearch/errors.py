@@ -1,8 +1,10 @@
 """The errors of growsearch: one root, each child also the built-in a caller would expect."""
 
+import errno
 import re
 import shutil
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import unquote, unquote_plus
 
@@ -85,6 +87,17 @@ def disk_error(error: OSError, folder: Path) -> RunError:
         f"{path}: cannot be written: {error.strerror}{room}; everything "
         "finished is stored: make room and run the same command again"
     )
+
+
+@contextmanager
+def disk_errors(folder: Path) -> Iterator[None]:
+    """Turn a full or failing disk into one line that names path and free space."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EACCES):
+            raise
+        raise disk_error(error, folder) from None
 
 
 # A password may hold @ and : itself, so it ends at the last @; or it is a parameter.

@@ -17,6 +17,7 @@ SMALL = [
     *("--set", "training.steps=4"),
     *("--set", "training.evaluate_every=2"),
 ]
+IN_PROCESS = ("--workers", "0")  # where the law is not one of workers: their start takes seconds
 COMMAND = [sys.executable, "-m", "growsearch"]
 SECONDS = 120  # for a process that should have ended long ago
 TRIAL = re.compile(
@@ -27,8 +28,8 @@ TRIAL = re.compile(
 
 
 def run_digits(folder: Path, *more: str) -> list[str]:
-    """The arguments of a small run."""
-    return ["run", "digits", *SMALL, "--out", str(folder), *more]
+    """The arguments of a small run, in the command's own process unless more are given."""
+    return ["run", "digits", *SMALL, "--out", str(folder), *IN_PROCESS, *more]
 
 
 def contents(folder: Path) -> dict[str, tuple[bytes, int]]:
@@ -40,11 +41,10 @@ def contents(folder: Path) -> dict[str, tuple[bytes, int]]:
     }
 
 
-def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+def refused(capsys: pytest.CaptureFixture[str], *arguments: str, status: int = 2) -> str:
     """The one line that a bad command gets; everything else about it is checked."""
-    status = main(list(arguments))
+    assert main(list(arguments)) == status
     out, err = capsys.readouterr()
-    assert status == 2
     assert out == ""
     assert err.startswith("growsearch: ")
     assert err.count("\n") == 1

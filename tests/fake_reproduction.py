@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import signal
+import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from growsearch.datasets import Split
+from growsearch.datasets import Dataset, Split
 from growsearch.networks import Network, Slots
 from growsearch.reproduction.experiments import EXPERIMENTS
 from growsearch.reproduction.result import AccuracyCurve, Repeat, Reproduction
@@ -32,7 +36,10 @@ class Call:
 
 
 class Recorder:
-    """A trainer that trains nothing, gives made-up accuracies, and remembers its calls."""
+    """A trainer that trains nothing, gives made-up accuracies, and remembers its calls.
+
+    Its accuracies follow from network and seed, in every process.
+    """
 
     def __init__(self, *, dies_at: int | None = None) -> None:
         self.calls: list[Call] = []
@@ -51,7 +58,7 @@ class Recorder:
         if len(self.calls) == self._dies_at:
             raise KeyboardInterrupt
         self.calls.append(Call(network, plan, seed, data, evaluate_on))
-        rng = np.random.default_rng([seed, len(self.calls)])
+        rng = np.random.default_rng([seed, int(network.sha256[:8], 16)])
         steps = range(0, plan.steps + 1, plan.evaluate_every)
         curve = tuple(Point(step, float(rng.uniform(0.8, 1.0)), 0.1) for step in steps)
         for point in curve:
@@ -66,6 +73,57 @@ class Recorder:
 
     def logits(self, network: Network, images: Any) -> Any:  # noqa: ARG002
         raise AssertionError("no logits are asked for")
+
+
+class Pausing(Recorder):
+    """Rests at each evaluation, so that a test can interrupt it there.
+
+    Parameters
+    ----------
+    seconds : float
+    """
+
+    def __init__(self, seconds: float = 0.05) -> None:
+        super().__init__()
+        self._seconds = seconds
+
+    def train(self, *args: Any, **options: Any) -> TrainingResult:
+        tell = options.pop("on_evaluation")
+
+        def on_evaluation(point: Point) -> None:
+            time.sleep(self._seconds)
+            tell(point)
+
+        return super().train(*args, **options, on_evaluation=on_evaluation)
+
+
+class DiesOnce(Recorder):
+    """Kills its process in one training, unless a file says that it has done so before.
+
+    Parameters
+    ----------
+    file : Path
+    """
+
+    def __init__(self, file: Path) -> None:
+        super().__init__()
+        self._file = file
+
+    def train(self, network: Network, *args: Any, **options: Any) -> TrainingResult:
+        if "x128(conv1)" in str(network.architecture) and not self._file.exists():
+            self._file.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().train(network, *args, **options)
+
+
+def noise() -> Dataset:
+    """A few small images, with which a reproduction takes no time."""
+    rng = np.random.default_rng(0)
+    splits = (
+        Split(rng.random((count, 8, 8, 1), np.float32), np.arange(count) % 10)
+        for count in (60, 20, 20)
+    )
+    return Dataset("noise", *splits, source="a test", classes=10)
 
 
 def synthetic(

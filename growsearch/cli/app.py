@@ -31,6 +31,7 @@ from growsearch.cli.reproduce import reproduce
 from growsearch.cli.results import compare, dashboard, show
 from growsearch.cli.search import run
 from growsearch.cli.spaces import spaces
+from growsearch.cli.upkeep import gc, verify
 from growsearch.errors import DamagedRunError, GrowsearchError, UnavailableError, without_password
 
 DONE, BAD_INPUT, DAMAGED, UNAVAILABLE = 0, 2, 3, 75
@@ -40,7 +41,7 @@ INTERRUPTED, PIPE_CLOSED, TERMINATED = (
 
 
 @click.group(
-    commands=[run, show, compare, dashboard, spaces, reproduce],
+    commands=[run, show, compare, dashboard, verify, gc, spaces, reproduce],
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit status: 0 done, 2 bad input, 3 damaged run, 75 database or cluster gone (run the "
     "same command again), 130 Ctrl-C, 143 SIGTERM.",

@@ -8,11 +8,13 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from growsearch.checks import number
 from growsearch.errors import without_password
 
 STORAGE_VARIABLE = "GROWSEARCH_STORAGE"
 
 _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?|(\d+(?:\.\d+)?)")
+_SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([MGT])(i?)B?")
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 data = click.option(
@@ -61,6 +63,46 @@ class Duration(click.ParamType[float]):
         if not 0 < total < float("inf"):
             self.fail(f"expected a time span such as 90s, 10m or 1h30m, got {value!r}", param, ctx)
         return total
+
+
+class Size(click.ParamType[int]):
+    """A size of memory such as 512M or 8G, in bytes: powers of 1000, and with Gi of 1024."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return the bytes of a text."""
+        match = _SIZE.fullmatch(str(value).strip())
+        power = "MGT".index(match[2]) + 2 if match else 0
+        total = float(match[1]) * (1024 if match[3] else 1000) ** power if match else 0.0
+        if not 1 <= total < float("inf"):
+            self.fail(f"expected a size of memory such as 512M or 8G, got {value!r}", param, ctx)
+        return int(total)
+
+
+class Amount(click.ParamType[float]):
+    """A number of processors or GPUs, which may be a fraction.
+
+    Parameters
+    ----------
+    above : bool
+        True if 0 is none.
+    """
+
+    name = "amount"
+
+    def __init__(self, *, above: bool = False) -> None:
+        self._above = above
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return the number of a text."""
+        try:
+            return number(self.name, float(value), 0.0, above=self._above)
+        except ValueError:  # the check's own is one
+            least = "more than 0" if self._above else "of at least 0"
+            self.fail(f"expected a number {least}, such as 2 or .5, got {value!r}", param, ctx)
 
 
 class Arms(click.ParamType[dict[str, float]]):

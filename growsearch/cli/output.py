@@ -61,10 +61,11 @@ def print_result(result: SearchResult, *, as_json: bool, with_trials: bool) -> N
         click.echo(f"{name:<20}{value}")
 
 
-def announce(*, as_json: bool) -> None:
-    """Print on a terminal, before the imports of the first seconds, what is being loaded."""
+def announce(*, as_json: bool, in_process: bool = True) -> None:
+    """Print on a terminal, before the first seconds, what is being loaded or started."""
+    loaded = "Loading TensorFlow and Optuna" if in_process else "Loading Optuna, starting workers"
     if (sys.stderr if as_json else sys.stdout).isatty():
-        click.echo("Loading TensorFlow and Optuna, which takes some seconds", err=as_json)
+        click.echo(f"{loaded}, which takes some seconds", err=as_json)
 
 
 def quiet() -> None:

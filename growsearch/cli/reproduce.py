@@ -5,6 +5,9 @@ from __future__ import annotations
 import click
 
 from growsearch.cli import options, output
+from growsearch.machine import processors
+
+_BESIDE = 2  # trainings at once: one uses a second processor badly
 
 
 @click.command()
@@ -30,11 +33,21 @@ from growsearch.cli import options, output
     show_default=True,
     help="Folder of report and plot.",
 )
+@click.option(
+    "--workers",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Trainings at once, each in a process of its own; 0 is this process. By default 2, or 0 "
+    "on a machine with one processor.",
+)
 @options.as_json
-def reproduce(iterations: int, seeds: int, data: str | None, out: str, as_json: bool) -> None:
+def reproduce(
+    iterations: int, seeds: int, data: str | None, out: str, workers: int | None, as_json: bool
+) -> None:
     """Repeat the five experiments of the original Net2Net repository.
 
-    All accuracies are of the test images, as in the original.
+    All accuracies are of the test images, as in the original. Every training is stored when it
+    ends; the same command continues an interrupted reproduction.
     """
     output.announce(as_json=as_json)
     output.quiet()
@@ -49,12 +62,24 @@ def reproduce(iterations: int, seeds: int, data: str | None, out: str, as_json: 
     try:
         with ReproductionDisplay(console) as display:
             found = run_experiments(
-                iterations=iterations, seeds=seeds, data=data, out=out, on_progress=display
+                iterations=iterations,
+                seeds=seeds,
+                data=data,
+                out=out,
+                workers=_workers() if workers is None else workers,
+                on_progress=display,
             )
     except KeyboardInterrupt:
-        raise KeyboardInterrupt("Finished seeds are stored, the one in progress is not") from None
+        raise KeyboardInterrupt(
+            "Finished trainings are stored, those in progress are not"
+        ) from None
     if as_json:
         output.print_json(report.to_json(found))
     else:
         console.print(report.report(found))
     output.print_plot(console, lambda: save_plot(found, out))
+
+
+def _workers() -> int:
+    """Return the default number of processes: two where there are processors for them."""
+    return _BESIDE if processors() >= _BESIDE else 0

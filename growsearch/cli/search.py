@@ -8,6 +8,7 @@ import click
 
 from growsearch.checks import LARGEST_SEED
 from growsearch.cli import options, output
+from growsearch.cli.workers import Workers, where_to_train
 
 _BEGAN = time.monotonic()  # a time budget begins with the process
 
@@ -52,6 +53,7 @@ _BEGAN = time.monotonic()  # a time budget begins with the process
     metavar="N",
     help="Give each control the best of N learning rates.",
 )
+@where_to_train
 @options.as_json
 def run(
     space: str,
@@ -65,6 +67,13 @@ def run(
     data: str | None,
     seed: int | None,
     overrides: tuple[str, ...],
+    workers: int | None,
+    pending_trials: int | None,
+    trial_time_limit: float | None,
+    memory_per_worker: int | None,
+    ray: str | None,
+    cpus_per_worker: float | None,
+    gpus_per_worker: float | None,
     as_json: bool,
 ) -> None:
     """Grow the best network of SPACE, a shipped name or a TOML file.
@@ -73,6 +82,14 @@ def run(
     """
     from growsearch.space import Override, SearchSpace
 
+    asked = Workers(
+        workers,
+        ray=ray,
+        cpus=cpus_per_worker,
+        gpus=gpus_per_worker,
+        time_limit=trial_time_limit,
+        memory=memory_per_worker,
+    )
     controls = (
         Override("controls.arms", arms, "--arms"),
         Override("controls.seeds", control_seeds, "--control-seeds"),
@@ -80,14 +97,14 @@ def run(
     )
     given = [override for override in controls if override.value is not None]
     loaded = SearchSpace.load(space, [*map(Override.parse, overrides), *given])
-    output.announce(as_json=as_json)
+    output.announce(as_json=as_json, in_process=not asked.are_processes)
     output.quiet()
     from rich.console import Console
 
     from growsearch.api import search
     from growsearch.reports.progress import RunDisplay
 
-    with RunDisplay(Console(stderr=as_json)) as display:
+    with RunDisplay(Console(stderr=as_json)) as display, asked.started() as (executor, count):
         result = search(
             loaded,
             trials=trials,
@@ -96,6 +113,11 @@ def run(
             storage=storage,
             data=data,
             seed=seed,
+            workers=count,
+            executor=executor,
+            pending_trials=pending_trials,
+            trial_time_limit=trial_time_limit,
+            memory_per_worker=memory_per_worker,
             on_event=display,
             began=_BEGAN,
         )

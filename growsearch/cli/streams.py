@@ -1,4 +1,4 @@
-"""The output streams of a command: a write that fails is known as such, whoever catches it."""
+"""The output streams of a command: a failed write is remembered."""
 
 from __future__ import annotations
 

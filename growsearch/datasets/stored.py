@@ -64,17 +64,17 @@ class StoredImages(Mapping[str, Split]):
 
     def __getitem__(self, part: str) -> Split:
         if part not in self._opened:
-            arrays = [self._folder / f"{part}{suffix}" for suffix in _SUFFIXES.values()]
-            if not all(path.is_file() for path in arrays):
+            paths = [self._folder / f"{part}{suffix}" for suffix in _SUFFIXES.values()]
+            if self._folder.is_dir() and not any(path.exists() for path in paths):
                 raise KeyError(part)
             try:
-                images, labels = (np.asarray(np.load(path, mmap_mode="r")) for path in arrays)
-            except (OSError, ValueError) as error:
+                self._opened[part] = Split(*(np.asarray(np.load(p, mmap_mode="r")) for p in paths))
+            except Exception as error:  # numpy raises any, whatever bytes are damaged
+                reason = " ".join(f"{type(error).__name__}: {error}".split())
                 raise DataError(
                     f"{self._folder}: expected the images that a run stores, cannot read them "
-                    f"({error}): delete the folder, and the run writes it again"
+                    f"({reason}): delete the folder, and the run writes it again"
                 ) from None
-            self._opened[part] = Split(images, labels)
         return self._opened[part]
 
     def __iter__(self) -> Iterator[str]:

@@ -9,6 +9,7 @@ from datetime import datetime
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from growsearch.driver.run import Run
+from growsearch.space.wanted import wanted_controls
 from growsearch.study.attributes import Candidate, Control, control_outcome
 from growsearch.study.networks import ancestry_flops
 from growsearch.study.read import controls_by_number, controls_of
@@ -52,20 +53,10 @@ def controls_for(run: Run, state: RunState, trial: FrozenTrial) -> list[ControlT
 
 
 def _wanted(run: Run, trial: FrozenTrial) -> list[tuple[str, int]]:
-    """Return (arm, repeat) of every control that a candidate gets, with repeats of its own.
-
-    A trial that is not complete gets none. Otherwise one number is drawn for all arms, and an arm
-    with fraction f runs where it is below f: so an arm's trials are among those of every arm with a
-    larger fraction.
-    """
+    """Return (arm, repeat) of every control that a candidate gets: none unless it is complete."""
     if trial.state != TrialState.COMPLETE:
         return []
-    controls = run.space.controls
-    lot = run.seed_of(Candidate.read(trial).index, "controls") / 2**31
-    arms = [arm for arm, fraction in controls.arms.items() if lot < fraction]
-    repeated = [CANDIDATE, *arms] if arms else []
-    repeats = [(arm, repeat) for repeat in range(1, controls.seeds) for arm in repeated]
-    return [(arm, 0) for arm in arms] + repeats
+    return wanted_controls(run.space, run.seed, Candidate.read(trial).index)
 
 
 def _tasks(

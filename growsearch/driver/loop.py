@@ -48,8 +48,13 @@ def search(session: Session, callbacks: Sequence[Callback] = ()) -> SearchResult
         ended = grow(run, session.trials, callbacks)
         polish(run, read_state(run.study, run.store))
         evaluate(run, read_state(run.study, run.store))
-        run.use.write(run.study)
-        return result_of(*run.reopened(), run.store, ended=ended)
+        return close(run, ended)
+
+
+def close(run: Run, ended: str) -> SearchResult:
+    """Store how busy the workers were, and return the result, read from studies opened anew."""
+    run.use.write(run.study)
+    return result_of(*run.reopened(), run.store, ended=ended)
 
 
 def grow(run: Run, trials: int, callbacks: Sequence[Callback]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -22,7 +21,7 @@ from growsearch.driver.run import Run
 from growsearch.driver.sampler import sampler_of
 from growsearch.driver.use import Use
 from growsearch.driver.width_probe import with_measured_widths
-from growsearch.errors import disk_error
+from growsearch.errors import disk_errors
 from growsearch.execution import Executor
 from growsearch.execution.dispatch import Dispatcher
 from growsearch.execution.time_limit import TimeLimit
@@ -98,10 +97,17 @@ def opened(session: Session) -> Iterator[Run]:
     space, dataset, out = session.space, session.dataset, session.out
     check_fits(space, dataset)
     images = images_by_part(dataset, space.judge.held_out)
-    with locked(out), storage_errors(session.storage or str(out)), _disk_errors(out):
+    with locked(out), storage_errors(session.storage or str(out)), disk_errors(out):
         study, control_study = _studies(session)
         guard = Guard(study)
-        window = window_of(study, session, out)
+        own = session.executor
+        window = window_of(
+            study,
+            out,
+            asked=session.pending_trials,
+            workers=session.workers if own is None else workers_of(own, session.workers),
+            space=space,
+        )
         spent = SpentAttribute.read(study)
         clock = Clock(session.time_budget, session.began, spent.value if spent else {})
         session.on_event(_started(session, study, window))
@@ -211,14 +217,3 @@ def _kept(run: Run) -> Iterator[None]:
             run.write_spent()
             run.use.write(run.study)
         raise
-
-
-@contextmanager
-def _disk_errors(folder: Path) -> Iterator[None]:
-    """Turn a full or failing disk into one line that names path and free space."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EACCES):
-            raise
-        raise disk_error(error, folder) from None

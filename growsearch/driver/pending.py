@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from optuna.study import Study
 
@@ -12,14 +11,24 @@ from growsearch.errors import RunError
 from growsearch.space import SearchSpace
 from growsearch.study.attributes import PendingTrialsAttribute, TeacherAttribute
 
-if TYPE_CHECKING:
-    from growsearch.driver.opening import Session
-
 MOST = 8  # beyond, a greedy search gains nothing by more: docs/operations.md
 
 
-def window_of(study: Study, session: Session, folder: Path) -> int:
+def window_of(
+    study: Study, folder: Path, *, asked: int | None, workers: int, space: SearchSpace
+) -> int:
     """Return how many candidates of a run may be pending; store it if the run is new.
+
+    Parameters
+    ----------
+    study : optuna.Study
+    folder : Path
+        Of the run, for the error.
+    asked : int or None
+        None is what the run was begun with, or the default.
+    workers : int
+        Jobs at once, which the default follows.
+    space : SearchSpace
 
     Raises
     ------
@@ -27,7 +36,6 @@ def window_of(study: Study, session: Session, folder: Path) -> int:
         When the run was begun with another number.
     """
     known = PendingTrialsAttribute.read(study)
-    asked = session.pending_trials
     if known is not None:
         if asked not in (None, known.value):
             raise RunError(
@@ -36,7 +44,7 @@ def window_of(study: Study, session: Session, folder: Path) -> int:
             )
         return known.value
     is_old = TeacherAttribute.read(study) is not None  # begun before there was a window
-    window = asked or (1 if is_old else default_window(session.workers, session.space))
+    window = asked or (1 if is_old else default_window(workers, space))
     PendingTrialsAttribute(value=window).write(study)
     return window
 
@@ -59,6 +67,7 @@ def default_window(workers: int, space: SearchSpace) -> int:
     """
     controls = space.controls
     arms = sum(controls.arms.values())
-    repeats = (controls.seeds - 1) * (1 + arms) if controls.arms else 0.0
-    jobs = 1.0 + arms * max(1, controls.tuned) + repeats * max(1, controls.tuned)
+    trainings = arms * max(1, controls.tuned)
+    repeats = (controls.seeds - 1) * (1.0 + trainings) if controls.arms else 0.0
+    jobs = 1.0 + trainings + repeats
     return max(1, min(MOST, math.ceil(workers / jobs)))

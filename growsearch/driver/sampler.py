@@ -156,7 +156,7 @@ class GainSampler(BaseSampler):
         their order.
         """
         for place, trial in enumerate(trials):
-            if trial.number in self._mirrored or set(trial.params) != set(self._space):
+            if trial.number in self._mirrored or not self._is_inside(trial):
                 continue
             if place >= settled:
                 if trial.number not in self._running:
@@ -171,6 +171,14 @@ class GainSampler(BaseSampler):
                 self._mirror.tell(number, gain, state=state)
             elif gain is not None:
                 self._add(trial, gain)
+
+    def _is_inside(self, trial: FrozenTrial) -> bool:
+        """Return whether a trial has every parameter in its range; a queued one may not."""
+        return set(trial.params) == set(self._space) and all(
+            each.low <= trial.params[name] <= each.high
+            for name, each in self._space.items()
+            if isinstance(each, FloatDistribution | IntDistribution)
+        )
 
     def _add(self, trial: FrozenTrial, gain: float | None) -> int:
         """Add a trial to the mirror, running where it has no gain; return its number there."""

@@ -93,8 +93,8 @@ class Dispatcher:
 
     @property
     def free(self) -> int:
-        """The number of workers without a job."""
-        return self.workers - self._given_up - len(self._running)
+        """The number of workers without a job; one has its job until the outcome is taken."""
+        return self.workers - self._given_up - len(self._running) - len(self._done)
 
     @property
     def is_in_process(self) -> bool:
@@ -188,6 +188,7 @@ class Dispatcher:
     # --- one look ---------------------------------------------------------------------------------
 
     def _submit(self, sent: _Sent) -> None:
+        self._forget(sent)  # what a driver that was killed left there
         sent.sent, sent.began, sent.told = time.monotonic(), None, 0
         try:
             with self._counted(*self._phases()):  # an executor of this process works here
@@ -261,7 +262,8 @@ class Dispatcher:
         reason = _in_words(error)
         if sent.is_late:
             limit = self._time_limit.of(sent.job)
-            self._fail(sent, "too long", f"took longer than {limit:.0f} s, the time limit")
+            shown = f"{limit:.0f}" if limit >= 10.0 else f"{limit:g}"
+            self._fail(sent, "too long", f"took longer than {shown} s, the time limit")
         elif progress is not None and progress.out_of_memory is not None:
             taken, limit = progress.out_of_memory
             self._fail(
@@ -293,16 +295,17 @@ class Dispatcher:
 
     def _limit(self, sent: _Sent) -> None:
         """Stop a job that takes too long; say so when no worker takes it up."""
-        now = time.monotonic()
-        if sent.began is None and isinstance(self._executor, NamesWhatLacks):
-            lacks = self._executor.lacks() if now - sent.sent > _NO_WORKER else None
-            if lacks is not None:
-                if not sent.is_warned_of:
+        now, limit, executor = time.monotonic(), self._time_limit.of(sent.job), self._executor
+        began = sent.sent if sent.began is None else sent.began
+        has_begun = sent.began is not None or not isinstance(executor, NamesWhatLacks)
+        if not has_begun and now - sent.sent > min(limit, _NO_WORKER):
+            lacks = cast(NamesWhatLacks, executor).lacks()
+            if lacks is not None:  # no worker has taken it: its time does not count
+                if now - sent.sent > _NO_WORKER and not sent.is_warned_of:
                     sent.is_warned_of = True
                     self._on_event(NoWorker(sent.job.name, now - sent.sent, lacks))
                 return
-        began = sent.sent if sent.began is None else sent.began
-        if now - began <= self._time_limit.of(sent.job):
+        if now - began <= limit:
             return
         sent.is_late = True
         if isinstance(self._executor, Stops):

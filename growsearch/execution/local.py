@@ -85,7 +85,9 @@ class Slot:
             self._process.kill()
 
     def leave(self) -> None:
-        """Forget a process that has died; the next call gets a new one."""
+        """Forget a process that has died, or was killed; the next call gets a new one."""
+        if self._process is not None:
+            self._process.join(_EXIT_SECONDS)
         # The broken pool ends by itself, and must not be touched from its own thread.
         self._pool = self._process = None
 
@@ -105,12 +107,12 @@ class Slot:
 
     @property
     def is_dead(self) -> bool:
-        """Whether the process has ended; true a moment before its exit status is known."""
+        """True if the process has ended, maybe a moment before its exit status is known."""
         return self._process is not None and bool(connection.wait([self._process.sentinel], 0))
 
     @property
     def is_unguarded(self) -> bool:
-        """Whether the process ended since the script starts a search when it is imported."""
+        """True if the process ended since its script starts a search when it is imported."""
         return self._process is not None and self._process.exitcode == UNGUARDED
 
 

@@ -80,6 +80,7 @@ class RayExecutor(QueueingExecutor["ObjectRef[Any]"]):
                 )
         if workers is not None:
             workers = whole_number("workers", workers, 1)
+        self._environment = environment_of(self.cpus, self.gpus)
         self._ray = _imported()
         self._done = threading.Event()
         self._is_own = not self._ray.is_initialized()
@@ -167,12 +168,7 @@ class RayExecutor(QueueingExecutor["ObjectRef[Any]"]):
         )
 
     def _start(self, call: Call) -> tuple[ObjectRef[Any], Future[Any]]:
-        environment = {THREADS: str(max(1, int(self.cpus)))}
-        if self.gpus == 0:
-            environment[VISIBLE_GPUS] = ""  # nor may Ray show all GPUs of the node
-        elif self.gpus < 1:
-            environment[GPU_MEMORY] = f"{self.gpus * SHARED_GPU_MEMORY:.4f}"
-        reference = self._task.remote(environment, call.function, call.arguments)
+        reference = self._task.remote(self._environment, call.function, call.arguments)
         return reference, reference.future()
 
     def _kill(self, worker: ObjectRef[Any]) -> None:
@@ -215,6 +211,16 @@ def carried_out(
     return function(*arguments)
 
 
+def environment_of(cpus: float, gpus: float) -> dict[str, str]:
+    """Return the variables of a worker that tell it its share of a node."""
+    environment = {THREADS: str(max(1, int(cpus)))}
+    if gpus == 0:
+        environment[VISIBLE_GPUS] = ""  # nor may Ray show all GPUs of the node
+    elif gpus < 1:
+        environment[GPU_MEMORY] = f"{gpus * SHARED_GPU_MEMORY:.4f}"
+    return environment
+
+
 def _imported() -> Any:
     """Import Ray, which only this executor needs."""
     try:
@@ -227,7 +233,7 @@ def _imported() -> Any:
 
 
 def _check_reachable(address: str) -> None:
-    """Fail early where nobody listens: Ray itself tries for two minutes, and then exits."""
+    """Fail early where no port answers: Ray itself tries for two minutes, and then exits."""
     if address in {"auto", "local"}:
         return
     try:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from growsearch.atomic import write_atomically
-from growsearch.checks import check_choice, whole_number
+from growsearch.checks import check_choice, expanded, whole_number
 from growsearch.errors import ArchitectureError, InvalidInputError, NetworkFileError
 from growsearch.networks import format as file_format
 from growsearch.networks import reference
@@ -253,7 +253,7 @@ class Network:
 
         Missing folders on the way are made.
         """
-        path = Path(path)
+        path = expanded(path)
         if path.is_dir():
             raise InvalidInputError(f"{path}: expected the path of a file to write, got a folder")
         write_atomically(path, self.to_bytes())
@@ -268,7 +268,8 @@ class Network:
         NetworkFileError
             Says what is wrong with the file.
         """
-        return cls.from_bytes(file_format.read(Path(path)), str(path))
+        path = expanded(path, error=NetworkFileError)
+        return cls.from_bytes(file_format.read(path), str(path))
 
     def to_keras(self) -> Any:
         """Return a functional Keras model, not compiled, with the network's names and weights.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import threading
 from collections import OrderedDict
@@ -14,6 +15,7 @@ from growsearch.networks.format import read
 from growsearch.networks.network import Network
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+_FILE = re.compile(r"([0-9a-f]{64})\.safetensors")
 _CACHED = 4  # networks: the teacher, the incumbent, the parent of a trial, a part of a polish
 
 _Stamp = tuple[int, int, int]  # of a file: its number, size and time of change
@@ -67,6 +69,21 @@ class NetworkStore:
             while len(self._read) > _CACHED:
                 self._read.popitem(last=False)
             return network
+
+    def sizes(self) -> dict[str, int]:
+        """Return the size of each file that has a network's name, in bytes; links are left out.
+
+        Raises
+        ------
+        OSError
+            When the folder cannot be read; one that is missing holds no network.
+        """
+        if not self.folder.is_dir():
+            return {}
+        with os.scandir(self.folder) as entries:
+            files = [each for each in entries if each.is_file(follow_symlinks=False)]
+            named = [(each, _FILE.fullmatch(each.name)) for each in files]
+            return {name[1]: each.stat().st_size for each, name in named if name}
 
     def path(self, sha256: str) -> Path:
         """Return the path of a network's file, whether it exists or not.

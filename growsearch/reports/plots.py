@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from growsearch.atomic import write_atomically
+from growsearch.checks import expanded
 from growsearch.errors import RunError
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ def save_png(figure: Figure, path: Path) -> Path:
     RunError
         When the folder cannot be written to.
     """
+    path = expanded(path)
     picture = io.BytesIO()
     figure.savefig(picture, format="png")
     try:

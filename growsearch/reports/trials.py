@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from growsearch.driver.events import Polished, Started, TeacherReady
+from growsearch.study.attributes import WorkersAttribute
 from growsearch.study.database import DATABASE
 from growsearch.study.result import SearchResult
 from growsearch.trials.arms import CANDIDATE
@@ -54,20 +54,6 @@ def line(record: TrialRecord) -> str:
     return f"{text}{' ' * bool(controls)}({record.reason})"
 
 
-def opening(event: Started) -> list[str]:
-    """Return the lines that open a session: run, progress, seed, folder, images."""
-    progress = f"{event.done} of {event.trials} trials done"
-    if event.done > event.trials:
-        progress = f"{event.done} trials done, {event.trials} asked for"
-    lines = [
-        f"Run {event.name}: {progress}, seed {event.seed}, in {event.folder}",
-        f"Images: {event.data_source}",
-    ]
-    if event.stand_in:
-        lines = [*stand_in_notice(), *lines]
-    return lines
-
-
 def stand_in_notice() -> list[str]:
     """Return the notice that other images stand in for MNIST."""
     return [
@@ -80,28 +66,36 @@ def stand_in_notice() -> list[str]:
     ]
 
 
-def teacher_line(event: TeacherReady) -> str:
-    """Return the teacher as a line: architecture, parameters, accuracy, training time."""
-    return (
-        f"Teacher {event.architecture}: {event.parameters:,} parameters, "
-        f"validation accuracy {event.validation_accuracy:.4f}, trained in {event.seconds:.0f} s"
-    )
-
-
-def polish_line(event: Polished) -> str:
-    """Return one part of the polish, the last training of the best network, as a line."""
-    better = "kept" if event.better else "not better"
-    return (
-        f"Polish {event.part} of {event.parts}: validation accuracy "
-        f"{event.validation_accuracy:.4f}, {better}"
-    )
-
-
 def spent_line(spent: Mapping[str, float]) -> str:
     """Return the time of a run and of its phases, the longest phase first."""
     phases = sorted(spent.items(), key=lambda part: -part[1])
     text = ", ".join(f"{phase} {_span(seconds)}" for phase, seconds in phases if seconds >= 0.5)
     return f"{_span(sum(spent.values()))}: {text}" if text else _span(sum(spent.values()))
+
+
+def workers_line(workers: WorkersAttribute) -> str:
+    """Return the workers of the last session, and how busy those of all sessions were.
+
+    Examples
+    --------
+    >>> workers_line(WorkersAttribute(count=2, busy=182.0, available=200.0))
+    '2 processes, busy 91 % of the time'
+    """
+    if not workers.available:
+        return processes(workers.count)
+    share = min(1.0, workers.busy / workers.available)
+    return f"{processes(workers.count)}, busy {100 * share:.0f} % of the time"
+
+
+def processes(count: int) -> str:
+    """Return a number of worker processes in words; 0 is this process.
+
+    Examples
+    --------
+    >>> processes(0), processes(1), processes(2)
+    ('this process', '1 process', '2 processes')
+    """
+    return f"{count} process{'es' * (count > 1)}" if count else "this process"
 
 
 def _span(seconds: float) -> str:
@@ -150,6 +144,8 @@ def summary(result: SearchResult) -> list[tuple[str, str]]:
         rows.append(("evidence", _command("compare", result.folder)))
     if result.spent:
         rows.append(("time", spent_line(result.spent)))
+    if result.workers.count:
+        rows.append(("workers", workers_line(result.workers)))
     if result.ended:
         rows.append(("ended", result.ended))
     return rows

@@ -24,7 +24,17 @@ class AccuracyCurve:
 
 @dataclass(frozen=True)
 class Repeat:
-    """All experiments with one seed, their wall-clock time, the machine and the versions."""
+    """All experiments with one seed.
+
+    Parameters
+    ----------
+    seed : int
+    curves : tuple of AccuracyCurve
+    seconds : float
+        Wall-clock time of all trainings: the sum, also where some ran beside each other.
+    environment : str
+        The machine and the versions; of several, each once.
+    """
 
     seed: int
     curves: tuple[AccuracyCurve, ...]
@@ -102,12 +112,7 @@ class Reproduction:
                     f"seed {repeat.seed}: expected the curves of all experiments"
                 )
             for curve in repeat.curves:
-                fits = len(curve.accuracy) == len(self.steps)
-                if not fits or not all(0.0 <= value <= 1.0 for value in curve.accuracy):
-                    raise InvalidInputError(
-                        f"seed {repeat.seed}: {curve.experiment}: expected {len(self.steps)} "
-                        f"accuracies from 0 to 1, got {curve.accuracy}"
-                    )
+                check_curve(repeat.seed, curve, self.steps)
         if len(set(self.seeds)) != len(self.seeds):
             raise InvalidInputError(f"seeds: expected each once, got {self.seeds}")
 
@@ -123,7 +128,7 @@ class Reproduction:
 
     @property
     def seconds(self) -> float:
-        """Wall-clock time of all repeats, seconds."""
+        """Wall-clock time of all trainings, seconds: the sum, also of those beside each other."""
         return sum(repeat.seconds for repeat in self.repeats)
 
     @property
@@ -185,6 +190,21 @@ class Reproduction:
             first = error.errors()[0]
             where = ".".join(map(str, first["loc"])) or "the whole"
             raise InvalidInputError(f"a reproduction: {where}: {first['msg']}") from None
+
+
+def check_curve(seed: int, curve: AccuracyCurve, steps: tuple[int, ...]) -> None:
+    """Refuse a curve that has not exactly one accuracy a step.
+
+    Raises
+    ------
+    InvalidInputError
+    """
+    fits = len(curve.accuracy) == len(steps)
+    if not fits or not all(0.0 <= value <= 1.0 for value in curve.accuracy):
+        raise InvalidInputError(
+            f"seed {seed}: {curve.experiment}: expected {len(steps)} accuracies from 0 to 1, "
+            f"got {curve.accuracy}"
+        )
 
 
 def spreads(accuracies: NDArray[np.float64]) -> tuple[Spread, ...]:

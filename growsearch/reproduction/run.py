@@ -1,30 +1,28 @@
-"""The run of a reproduction: every training of every seed, stored seed by seed."""
+"""The reproduction as one call: data, trainer, workers and the folder put together."""
 
 from __future__ import annotations
 
-import json
-import platform
-import time
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-import numpy as np
-
-from growsearch.atomic import make_writable, write_atomically
-from growsearch.datasets import Data, Dataset, load
-from growsearch.errors import InvalidInputError, RunError, disk_error
-from growsearch.growth import grow
-from growsearch.machine import processor_name, processors
-from growsearch.networks import Architecture, Network
+from growsearch.atomic import make_writable
+from growsearch.checks import expanded, whole_number
+from growsearch.datasets import Data, load
+from growsearch.errors import InvalidInputError, disk_errors
+from growsearch.execution import Executor
+from growsearch.execution.local import check_main_guard
+from growsearch.networks import Architecture
 from growsearch.reproduction.caveats import caveats_of
-from growsearch.reproduction.experiments import ARCHITECTURE, BATCH_SIZE, LEARNING_RATE, TRAININGS
-from growsearch.reproduction.progress import FlopsProgress, OnProgress
-from growsearch.reproduction.result import AccuracyCurve, Repeat, Reproduction
-from growsearch.training import Trainer, TrainingPlan, trainer_named
-
-FILE = "reproduction.json"
+from growsearch.reproduction.experiments import ARCHITECTURE
+from growsearch.reproduction.finished import FILE, Finished
+from growsearch.reproduction.progress import OnProgress
+from growsearch.reproduction.result import Reproduction
+from growsearch.reproduction.session import Session
+from growsearch.study.lock import locked
+from growsearch.training import Trainer, trainer_named
 
 
 def evaluated_after(iterations: int, every: int = 100) -> tuple[int, ...]:
@@ -54,6 +52,8 @@ def reproduce(
     stand_in: str | None = "digits",
     every: int = 100,
     out: str | Path | None = None,
+    workers: int | None = None,
+    executor: Executor | None = None,
     on_progress: OnProgress | None = None,
 ) -> Reproduction:
     """Reproduce the five published experiments, and one control of ours, with seeds 0, 1, ….
@@ -75,8 +75,14 @@ def reproduce(
     every : int
         Updates between two evaluations.
     out : path, optional
-        Folder of ``reproduction.json``, which is written after every seed. Seeds in that file,
-        of the same iterations and images, are not trained again.
+        Folder of ``reproduction.json``, which is written after every training. Trainings in that
+        file, of the same iterations and images, are not repeated.
+    workers : int, optional
+        Trainings at once, each in a process of this machine; 0, the default, is this process. A
+        script needs ``if __name__ == "__main__":`` around the call, since new processes import it.
+    executor : concurrent.futures.Executor, optional
+        Where trainings run instead, as in :func:`growsearch.search`; ``workers`` are then the
+        trainings at once. ``out`` must be a folder that its workers share.
     on_progress : callable, optional
         Called with a ``ReproductionProgress`` at every evaluation.
 
@@ -88,18 +94,26 @@ def reproduce(
     Raises
     ------
     InvalidInputError
-        When ``iterations``, ``every`` or ``seeds`` is below 1.
+        When ``iterations``, ``every`` or ``seeds`` is below 1, or ``workers`` below 0.
     RunError
         When ``out`` has another reproduction, or a damaged one; the file is not overwritten. Also
-        when ``out`` cannot be written to, before the first training.
+        when ``out`` cannot be written to, before the first training, or another process works in
+        it; or when the worker of a training was lost three times.
     DataError
         When there are no images; see :func:`growsearch.datasets.load`.
     """
+    check_main_guard()
     steps = evaluated_after(iterations, every)
     if seeds < 1:
         raise InvalidInputError(f"seeds: expected at least 1, got {seeds}")
+    if executor is not None and not callable(getattr(executor, "submit", None)):
+        raise InvalidInputError(
+            f"executor: expected an executor as of concurrent.futures, got {executor!r}"
+        )
+    if workers is not None:
+        workers = whole_number("workers", workers, 0 if executor is None else 1)
     dataset = load("mnist", data, stand_in=stand_in)
-    found = Reproduction(
+    nothing = Reproduction(
         iterations,
         steps,
         dataset.source,
@@ -108,100 +122,35 @@ def reproduce(
         len(dataset.test),
         caveats_of(dataset, steps),
     )
-    path = None if out is None else Path(out) / FILE
-    if path is not None:
-        found = replace(found, repeats=_earlier(path, found))
-    missing = [seed for seed in range(seeds) if seed not in found.seeds]
-    if path is not None and missing:
-        make_writable(path.parent)
-    if trainer is None:
-        trainer = trainer_named()
-    architecture = Architecture.parse(ARCHITECTURE, dataset.image_shape)
-    progress = FlopsProgress(len(missing), architecture, steps, on_progress)
-    progress.images(dataset.source)
-    for seed in missing:
-        repeat = _repeat(seed, architecture, dataset, steps, trainer, progress)
-        found = replace(found, repeats=(*found.repeats, repeat))
-        if path is not None:
-            text = json.dumps(found.to_json(), indent=1, ensure_ascii=False)
-            try:
-                write_atomically(path, text.encode())
-            except OSError as error:
-                raise disk_error(error, path.parent) from None
-    wanted = sorted((r for r in found.repeats if r.seed < seeds), key=lambda repeat: repeat.seed)
-    return replace(found, repeats=tuple(wanted))
-
-
-def _repeat(
-    seed: int,
-    architecture: Architecture,
-    data: Dataset,
-    steps: tuple[int, ...],
-    trainer: Trainer,
-    progress: FlopsProgress,
-) -> Repeat:
-    """Train every experiment with one seed."""
-    initial, teacher_order, growth, order = map(int, np.random.SeedSequence(seed).generate_state(4))
-    plan = TrainingPlan(
-        steps[-1], BATCH_SIZE, LEARNING_RATE, "adam", evaluate_every=steps[1] - steps[0]
+    session = Session(
+        seeds=range(seeds),
+        data=dataset,
+        teacher=Architecture.parse(ARCHITECTURE, dataset.image_shape),
+        steps=steps,
+        trainer=trainer_named() if trainer is None else trainer,
+        workers=workers or 0,
+        executor=executor,
+        on_progress=on_progress,
     )
-    began = time.perf_counter()
-    teacher = Network.initial(architecture, rng=initial, initializer="truncated_normal")
-    curves = []
-    for experiment, slots in TRAININGS:
-        student = teacher
-        if experiment.growth is not None:
-            # One generator seed for all students, so that both treatments get the same weights.
-            student = grow(
-                teacher, experiment.growth, rng=growth, fill=experiment.fill, slots=slots
-            )
-        elif slots == "reset":
-            student = Network(teacher.architecture, teacher.weights)
-        result = trainer.train(
-            student,
-            data.train,
-            plan,
-            evaluate_on=data.test,
-            seed=order if experiment.continues else teacher_order,
-            on_evaluation=partial(progress.evaluated, seed, experiment, slots),
-        )
-        curves.append(
-            AccuracyCurve(experiment.name, slots, tuple(p.accuracy for p in result.curve))
-        )
-        if not experiment.continues:
-            teacher = result.network
-    seconds = time.perf_counter() - began
-    return Repeat(seed, tuple(curves), seconds, environment(trainer))
+    out = None if out is None else expanded(out)
+    finished = Finished(nothing) if out is None else Finished.read(out / FILE, nothing)
+    if session.missing(finished):
+        with _held(out) as folder:
+            # Read when no other process writes it any more.
+            finished = session.train(Finished.read(folder / FILE, nothing), folder)
+    else:
+        session.progress(finished)
+    wanted = tuple(repeat for repeat in finished.reproduction.repeats if repeat.seed < seeds)
+    return replace(finished.reproduction, repeats=wanted)
 
 
-def _earlier(path: Path, now: Reproduction) -> tuple[Repeat, ...]:
-    """Read the repeats of the same reproduction from a file; none where there is no file."""
-    remedy = "name another folder, or move it away"
-    try:
-        then = Reproduction.from_json(path.read_bytes())
-    except (FileNotFoundError, NotADirectoryError):
-        return ()
-    except (InvalidInputError, OSError) as error:
-        raise RunError(f"{path}: cannot be continued: {error}: {remedy}") from None
-    for what, old, new in (
-        ("iterations", then.iterations, now.iterations),
-        ("evaluations", then.steps, now.steps),
-        ("images", then.fingerprint[:12], now.fingerprint[:12]),
-    ):
-        if old != new:
-            raise RunError(f"{path}: has another reproduction: {what} {old}, now {new}: {remedy}")
-    return then.repeats
-
-
-def environment(trainer: Trainer) -> str:
-    """Name the machine and the versions, which decide the speed and the last bits of a result."""
-    versions = [f"Python {platform.python_version()}"]
-    for package in ("growsearch", "numpy", "tensorflow"):
-        try:
-            versions.append(f"{package} {version(package)}")
-        except PackageNotFoundError:  # run from its source
-            continue
-    return (
-        f"{processor_name()}, {processors()} CPUs, {platform.system()}; "
-        f"{type(trainer).__name__}; {', '.join(versions)}"
-    )
+@contextmanager
+def _held(out: Path | None) -> Iterator[Path]:
+    """Hold the folder of a reproduction alone; one that ends with the block if there is none."""
+    if out is None:
+        with tempfile.TemporaryDirectory(prefix="growsearch-") as temporary:
+            yield Path(temporary)
+        return
+    make_writable(out)
+    with locked(out), disk_errors(out):
+        yield out

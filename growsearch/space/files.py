@@ -6,6 +6,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+from growsearch.checks import expanded
 from growsearch.errors import SearchSpaceError
 from growsearch.space.invalid import shown_value
 
@@ -42,6 +43,7 @@ def find(space: str | Path) -> Path:
         return _folder() / f"{space}.toml"
     path = Path(space)
     try:
+        path = expanded(path)
         exists = path.is_file()
     except (OSError, ValueError):
         exists = False

@@ -6,6 +6,7 @@ import socket
 from collections.abc import Callable
 from pathlib import Path
 
+from growsearch.checks import expanded
 from growsearch.errors import RunError
 from growsearch.study.open import find
 from growsearch.study.optuna_private import storage_of
@@ -38,7 +39,7 @@ def serve(
     RunError
         When there is no run in the folder, or the port is taken.
     """
-    folder = Path(folder)
+    folder = expanded(folder)
     study, _ = find(folder, storage)
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

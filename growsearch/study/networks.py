@@ -13,8 +13,16 @@ from optuna.trial import FrozenTrial, TrialState
 from growsearch.errors import DamagedRunError, NetworkFileError, RunError
 from growsearch.networks import Network
 from growsearch.networks.store import NetworkStore
-from growsearch.study.attributes import Candidate, PolishAttribute, TeacherAttribute, TestAttribute
+from growsearch.study.attributes import (
+    Candidate,
+    FreedAttribute,
+    PolishAttribute,
+    TeacherAttribute,
+    TestAttribute,
+)
 from growsearch.study.untrusted import untrusted
+
+_NONE_FREED = FreedAttribute()
 
 
 @dataclass(frozen=True)
@@ -47,7 +55,23 @@ def warn_damaged(message: str) -> None:
     warnings.warn(message, DamagedNetworkWarning, stacklevel=3)
 
 
-def incumbent_of(trials: Sequence[FrozenTrial], teacher: Best, store: NetworkStore) -> Best:
+def freed_of(study: Study) -> FreedAttribute:
+    """Return the networks whose slots were freed; a network is read by what this says of it.
+
+    Raises
+    ------
+    RunError
+        When it is not what growsearch writes.
+    """
+    return FreedAttribute.read(study) or FreedAttribute()
+
+
+def incumbent_of(
+    trials: Sequence[FrozenTrial],
+    teacher: Best,
+    store: NetworkStore,
+    freed: FreedAttribute = _NONE_FREED,
+) -> Best:
     """Return the last network kept whose bytes verify; the teacher, where none was.
 
     It need not have the highest accuracy of them: the judge compares losses too.
@@ -57,13 +81,13 @@ def incumbent_of(trials: Sequence[FrozenTrial], teacher: Best, store: NetworkSto
     for trial in reversed(trials):
         if trial.state != TrialState.COMPLETE or not Candidate.is_kept(trial):
             continue
-        candidate = Candidate.read(trial)
+        sha256 = freed.stored(Candidate.read(trial).sha256)
         try:
-            network = store.get(candidate.sha256)
+            network = store.get(sha256)
         except NetworkFileError as error:
             warn_damaged(f"trial {trial.number}: its network is passed over: {error}")
             continue
-        path = store.path(candidate.sha256)
+        path = store.path(sha256)
         return Best(network, float(trial.value or 0.0), trial.number, path)
     return teacher
 
@@ -89,7 +113,8 @@ def test_of(study: Study, best: Best) -> TestAttribute | None:
         When it is not what growsearch writes.
     """
     test = TestAttribute.read(study)
-    return test if test is not None and test.sha256 == best.sha256 else None
+    is_of_it = test is not None and freed_of(study).stored(test.sha256) == best.sha256
+    return test if is_of_it else None
 
 
 def final_of(study: Study, store: NetworkStore, incumbent: Best) -> Best:
@@ -121,13 +146,14 @@ def teacher_of(study: Study, store: NetworkStore) -> Best:
     if teacher is None:
         folder = store.folder.parent
         raise RunError(f"{folder}: the run has no teacher yet: run the same command again")
+    sha256 = freed_of(study).stored(teacher.sha256)
     try:
-        network = store.get(teacher.sha256)
+        network = store.get(sha256)
     except NetworkFileError as error:
         raise DamagedRunError(
             f"the teacher cannot be used: {error}; start again in a new --out"
         ) from None
-    path = store.path(teacher.sha256)
+    path = store.path(sha256)
     return Best(network, teacher.validation_accuracy, None, path)
 
 
@@ -151,9 +177,26 @@ def ancestry_flops(study: Study, trials: Sequence[FrozenTrial], number: int | No
     return total + (0.0 if teacher is None else teacher.training_flops)
 
 
+def networks_named(study: Study) -> set[str]:
+    """Return the SHA-256 of every file that the study needs: teacher's, trials', the polish's.
+
+    Raises
+    ------
+    RunError
+        When the attributes are not what growsearch writes.
+    """
+    teacher, polish = TeacherAttribute.read(study), PolishAttribute.read(study)
+    trials = map(Candidate.read, study.get_trials(deepcopy=False))
+    named = {teacher.sha256 if teacher else "", *(trial.sha256 for trial in trials)}
+    named |= {polish.sha256, polish.last} if polish else set()
+    freed = freed_of(study)
+    return {freed.stored(sha256) for sha256 in named - {""}}
+
+
 def is_referred_to(study: Study, sha256: str) -> bool:
-    """Return whether the study names a network: the teacher's, a trial's, or the polish's."""
+    """Return whether the study names a network, or the rest of one whose slots were freed."""
     teacher, polish = TeacherAttribute.read(study), PolishAttribute.read(study)
     named = {teacher.sha256 if teacher else "", *((polish.sha256, polish.last) if polish else ())}
+    named.update(freed_of(study).value.values())
     trials = study.get_trials(deepcopy=False)
     return sha256 in named or any(Candidate.names(trial, sha256) for trial in trials)

@@ -10,6 +10,7 @@ from typing import Any
 import optuna
 from optuna.study import Study
 
+from growsearch.checks import expanded
 from growsearch.evidence.comparison import Evidence, HeldOut, compare
 from growsearch.networks.store import NetworkStore
 from growsearch.study.attributes import (
@@ -169,7 +170,7 @@ def load_result(folder: str | Path, *, storage: str | None = None) -> SearchResu
     RunError
         When there is no run, or none that can be read.
     """
-    folder = Path(folder)
+    folder = expanded(folder)
     with storage_errors(storage or str(folder)):
         study, control_study = find(folder, storage)
         if storage:

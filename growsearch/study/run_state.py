@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
 from growsearch.networks.store import NetworkStore
-from growsearch.study.attributes import Candidate, LapsAttribute
-from growsearch.study.networks import Best, incumbent_of, teacher_of
+from growsearch.study.attributes import Candidate, FreedAttribute, LapsAttribute
+from growsearch.study.networks import Best, freed_of, incumbent_of, teacher_of
 from growsearch.study.trials import placed, that_count
 from growsearch.study.untrusted import finite, untrusted
 
@@ -30,6 +30,8 @@ class RunState:
         The finished trials that this state knows of, without interrupted ones.
     laps : LapsAttribute
         The last trial of which nothing is left to do, and the seconds of the longest one.
+    freed : FreedAttribute
+        The networks whose slots were freed.
     """
 
     teacher: Best
@@ -37,6 +39,7 @@ class RunState:
     trials: tuple[FrozenTrial, ...]
     judged: tuple[FrozenTrial, ...]
     laps: LapsAttribute
+    freed: FreedAttribute = field(default_factory=FreedAttribute)
 
     @property
     def counted(self) -> tuple[FrozenTrial, ...]:
@@ -59,7 +62,7 @@ class RunState:
         if number is None:
             return self.teacher.sha256
         with untrusted(f"the parent {number!r}"):
-            return Candidate.read(self.trials[number]).sha256
+            return self.freed.stored(Candidate.read(self.trials[number]).sha256)
 
     def accuracy_of(self, number: int | None) -> float:
         """Return the validation accuracy of a trial; of the teacher for None.
@@ -94,4 +97,6 @@ def read_state(study: Study, store: NetworkStore, *, before: int | None = None) 
     teacher = teacher_of(study, store)
     laps = LapsAttribute.read(study) or LapsAttribute()
     judged = that_count(trials if before is None else placed(trials)[:before])
-    return RunState(teacher, incumbent_of(judged, teacher, store), trials, judged, laps)
+    freed = freed_of(study)
+    incumbent = incumbent_of(judged, teacher, store, freed)
+    return RunState(teacher, incumbent, trials, judged, laps, freed)

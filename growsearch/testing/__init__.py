@@ -12,7 +12,16 @@ pytest.register_assert_rewrite(
     "growsearch.testing.trainer_contract", "growsearch.testing.executor_contract"
 )
 
-from growsearch.testing.executor_contract import ExecutorContract  # noqa: E402
+from growsearch.testing.executor_contract import (  # noqa: E402
+    ExecutorContract,
+    ProcessExecutorContract,
+    StoppingExecutorContract,
+)
 from growsearch.testing.trainer_contract import TrainerContract  # noqa: E402
 
-__all__ = ["ExecutorContract", "TrainerContract"]
+__all__ = [
+    "ExecutorContract",
+    "ProcessExecutorContract",
+    "StoppingExecutorContract",
+    "TrainerContract",
+]

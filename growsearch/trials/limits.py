@@ -4,31 +4,34 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 import psutil
-
-if TYPE_CHECKING:
-    from growsearch.trials.worker import WorkerContext
 
 _EVERY = 0.2  # seconds between two looks
 STATUS = 77  # of a worker process that took too much memory
 
 
 @contextmanager
-def within_memory(context: WorkerContext, name: str) -> Iterator[None]:
-    """End this process if it takes more memory than the context allows, inside the block.
+def within_memory(limit: int | None, last_words: Callable[[int, int], None]) -> Iterator[None]:
+    """End this process if it takes more memory than a limit, inside the block.
 
     An allocation cannot be refused from outside, and the kernel's own choice of a victim may be
     the driver. Pages of files, such as the run's images, are not counted.
+
+    Parameters
+    ----------
+    limit : int or None
+        Bytes; None is no limit.
+    last_words : callable
+        Called before the end, with the bytes that were taken and the limit.
     """
-    if context.memory is None:
+    if limit is None:
         yield
         return
     over = threading.Event()
-    watch = threading.Thread(target=_watch, args=(context, name, over), daemon=True)
+    watch = threading.Thread(target=_watch, args=(limit, last_words, over), daemon=True)
     watch.start()
     try:
         yield
@@ -37,14 +40,13 @@ def within_memory(context: WorkerContext, name: str) -> Iterator[None]:
         watch.join()
 
 
-def _watch(context: WorkerContext, name: str, over: threading.Event) -> None:
+def _watch(limit: int, last_words: Callable[[int, int], None], over: threading.Event) -> None:
     """Look at the memory of this process until the job is over."""
-    process, limit = psutil.Process(), context.memory
-    assert limit is not None
+    process = psutil.Process()
     while not over.wait(_EVERY):
         taken = own_memory(process)
         if taken > limit:
-            context.reporter.out_of_memory(name, taken, limit)
+            last_words(taken, limit)
             os._exit(STATUS)
 
 

@@ -23,6 +23,9 @@ OnPoint = Callable[[Point], None]
 
 FOLDER = "running"  # in the run folder
 
+# What a line raises that no worker has written whole.
+_STRANGE = (ValueError, TypeError, KeyError, OverflowError, RecursionError)
+
 
 class Reporter(Protocol):
     """Takes the progress of jobs."""
@@ -118,7 +121,7 @@ class ProgressFolder:
             return None
         worker, curve, out_of_memory = None, [], None
         for line in lines:
-            with suppress(ValueError, TypeError, KeyError):  # a line that is half written
+            with suppress(*_STRANGE):  # a line that is half written
                 found: dict[str, Any] = json.loads(line)
                 if "worker" in found:
                     worker = str(found["worker"])

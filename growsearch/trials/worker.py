@@ -8,6 +8,7 @@ import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal, Protocol, TypeVar
 
 from growsearch.datasets import Split
@@ -167,7 +168,11 @@ def carry_out(context: WorkerContext, job: Job[T]) -> T | Crash:
     an exception of a future is the executor's: a worker that died, a node that was lost.
     """
     try:
-        with context.reporter.reporting(job.name) as on_point, within_memory(context, job.name):
+        last_words = partial(context.reporter.out_of_memory, job.name)
+        with (
+            context.reporter.reporting(job.name) as on_point,
+            within_memory(context.memory, last_words),
+        ):
             return job.carry_out(context, on_point)
     except Exception as error:
         return Crash.of(error)

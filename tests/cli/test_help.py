@@ -69,10 +69,25 @@ def test_the_readme_names_no_option_that_is_not_there() -> None:
     }
 
 
-@pytest.mark.parametrize("command", ["run", "reproduce"])
+LOADING = "Loading TensorFlow and Optuna, which takes some seconds"
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        (["run", "digits", "--workers", "0"], LOADING),
+        (["run", "digits"], "Loading Optuna, starting workers, which takes some seconds"),
+        (["reproduce"], LOADING),
+    ],
+    ids=["in this process", "workers", "reproduce"],
+)
 @pytest.mark.parametrize("as_json", [True, False])
 def test_a_terminal_is_told_at_once_what_it_waits_for(
-    command: str, as_json: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    command: list[str],
+    told: str,
+    as_json: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """The line comes before the imports, and on a terminal only: not in a file or a pipe."""
 
@@ -80,14 +95,14 @@ def test_a_terminal_is_told_at_once_what_it_waits_for(
         raise KeyboardInterrupt
 
     monkeypatch.setattr("growsearch.cli.output.quiet", loading)
-    arguments = [command, *(["digits"] if command == "run" else []), *["--json"] * as_json]
+    arguments = [*command, *["--json"] * as_json]
     main(arguments)
     assert "Loading" not in "".join(capsys.readouterr())
     for stream in (sys.stdout, sys.stderr):
         monkeypatch.setattr(stream, "isatty", lambda: True)
     main(arguments)
     out, err = capsys.readouterr()
-    assert (err if as_json else out).startswith("Loading TensorFlow")
+    assert (err if as_json else out).splitlines()[0] == told
     assert "Loading" not in (out if as_json else err)
 
 
@@ -97,7 +112,7 @@ def test_the_version_is_the_packages(capsys: pytest.CaptureFixture[str]) -> None
     assert __version__ in capsys.readouterr().out
 
 
-HEAVY = {"tensorflow", "optuna", "keras", "matplotlib"}
+HEAVY = {"tensorflow", "optuna", "keras", "matplotlib", "ray"}
 SLOW = {"numpy", "scipy", "pydantic", "rich"}  # fractions of a second each
 
 

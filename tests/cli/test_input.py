@@ -46,6 +46,7 @@ pytestmark = pytest.mark.usefixtures("own_machine")
         (["spaces", "nonsense"], ["digits, mnist", "'nonsense'"]),
         (["reproduce", "--seeds", "0"], ["--seeds", "0"]),
         (["reproduce", "--iterations", "0"], ["--iterations", "0"]),
+        (["reproduce", "--workers", "-1"], ["--workers", "-1"]),
         (["reproduce", "--data", "nowhere"], ["nowhere", "nothing there"]),
     ],
     ids=" ".join,
@@ -157,9 +158,14 @@ def test_a_storage_that_cannot_be_reached_is_named_without_its_password(
     """An unreachable database is one line with its address; the password is never shown."""
     folder = tmp_path / "run"
     arguments = run_digits(folder) if command == "run" else [command, str(folder)]
-    line = _after_the_opening(capsys, [*arguments, "--storage", url])
+    status = main([*arguments, "--storage", url])
+    *warnings, line = capsys.readouterr().err.splitlines()
+    assert status == (75 if url.startswith("postgresql") else 2)
+    assert line.startswith("growsearch: storage ")
     assert url.replace("secret", "***") in line
-    assert "secret" not in line
+    for each in (*warnings, line):
+        assert "secret" not in each
+    assert [each[:33] for each in warnings] == ["growsearch: warning: --storage: o"] * ("me" in url)
 
 
 def test_show_refuses_what_is_not_a_run(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -170,8 +176,9 @@ def test_show_refuses_what_is_not_a_run(capsys: pytest.CaptureFixture[str], tmp_
     (damaged / "study.db").write_bytes(b"no database")
     file.write_bytes(b"text")
     before = contents(tmp_path)
-    for path in (empty, damaged, file):
+    for path in (empty, file):
         assert str(path) in refused(capsys, "show", str(path))
+    assert str(damaged) in refused(capsys, "show", str(damaged), status=3)
     assert contents(tmp_path) == before
 
 

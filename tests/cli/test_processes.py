@@ -87,10 +87,10 @@ def test_an_interrupted_run_says_how_it_goes_on_and_does(
     assert all(set(trial["arms"]) == {"net2net", "random"} for trial in trials)
 
 
-def test_an_interrupted_reproduction_says_which_seeds_are_stored(
+def test_an_interrupted_reproduction_says_what_is_stored(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    """Only whole seeds are stored, and the line says so."""
+    """Every finished training is stored, and the line says so."""
 
     def interrupted(**_: object) -> None:
         raise KeyboardInterrupt
@@ -99,8 +99,63 @@ def test_an_interrupted_reproduction_says_which_seeds_are_stored(
     assert main(["reproduce", "--out", str(tmp_path)]) == 130
     err = capsys.readouterr().err
     assert err.startswith(
-        "\nInterrupted. Finished seeds are stored, the one in progress is not; to continue:\n"
+        "\nInterrupted. Finished trainings are stored, those in progress are not; to continue:\n"
     )
+
+
+def test_an_interrupted_reproduction_keeps_its_trainings(tmp_path: Path) -> None:
+    """Ctrl-C ends it with its workers, status 130 and the command that continues it."""
+    resting = FAKED.replace("fake_trainer", "fake_reproduction").replace("FakeTrainer;", "Pausing;")
+    command = [sys.executable, "-c", resting.replace("= FakeTrainer", "= Pausing") + LISTENING]
+    arguments = ["--iterations", "20", "--seeds", "1", "--workers", "2", "--out", str(tmp_path)]
+    with subprocess.Popen(
+        [*command, "reproduce", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as started:
+        assert started.stdout is not None
+        lines = [started.stdout.readline() for _ in range(4)]
+        started.send_signal(signal.SIGINT)
+        _, err = started.communicate(timeout=SECONDS)  # its workers have the pipe too
+    assert started.returncode == 130
+    assert err.startswith(
+        "\nInterrupted. Finished trainings are stored, those in progress are not;"
+    )
+    assert err.count("\n") == 3
+    told = {line.partition(", 20: ")[0].removesuffix("\n") for line in lines[1:]}
+    stored = json.loads((tmp_path / "reproduction.json").read_text())["unfinished"]
+    assert "seed 0: teacher" in told
+    assert told <= {
+        f"seed 0: {each['curve']['experiment']}"
+        f"{', slots carried' * (each['curve']['slots'] == 'carry')}"
+        for each in stored
+    }
+    assert len(stored) < 11
+
+
+@pytest.mark.parametrize(
+    ("processors", "arguments", "workers"),
+    [(1, [], 0), (2, [], 2), (64, [], 2), (64, ["--workers", "0"], 0), (1, ["--workers", "3"], 3)],
+)
+def test_two_trainings_of_a_reproduction_run_at_once_where_they_can(
+    processors: int,
+    arguments: list[str],
+    workers: int,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    """Without ``--workers`` they are two, and on one processor none beside this process."""
+    asked = []
+
+    def asks(**options: object) -> None:
+        asked.append(options["workers"])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("growsearch.cli.reproduce.processors", lambda: processors)
+    monkeypatch.setattr("growsearch.reproduction.run.reproduce", asks)
+    main(["reproduce", "--out", str(tmp_path), *arguments])
+    assert asked == [workers]
 
 
 def piped(command: list[str], *arguments: str) -> subprocess.CompletedProcess[str]:

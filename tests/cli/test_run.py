@@ -10,7 +10,16 @@ from pathlib import Path
 import pytest
 
 from growsearch.cli import main
-from tests.command_line import COMMAND, SECONDS, SMALL, TRIAL, contents, refused, run_digits
+from tests.command_line import (
+    COMMAND,
+    IN_PROCESS,
+    SECONDS,
+    SMALL,
+    TRIAL,
+    contents,
+    refused,
+    run_digits,
+)
 
 pytestmark = pytest.mark.usefixtures("own_machine")
 
@@ -141,7 +150,8 @@ def test_stand_in_data_are_announced_and_recorded(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     """Digits replace an MNIST that is neither found nor downloaded; start, end and JSON say so."""
-    arguments = ["run", "mnist", *SMALL, "--trials", "0", "--out", str(tmp_path / "run")]
+    folder = str(tmp_path / "run")
+    arguments = ["run", "mnist", *SMALL, "--trials", "0", *IN_PROCESS, "--out", folder]
     assert main(arguments) == 0
     out, err = capsys.readouterr()
     assert err == ""

@@ -1,4 +1,4 @@
-"""The sampler learns from gains, and from finished trials alone."""
+"""The sampler learns from gains, and from the trials that an index may know of alone."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from optuna.trial import TrialState
 
 from growsearch.driver.sampler import GainSampler
-from growsearch.study.attributes import FAILURE, INTERRUPTED
+from growsearch.study.attributes import FAILURE, INTERRUPTED, Candidate
 from growsearch.study.read import gain_of, gain_per_second_of
-from growsearch.study.trials import index_in
+from growsearch.study.trials import begin, fail, placed
 
 SPACE: dict[str, BaseDistribution] = {
     "op": CategoricalDistribution(["widen", "deepen"]),
@@ -42,8 +42,10 @@ def random(seed: int) -> BaseSampler:
     return RandomSampler(seed=seed)
 
 
-def sampler(make: Callable[[int], BaseSampler] = tpe, seed: int = 0) -> GainSampler:
-    return GainSampler(make, SPACE, seed=seed, gain=gain_of, index=index_in)
+def sampler(
+    make: Callable[[int], BaseSampler] = tpe, seed: int = 0, window: int = 1
+) -> GainSampler:
+    return GainSampler(make, SPACE, seed=seed, gain=gain_of, window=window)
 
 
 def tell(study: optuna.Study, trial: optuna.Trial, *, drift: float = 0.05) -> None:
@@ -159,7 +161,7 @@ def test_parameters_of_a_callers_own_trial_are_drawn_too() -> None:
 def test_one_fixed_value_is_a_distribution_too() -> None:
     """A range of a single value, as a space may have it."""
     fixed = {**SPACE, "log2_factor": FloatDistribution(1.0, 1.0)}
-    used = GainSampler(tpe, fixed, seed=0, gain=gain_of, index=index_in)
+    used = GainSampler(tpe, fixed, seed=0, gain=gain_of)
     study = optuna.create_study(direction="maximize", sampler=used)
     for _ in range(12):
         tell(study, study.ask(fixed))
@@ -221,7 +223,6 @@ def test_parameters_are_drawn_together() -> None:
         fixed,
         seed=0,
         gain=gain_of,
-        index=index_in,
     )
     study = optuna.create_study(direction="maximize", sampler=used)
     for _ in range(3):
@@ -238,3 +239,127 @@ def test_asking_leaves_nothing_behind() -> None:
     finished = [trial for trial in used._mirror.trials if trial.state.is_finished()]
     assert [trial.value for trial in finished] == [gain_of(t) for t in study.trials[:12]]
     assert len(used._mirror.trials) == 13  # and its own
+
+
+# --- a window of pending trials -------------------------------------------------------------------
+
+# Of the sampler before there was a window, with seed 3: operations and positions.
+RECORDED = [
+    ("widen", 0.6577179390286307),
+    ("deepen", 0.0866956720157902),
+    ("widen", 0.7168563873545165),
+    ("widen", 0.7100390856156858),
+    ("deepen", 0.35650135420372886),
+    ("widen", 0.36730413273161644),
+    ("widen", 0.017783270969061515),
+    ("deepen", 0.24694442853893583),
+    ("deepen", 0.1147713973310566),
+    ("deepen", 0.9866864411110121),
+    ("deepen", 0.1959257595041594),
+    ("deepen", 0.14344964932956583),
+    ("deepen", 0.12320273802500267),
+    ("deepen", 0.4930316440153997),
+]
+
+
+def test_without_a_window_proposals_are_those_of_earlier_versions() -> None:
+    """Bit by bit: a run that an earlier version began goes on as it would have."""
+    trials = run(sampler(seed=3), len(RECORDED)).trials
+    assert [(t.params["op"], t.params["position"]) for t in trials] == RECORDED
+
+
+def asked(used: GainSampler, study: optuna.Study) -> optuna.trial.FrozenTrial:
+    """Propose the next trial and begin it, as the driver does."""
+    trials = placed(study.get_trials(deepcopy=False))
+    return begin(study, used.propose(trials, len(trials)), SPACE, Candidate())
+
+
+def end(study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
+    """Finish a trial, every seventh by a failure."""
+    if trial.number % 7 == 5:
+        fail(study, trial, "the loss became nan")
+        return
+    found = gain(trial.params)
+    study._storage.set_trial_user_attr(trial._trial_id, "gain", found)
+    study.tell(trial.number, 0.05 * trial.number + 0.1 * found)
+
+
+def windowed(
+    window: int, drawn: np.random.Generator | None, make: Callable[[int], BaseSampler], count: int
+) -> list[dict[str, Any]]:
+    """Proposals of a window: full at all times without a generator, else as full as is drawn.
+
+    A new sampler now and then is a new session.
+    """
+    used, study = sampler(make, 1, window), optuna.create_study(direction="maximize")
+    pending: list[optuna.trial.FrozenTrial] = []
+    while len(study.trials) < count:
+        if drawn is not None and drawn.random() < 0.2:
+            used = sampler(make, 1, window)
+        is_asked = len(pending) < window and (drawn is None or drawn.random() < 0.6)
+        if is_asked or not pending:
+            pending.append(asked(used, study))
+        else:
+            end(study, pending.pop(0))
+    return [trial.params for trial in study.trials]
+
+
+@pytest.mark.parametrize("make", [tpe, random])
+@pytest.mark.parametrize("window", [1, 2, 4])
+def test_a_proposal_does_not_depend_on_the_moment(
+    make: Callable[[int], BaseSampler], window: int
+) -> None:
+    """Trials that ended early are no more known than if they ran: the window's last are running."""
+    expected = windowed(window, None, make, 24)
+    for seed in range(6):
+        assert windowed(window, np.random.default_rng(seed), make, 24) == expected
+
+
+def test_a_window_changes_proposals() -> None:
+    """They know less; the first of all are drawn at random, the same with any window."""
+    found = [windowed(window, None, tpe, 24) for window in (1, 2, 4)]
+    assert found[0][:8] == found[1][:8] == found[2][:8]
+    assert found[0] != found[1] != found[2]
+
+
+def test_trials_from_the_index_on_are_not_looked_at() -> None:
+    """Those that are there already change nothing."""
+    study = run(sampler(), 16)
+    trials = study.get_trials(deepcopy=False)
+    for index in (0, 5, 9, 15):
+        alone = sampler(window=3).propose(trials[:index], index)
+        assert sampler(window=3).propose(trials, index) == alone
+
+
+def test_a_pending_trial_and_its_end_are_one_trial_of_the_mirror() -> None:
+    """Samplers weigh trials by their order, which must not be that of their ends."""
+    used, study = sampler(window=3), optuna.create_study(direction="maximize")
+    pending = [asked(used, study) for _ in range(3)]
+
+    def mirrored() -> list[tuple[float, TrialState]]:
+        return [(t.params["position"], t.state) for t in used._mirror.trials[1:]]
+
+    assert [state for _, state in mirrored()] == [TrialState.RUNNING] * 2  # all before the last
+    while len(study.trials) < 9:
+        end(study, pending.pop(0))
+        pending.append(asked(used, study))
+    positions = [trial.params["position"] for trial in study.trials[:8]]
+    states = [TrialState.COMPLETE] * 5 + [TrialState.FAIL] + [TrialState.RUNNING] * 2
+    assert mirrored() == list(zip(positions, states, strict=True))
+
+
+@pytest.mark.parametrize("window", [1, 3])
+@pytest.mark.parametrize("rate", [100.0, float("inf")])
+def test_a_queued_value_out_of_range_does_not_break_it(window: int, rate: float) -> None:
+    """Such a trial is pending until its turn comes, and fails then."""
+    study = run(sampler(), 10)
+    study.enqueue_trial({"learning_rate": rate})
+    with pytest.warns(UserWarning, match="out of range"):
+        bad = study.ask(SPACE)
+    used = sampler(window=window)
+    trials = placed(study.get_trials(deepcopy=False))
+    before = used.propose(trials, 11)
+    bad.set_user_attr(FAILURE, "enqueued with a value outside the space")
+    study.tell(bad, state=TrialState.FAIL)
+    trials = placed(study.get_trials(deepcopy=False))
+    assert used.propose(trials, 11) == sampler(window=window).propose(trials, 11) == before

@@ -72,7 +72,7 @@ def test_the_reason_says_how_the_worker_died(
 
 
 def test_a_worker_that_dies_between_calls_is_replaced(executor: LocalExecutor) -> None:
-    """Nobody hears of an idle worker that was killed: the next call has a new one."""
+    """An idle worker that was killed costs no call: the next call has a new one."""
     for _ in range(3):
         pid = executor.submit(os.getpid).result(SECONDS)
         os.kill(pid, signal.SIGKILL)
@@ -224,7 +224,7 @@ def parent(
 
 @pytest.mark.skipif(os.name != "posix", reason="sends SIGKILL")
 def test_workers_end_with_a_killed_parent(tmp_path: Path) -> None:
-    """A parent that was killed leaves nobody behind, also in the middle of a call in C."""
+    """A parent that was killed leaves no process behind, also in the middle of a call in C."""
     process, pids = parent(tmp_path, "hang")
     assert all(map(work.is_alive, pids))
     everybody = {child.pid for child in psutil.Process(process.pid).children(recursive=True)}

@@ -97,7 +97,7 @@ def pid_in(path: Path, seconds: float = 30.0) -> int:
 
 
 def is_alive(pid: int) -> bool:
-    """Tell whether a process runs; one that nobody has waited for does not."""
+    """Tell whether a process runs; a zombie does not."""
     try:
         return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:

@@ -61,6 +61,7 @@ def main() -> None:
 def search(drive: Drive) -> None:
     """Call ``growsearch.search``; write events."""
     from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
 
     import optuna
     from sqlalchemy import event
@@ -79,7 +80,7 @@ def search(drive: Drive) -> None:
     if drive.ray is not None:
         options["executor"] = gs.RayExecutor(drive.ray, workers=drive.workers)
     elif drive.broken:
-        options["executor"] = ProcessPoolExecutor(drive.workers)
+        options["executor"] = ProcessPoolExecutor(drive.workers, get_context("spawn"))
     with Path(drive.events).open("a") as file:
 
         def on_event(event: Any) -> None:

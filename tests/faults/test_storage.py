@@ -17,6 +17,7 @@ from tests.faults.law import Counts, lost_since, sqlite, stored
 from tests.faults.processes import Runs
 from tests.faults.trainers import FaultyTrainer
 
+pytestmark = pytest.mark.usefixtures("closed_connections")
 full = pytest.mark.faults_full
 
 Begin = Callable[..., Runs]

@@ -82,6 +82,18 @@ def test_a_removed_network_is_gone(tmp_path: Path) -> None:
             store.get(name)
 
 
+def test_the_sizes_are_those_of_networks(tmp_path: Path) -> None:
+    """Not of unfinished files, of links, or of files with other names."""
+    store = NetworkStore(tmp_path / "weights")
+    assert store.sizes() == {}
+    name = store.put(Network.initial(ARCHITECTURE, rng=0))
+    for other in (".partial-x", "notes.txt", f"{name}.safetensors.old", f"{name}.txt"):
+        (store.folder / other).write_text("mine")
+    (store.folder / f"{'0' * 64}.safetensors").symlink_to(store.path(name))
+    (store.folder / f"{'1' * 64}.safetensors").mkdir()
+    assert store.sizes() == {name: store.path(name).stat().st_size}
+
+
 @pytest.mark.parametrize("name", ["../../etc/passwd", "", "f" * 63, "F" * 64])
 def test_a_name_that_is_no_hash_leads_nowhere(tmp_path: Path, name: str) -> None:
     """Not out of the folder, whatever an attribute of a study says."""

@@ -9,8 +9,17 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from growsearch.driver.events import Event, Started, TeacherReady, Training, TrialFinished
-from growsearch.reports.progress import ReproductionDisplay, RunDisplay
+from growsearch.driver.events import (
+    Event,
+    JobEnded,
+    JobLost,
+    NoWorker,
+    Started,
+    TeacherReady,
+    Training,
+    TrialFinished,
+)
+from growsearch.reports.progress import ReproductionDisplay, RunDisplay, sparkline
 from growsearch.reports.trials import line
 from growsearch.reproduction.progress import ReproductionProgress
 from growsearch.trials.records import ArmResult, TrialRecord
@@ -52,12 +61,15 @@ EVENTS: tuple[Event, ...] = (
     Started(Path("runs/mnist"), "mnist", 12, 0, "IDX files in data", stand_in=False, seed=0),
     Training("teacher", 0, 1000, 0.1),
     Training("teacher", 1000, 1000, 0.97),
+    JobEnded("teacher"),
     TeacherReady(NOTATION, 3_274_634, 0.97, 33.0),
     Training("trial 0", 0, 300, 0.97),
     Training("trial 0", 100, 300, 0.975),
+    JobEnded("trial 0"),
     TrialFinished(record(0), 1, 12),
     Training("trial 1 continued", 0, 300, 0.97),
     Training("trial 1 continued", 300, 300, 0.97),
+    JobEnded("trial 1 continued"),
     TrialFinished(LONG, 2, 12),
 )
 
@@ -100,14 +112,113 @@ def test_a_long_reason_goes_on_below_its_trial(width: int) -> None:
     assert " ".join(" ".join(told).split()) == " ".join(line(LONG).split())
 
 
-@pytest.mark.parametrize("width", [80, 120])
+STARTED = Started(Path("a"), "mnist", 12, 0, "files", stand_in=False, seed=0, workers=2)
+FAR = "growsearch-worker-7f9c8d-abcde:1234711"  # longer than a line has room for
+BESIDE: tuple[Event, ...] = (
+    STARTED,
+    *(Training("trial 3", 50 * n, 300, 0.9 + 0.01 * n, "node7.cluster:4711") for n in range(5)),
+    Training("trial 2 scratch_compute/1", 0, 1200, 0.1, FAR),
+    Training("trial 2 scratch_compute/1", 100, 1200, 0.86, FAR),
+)
+
+
+def bars(width: int, *events: Event) -> list[str]:
+    """Return the bars that stand on the screen after the events."""
+    frames = re.split(r"(?:\r|\x1b\[\d[AK])+", screen(width, events=events))
+    last = [CONTROL.sub("", each) for each in frames if CONTROL.sub("", each).strip()][-1]
+    return [each.rstrip() for each in last.splitlines()]
+
+
+@pytest.mark.parametrize("width", [20, 40, 50, 70, 80, 100, 120])
 def test_bars_fit_the_terminal(width: int) -> None:
-    """A bar is one line: what trains, how far it is, the time taken and the time left."""
-    bars = [text for text in lines_of(screen(width)) if text.endswith(" left")]
-    assert bars
-    assert all(len(text) <= width for text in bars)
-    assert any(text.startswith("trials ") and "1/12" in text for text in bars)
-    assert any(text.startswith("trial 1 continued ") and "300/300" in text for text in bars)
+    """Every bar is one line, however narrow the terminal and however long the names."""
+    lines = bars(width, *BESIDE)
+    assert len(lines) == 3
+    assert all(len(each) <= width for each in lines)
+
+
+def test_every_running_job_has_a_line_of_its_own() -> None:
+    """A line has the job, its steps, curve, last accuracy, the time taken, the time left, worker.
+
+    On a narrow terminal the curve gives way, and the worker has the place of the time left.
+    """
+    trials, first, second = bars(120, *BESIDE)
+    assert re.fullmatch(r"trials +0/12 +0:00:\d\d --:-- left", trials)
+    assert re.fullmatch(
+        r"trial 3 +━+╸? +200/300 ▁▃▅▆█ +0\.9400 0:00:\d\d \d\d:\d\d left node7:4711", first
+    )
+    assert re.fullmatch(
+        r"trial 2 scratch_compute/1 ━*╸? +100/1200 ▁█ +0\.8600 .* …d-abcde:1234711", second
+    )
+    _, first, _ = bars(80, *BESIDE)
+    assert re.fullmatch(r"trial 3 +━+╸? +200/300 0\.9400 0:00:\d\d node7:4711", first)
+    _, first, _ = bars(50, *BESIDE)
+    assert re.fullmatch(r"trial 3 +━+╸? +200/300 0\.9400", first)
+
+
+def test_without_another_process_no_worker_is_named() -> None:
+    """The time left stands in its place."""
+    _, training = bars(80, STARTED, *(Training("trial 0", n, 300, 0.9) for n in (0, 10, 20)))
+    assert re.fullmatch(r"trial 0 +━* *╸? +20/300 0\.9000 0:00:\d\d \d\d:\d\d left", training)
+
+
+def test_a_bar_goes_when_its_job_ends_or_is_lost() -> None:
+    """A job that is sent again begins a new bar and a new curve."""
+    assert len(bars(120, *BESIDE, JobEnded("trial 3"))) == 2
+    lost = JobLost("trial 3", "its worker died", 1)
+    assert len(bars(120, *BESIDE, lost)) == 2
+    *_, again = bars(120, *BESIDE, lost, Training("trial 3", 0, 300, 0.5, "node8:1"))
+    assert re.fullmatch(r"trial 3 +0/300 ▁ +0\.5000 .* node8:1", again)
+    assert len(bars(120, *BESIDE, JobEnded("test"))) == 3  # a job that had no bar
+
+
+def test_the_screen_is_not_empty_before_the_first_training() -> None:
+    """A bar says that something starts: workers, and TensorFlow in them."""
+    assert [each.split()[0] for each in bars(80, STARTED)] == ["trials", "starting"]
+
+
+def test_a_terminal_without_blocks_has_no_curve() -> None:
+    """Its encoding has question marks for them."""
+    written = io.TextIOWrapper(io.BytesIO(), encoding="ascii", errors="replace")
+    console = Console(file=written, force_terminal=True, width=120, _environ={})
+    with RunDisplay(console) as display:
+        for event in BESIDE[:-2]:
+            display(event)
+    written.flush()
+    assert isinstance(written.buffer, io.BytesIO)
+    assert "0.9400" in written.buffer.getvalue().decode()
+    assert "?" not in written.buffer.getvalue().decode().replace("0/?", "").replace("[?25", "")
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_lost_workers_are_told_everywhere(terminal: bool) -> None:
+    """On a terminal and in a file: a job that is sent again, and one that no worker takes."""
+    events = (
+        *BESIDE,
+        JobLost("trial 3", "its worker died (signal 9, as the kernel does)", 2),
+        NoWorker("trial 5", 61.2, "the cluster has [4] processors"),
+    )
+    lines = lines_of(screen(80, terminal=terminal, events=events))
+    told = "trial 3: its worker died (signal 9, as the kernel does): sent again (2 of 2)"
+    assert told in lines
+    assert "trial 5: no worker for 61 s: the cluster has [4] processors" in lines
+
+
+@pytest.mark.parametrize(
+    ("values", "drawn"),
+    [
+        ([0.5], "▁"),
+        ([0.5, 0.5], "▁▁"),
+        ([0.0, 1.0], "▁█"),
+        ([1.0, 0.0, 0.5], "█▁▅"),
+        ([n / 100 for n in range(101)], "▁▃▆█"),
+    ],
+)
+def test_a_curve_is_drawn_between_its_least_and_its_largest_value(
+    values: list[float], drawn: str
+) -> None:
+    """It has at most the width, and ends with the last value."""
+    assert sparkline(values, 4) == drawn
 
 
 def test_bars_are_gone_at_the_end() -> None:

@@ -13,10 +13,10 @@ import optuna
 import pytest
 
 from growsearch.datasets import Split
-from growsearch.driver.events import Polished, Started, TeacherReady
 from growsearch.errors import DivergedError
 from growsearch.networks import Architecture, Network
 from growsearch.reports import trials as report
+from growsearch.study.attributes import WorkersAttribute
 from growsearch.study.networks import Best
 from growsearch.study.result import SearchResult
 from growsearch.training import TrainingPlan
@@ -170,38 +170,6 @@ def test_a_table_is_a_line_a_trial() -> None:
     assert [line for line in report.table(records) if " failed " in line] == [report.line(FAILED)]
 
 
-def test_the_opening_says_where_and_on_what() -> None:
-    """A run begins with its name, how far it is, its seed, folder and images."""
-    event = Started(Path("runs/a"), "digits", 12, 5, "IDX files in x", stand_in=False, seed=7)
-    assert report.opening(event) == [
-        "Run digits: 5 of 12 trials done, seed 7, in runs/a",
-        "Images: IDX files in x",
-    ]
-
-
-def test_a_run_with_more_trials_than_asked_for_says_so() -> None:
-    """The line does not say that six of none are done."""
-    event = Started(Path("runs/a"), "digits", 0, 6, "IDX files in x", stand_in=False, seed=7)
-    first = report.opening(event)[0]
-    assert first == "Run digits: 6 trials done, 0 asked for, seed 7, in runs/a"
-
-
-def test_stand_in_data_come_first_and_loud() -> None:
-    """With stand-in data, nothing is said before they are announced."""
-    lines = report.opening(Started(Path("a"), "mnist", 1, 0, "digits", stand_in=True, seed=0))
-    assert lines[: len(report.stand_in_notice())] == report.stand_in_notice()
-    assert "STAND-IN DATA" in lines[1]
-    assert all(len(line) < 80 for line in report.stand_in_notice())
-
-
-def test_the_teacher_has_a_line() -> None:
-    """The first network is named with size and accuracy."""
-    line = report.teacher_line(TeacherReady("8(fc1)-10(fc2)", 6410, 0.97125, 33.4))
-    assert line == (
-        "Teacher 8(fc1)-10(fc2): 6,410 parameters, validation accuracy 0.9712, trained in 33 s"
-    )
-
-
 def result(folder: Path, **changes: Any) -> SearchResult:
     architecture = Architecture.parse("8(fc1)-10(fc2)", (4, 4, 1))
     best = Best(
@@ -305,13 +273,6 @@ def test_the_result_is_strict_json(folder: Path) -> None:
     assert back["best"]["sha256"] == "abc"
 
 
-@pytest.mark.parametrize(("better", "told"), [(True, "kept"), (False, "not better")])
-def test_a_part_of_the_polish_has_a_line(better: bool, told: str) -> None:
-    """The line has the part, its accuracy, and the outcome."""
-    line = report.polish_line(Polished(2, 4, 0.99512, better))
-    assert line == f"Polish 2 of 4: validation accuracy 0.9951, {told}"
-
-
 @pytest.mark.parametrize(
     ("spent", "told"),
     [
@@ -342,3 +303,28 @@ def test_the_summary_tells_the_time_and_the_polish(folder: Path) -> None:
     plain = dict(report.summary(result(folder)))
     assert not {"time", "held-out accuracy"} & plain.keys()
     assert "polished" not in plain["best network"]
+
+
+@pytest.mark.parametrize(
+    ("workers", "told"),
+    [
+        (
+            WorkersAttribute(count=2, busy=182.0, available=200.0),
+            "2 processes, busy 91 % of the time",
+        ),
+        (
+            WorkersAttribute(count=1, busy=10.001, available=10.0),
+            "1 process, busy 100 % of the time",
+        ),
+        (WorkersAttribute(count=4), "4 processes"),
+        (WorkersAttribute(count=0, busy=9.0, available=10.0), None),
+        (WorkersAttribute(), None),
+    ],
+    ids=["two", "one", "not measured", "this process", "a run from before workers"],
+)
+def test_the_summary_tells_how_busy_the_workers_were(
+    workers: WorkersAttribute, told: str | None, folder: Path
+) -> None:
+    """There is a row where there were workers: not for this process, nor for an older run."""
+    rows = dict(report.summary(result(folder, workers=workers)))
+    assert rows.get("workers") == told

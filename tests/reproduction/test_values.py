@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from growsearch.errors import InvalidInputError
+from growsearch.reproduction.finished import FILE
 from growsearch.reproduction.result import Reproduction, spreads
-from growsearch.reproduction.run import FILE
 from tests.fake_reproduction import synthetic
 
 # Third parties' own: TensorFlow's Keras warns about its own layers.

@@ -163,7 +163,7 @@ def test_what_is_printed_as_json_is_json(
 ) -> None:
     """A number that JSON cannot write is an error, not NaN in the output."""
     monkeypatch.setattr(SearchResult, "to_json", lambda _: {"gain": float("nan")})
-    assert cli.main(["show", str(copy), "--json"]) == 2
+    assert cli.main(["show", str(copy), "--json"]) == 3
     out, err = capsys.readouterr()
     assert out == ""
     assert err.startswith("growsearch: ")
@@ -175,9 +175,9 @@ def test_what_is_printed_as_json_is_json(
 def test_a_broken_database_is_one_line_on_the_screen(
     copy: Path, statement: str, command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Exit status 2, and nothing else printed."""
+    """Exit status 3, and nothing else printed."""
     tamper(copy, statement)
-    assert cli.main([command, str(copy)]) == 2
+    assert cli.main([command, str(copy)]) == 3
     out, err = capsys.readouterr()
     assert out == ""
     assert err.startswith("growsearch: ")

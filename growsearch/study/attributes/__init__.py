@@ -5,6 +5,7 @@ One class a thing that is stored; no attribute's name stands anywhere else.
 
 from growsearch.study.attributes.of_study import (
     DataAttribute,
+    FreedAttribute,
     LapsAttribute,
     PendingTrialsAttribute,
     PolishAttribute,
@@ -35,6 +36,7 @@ __all__ = [
     "Candidate",
     "Control",
     "DataAttribute",
+    "FreedAttribute",
     "LapsAttribute",
     "PendingTrialsAttribute",
     "PolishAttribute",

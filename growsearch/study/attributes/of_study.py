@@ -18,6 +18,8 @@ from growsearch.study.attributes.base import (
 from growsearch.study.untrusted import untrusted
 from growsearch.trials.outcome import TrialOutcome
 
+Sha256 = Annotated[StrictStr, Field(pattern="^[0-9a-f]{64}$")]
+
 
 class SpaceAttribute(OneValue):
     """The search space of the run, as plain values."""
@@ -161,6 +163,17 @@ class PolishAttribute(StudyAttribute):
     done: Count
     last: StrictStr
     failure: StrictStr = ""
+
+
+class FreedAttribute(OneValue):
+    """The networks whose optimizer slots were freed: the SHA-256 before, and that of the rest."""
+
+    attribute: ClassVar[str] = "freed"
+    value: dict[Sha256, Sha256] = Field(default_factory=dict)
+
+    def stored(self, sha256: str) -> str:
+        """Return the SHA-256 of the file that holds a network: another one without its slots."""
+        return self.value.get(sha256, sha256)
 
 
 class TeacherAttribute(Trained, StudyAttribute):

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from growsearch.datasets import Split
 from growsearch.errors import InvalidInputError
-from growsearch.machine import processors
+from growsearch.machine import gpu_memory_fraction, processors
 from growsearch.networks import Architecture, Network, Slots
 from growsearch.networks.arrays import flatten, handed_over, nest
 from growsearch.networks.optimizers import OPTIMIZERS
@@ -31,6 +31,27 @@ EVALUATION_BATCH = 250
 
 # Operations at a time. Measured on two processors with 1 and 2: the difference is noise.
 INTER_OP_THREADS = 1
+
+
+def session_config(threads: int | None = None) -> Any:
+    """Return the options of a session: its threads, and its share of a GPU's memory.
+
+    A process takes memory of a GPU as it needs it, up to the fraction that
+    ``machine.gpu_memory_fraction`` allows.
+
+    Parameters
+    ----------
+    threads : int, optional
+        Threads of one operation, by default one for each processor of this process.
+    """
+    fraction = gpu_memory_fraction()
+    options = {} if fraction is None else {"per_process_gpu_memory_fraction": fraction}
+    return v1.ConfigProto(
+        allow_soft_placement=True,
+        gpu_options=v1.GPUOptions(allow_growth=True, **options),
+        intra_op_parallelism_threads=threads or processors(),
+        inter_op_parallelism_threads=INTER_OP_THREADS,
+    )
 
 
 class EvaluationGraph:
@@ -65,14 +86,8 @@ class EvaluationGraph:
         self.graph = tf.Graph()
         with self.graph.as_default():
             self._loader = Loader(self._build())
-        config = v1.ConfigProto(
-            allow_soft_placement=True,
-            gpu_options=v1.GPUOptions(allow_growth=True),
-            intra_op_parallelism_threads=threads or processors(),
-            inter_op_parallelism_threads=INTER_OP_THREADS,
-        )
         with quiet():  # the first session of a process looks for GPUs
-            self.session = v1.Session(graph=self.graph, config=config)
+            self.session = v1.Session(graph=self.graph, config=session_config(threads))
         self.graph.finalize()
 
     def _build(self) -> dict[str, Any]:

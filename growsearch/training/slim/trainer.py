@@ -1,4 +1,8 @@
-"""The trainer in TensorFlow: one graph for an architecture and recipe, reused by every arm."""
+"""The trainer in TensorFlow: one graph for an architecture and recipe, reused by every arm.
+
+TensorFlow is loaded when a trainer first trains or evaluates, and not by importing this module:
+a driver makes a trainer, and hands it to workers.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +11,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
-from typing import Any
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,11 +33,11 @@ from growsearch.training.batches import batches_of
 from growsearch.training.pace import PlanClock, pace_after
 from growsearch.training.schedules import learning_rates
 from growsearch.training.slim.aligned import AlignedSplit, aligned
-from growsearch.training.slim.backend import tf
-from growsearch.training.slim.graph_cache import GraphCache
-from growsearch.training.slim.precision import has_native_bfloat16, step_seconds
-from growsearch.training.slim.recipe import Recipe
-from growsearch.training.slim.session import EvaluationGraph, SlimGraph
+from growsearch.training.slim.forks import check_not_forked
+
+if TYPE_CHECKING:
+    from growsearch.training.slim.graph_cache import GraphCache
+    from growsearch.training.slim.session import EvaluationGraph, SlimGraph
 
 Array = NDArray[Any]
 
@@ -64,7 +68,6 @@ class SlimTrainer:
         threads = None if threads is None else whole_number("threads", threads, 1)
         self._cached_graphs = cached_graphs
         self._threads = threads
-        self._graphs = GraphCache(cached_graphs, threads)
         self._speeds: dict[tuple[Architecture, int, str], Speed] = {}
         self._split = AlignedSplit()
         self._lock = threading.Lock()
@@ -73,6 +76,16 @@ class SlimTrainer:
     def __reduce__(self) -> tuple[Any, ...]:
         options: dict[str, Any] = {"cached_graphs": self._cached_graphs, "threads": self._threads}
         return partial(type(self), **options), ()
+
+    def warm_up(self) -> None:
+        """Load TensorFlow, which takes some seconds."""
+        _ = self._graphs
+
+    @cached_property
+    def _graphs(self) -> GraphCache:
+        from growsearch.training.slim.graph_cache import GraphCache
+
+        return GraphCache(self._cached_graphs, self._threads)
 
     def train(
         self,
@@ -85,6 +98,8 @@ class SlimTrainer:
         on_evaluation: OnEvaluation | None = None,
     ) -> TrainingResult:
         """Train a network; see :meth:`growsearch.training.Trainer.train`."""
+        from growsearch.training.slim.recipe import Recipe  # loads TensorFlow before the clock
+
         asked = time.perf_counter()
         for split in (data, evaluate_on):
             _check_split(network, split)
@@ -160,6 +175,9 @@ class SlimTrainer:
     @contextmanager
     def _alone(self) -> Iterator[None]:
         """Wait for other threads: a graph's variables hold one network at a time."""
+        check_not_forked()
+        from growsearch.training.slim.backend import tf
+
         if self._thread == threading.get_ident():
             raise RuntimeError(
                 "on_evaluation: expected another trainer, "
@@ -180,14 +198,19 @@ class SlimTrainer:
     def _precision(self, architecture: Architecture, plan: TrainingPlan) -> str:
         if plan.precision != "auto":
             return plan.precision
-        return self._speed(architecture, plan).precision if has_native_bfloat16() else "float32"
+        from growsearch.training.slim import precision
+
+        is_native = precision.has_native_bfloat16()
+        return self._speed(architecture, plan).precision if is_native else "float32"
 
     def _speed(self, architecture: Architecture, plan: TrainingPlan) -> Speed:
+        from growsearch.training.slim import precision
+
         key = (architecture, plan.batch_size, plan.precision)
         if key not in self._speeds:
             names: tuple[str, ...] = (plan.precision,)
             if plan.precision == "auto":
-                names = ("float32", "bfloat16") if has_native_bfloat16() else ("float32",)
+                names = ("float32", "bfloat16") if precision.has_native_bfloat16() else ("float32",)
             self._speeds[key] = self._measured(architecture, plan, names)
         return self._speeds[key]
 
@@ -195,6 +218,9 @@ class SlimTrainer:
         self, architecture: Architecture, plan: TrainingPlan, precisions: Sequence[str]
     ) -> Speed:
         """Measure each precision in a graph of its own; the faster graph stays in the cache."""
+        from growsearch.training.slim import precision
+        from growsearch.training.slim.recipe import Recipe
+
         images = np.zeros((plan.batch_size, *architecture.input_shape), np.float32)
         data = aligned(images, np.float32), np.zeros(plan.batch_size, np.int32)
 
@@ -214,7 +240,7 @@ class SlimTrainer:
         try:
             for graph in graphs.values():
                 graph.warm_up(plan)
-            seconds = step_seconds({name: timer(graph) for name, graph in graphs.items()})
+            seconds = precision.step_seconds({name: timer(graph) for name, graph in graphs.items()})
             chosen = min(seconds, key=seconds.__getitem__)
             self._graphs.put(graphs.pop(chosen))
         finally:

@@ -13,7 +13,6 @@ from growsearch.testing.trainer_contract.cases import regression, split
 from growsearch.training import Speed, Trainer, TrainingPlan, at_one_precision
 from growsearch.training.slim import SlimTrainer
 from growsearch.training.slim import precision as module
-from growsearch.training.slim import trainer as trainer_module
 from growsearch.training.slim.backend import tf, v1
 from growsearch.training.slim.builders import Mode
 from growsearch.training.slim.graph import build_logits
@@ -65,8 +64,8 @@ def test_auto_takes_what_is_faster(monkeypatch: pytest.MonkeyPatch, faster: str)
         assert all(timer(2) > 0.0 for timer in timers.values())
         return {name: 0.01 if name == faster else 0.02 for name in timers}
 
-    monkeypatch.setattr(trainer_module, "has_native_bfloat16", lambda: True)
-    monkeypatch.setattr(trainer_module, "step_seconds", judge)
+    monkeypatch.setattr(module, "has_native_bfloat16", lambda: True)
+    monkeypatch.setattr(module, "step_seconds", judge)
     trainer, data = SlimTrainer(), split(32, (2, 2, 1))
     for seed in range(2):
         result = trainer.train(NETWORK, data, PLAN, evaluate_on=data, seed=seed)
@@ -79,12 +78,12 @@ def test_auto_takes_what_is_faster(monkeypatch: pytest.MonkeyPatch, faster: str)
 
 def test_auto_without_bfloat16_measures_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Emulated bfloat16 is never tried, and a single precision is timed only on request."""
-    monkeypatch.setattr(trainer_module, "has_native_bfloat16", lambda: False)
-    monkeypatch.setattr(trainer_module, "step_seconds", None)
+    monkeypatch.setattr(module, "has_native_bfloat16", lambda: False)
+    monkeypatch.setattr(module, "step_seconds", None)
     data = split(32, (2, 2, 1))
     result = SlimTrainer().train(NETWORK, data, PLAN, evaluate_on=data, seed=0)
     assert result.precision == "float32"
-    monkeypatch.setattr(trainer_module, "step_seconds", lambda timers: dict.fromkeys(timers, 0.5))
+    monkeypatch.setattr(module, "step_seconds", lambda timers: dict.fromkeys(timers, 0.5))
     assert SlimTrainer().speed_of(NETWORK.architecture, PLAN) == Speed("float32", 0.5)
 
 

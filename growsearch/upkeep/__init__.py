@@ -1,0 +1,1 @@
+"""Upkeep of a run: a check of its promises, and the disk space that it does not need."""
