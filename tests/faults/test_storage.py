@@ -9,8 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from optuna.exceptions import StorageInternalError
+from sqlalchemy.exc import PendingRollbackError
 
 import growsearch as gs
+from growsearch.study.database_errors import is_away
 from growsearch.study.result import SearchResult
 from tests.conftest import PASSWORD, Server
 from tests.faults.law import Counts, lost_since, sqlite, stored
@@ -100,6 +103,15 @@ def test_a_database_that_stays_away_ends_the_session(
     lost = lost_since(before, stored(url))
     result = gs.load_result(tmp_path / "run", storage=url)
     check("PostgreSQL gone for longer, exit 75", result, reference(pending), besides=lost)
+
+
+def test_a_transaction_whose_connection_was_lost_is_repeated() -> None:
+    """SQLAlchemy then speaks of the transaction, and no more of the server."""
+    lost = PendingRollbackError("Can't reconnect until invalid transaction is rolled back")
+    error = StorageInternalError("An exception is raised during the commit")
+    error.__cause__ = lost
+    assert is_away(lost)
+    assert is_away(error)
 
 
 @pytest.mark.parametrize("seconds", [6.0, pytest.param(30.0, marks=full)])

@@ -73,7 +73,8 @@ class FaultyTrainer(DriftingTrainer):
             if 0 < point.step < plan.steps and self._strikes(network, seed):
                 FAULTS[self.fault](self.text)
             if point.step < plan.steps and (not self.only or self._is_of_victim(seed)):
-                time.sleep(self.seconds * plan.evaluate_every / plan.steps)
+                steps = min(plan.evaluate_every, plan.steps - point.step)
+                time.sleep(self.seconds * steps / plan.steps)
             return ends
 
         return super().train(
