@@ -24,6 +24,7 @@ T = TypeVar("T")
 
 RETRIES = 2  # of a job whose worker was lost
 _POLL = 0.25  # seconds between two looks at progress and time limits
+_STOP = 10.0  # seconds for a stopped job to end; on a node that is frozen it does not
 _NO_WORKER = 60.0  # seconds until the caller is told that no worker came
 
 
@@ -41,6 +42,7 @@ class _Sent:
     told: int = 0  # points of the curve
     losses: int = 0
     is_late: bool = False  # stopped at its time limit
+    stopped: float = 0.0
     is_warned_of: bool = False
 
 
@@ -85,7 +87,7 @@ class Dispatcher:
         self._on_work: Callable[[], None] | None = on_work
         self._running: dict[str, _Sent] = {}  # by the job's name
         self._done: list[tuple[Any, Any]] = []
-        self._given_up = 0  # workers behind jobs that could not be stopped
+        self._given_up: list[Future[Any]] = []  # of jobs that could not be stopped
         self.workers = workers
         self.busy_seconds = 0.0
         if isinstance(context.reporter, Direct):
@@ -94,7 +96,12 @@ class Dispatcher:
     @property
     def free(self) -> int:
         """The number of workers without a job; one has its job until the outcome is taken."""
-        return self.workers - self._given_up - len(self._running) - len(self._done)
+        return self.workers - self._stuck - len(self._running) - len(self._done)
+
+    @property
+    def _stuck(self) -> int:
+        """The number of workers behind jobs that could not be stopped, and have not ended."""
+        return sum(not future.done() for future in self._given_up)
 
     @property
     def is_in_process(self) -> bool:
@@ -213,6 +220,8 @@ class Dispatcher:
                 self._end(sent)
             elif not sent.is_late:
                 self._limit(sent)
+            elif time.monotonic() - sent.stopped > _STOP:
+                self._give_up(sent)
 
     def _hear(self, sent: _Sent) -> None:
         """Tell the points that a worker in another process has written since the last look."""
@@ -309,13 +318,18 @@ class Dispatcher:
             return
         sent.is_late = True
         if isinstance(self._executor, Stops):
+            sent.stopped = now
             self._executor.stop(sent.future)
-            return
+        else:
+            self._give_up(sent)
+
+    def _give_up(self, sent: _Sent) -> None:
+        """Wait no more for a job that is late; its worker is free if the job ever ends."""
         if not sent.future.cancel():
-            self._given_up += 1  # it may run for ever, and its worker with it
+            self._given_up.append(sent.future)
         self._forget(sent)
         self._lost(sent, TimeoutError(), None)
-        if self.workers == self._given_up:
+        if self.workers == self._stuck:
             raise UnavailableError(
                 "every worker is at a job that took longer than its time limit, and the executor "
                 "cannot stop one: end its workers, and run the same command again to continue"

@@ -100,15 +100,16 @@ def training_on(node: Any, driver: Driver) -> str:
     end = time.monotonic() + 60.0
     while time.monotonic() < end and driver.is_running():
         pids = {str(process.pid) for process in processes(node)}
-        ended = {event["what"] for event in driver.events if event["event"] == "JobEnded"}
+        over = {event["what"] for event in driver.events if event["event"] == "JobEnded"}
         for event in driver.events:
             is_of_a_trial = event["event"] == "Training" and event["what"] != "teacher"
-            if not is_of_a_trial or event["what"] in ended:
+            if not is_of_a_trial or event["what"] in over:
                 continue
             if event["worker"].rpartition(":")[2] in pids:
                 return str(event["what"])
         time.sleep(0.02)
-    raise AssertionError("no training on the node")
+    ended = driver.wait(1.0) if not driver.is_running() else None
+    raise AssertionError(f"no training on the node: {ended}")
 
 
 def kill(node: Any) -> None:
@@ -166,7 +167,7 @@ def test_the_job_of_a_frozen_node_fails_at_its_time_limit(
     pending: int,
 ) -> None:
     """Ray notices a frozen node after minutes; the driver does not wait for it."""
-    node, limit = nodes.second(), 12.0
+    node, limit = nodes.second(), 25.0
     trainer = FaultyTrainer(seconds=1.5)
     runs = begin(trainer=trainer, pending_trials=pending, ray=nodes.address, trial_time_limit=limit)
     driver = runs.start()
@@ -174,7 +175,7 @@ def test_the_job_of_a_frozen_node_fails_at_its_time_limit(
     freeze(node)
     ended = driver.wait()
     assert ended.status == 0, ended.err
-    assert ended.seconds < 90.0
+    assert ended.seconds < limit + 60.0
     result = gs.load_result(tmp_path / "run")
     number = int(victim.split()[1])
     reason = f"took longer than {limit:.0f} s, the time limit"
