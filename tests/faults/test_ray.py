@@ -216,6 +216,7 @@ def test_a_killed_driver_leaves_the_cluster_as_it_was(
     check("Ray: driver killed (-9)", gs.load_result(tmp_path / "run"), reference(3))
 
 
+@full
 def test_a_cluster_that_is_gone_ends_the_session(
     begin: Begin, check: Check, reference: Reference, tmp_path: Path
 ) -> None:
