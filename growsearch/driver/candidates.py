@@ -16,7 +16,15 @@ from growsearch.study.attributes import Candidate
 from growsearch.study.networks import is_referred_to
 from growsearch.study.optuna_private import is_enqueued
 from growsearch.study.run_state import RunState, read_state
-from growsearch.study.trials import begin, described, fail, finish, is_pending, placed
+from growsearch.study.trials import (
+    begin,
+    described,
+    fail,
+    finish,
+    is_pending,
+    placed,
+    refuse,
+)
 from growsearch.trials.arms import CANDIDATE
 from growsearch.trials.job import TrialJob
 from growsearch.trials.judge import Decision, Score, decide, least_accuracy, losses_may_decide
@@ -89,12 +97,18 @@ def _dequeued(run: Run, state: RunState) -> Pending:
         number, refusal = queued[-1].number, str(error)
     frozen = run.study.get_trials(deepcopy=False)[number]
     if refusal is not None:
-        failure = Failure("failed", f"{_ENQUEUED}: {refusal}")
-        refused = Pending(frozen, Candidate(), 0.0, None, run.clock.passed, is_sent=True)
-        refused.outcome = TrialOutcome(failure=failure)
-        return refused
+        reason = f"{_ENQUEUED}: {refusal}"
+        refuse(run.study, frozen, reason)
+        return refused(run, frozen, reason)
     described(run.study, frozen, _description(run, state, len(state.placed), frozen.params))
     return pending(run, state, run.study.get_trials(deepcopy=False)[number])
+
+
+def refused(run: Run, trial: FrozenTrial, reason: str) -> Pending:
+    """Return a queued trial that cannot be tried: pending, with its failure as the outcome."""
+    found = Pending(trial, Candidate(), 0.0, None, run.clock.passed, is_sent=True)
+    found.outcome = TrialOutcome(failure=Failure("failed", reason))
+    return found
 
 
 def _description(run: Run, state: RunState, index: int, params: dict[str, Any]) -> Candidate:
@@ -152,6 +166,8 @@ def judge(run: Run, state: RunState, candidate: Pending, outcome: TrialOutcome) 
     """
     incumbent, accuracy = state.incumbent, outcome.final.accuracy
     rule, best = run.space.judge.rule, incumbent.validation_accuracy
+    # A network below its own parent was not stored; that parent's file may be damaged since.
+    best = max(best, least_accuracy(rule, candidate.parent_accuracy))
     if candidate.about.parent != incumbent.trial_number:
         rule = "superior"
     # The incumbent's losses take an evaluation: only where they may decide.

@@ -9,9 +9,10 @@ from datetime import datetime
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from growsearch.driver.run import Run
+from growsearch.errors import NetworkFileError
 from growsearch.space.wanted import wanted_controls
 from growsearch.study.attributes import Candidate, Control, control_outcome
-from growsearch.study.networks import ancestry_flops
+from growsearch.study.networks import ancestry_flops, warn_damaged
 from growsearch.study.read import controls_by_number, controls_of
 from growsearch.study.run_state import RunState
 from growsearch.trials.arms import ARMS, CANDIDATE, steps_of
@@ -43,13 +44,17 @@ def lacking(run: Run, state: RunState) -> list[int]:
 
 
 def controls_for(run: Run, state: RunState, trial: FrozenTrial) -> list[ControlTask]:
-    """Return the controls that a finished candidate lacks."""
+    """Return the controls that a finished candidate lacks; none if its parent's file is damaged."""
     wanted = _wanted(run, trial)
     if not wanted:
         return []
     done = controls_of(run.control_study, trial.number)
     missing = [each for each in wanted if each not in done]
-    return list(_tasks(run, state, trial, missing)) if missing else []
+    try:
+        return list(_tasks(run, state, trial, missing)) if missing else []
+    except NetworkFileError as error:
+        warn_damaged(f"trial {trial.number}: its controls are passed over: {error}")
+        return []
 
 
 def _wanted(run: Run, trial: FrozenTrial) -> list[tuple[str, int]]:

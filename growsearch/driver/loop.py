@@ -16,6 +16,7 @@ from growsearch.driver.candidates import (
     propose,
     record,
     record_failure,
+    refused,
     state_for,
 )
 from growsearch.driver.controls import controls_for, lacking, record_control
@@ -34,7 +35,7 @@ from growsearch.study.read import controls_of
 from growsearch.study.read import record as record_of
 from growsearch.study.result import SearchResult, result_of
 from growsearch.study.run_state import read_state
-from growsearch.study.trials import fail, fail_interrupted, is_pending, that_count
+from growsearch.study.trials import fail, fail_interrupted, refusal_of, that_count
 from growsearch.trials.outcome import TRAINING_FAILED, Failure, TrialOutcome
 from growsearch.trials.worker import Crash
 
@@ -87,8 +88,11 @@ def taken_up(run: Run) -> Window:
     for number in sorted(late.union(lacking(run, state))):
         controls = controls_for(run, state, state.trials[number])
         window.tell(number, controls, run.clock.passed)
-    waiting = [trial for trial in state.placed if is_pending(trial)]
+    waiting = [trial for trial in state.placed if not trial.state.is_finished()]
     for place, trial in enumerate(waiting):
+        if (reason := refusal_of(trial)) is not None:
+            window.add(refused(run, trial, reason))
+            continue
         try:
             index = Candidate.read(trial).index
             window.add(pending(run, state_for(run, index), trial))

@@ -149,7 +149,8 @@ def _dispatching(
     study: Study,
 ) -> Iterator[Dispatcher]:
     """Start the workers for the block; an error does not wait for the jobs that run."""
-    executor = session.executor or executor_of(session.workers)
+    own = session.executor
+    executor = executor_of(session.workers) if own is None else own
     context = context_for(
         executor,
         session.out,

@@ -87,6 +87,7 @@ class Dispatcher:
         self._on_work: Callable[[], None] | None = on_work
         self._running: dict[str, _Sent] = {}  # by the job's name
         self._done: list[tuple[Any, Any]] = []
+        self._display_error: Exception | None = None
         self._given_up: list[Future[Any]] = []  # of jobs that could not be stopped
         self.workers = workers
         self.busy_seconds = 0.0
@@ -216,6 +217,8 @@ class Dispatcher:
             done, _ = wait(waiting, timeout=_POLL, return_when=FIRST_COMPLETED)
         for sent in list(self._running.values()):
             self._hear(sent)
+            if self._display_error is not None:
+                raise self._display_error
             if sent.future in done:
                 self._end(sent)
             elif not sent.is_late:
@@ -246,9 +249,11 @@ class Dispatcher:
         job = sent.job
         steps = job.plan.steps if isinstance(job, TrialJob) else point.step
         seconds = time.monotonic() - (sent.began or sent.sent)
-        self._on_event(
-            Training(name, point.step, steps, point.accuracy, sent.worker, round(seconds, 3))
-        )
+        event = Training(name, point.step, steps, point.accuracy, sent.worker, round(seconds, 3))
+        try:
+            self._on_event(event)
+        except Exception as error:  # inside a job of this process, which is not to blame
+            self._display_error = error
 
     def _end(self, sent: _Sent) -> None:
         """Take the outcome of a job, or send it again if its worker was lost."""

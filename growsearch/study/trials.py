@@ -90,6 +90,19 @@ def fail(study: Study, trial: Trial | FrozenTrial, reason: str) -> None:
     study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
 
 
+def refuse(study: Study, trial: FrozenTrial, reason: str) -> None:
+    """Write why a queued trial cannot be tried; it fails when its turn comes."""
+    set_attribute(study, trial, FAILURE, reason)
+
+
+def refusal_of(trial: FrozenTrial) -> str | None:
+    """Return why a running trial was refused; None if it was not."""
+    if trial.state != TrialState.RUNNING or Candidate.is_whole(trial):
+        return None
+    reason = trial.user_attrs.get(FAILURE)
+    return None if reason in (None, INTERRUPTED) else str(reason)
+
+
 def is_pending(trial: FrozenTrial) -> bool:
     """Return whether the trial is running and wholly described."""
     return trial.state == TrialState.RUNNING and Candidate.is_whole(trial)
@@ -110,7 +123,7 @@ def fail_interrupted(study: Study) -> None:
     Only the holder of the run's lock may call this: then no other process is running them.
     """
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        if is_pending(trial):
+        if is_pending(trial) or refusal_of(trial) is not None:
             continue
         if is_enqueued(trial):
             put_back(study, trial)

@@ -10,6 +10,7 @@ import pytest
 
 import growsearch as gs
 from growsearch.study.attributes import Candidate
+from growsearch.study.networks import DamagedNetworkWarning
 from growsearch.study.result import SearchResult
 from growsearch.training import Speed, TrainingPlan, TrainingResult
 from tests.fake_trainer import FakeTrainer
@@ -201,3 +202,17 @@ def test_from_scratch_is_by_he_whatever_the_teacher_was(tmp_path: Path) -> None:
     search(tmp_path, *overrides, trials=1, trainer=Watches())
     teacher, _, scratch = starts
     assert (teacher, scratch) == (np.float32(0.1), 0.0)
+
+
+def test_controls_of_a_lost_parent_are_passed_over(finished: SearchResult, tmp_path: Path) -> None:
+    """With a warning, and the search goes on: the file was deleted while the run stood still."""
+    child = next(record for record in finished.trials if record.parent is not None)
+    with pytest.raises(KeyboardInterrupt):
+        search(tmp_path, on_event=interrupt(f"trial {child.number} random", 2))
+    parent = Candidate.read(finished.study.trials[child.parent])
+    (tmp_path / "weights" / f"{parent.sha256}.safetensors").unlink()
+    with pytest.warns(DamagedNetworkWarning) as caught:
+        result = search(tmp_path)
+    assert any("its controls are passed over" in str(warning.message) for warning in caught)
+    assert len(result.trials) == TRIALS
+    assert list(result.trials[child.number].arms) == ["net2net"]

@@ -78,3 +78,17 @@ def test_an_error_in_a_callback_leaves_a_run_to_go_on_with(
     result = search(tmp_path)
     assert outcome(result) == outcome(finished)
     assert len(result.study.trials) == TRIALS
+
+
+def test_an_error_of_a_listener_is_no_trials_fault(finished: SearchResult, tmp_path: Path) -> None:
+    """It ends the session as it is; the trial stays pending, and is made by the next call."""
+
+    def fail(event: Any) -> None:
+        if what(event) == "trial 1" and event.step == 2:
+            raise ZeroDivisionError("mine")
+
+    with pytest.raises(ZeroDivisionError, match="mine"):
+        search(tmp_path, on_event=fail)
+    result = search(tmp_path)
+    assert outcome(result) == outcome(finished)
+    assert len(result.study.trials) == TRIALS

@@ -18,15 +18,16 @@ from typing import Any
 
 import optuna
 import pytest
-from hypothesis import Phase, given, settings
+from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 from optuna.storages import InMemoryStorage
-from optuna.trial import FrozenTrial
+from optuna.trial import FrozenTrial, TrialState
 
 from growsearch.driver import opening
-from growsearch.driver.events import Started
+from growsearch.driver.events import Started, Training
 from growsearch.driver.pending import default_window
 from growsearch.errors import RunError
+from growsearch.study.attributes import Candidate
 from growsearch.study.result import SearchResult
 from tests.fake_trainer import outcome, space
 from tests.small_search import search
@@ -222,6 +223,7 @@ def queue(out: Path, places: Sequence[int]) -> None:
     after=st.none() | st.integers(1, 40),
     drawn=st.randoms(use_true_random=False),
 )
+@example(window=3, workers=5, places=[3, 0, 4, 0], after=5, drawn=Random(0))
 def test_queued_trials_are_a_part_of_the_run(
     window: int, workers: int, places: list[int], after: int | None, drawn: Random
 ) -> None:
@@ -354,6 +356,30 @@ def test_a_candidate_of_an_earlier_incumbent_must_be_superior(window: int) -> No
             best, accuracy = trial.number, trial.validation_accuracy
     assert late
     assert not all(trial.kept for trial in late)
+
+
+@pytest.mark.filterwarnings("ignore::growsearch.study.networks.DamagedNetworkWarning")
+@pytest.mark.parametrize("seed", [1, 3])
+def test_a_candidate_whose_parent_is_damaged_must_still_beat_it(seed: int) -> None:
+    """The worker stores no network below its parent, so that none can be kept."""
+    damaged: list[float] = []
+
+    def damage(event: Any) -> None:
+        if not isinstance(event, Training) or event.what == "teacher" or event.step != 4 or damaged:
+            return
+        study = optuna.load_study(study_name="digits", storage=opening.open_storage(""))
+        finished = study.get_trials(states=(TrialState.COMPLETE,))
+        if kept := [trial for trial in finished if Candidate.is_kept(trial)]:
+            damaged.append(kept[-1].value or 0.0)
+            name = f"{Candidate.read(kept[-1]).sha256}.safetensors"
+            (out / "weights" / name).write_bytes(b"damaged")
+
+    with folder() as out:
+        options = {"seed": seed, "trials": TRIALS, "pending_trials": 1, "on_event": damage}
+        result = search(out, NO_ARMS, "judge.margin=0.0", **options)
+        found = next(t for t in result.trials if (t.validation_accuracy or 1.0) < damaged[0])
+    assert len(result.trials) == TRIALS
+    assert not found.kept
 
 
 # --- the number of pending trials -----------------------------------------------------------------
