@@ -21,7 +21,7 @@ def write_atomically(path: Path, data: bytes) -> None:
     Raises
     ------
     OSError
-        As the operating system raises it; the temporary file is removed.
+        As the operating system raises it, with the path; the temporary file is removed.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=PARTIAL)
@@ -32,8 +32,10 @@ def write_atomically(path: Path, data: bytes) -> None:
             os.fsync(file.fileno())
             written = os.fstat(file.fileno()).st_mtime
         Path(temporary).replace(path)
-    except BaseException:
+    except BaseException as error:
         Path(temporary).unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.filename is None:
+            error.filename = str(path)
         raise
     _remove_abandoned(path.parent, written)
     if hasattr(os, "O_DIRECTORY"):  # not on Windows, which has no handle for folders

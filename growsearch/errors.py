@@ -70,14 +70,29 @@ class OutOfMemoryError(TrainingFailedError, MemoryError):
 
 
 def disk_error(error: OSError, folder: Path) -> RunError:
-    """Return the error of a full or failing disk: one line with its path and free space."""
-    room = ""
-    with suppress(OSError):
-        room = f" ({shutil.disk_usage(folder).free / 1e6:,.0f} MB free)"
+    """Return the error of a full or failing disk: one line with its path and free space.
+
+    Parameters
+    ----------
+    error : OSError
+    folder : Path
+        Where the error does not name a file.
+    """
+    path, room = Path(str(error.filename or folder)), ""
+    for place in (path, *path.parents):  # the file may not be there, nor its folder
+        with suppress(OSError):
+            room = f" ({shutil.disk_usage(place).free / 1e6:,.0f} MB free)"
+            break
     return RunError(
-        f"{error.filename or folder}: cannot be written: {error.strerror}{room}; everything "
+        f"{path}: cannot be written: {error.strerror}{room}; everything "
         "finished is stored: make room and run the same command again"
     )
+
+
+_OF_DISKS = (
+    *(errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EACCES),
+    *(errno.ESTALE, errno.ENOTCONN),  # of network file systems
+)
 
 
 @contextmanager
@@ -86,7 +101,9 @@ def disk_errors(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EACCES):
+        # A folder that is gone, as with an unmounted disk, is a file of it that is not there.
+        gone = error.errno == errno.ENOENT and not folder.is_dir()
+        if error.errno not in _OF_DISKS and not gone:
             raise
         raise disk_error(error, folder) from None
 

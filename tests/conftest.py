@@ -12,11 +12,12 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import tests.strategies  # noqa: F401  (its profile: no deadlines)
+from tests.faults.table import pytest_terminal_summary  # noqa: F401  (a hook)
 
 if TYPE_CHECKING:
     from growsearch.datasets import Dataset
@@ -234,3 +235,21 @@ def postgresql() -> Iterator[Server]:
         server.stop()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def closed_connections() -> Iterator[None]:
+    """A result's studies keep their connections for later readers; here they end."""
+    from sqlalchemy import event
+    from sqlalchemy.engine import Engine
+
+    connections: list[Any] = []
+
+    def remember(connection: Any, _record: Any) -> None:
+        connections.append(connection)
+
+    event.listen(Engine, "connect", remember)
+    yield
+    event.remove(Engine, "connect", remember)
+    for connection in connections:
+        connection.close()

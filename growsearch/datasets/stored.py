@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -43,7 +44,7 @@ class StoredImages(Mapping[str, Split]):
         Raises
         ------
         OSError
-            When the disk is full or fails.
+            When the disk is full or fails; it names the folder.
         """
         if not folder.is_dir():
             folder.parent.mkdir(parents=True, exist_ok=True)
@@ -54,8 +55,10 @@ class StoredImages(Mapping[str, Split]):
                         _write(partial / f"{part}{suffix}", getattr(split, name))
                 partial.chmod(0o755)
                 partial.replace(folder)
-            except BaseException:
+            except BaseException as error:
                 shutil.rmtree(partial, ignore_errors=True)
+                if isinstance(error, OSError) and error.filename is None:
+                    error.filename = str(folder)
                 raise
         return cls(folder)
 
@@ -84,6 +87,7 @@ class StoredImages(Mapping[str, Split]):
 
 def _write(path: Path, array: Any) -> None:
     with path.open("wb") as file:
-        np.save(file, array, allow_pickle=False)
+        # Not into the file itself: there numpy's error would not say that the disk is full.
+        np.save(SimpleNamespace(write=file.write), array, allow_pickle=False)
         file.flush()
         os.fsync(file.fileno())

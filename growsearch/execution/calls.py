@@ -150,6 +150,17 @@ class QueueingExecutor(ABC, Generic[W]):
         if waiting is not None:
             waiting.cancel()
 
+    def _break_off(self, error: Exception) -> None:
+        """Take no more calls, and end those that are there with an error: the engine is gone."""
+        with self._lock:
+            self._is_shut_down = True
+            left = [*(call for call, _ in self._running.values()), *self._waiting]
+            self._running.clear()
+            self._waiting.clear()
+        for call in left:
+            if call.future.running() or call.future.set_running_or_notify_cancel():
+                call.fail(error)
+
     def _start_waiting(self) -> None:
         """Start calls while there are some, and free workers."""
         while True:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
+import time
 from concurrent.futures import Future
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from ray import ObjectRef
 
 _CONNECT_SECONDS = 5.0  # for the cluster's port to answer
+_LOOK_SECONDS = 5.0  # between two looks at the cluster
+_GONE_SECONDS = 40.0  # without an answer; after 60 s Ray ends the whole process
 _START_SECONDS = 60.0  # for Ray, which sometimes hangs at its start
 
 # Ray's errors -> what happened to the worker, in words.
@@ -129,6 +132,8 @@ class RayExecutor(QueueingExecutor["ObjectRef[Any]"]):
                 errors.append(error)
             connected.set()
             # What Ray starts ends with the thread that started it.
+            if not errors:
+                self._watch()
             self._done.wait()
 
         self._silence()
@@ -144,6 +149,26 @@ class RayExecutor(QueueingExecutor["ObjectRef[Any]"]):
             if isinstance(errors[0], ValueError):
                 raise InvalidInputError(f"Ray: {address}: {text}")
             raise UnavailableError(f"Ray: cannot connect to {address}: {text}")
+
+    def _watch(self) -> None:
+        """Break off all calls when the head of the cluster is gone."""
+        address = self._ray.get_runtime_context().gcs_address
+        host, _, port = address.rpartition(":")
+        answered = time.monotonic()
+        while not self._done.wait(_LOOK_SECONDS):
+            try:
+                socket.create_connection((host, int(port)), _CONNECT_SECONDS).close()
+                answered = time.monotonic()
+            except OSError as error:
+                if time.monotonic() - answered > _GONE_SECONDS:
+                    reason = f"{error.strerror or error}"
+                    self._break_off(
+                        UnavailableError(
+                            f"Ray: the cluster at {address} does not answer any more ({reason}); "
+                            "everything finished is stored: run the same command again to continue"
+                        )
+                    )
+                    return
 
     def _silence(self) -> None:
         """Keep Ray from printing half a page on stdout for each worker that dies.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import warnings
 from collections.abc import Iterator
@@ -15,8 +16,14 @@ from sqlalchemy import event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-from growsearch.errors import DamagedRunError, RunError, StorageGoneError, without_password
-from growsearch.study.database_errors import is_away, is_damaged, reason
+from growsearch.errors import (
+    DamagedRunError,
+    RunError,
+    StorageGoneError,
+    disk_error,
+    without_password,
+)
+from growsearch.study.database_errors import is_away, is_damaged, is_full, reason
 from growsearch.study.patience import PatientStorage, StorageWarning
 
 DATABASE = "study.db"
@@ -84,6 +91,8 @@ def open_storage(url: str) -> RDBStorage:
         storage = kind(url, engine_kwargs=options)
     except (*STORAGE_ERRORS, ImportError, OSError, ValueError, RuntimeError) as error:
         line = reason(error, url)
+        if is_sqlite and is_full(error):
+            raise _full(url) from None
         if _lacks_psycopg(error):
             raise RunError(
                 f"storage {shown}: cannot be opened ({line}): expected psycopg and a URL "
@@ -97,6 +106,13 @@ def open_storage(url: str) -> RDBStorage:
     if is_sqlite:
         _begin_immediate(storage)
     return storage
+
+
+def _full(where: str) -> RunError:
+    """Return the error of a full disk under a SQLite database, of a URL or a run folder."""
+    file = Path((make_url(where).database or "") if "://" in where else Path(where) / DATABASE)
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(file))
+    return disk_error(full, file.parent)
 
 
 def _kind_of(error: Exception, is_sqlite: bool) -> type[RunError]:
@@ -146,6 +162,8 @@ def storage_errors(where: str) -> Iterator[None]:
     try:
         yield
     except (SQLAlchemyError, StorageInternalError) as error:
+        if is_full(error):
+            raise _full(where) from None
         kind = DamagedRunError if is_damaged(error) else RunError
         raise kind(
             f"{without_password(where)}: the database failed ({reason(error, where)}); everything "

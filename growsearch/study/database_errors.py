@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from optuna.exceptions import StorageInternalError
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import (
+    DBAPIError,
+    InterfaceError,
+    OperationalError,
+    PendingRollbackError,
+    SQLAlchemyError,
+)
 
 from growsearch.errors import without_password
 
@@ -24,6 +30,8 @@ def is_away(error: BaseException) -> bool:
     """Return whether an error says that the database's server cannot be reached at present."""
     if not isinstance(error, SQLAlchemyError | StorageInternalError):
         return False
+    if any(isinstance(each, PendingRollbackError) for each in _chain(error)):
+        return True  # a transaction has lost its connection before; a repetition begins a new one
     causes = [each for each in _chain(error) if isinstance(each, DBAPIError)]
     if any(each.connection_invalidated for each in causes):
         return True
@@ -41,6 +49,11 @@ def is_damaged(error: BaseException) -> bool:
         for each in _chain(error)
         for words in ("file is not a database", "database disk image is malformed")
     )
+
+
+def is_full(error: BaseException) -> bool:
+    """Return whether an error says that the disk of a SQLite database is full."""
+    return any("database or disk is full" in str(each) for each in _chain(error))
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
