@@ -141,8 +141,8 @@ def send(run: Run, window: Window) -> None:
 def take(run: Run, window: Window, task: Task, outcome: TrialOutcome | Crash) -> None:
     """Take the outcome of a task: store a control, keep a candidate's until it is judged.
 
-    An error of the machine or of the run folder ends the session, and the trial stays pending. A bug
-    in a control fails the control and ends the session: it would only repeat it.
+    An error of the machine or of the run folder ends the session, and the trial stays pending. A
+    bug in a control fails the control and ends the session: the next would only repeat it.
     """
     if isinstance(outcome, Crash) and not outcome.is_bug:
         raise outcome.raised()
