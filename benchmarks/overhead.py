@@ -42,7 +42,6 @@ from growsearch.networks import Architecture, Network, Slots
 from growsearch.study.database import database_url, open_storage
 from growsearch.study.open import create_or_load
 from growsearch.study.read import gain_of
-from growsearch.study.trials import index_in
 from growsearch.training.slim import graph_cache
 from growsearch.training.slim.precision import has_native_bfloat16
 from growsearch.training.slim.session import SlimGraph
@@ -237,7 +236,6 @@ def _asks(folder: Path) -> np.ndarray[Any, Any]:
         distributions(space),
         seed=0,
         gain=gain_of,
-        index=index_in,
     )
     found = []
     for _ in range(N_ASKS + 1):
