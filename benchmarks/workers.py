@@ -11,8 +11,9 @@ The second claim is for jobs of 10 s whose length varies by 10 % (standard devia
    the trials, which the second claim is about; transactions of the database, reading ones
    included; and the memory that each worker has for itself, without TensorFlow. n = 1 run a row.
 2. ``share``: the driver's processor time of 20 trials of the ``digits`` and ``mnist`` spaces with a
-   control each, beside the seconds of their real trainings in ``--workers 0``.
-3. ``simulation``: up to 1,000 workers, from the driver's milliseconds a trial (``--driver-ms``).
+   control each, beside the seconds of their real trainings, one after the other. n = 1 run a space.
+3. ``simulation``: up to 1,000 workers, from the driver's milliseconds a trial (``--driver-ms``,
+   with those of the disk), for K as by default, half as many as workers, and as many.
 4. ``toy``: the speed-up of a greedy search by candidates side by side, that is, by
    ``--pending-trials`` (simulated, 60 seeds, medians).
 5. ``real``: updates of 50 images a second of the same trials of the ``mnist`` space in one process
@@ -23,34 +24,30 @@ The machine's load stands beside each measured row: on a busy machine only proce
     python benchmarks/workers.py [--part control|share|simulation|toy|real] [--quick] [--data DIR]
         [--engines processes,ray,threads] [--databases sqlite,postgresql] [--workers 1,4,16]
         [--seconds 0.2,1,5] [--jobs 12] [--pending default,workers] [--profile FILE]
+        [--spaces digits,mnist] [--trials 20] [--driver-ms 100]
 """
 
 from __future__ import annotations
 
 import argparse
-import cProfile
 import itertools
-import os
-import shutil
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
+from contextlib import nullcontext
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
+from control_plane import Case, Gauge, executor_named, load, measure
 from greedy_toy import search as toy_search
 from machine import deviation, processor, versions
 from postgresql import postgresql
 from simulated_workers import Cost, use_of
-from sleeping_trainer import SleepingTrainer
 
 import growsearch as gs
 
@@ -60,221 +57,7 @@ GOAL = 0.15  # of the toy: a serial search reaches it in 50 trials
 SEEDS = 60
 
 
-def load() -> str:
-    """Return the number of processes that have wanted to run in the last minute."""
-    return f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"
-
-
 # --- 1. the control plane -------------------------------------------------------------------------
-
-
-@dataclass
-class Gauge:
-    """The driver's times and the workers' seconds, from the first candidate to the last trial.
-
-    Parameters
-    ----------
-    processor_time : callable
-        The driver's, in seconds.
-    """
-
-    processor_time: Callable[[], float]
-    transactions: int = 0
-    trials: int = 0
-    jobs: int = 0
-    busy: float = 0.0
-    finished: list[tuple[float, float]] = field(default_factory=list)  # time, seconds slept so far
-    began: tuple[float, float, int] = (0.0, 0.0, 0)
-    ended: tuple[float, float, int] = (0.0, 0.0, 0)
-
-    def __call__(self, event: Any) -> None:
-        """Take note of the teacher's end, and of each trial's."""
-        from growsearch.driver.events import TeacherReady, TrialFinished
-
-        if isinstance(event, TeacherReady):
-            self.began = self._now()
-        elif isinstance(event, TrialFinished):
-            self.trials += 1
-            self.jobs += len(event.record.arms)
-            self.busy += event.record.seconds
-            self.ended = self._now()
-            self.finished.append((self.ended[0], self.busy))
-
-    def _now(self) -> tuple[float, float, int]:
-        return time.monotonic(), self.processor_time(), self.transactions
-
-    @property
-    def wall(self) -> float:
-        """Seconds between the two."""
-        return self.ended[0] - self.began[0]
-
-    @property
-    def driver(self) -> float:
-        """The driver's processor time between the two, in seconds."""
-        return self.ended[1] - self.began[1]
-
-    @property
-    def steady(self) -> float:
-        """The mean number of workers in jobs, in the middle half of the trials."""
-        (began, before), (ended, after) = (
-            self.finished[len(self.finished) * quarter // 4] for quarter in (1, 3)
-        )
-        return (after - before) / (ended - began)
-
-    @contextmanager
-    def counting(self) -> Iterator[None]:
-        """Count the transactions of all databases inside the block."""
-        from sqlalchemy import event
-        from sqlalchemy.engine import Engine
-
-        def count(_connection: Any) -> None:
-            self.transactions += 1
-
-        event.listen(Engine, "commit", count)
-        try:
-            yield
-        finally:
-            event.remove(Engine, "commit", count)
-
-
-def number_after(seconds: float) -> int:
-    """Return the number of this process, after some sleep."""
-    time.sleep(seconds)
-    return os.getpid()
-
-
-def started(executor: Any, workers: int) -> Any:
-    """Return the executor when all its workers are there."""
-    for wait in (0.5, 2.0, 5.0, 10.0):
-        calls = [executor.submit(number_after, wait) for _ in range(workers)]
-        if len({call.result() for call in calls}) == workers or isinstance(
-            executor, ThreadPoolExecutor
-        ):
-            break
-    return executor
-
-
-@contextmanager
-def executor_named(name: str, workers: int) -> Iterator[Any]:
-    """Start the workers of an engine for the block."""
-    if name == "threads":
-        with ThreadPoolExecutor(workers) as threads:
-            yield started(threads, workers)
-    elif name == "processes":
-        from growsearch.execution.local import LocalExecutor
-
-        executor = LocalExecutor(workers, threads=1)
-        try:
-            yield started(executor, workers)
-        finally:
-            executor.shutdown()
-    else:
-        import ray
-
-        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-        ray.init(
-            address="local",
-            num_cpus=workers,  # logical ones
-            include_dashboard=False,
-            log_to_driver=False,
-            logging_level="ERROR",
-            object_store_memory=200_000_000,
-        )
-        try:
-            yield started(gs.RayExecutor(workers=workers), workers)
-        finally:
-            ray.shutdown()
-
-
-@dataclass(frozen=True)
-class Memory:
-    """Megabytes of the workers' processes, each for itself, and the engine's own processor time."""
-
-    each: list[float] = field(default_factory=list)
-    engine: float = 0.0
-
-    @classmethod
-    def now(cls) -> Memory:
-        """Look at all processes below this one."""
-        each, engine = [], 0.0
-        for process in psutil.Process().children(recursive=True):
-            try:
-                command = " ".join(process.cmdline())
-                if "spawn_main" in command or command.startswith("ray::"):
-                    each.append(process.memory_full_info().uss / 1e6)
-                elif "ray" in command:
-                    engine += sum(process.cpu_times()[:2])
-            except psutil.Error:
-                continue
-        return cls(each, engine)
-
-
-def sleeping_space() -> Any:
-    """Return the space of the searches whose jobs sleep: ``digits``, with smaller networks."""
-    return gs.SearchSpace.load(
-        "digits",
-        [
-            "teacher.architecture=5x5x8(conv1)-pool1-5x5x8(conv2)-pool2-16(fc1)-10(fc2)",
-            *("choices.log2_factor=[0.1, 0.5]", "limits.parameters=200_000"),
-        ],
-    )
-
-
-@dataclass(frozen=True)
-class Case:
-    """A row of the first part."""
-
-    engine: str
-    database: str
-    workers: int
-    seconds: float
-    pending: int | None
-    jobs: int
-
-    @property
-    def is_claimed(self) -> bool:
-        """True if the second claim is about it."""
-        in_claim = self.workers <= CLAIMED_WORKERS and self.seconds >= CLAIMED_SECONDS
-        return in_claim and self.pending is None
-
-
-def measure(case: Case, executor: Any, url: str | None, profile: Path | None) -> Gauge:
-    """Search with the case's workers, and return what was measured."""
-    trials = max(4, round(case.workers * case.jobs / 2))
-    gauge = Gauge(time.thread_time if case.engine == "threads" else time.process_time)
-    folder = Path(tempfile.mkdtemp(prefix="growsearch-workers-"))
-    before = Memory.now()
-    with gauge.counting(), cProfile.Profile() if profile else nullcontext() as profiler:
-        result = gs.search(
-            sleeping_space(),
-            trials=trials,
-            seed=0,
-            out=folder / f"run{time.time_ns()}",
-            trainer=SleepingTrainer(case.seconds),
-            workers=case.workers,
-            executor=executor,
-            pending_trials=case.pending,
-            storage=url,
-            on_event=gauge,
-        )
-    if profile and profiler is not None:
-        profiler.dump_stats(profile)
-    assert len(result.trials) == trials
-    after = Memory.now()
-    window = result.study.user_attrs["pending_trials"]
-    shutil.rmtree(folder)
-    memory = f"{statistics.median(after.each):.0f} MB" if after.each else ""
-    engine = 1000 * (after.engine - before.engine) / gauge.trials
-    print(
-        f"| {case.engine} | {case.database} | {case.workers} | {window} | {case.seconds:g} s | "
-        f"{gauge.jobs} in {gauge.wall:.0f} s | {gauge.jobs / gauge.wall:.2f} | "
-        f"{gauge.driver / gauge.wall:.1%} | {1000 * gauge.driver / gauge.trials:.0f} ms | "
-        f"{gauge.busy / (case.workers * gauge.wall):.2f} | {gauge.steady / case.workers:.2f} | "
-        f"{(gauge.ended[2] - gauge.began[2]) / gauge.trials:.0f} | {memory} | "
-        f"{f'{engine:.0f} ms' if case.engine == 'ray' else ''} | {load()} |",
-        flush=True,
-    )
-    return gauge
 
 
 def control(options: argparse.Namespace) -> bool:
@@ -303,7 +86,8 @@ def control(options: argparse.Namespace) -> bool:
                     case = Case(engine, database, workers, seconds, k, options.jobs)
                     storage = url if database == "postgresql" else None
                     gauge = measure(case, executor, storage, options.profile)
-                    holds &= not case.is_claimed or gauge.steady >= LEAST_USE * workers
+                    is_claimed = workers <= CLAIMED_WORKERS and seconds >= CLAIMED_SECONDS
+                    holds &= not is_claimed or gauge.steady >= LEAST_USE * workers
     return holds
 
 
@@ -313,8 +97,8 @@ def control(options: argparse.Namespace) -> bool:
 def share(options: argparse.Namespace) -> bool:
     """Compare the driver's processor time with the jobs' seconds of two shipped spaces."""
     holds = True
-    trials, steps = (3, 5) if options.quick else (20, 80)
-    for name in ("digits", "mnist"):
+    trials, steps = (3, 5) if options.quick else (options.trials, 80)
+    for name in options.spaces:
         plan = [] if name == "digits" and not options.quick else [f"training.steps={steps}"]
         plan += [f"training.evaluate_every={max(1, steps // 4)}"] if plan else []
         space = gs.SearchSpace.load(name, [*plan, "teacher.steps=20"])
@@ -357,18 +141,20 @@ def share(options: argparse.Namespace) -> bool:
 def simulation(options: argparse.Namespace) -> bool:
     """Print the use of simulated workers."""
     cost = Cost.of_trial(options.driver_ms / 1000.0, running=options.look_us * 1e-6)
+    jobs = (1.0, 3.0, 10.0, 60.0, 600.0)
     print(
         f"\n3. simulated: {options.driver_ms:g} ms of the driver a trial with a control, "
         f"{options.look_us:g} µs for each running job whenever one ends, 30 jobs a worker, "
-        "spread 10 %; K = half as many as workers"
+        "spread 10 %"
     )
-    jobs = (1.0, 3.0, 10.0, 60.0, 600.0)
-    print("| workers | " + " | ".join(f"jobs of {each:g} s" for each in jobs) + " |")
-    print("|---" * (len(jobs) + 1) + "|")
+    print("| workers | K | " + " | ".join(f"jobs of {each:g} s" for each in jobs) + " |")
+    print("|---" * (len(jobs) + 2) + "|")
     for workers in (1, 4, 16, 64, 256, 1000):
-        window = max(1, -(-workers // 2))
-        found = [use_of(workers, each, cost=cost, window=window) for each in jobs]
-        print(f"| {workers:,} | " + " | ".join(f"{each:.2f}" for each in found) + " |", flush=True)
+        half = max(1, -(-workers // 2))
+        for window in sorted({min(half, 8), half, workers}):  # the default; no slack; slack
+            found = [use_of(workers, each, cost=cost, window=window) for each in jobs]
+            cells = " | ".join(f"{each:.2f}" for each in found)
+            print(f"| {workers:,} | {window:,} | {cells} |", flush=True)
     return True
 
 
@@ -410,6 +196,9 @@ def toy(options: argparse.Namespace) -> bool:
 
 def real_run(workers: int, data: str, trials: int, steps: int) -> tuple[float, list[Any]]:
     """Search in this process; return the updates a second, and the trials' accuracies."""
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
     overrides = [f"training.steps={steps}", f"training.evaluate_every={max(1, steps // 4)}"]
     space = gs.SearchSpace.load("mnist", [*overrides, "teacher.steps=20"])
     gauge = Gauge(time.process_time)
@@ -467,9 +256,11 @@ def main() -> int:
     parser.add_argument("--seconds", type=words, default=["0.2", "1", "5"], help="of a job")
     parser.add_argument("--pending", type=words, default=["default"], help="default, workers")
     parser.add_argument("--jobs", type=int, default=12, help="for each worker")
+    parser.add_argument("--trials", type=int, default=20, help="of the driver's share")
+    parser.add_argument("--spaces", type=words, default=["digits", "mnist"], help="of the same")
     parser.add_argument("--rounds", type=int, default=3, help="of the real trainings")
-    parser.add_argument("--driver-ms", type=float, default=60.0, help="a trial; for simulation")
-    parser.add_argument("--look-us", type=float, default=30.0, help="a job; for simulation")
+    parser.add_argument("--driver-ms", type=float, default=100.0, help="a trial; for simulation")
+    parser.add_argument("--look-us", type=float, default=25.0, help="a job; for simulation")
     parser.add_argument("--profile", type=Path, help="write the driver's profile of the last row")
     options = parser.parse_args()
     if options.quick:
