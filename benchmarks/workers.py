@@ -217,7 +217,7 @@ def real(options: argparse.Namespace) -> bool:
     speeds: dict[int, list[float]] = {0: [], 2: []}
     seen = []
     print(f"\n5. {trials} trials of mnist with a control each, {steps} updates of 50 images")
-    for _ in range(2 if options.quick else options.rounds):
+    for _ in range(1 if options.quick else options.rounds):
         for workers, found in speeds.items():
             # Each in a process of its own, so that none finds the graphs of another.
             with ProcessPoolExecutor(1, get_context("spawn")) as apart:
