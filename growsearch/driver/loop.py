@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from optuna.study import Study
@@ -62,7 +63,7 @@ def grow(run: Run, trials: int, callbacks: Sequence[Callback]) -> str:
     """Make the remaining trials; return the reason why the search ended."""
     with stoppable(run.study):
         goal = Goal(trials, len(read_state(run.study, run.store).counted))
-        window = taken_up(run, goal)  # what an earlier session left pending
+        window = taken_up(run)  # what an earlier session left pending
         while True:
             while told := window.next_to_finish():
                 finish(run, told, goal, callbacks)
@@ -76,7 +77,7 @@ def grow(run: Run, trials: int, callbacks: Sequence[Callback]) -> str:
                 conclude(run, window, candidate)  # judge and tell: the tell is the commit
 
 
-def taken_up(run: Run, goal: Goal) -> Window:
+def taken_up(run: Run) -> Window:
     """Return the window of a session's begin: the trials that the session before left unfinished.
 
     Pending trials are sent again. A trial that cannot be sent, since its parent's file is damaged,
@@ -85,7 +86,7 @@ def taken_up(run: Run, goal: Goal) -> Window:
     window, state = Window(run.window), read_state(run.study, run.store)
     late = {trial.number for trial in state.counted if trial.number > state.laps.last}
     late |= set(lacking(run, state))
-    if not late and len(state.counted) >= goal.trials and len(state.placed) == len(state.counted):
+    if not late and all(trial.state.is_finished() for trial in state.trials):
         return window
     run.guard.take()  # before what is there is read: no other session changes it after this
     fail_interrupted(run.study)
@@ -166,6 +167,7 @@ def conclude(run: Run, window: Window, candidate: Pending) -> None:
     """
     outcome = candidate.outcome
     assert outcome is not None
+    state = read_state(run.study, run.store)
     with run.clock.on("candidates"):
         if isinstance(outcome, Crash):
             record_failure(run, candidate, outcome.reason)
@@ -173,16 +175,15 @@ def conclude(run: Run, window: Window, candidate: Pending) -> None:
         if outcome.failure is not None:
             record_failure(run, candidate, outcome.failure.reason)
         else:
-            state = read_state(run.study, run.store)
             try:
                 decision = judge(run, state, candidate, outcome)
             except TRAINING_FAILED as error:  # without room to evaluate the incumbent
                 record_failure(run, candidate, Failure.of(error).reason)
             else:
                 record(run, candidate, outcome, decision)
-    state = read_state(run.study, run.store)
-    number = candidate.trial.number
-    window.tell(number, controls_for(run, state, state.trials[number]), candidate.began)
+    number, trials = candidate.trial.number, tuple(run.study.get_trials(deepcopy=False))
+    controls = controls_for(run, replace(state, trials=trials), trials[number])
+    window.tell(number, controls, candidate.began)
 
 
 def finish(run: Run, told: Told, goal: Goal, callbacks: Sequence[Callback]) -> None:

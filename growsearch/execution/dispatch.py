@@ -90,6 +90,7 @@ class Dispatcher:
         self._on_work: Callable[[], None] | None = on_work
         self._running: dict[str, _Sent] = {}  # by the job's name
         self._done: list[tuple[Any, Any]] = []
+        self._heard = 0.0  # when the progress of all jobs was read
         self._display_error: Exception | None = None
         self._given_up: list[Future[Any]] = []  # of jobs that could not be stopped
         self._hung = 0  # workers behind jobs whose futures tell nothing any more
@@ -223,8 +224,12 @@ class Dispatcher:
         waiting = {sent.future for sent in self._running.values()}
         with self._counted(*self._phases()):
             done, _ = wait(waiting, timeout=_POLL, return_when=FIRST_COMPLETED)
+        now = time.monotonic()
+        is_due = now - self._heard >= _POLL
+        self._heard = now if is_due else self._heard
         for sent in list(self._running.values()):
-            self._hear(sent)
+            if is_due or sent.future in done:
+                self._hear(sent)
             if self._display_error is not None:
                 raise self._display_error
             if sent.future in done:
