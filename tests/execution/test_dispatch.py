@@ -283,8 +283,12 @@ def test_without_a_worker_no_time_is_limited(
 
 
 @pytest.mark.parametrize("begins", [False, True])
-def test_what_a_frozen_worker_holds_is_stopped(tmp_path: Path, begins: bool) -> None:
-    """The limit counts if the cluster lacks nothing, whether or not the job has begun."""
+def test_what_a_frozen_worker_holds_is_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, begins: bool
+) -> None:
+    """The limit counts if the cluster lacks nothing; a job that does not begin has some minutes."""
+    monkeypatch.setattr(dispatch, "_START", 600.0 if begins else 0.3)
+    began = time.monotonic()
     executor = Lacking(hangs=[None])
     executor.reason = None
     reporter = ProgressFolder(tmp_path / "running")
@@ -294,6 +298,7 @@ def test_what_a_frozen_worker_holds_is_stopped(tmp_path: Path, begins: bool) -> 
         with reporter.reporting("hangs"):
             pass
     ((_, found),) = bench.dispatcher.finished()
+    assert time.monotonic() - began >= (0.1 if begins else 0.3)
     assert found.failure.kind == "too long"
     assert executor.stopped == 1
 
@@ -302,7 +307,7 @@ def test_what_a_frozen_worker_holds_is_stopped(tmp_path: Path, begins: bool) -> 
 
 
 def test_last_words_about_memory_are_the_reason(tmp_path: Path) -> None:
-    """The job is sent once more, since the jobs before may have left some; both figures are said."""
+    """The job is sent once more: the jobs before may have left some. Both figures are said."""
 
     def grows(context: WorkerContext) -> None:
         with context.reporter.reporting("grows"):
