@@ -14,6 +14,7 @@ from growsearch.driver import loop
 from growsearch.driver.opening import Session
 from growsearch.errors import InvalidInputError
 from growsearch.execution.local import check_main_guard
+from growsearch.execution.workers import shares_memory
 from growsearch.space import SearchSpace
 from growsearch.training.registry import trainer_named
 
@@ -132,13 +133,13 @@ def search(
         trial_time_limit = number("trial_time_limit", trial_time_limit, 0.0, above=True)
     if memory_per_worker is not None:
         memory_per_worker = whole_number("memory_per_worker", memory_per_worker, 1)
-    if executor is None and not workers:
+    if shares_memory(executor, workers or 0):
         limits = {"trial_time_limit": trial_time_limit, "memory_per_worker": memory_per_worker}
         for name, limit in limits.items():
             if limit is not None:
                 raise InvalidInputError(
-                    f"{name}: expected none with workers=0, since a training in this process "
-                    "cannot be ended from outside: use workers=1 or more"
+                    f"{name}: expected none with workers=0 or threads, since a training in this "
+                    "process cannot be ended from outside: use workers=1 or more"
                 )
     session = Session(
         space,

@@ -89,13 +89,21 @@ def disk_error(error: OSError, folder: Path) -> RunError:
     )
 
 
+_OF_DISKS = (
+    *(errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EACCES),
+    *(errno.ESTALE, errno.ENOTCONN),  # of network file systems
+)
+
+
 @contextmanager
 def disk_errors(folder: Path) -> Iterator[None]:
     """Turn a full or failing disk into one line that names path and free space."""
     try:
         yield
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EACCES):
+        # A folder that is gone, as with an unmounted disk, is a file of it that is not there.
+        gone = error.errno == errno.ENOENT and not folder.is_dir()
+        if error.errno not in _OF_DISKS and not gone:
             raise
         raise disk_error(error, folder) from None
 

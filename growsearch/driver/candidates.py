@@ -77,6 +77,7 @@ def propose(run: Run, state: RunState) -> Pending:
     index = len(state.placed)
     params = run.sampler.propose(state.placed, index)
     about = _description(run, state, index, params)
+    run.guard.check()
     return pending(run, state, begin(run.study, params, distributions(run.space), about))
 
 

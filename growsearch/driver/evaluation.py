@@ -27,6 +27,7 @@ def evaluate(run: Run, state: RunState) -> None:
             accuracies[f"teacher_{name}"] = (
                 accuracies[name] if is_teacher else _accuracy(run, teacher.sha256, part)
             )
+        run.guard.check()
         TestAttribute(sha256=best.sha256, **accuracies).write(run.study)
     run.write_spent()
 

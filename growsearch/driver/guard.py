@@ -22,8 +22,9 @@ class Guard:
         self._id: str | None = None
 
     def take(self) -> None:
-        """Write this session's id into the study."""
-        self._id = session.take(self._study)
+        """Write this session's id into the study, once."""
+        if self._id is None:
+            self._id = session.take(self._study)
 
     def check(self) -> None:
         """Refuse to write a result if another session has taken the run over.

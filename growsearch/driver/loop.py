@@ -61,8 +61,8 @@ def close(run: Run, ended: str) -> SearchResult:
 def grow(run: Run, trials: int, callbacks: Sequence[Callback]) -> str:
     """Make the remaining trials; return the reason why the search ended."""
     with stoppable(run.study):
-        window = taken_up(run)  # what an earlier session left pending
         goal = Goal(trials, len(read_state(run.study, run.store).counted))
+        window = taken_up(run, goal)  # what an earlier session left pending
         while True:
             while told := window.next_to_finish():
                 finish(run, told, goal, callbacks)
@@ -76,16 +76,21 @@ def grow(run: Run, trials: int, callbacks: Sequence[Callback]) -> str:
                 conclude(run, window, candidate)  # judge and tell: the tell is the commit
 
 
-def taken_up(run: Run) -> Window:
+def taken_up(run: Run, goal: Goal) -> Window:
     """Return the window of a session's begin: the trials that the session before left unfinished.
 
     Pending trials are sent again. A trial that cannot be sent, since its parent's file is damaged,
     is repeated, and all after it are.
     """
-    fail_interrupted(run.study)
     window, state = Window(run.window), read_state(run.study, run.store)
     late = {trial.number for trial in state.counted if trial.number > state.laps.last}
-    for number in sorted(late.union(lacking(run, state))):
+    late |= set(lacking(run, state))
+    if not late and len(state.counted) >= goal.trials and len(state.placed) == len(state.counted):
+        return window
+    run.guard.take()  # before what is there is read: no other session changes it after this
+    fail_interrupted(run.study)
+    state = read_state(run.study, run.store)
+    for number in sorted(late):
         controls = controls_for(run, state, state.trials[number])
         window.tell(number, controls, run.clock.passed)
     waiting = [trial for trial in state.placed if not trial.state.is_finished()]
@@ -136,13 +141,16 @@ def send(run: Run, window: Window) -> None:
 def take(run: Run, window: Window, task: Task, outcome: TrialOutcome | Crash) -> None:
     """Take the outcome of a task: store a control, keep a candidate's until it is judged.
 
-    An error of the machine or of the run folder ends the session, and the trial stays pending.
+    An error of the machine or of the run folder ends the session, and the trial stays pending. A
+    bug in a control fails the control and ends the session: the next would only repeat it.
     """
     if isinstance(outcome, Crash) and not outcome.is_bug:
         raise outcome.raised()
     if isinstance(task, Pending):
         task.outcome = outcome
     elif isinstance(outcome, Crash):
+        failure = Failure("failed", outcome.reason)
+        record_control(run, task, TrialOutcome(failure=failure))
         raise outcome.raised()
     else:
         with run.clock.on("controls"):

@@ -102,16 +102,11 @@ def opened(session: Session) -> Iterator[Run]:
         study, control_study = _studies(session)
         guard = Guard(study)
         own = session.executor
-        window = window_of(
-            study,
-            out,
-            asked=session.pending_trials,
-            workers=session.workers if own is None else workers_of(own, session.workers),
-            space=space,
-        )
+        workers = session.workers if own is None else workers_of(own, session.workers)
+        window = window_of(study, out, asked=session.pending_trials, workers=workers, space=space)
         spent = SpentAttribute.read(study)
         clock = Clock(session.time_budget, session.began, spent.value if spent else {})
-        session.on_event(_started(session, study, window))
+        session.on_event(_started(session, study, workers, window))
         store = NetworkStore(out / studies.WEIGHTS)
         with _dispatching(session, images, store, clock, guard, study) as dispatcher:
             processes = 0 if dispatcher.is_in_process else dispatcher.workers
@@ -186,7 +181,7 @@ def _studies(session: Session) -> tuple[Study, Study]:
     return study, control_study
 
 
-def _started(session: Session, study: Study, window: int) -> Started:
+def _started(session: Session, study: Study, workers: int, window: int) -> Started:
     """Return the event of an opened run."""
     dataset = session.dataset
     return Started(
@@ -197,7 +192,7 @@ def _started(session: Session, study: Study, window: int) -> Started:
         data_source=dataset.source,
         stand_in=dataset.stand_in,
         seed=session.seed,
-        workers=session.workers,
+        workers=workers,
         pending_trials=window,
     )
 
@@ -215,6 +210,7 @@ def _kept(run: Run) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
+        run.dispatcher.cancel()  # first: the database may not answer for a time
         if not isinstance(error, Exception):
             roll_back_interrupted(run.study, error)
         with suppress(Exception):  # an error of the storage is on its way already

@@ -64,6 +64,7 @@ def polish(run: Run, state: RunState) -> None:
                 "polish",
             )
             progress, is_better = _after(progress, outcome, part, parts)
+            run.guard.check()
             progress.write(run.study)
             run.write_spent()
             if outcome.failure is not None:

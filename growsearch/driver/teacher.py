@@ -23,6 +23,7 @@ def teach(run: Run) -> None:
         is_new = teacher is None
         if teacher is None:
             teacher = _trained(run)
+            run.guard.check()
             teacher.write(run.study)
         ready = teacher_of(run.study, run.store)
         run.on_event(

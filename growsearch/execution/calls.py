@@ -17,6 +17,7 @@ from functools import partial
 from typing import Any, Generic, TypeVar
 
 from growsearch.checks import whole_number
+from growsearch.errors import UnavailableError
 from growsearch.execution.executor import WorkerLostError
 
 T = TypeVar("T")
@@ -171,8 +172,13 @@ class QueueingExecutor(ABC, Generic[W]):
                     continue
                 try:
                     worker, inner = self._start(call)
+                except OSError as error:  # no process, no memory, no file: no fault of the call
+                    failed: Exception | None = UnavailableError(
+                        f"no worker can be started ({error}); everything finished is stored: run "
+                        "the same command again to continue"
+                    )
                 except Exception as error:
-                    failed: Exception | None = error
+                    failed = error
                 else:
                     failed = None
                     self._running[call.future] = (call, worker)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
@@ -25,6 +25,7 @@ T = TypeVar("T")
 RETRIES = 2  # of a job whose worker was lost
 _POLL = 0.25  # seconds between two looks at progress and time limits
 _STOP = 10.0  # seconds for a stopped job to end; on a node that is frozen it does not
+_START = 600.0  # seconds for a worker to load its libraries and begin
 _NO_WORKER = 60.0  # seconds until the caller is told that no worker came
 
 
@@ -42,8 +43,10 @@ class _Sent:
     told: int = 0  # points of the curve
     losses: int = 0
     is_late: bool = False  # stopped at its time limit
+    limit: float = 0.0  # that it was stopped at
     stopped: float = 0.0
     is_warned_of: bool = False
+    is_alone: bool = False  # sent again to a worker without earlier jobs
 
 
 class Dispatcher:
@@ -89,6 +92,9 @@ class Dispatcher:
         self._done: list[tuple[Any, Any]] = []
         self._display_error: Exception | None = None
         self._given_up: list[Future[Any]] = []  # of jobs that could not be stopped
+        self._hung = 0  # workers behind jobs whose futures tell nothing any more
+        self._warming: list[Future[None]] = []
+        self._warm_until = 0.0
         self.workers = workers
         self.busy_seconds = 0.0
         if isinstance(context.reporter, Direct):
@@ -102,7 +108,7 @@ class Dispatcher:
     @property
     def _stuck(self) -> int:
         """The number of workers behind jobs that could not be stopped, and have not ended."""
-        return sum(not future.done() for future in self._given_up)
+        return self._hung + sum(not future.done() for future in self._given_up)
 
     @property
     def is_in_process(self) -> bool:
@@ -132,8 +138,10 @@ class Dispatcher:
         self._running[job.name] = sent
         self._submit(sent)
         if first is not None and getattr(self._executor, "is_local", False):
-            for _ in range(self.workers - 1):
-                self._executor.submit(warm_up, self._context)
+            self._warm_until = time.monotonic() + _START
+            self._warming = [
+                self._executor.submit(warm_up, self._context) for _ in range(self.workers - 1)
+            ]
 
     def finished(self) -> list[tuple[Any, Any]]:
         """Wait until a job is finished; return the key and the outcome of each that is.
@@ -177,14 +185,14 @@ class Dispatcher:
         try:
             yield self
         except BaseException:
-            self._cancel()
+            self.cancel()
             if shuts_down:
                 self._executor.shutdown(wait=False, cancel_futures=True)
             raise
         if shuts_down:  # nothing runs, and a worker takes seconds to unload its libraries
             self._executor.shutdown(wait=False, cancel_futures=True)
 
-    def _cancel(self) -> None:
+    def cancel(self) -> None:
         """Cancel and stop the jobs that run: their outcomes are not wanted."""
         for sent in self._running.values():
             sent.future.cancel()
@@ -225,6 +233,11 @@ class Dispatcher:
                 self._limit(sent)
             elif time.monotonic() - sent.stopped > _STOP:
                 self._give_up(sent)
+        if self._warming and time.monotonic() > self._warm_until:
+            for future in self._warming:
+                if isinstance(self._executor, Stops) and not future.done():
+                    self._executor.stop(future)  # its worker hangs, and the next is a new one
+            self._warming = []
 
     def _hear(self, sent: _Sent) -> None:
         """Tell the points that a worker in another process has written since the last look."""
@@ -262,7 +275,7 @@ class Dispatcher:
         self.busy_seconds += seconds
         try:
             outcome = sent.future.result()
-        except (Exception, CancelledError) as error:
+        except Exception as error:  # CancelledError is one
             self._lost(sent, error, progress)
             return
         if not isinstance(outcome, Crash):
@@ -275,17 +288,21 @@ class Dispatcher:
             raise error
         reason = _in_words(error)
         if sent.is_late:
-            limit = self._time_limit.of(sent.job)
-            shown = f"{limit:.0f}" if limit >= 10.0 else f"{limit:g}"
+            shown = f"{sent.limit:.0f}" if sent.limit >= 10.0 else f"{sent.limit:g}"
             self._fail(sent, "too long", f"took longer than {shown} s, the time limit")
         elif progress is not None and progress.out_of_memory is not None:
             taken, limit = progress.out_of_memory
-            self._fail(
-                sent,
-                "out of memory",
-                f"took {taken / 1e9:.1f} GB, over the {limit / 1e9:.1f} GB that each worker may "
-                "take: use fewer workers, or limits of the search space such as parameters",
+            reason = (
+                f"took {taken / 1e6:,.0f} MB, over the {limit / 1e6:,.0f} MB that each worker may "
+                "take"
             )
+            if sent.is_alone:
+                advice = "use fewer workers, or limits of the search space such as parameters"
+                self._fail(sent, "out of memory", f"{reason}: {advice}")
+                return
+            sent.is_alone = True  # the memory may be that of the jobs before, in the same process
+            self._on_event(JobLost(sent.job.name, reason, 1))
+            self._submit(sent)
         elif sent.losses < RETRIES:
             sent.losses += 1
             self._on_event(JobLost(sent.job.name, reason, sent.losses))
@@ -319,9 +336,13 @@ class Dispatcher:
                     sent.is_warned_of = True
                     self._on_event(NoWorker(sent.job.name, now - sent.sent, lacks))
                 return
+        if isinstance(executor, Stops) and sent.began is None and not sent.future.running():
+            return  # it waits for a worker that loads its libraries, or ends
+        if isinstance(executor, Stops) and sent.began is None:
+            limit = max(_START, 0.0 if limit == float("inf") else limit)
         if now - began <= limit:
             return
-        sent.is_late = True
+        sent.is_late, sent.limit = True, limit
         if isinstance(self._executor, Stops):
             sent.stopped = now
             self._executor.stop(sent.future)
@@ -332,6 +353,8 @@ class Dispatcher:
         """Wait no more for a job that is late; its worker is free if the job ever ends."""
         if not sent.future.cancel():
             self._given_up.append(sent.future)
+        elif sent.began is not None:  # Dask says that it cancels a call that runs, and does not
+            self._hung += 1
         self._forget(sent)
         self._lost(sent, TimeoutError(), None)
         if self.workers == self._stuck:

@@ -68,15 +68,23 @@ class Slot:
                 return self._pool.submit(carried_out, call)
             except BrokenProcessPool:  # it has died in this moment
                 self.leave()
-        self._pool = ProcessPoolExecutor(
+        pool = self._pool = ProcessPoolExecutor(
             1, mp_context=multiprocessing.get_context("spawn"), initializer=prepare
         )
-        with _inherited(self._environment):
-            future = self._pool.submit(carried_out, call)
-        (self._process,) = self._pool._processes.values()
-        # The parent holds the writing end too. With it open, a result that is cut off by the death
-        # of its worker would be waited for without end; closed, its end is seen.
-        self._pool._result_queue._writer.close()  # type: ignore[attr-defined]
+        try:
+            with _inherited(self._environment):
+                future = pool.submit(carried_out, call)
+            (self._process,) = pool._processes.values()
+            # The parent holds the writing end too. With it open, a result that is cut off by the
+            # death of its worker would be waited for without end; closed, its end is seen.
+            pool._result_queue._writer.close()  # type: ignore[attr-defined]
+        except BaseException:
+            # Ctrl-C or SIGTERM at this moment: Python would wait at its exit for a process that
+            # nothing here knows, until its call is over.
+            self._process = next(iter(pool._processes.values()), None)
+            self.kill()
+            self.leave()
+            raise
         return future
 
     def kill(self) -> None:
@@ -131,7 +139,7 @@ class LocalExecutor(QueueingExecutor[Slot]):
     workers : int
         The number of processes, each of which carries out one call at a time.
     threads : int, optional
-        Threads of each worker; by default the processors of this process, shared out. The GPUs of
+        Threads of each worker; by default twice its share of this process's processors. The GPUs of
         this machine are shared out too: worker i gets GPU i modulo their number, and a fraction of
         its memory if other workers have the same GPU.
 
@@ -149,7 +157,7 @@ class LocalExecutor(QueueingExecutor[Slot]):
     def __init__(self, workers: int, *, threads: int | None = None) -> None:
         super().__init__(workers)
         self.threads = (
-            max(1, processors() // self.workers)
+            threads_of(self.workers, processors())
             if threads is None
             else whole_number("threads", threads, 1)
         )
@@ -198,6 +206,21 @@ class LocalExecutor(QueueingExecutor[Slot]):
     def _close(self, wait: bool) -> None:
         for slot in self.__dict__.get("_slots", ()):
             slot.end(wait)
+
+
+def threads_of(workers: int, processors: int) -> int:
+    """Return the threads of each of some workers: twice its share of the processors.
+
+    One network after the other is trained at a run's beginning and at its end, by one worker while
+    the others wait. With its bare share it would be half as fast there; beside others, twice the
+    share costs at most a few percent (benchmarks/README.md).
+
+    Examples
+    --------
+    >>> [threads_of(workers, 16) for workers in (1, 2, 4, 16, 64)]
+    [16, 16, 8, 2, 1]
+    """
+    return max(1, min(processors, 2 * processors // workers))
 
 
 def worker_environments(workers: int, threads: int, gpus: tuple[str, ...]) -> list[dict[str, str]]:
@@ -289,8 +312,6 @@ def _inherited(environment: Mapping[str, str]) -> Iterator[None]:
         try:
             yield
         finally:
-            if mask and blocked is not None:
-                mask(signal.SIG_SETMASK, blocked)
             if hidden:
                 main.__file__ = script
             for name, value in before.items():
@@ -298,6 +319,8 @@ def _inherited(environment: Mapping[str, str]) -> Iterator[None]:
                     os.environ.pop(name, None)
                 else:
                     os.environ[name] = value
+            if mask and blocked is not None:  # last: a SIGINT that waited is raised here
+                mask(signal.SIG_SETMASK, blocked)
 
 
 def _how(status: int | None) -> str:

@@ -17,8 +17,9 @@ class TimeLimit:
     Parameters
     ----------
     seconds : float or None
-        The limit of every job; None is ten times the longest so far, at least 5 minutes. A job with
-        more updates than any before may take longer in proportion.
+        The limit of every job, beside the time that its plan gives it; None is ten times the
+        longest so far, at least 5 minutes. A job with more updates than any before may take longer
+        in proportion.
     trained : iterable of (updates, seconds)
         Of the trainings of earlier sessions.
 
@@ -33,14 +34,18 @@ class TimeLimit:
         self._given = seconds
         self.longest = 0.0
         self._update = 0.0  # seconds of the slowest update
+        self._has_trained = False
         for updates, took in trained:
             self._count(updates, took)
+            self._has_trained = True
 
     def of(self, job: Job[object]) -> float:
-        """Return the limit of a job in seconds; infinite while no job has finished."""
+        """Return the limit of a job in seconds; infinite while nothing explains its time."""
         if self._given is not None:
-            return self._given
-        if self.longest == 0.0:
+            planned = job.plan.seconds if isinstance(job, TrialJob) else None
+            return self._given + (planned or 0.0)
+        # Measurements, such as that of the widths, tell nothing about the first training.
+        if self.longest == 0.0 or (isinstance(job, TrialJob) and not self._has_trained):
             return math.inf
         explained = self.longest
         if isinstance(job, TrialJob):
@@ -50,6 +55,7 @@ class TimeLimit:
     def learn(self, job: Job[object], seconds: float) -> None:
         """Take note of a job that finished."""
         self._count(_updates(job) if isinstance(job, TrialJob) else 0, seconds)
+        self._has_trained |= isinstance(job, TrialJob)
 
     def _count(self, updates: int, seconds: float) -> None:
         self.longest = max(self.longest, seconds)

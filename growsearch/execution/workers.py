@@ -61,7 +61,7 @@ def context_for(
     OSError
         When the images cannot be written.
     """
-    if _shares_memory(executor):
+    if shares_memory(executor):
         return WorkerContext(trainer, images, store, data, Direct())
     try:
         pickle.dumps(trainer)
@@ -76,11 +76,12 @@ def context_for(
     return WorkerContext(trainer, stored, store, data, progress, memory or _share_of(executor))
 
 
-def _shares_memory(executor: Any) -> bool:
-    """Return whether an executor's calls run in this process."""
-    return isinstance(executor, ThreadPoolExecutor) or bool(
-        getattr(executor, "shares_memory", False)
-    )
+def shares_memory(executor: Any, workers: int = 0) -> bool:
+    """Return whether jobs run in this process; without an executor, 0 workers do."""
+    if executor is None:
+        return workers == 0
+    is_thread_pool = isinstance(executor, ThreadPoolExecutor)
+    return is_thread_pool or bool(getattr(executor, "shares_memory", False))
 
 
 def _share_of(executor: Executor) -> int | None:

@@ -14,8 +14,10 @@ from growsearch.errors import DamagedRunError, NetworkFileError, RunError
 from growsearch.networks import Network
 from growsearch.networks.store import NetworkStore
 from growsearch.study.attributes import (
+    AttributesNow,
     Candidate,
     FreedAttribute,
+    HoldsAttributes,
     PolishAttribute,
     TeacherAttribute,
     TestAttribute,
@@ -55,7 +57,7 @@ def warn_damaged(message: str) -> None:
     warnings.warn(message, DamagedNetworkWarning, stacklevel=3)
 
 
-def freed_of(study: Study) -> FreedAttribute:
+def freed_of(study: HoldsAttributes) -> FreedAttribute:
     """Return the networks whose slots were freed; a network is read by what this says of it.
 
     Raises
@@ -134,7 +136,7 @@ def final_of(study: Study, store: NetworkStore, incumbent: Best) -> Best:
     return Best(network, polish.validation_accuracy, number, path, polished=True)
 
 
-def teacher_of(study: Study, store: NetworkStore) -> Best:
+def teacher_of(study: HoldsAttributes, store: NetworkStore) -> Best:
     """Return the network that the search started from.
 
     Raises
@@ -185,18 +187,20 @@ def networks_named(study: Study) -> set[str]:
     RunError
         When the attributes are not what growsearch writes.
     """
-    teacher, polish = TeacherAttribute.read(study), PolishAttribute.read(study)
+    now = AttributesNow.of(study)
+    teacher, polish = TeacherAttribute.read(now), PolishAttribute.read(now)
     trials = map(Candidate.read, study.get_trials(deepcopy=False))
     named = {teacher.sha256 if teacher else "", *(trial.sha256 for trial in trials)}
     named |= {polish.sha256, polish.last} if polish else set()
-    freed = freed_of(study)
+    freed = freed_of(now)
     return {freed.stored(sha256) for sha256 in named - {""}}
 
 
 def is_referred_to(study: Study, sha256: str) -> bool:
     """Return whether the study names a network, or the rest of one whose slots were freed."""
-    teacher, polish = TeacherAttribute.read(study), PolishAttribute.read(study)
+    now = AttributesNow.of(study)
+    teacher, polish = TeacherAttribute.read(now), PolishAttribute.read(now)
     named = {teacher.sha256 if teacher else "", *((polish.sha256, polish.last) if polish else ())}
-    named.update(freed_of(study).value.values())
+    named.update(freed_of(now).value.values())
     trials = study.get_trials(deepcopy=False)
     return sha256 in named or any(Candidate.names(trial, sha256) for trial in trials)

@@ -76,6 +76,9 @@ class PatientStorage(RDBStorage):
             for attempt in tries:
                 with attempt:
                     result = call(attempt.retry_state.attempt_number > 1)
+        except KeyboardInterrupt:
+            self._is_gone = True  # what is written on the way out is tried once
+            raise
         except Exception as error:
             if not is_away(error):
                 raise

@@ -8,7 +8,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial
 
 from growsearch.networks.store import NetworkStore
-from growsearch.study.attributes import Candidate, FreedAttribute, LapsAttribute
+from growsearch.study.attributes import AttributesNow, Candidate, FreedAttribute, LapsAttribute
 from growsearch.study.networks import Best, freed_of, incumbent_of, teacher_of
 from growsearch.study.trials import placed, that_count
 from growsearch.study.untrusted import finite, untrusted
@@ -94,9 +94,10 @@ def read_state(study: Study, store: NetworkStore, *, before: int | None = None) 
         When the study holds something that growsearch did not write.
     """
     trials = tuple(study.get_trials(deepcopy=False))
-    teacher = teacher_of(study, store)
-    laps = LapsAttribute.read(study) or LapsAttribute()
+    now = AttributesNow.of(study)
+    teacher = teacher_of(now, store)
+    laps = LapsAttribute.read(now) or LapsAttribute()
     judged = that_count(trials if before is None else placed(trials)[:before])
-    freed = freed_of(study)
+    freed = freed_of(now)
     incumbent = incumbent_of(judged, teacher, store, freed)
     return RunState(teacher, incumbent, trials, judged, laps, freed)

@@ -29,6 +29,7 @@ from growsearch.study.networks import DamagedNetworkWarning, freed_of
 from growsearch.study.open import find
 from growsearch.study.run_id import check
 from growsearch.study.run_state import read_state
+from growsearch.study.session import take
 from growsearch.study.trials import placed
 from growsearch.trials.progress import FOLDER as PROGRESS
 from growsearch.upkeep.files import image_files, orphans, partials
@@ -118,6 +119,8 @@ def collect(folder: str | Path, storage: str | None = None, dry_run: bool = Fals
             run = snapshot(folder, study, control_study)
             if run.unreadable:
                 raise DamagedRunError(run.unreadable[0])
+            if not dry_run:
+                take(study)  # a driver that the lock did not keep out ends before it tells more
             return _collected(run, dry_run=dry_run)
 
 

@@ -244,6 +244,22 @@ def test_what_cannot_be_stopped_is_given_up_with_its_worker(tmp_path: Path) -> N
     one_line(it)
 
 
+def test_a_job_that_has_begun_is_not_cancelled(tmp_path: Path) -> None:
+    """Dask's futures are never marked as running, and each says that it was cancelled."""
+
+    class Like(Scripted):
+        def submit(self, function: Any, /, *args: Any, **options: Any) -> Future[Any]:
+            if args[1].name != "hangs":
+                return super().submit(function, *args, **options)
+            with args[0].reporter.reporting("hangs"):
+                return Future()
+
+    reporter = ProgressFolder(tmp_path / "running")
+    bench = Bench(tmp_path, Like(2), limit=0.1, reporter=reporter)
+    assert bench.run("hangs", "other")["hangs"].failure.kind == "too long"
+    assert bench.dispatcher.free == 1
+
+
 def test_without_a_worker_no_time_is_limited(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

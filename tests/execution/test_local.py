@@ -15,9 +15,9 @@ import psutil
 import pytest
 
 from growsearch import machine
-from growsearch.errors import InvalidInputError
+from growsearch.errors import InvalidInputError, UnavailableError
 from growsearch.execution.executor import Stops, WorkerLostError
-from growsearch.execution.local import LocalExecutor, worker_environments
+from growsearch.execution.local import LocalExecutor, Slot, worker_environments
 from tests.command_line import ROOT
 from tests.execution import work
 
@@ -186,6 +186,20 @@ def test_a_process_that_cannot_start_is_the_error_of_its_call(
     assert executor.submit(int, "7").result(SECONDS) == 7
 
 
+def test_where_no_worker_can_be_started_no_call_is_at_fault(
+    executor: LocalExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The driver ends for now, instead of failing one trial after another."""
+
+    def none_left(*_: object) -> None:
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(Slot, "submit", none_left)
+    error = executor.submit(int).exception(SECONDS)
+    assert isinstance(error, UnavailableError)
+    assert "no worker can be started" in str(error)
+
+
 # --- signals, and the end of the parent -----------------------------------------------------------
 
 PARENT = """
@@ -269,6 +283,45 @@ executor.shutdown()
     assert (done.stdout, done.stderr, done.returncode) == ("7 7\n", "", 0)
 
 
+@pytest.mark.skipif(os.name != "posix", reason="sends a signal")
+def test_a_signal_while_a_worker_starts_leaves_no_worker() -> None:
+    """SIGTERM as the command takes it, at the moment when the new process is there."""
+    code = """
+import os, signal, time
+from concurrent.futures import process
+from growsearch.execution.local import WORKER, LocalExecutor
+
+def terminated(*_):
+    raise KeyboardInterrupt
+
+start = process.ProcessPoolExecutor._start_executor_manager_thread
+
+def started(self):
+    start(self)
+    signal.raise_signal(signal.SIGTERM)
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, terminated)
+    process.ProcessPoolExecutor._start_executor_manager_thread = started
+    executor = LocalExecutor(1)
+    try:
+        executor.submit(time.sleep, 100)
+    except KeyboardInterrupt:
+        executor.shutdown(wait=False, cancel_futures=True)
+        print("ended", WORKER in os.environ)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        timeout=SECONDS,
+        check=False,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )
+    assert (done.stdout, done.returncode) == ("ended False\n", 0)
+
+
 # --- scripts --------------------------------------------------------------------------------------
 
 SCRIPT = """
@@ -331,7 +384,7 @@ def test_processors_are_shared_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
     monkeypatch.delenv(machine.THREADS, raising=False)
     executor = LocalExecutor(2)
-    assert executor.threads == max(1, machine.processors() // 2)
+    assert executor.threads == machine.processors()
     executor.shutdown()
     executor = LocalExecutor(1, threads=1)
     try:

@@ -39,6 +39,19 @@ def test_before_the_first_job_there_is_none() -> None:
     assert limit.of(training(100)) == limit.of(EVALUATION) == math.inf
 
 
+def test_a_measurement_limits_no_training() -> None:
+    """The widths are measured before the teacher, which may train for hours."""
+    limit = TimeLimit(None)
+    limit.learn(EVALUATION, 4.0)
+    assert limit.of(training(100)) == math.inf
+    assert limit.of(EVALUATION) == LEAST
+
+
+def test_a_plan_over_time_has_its_time_beside_a_given_limit() -> None:
+    """Else a polish of 20 minutes would always end at a limit of 5."""
+    assert TimeLimit(300.0).of(training(1, seconds=1200.0)) == 1500.0
+
+
 def test_it_is_ten_times_the_longest_and_five_minutes_at_least() -> None:
     limit = TimeLimit(None, [(100, 12.0)])
     assert limit.of(training(100)) == LEAST

@@ -3,6 +3,7 @@
 One class a thing that is stored; no attribute's name stands anywhere else.
 """
 
+from growsearch.study.attributes.base import AttributesNow, HoldsAttributes
 from growsearch.study.attributes.of_study import (
     DataAttribute,
     FreedAttribute,
@@ -33,10 +34,12 @@ __all__ = [
     "FAILURE",
     "INTERRUPTED",
     "OUTCOME",
+    "AttributesNow",
     "Candidate",
     "Control",
     "DataAttribute",
     "FreedAttribute",
+    "HoldsAttributes",
     "LapsAttribute",
     "PendingTrialsAttribute",
     "PolishAttribute",

@@ -7,7 +7,8 @@ range is a RunError.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Self
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Protocol, Self
 
 from optuna.study import Study
 from pydantic import BaseModel, ConfigDict, Field, StrictFloat, StrictInt
@@ -29,13 +30,34 @@ class Stored(BaseModel):
         return self.model_dump(mode="json", exclude_unset=True)
 
 
+class HoldsAttributes(Protocol):
+    """The part of a study that its attributes are read from."""
+
+    @property
+    def user_attrs(self) -> dict[str, Any]:
+        """The attributes by name."""
+        ...
+
+
+@dataclass(frozen=True)
+class AttributesNow:
+    """The attributes of a study at one moment; a study reads all of them for each that is asked."""
+
+    user_attrs: dict[str, Any]
+
+    @classmethod
+    def of(cls, study: Study) -> Self:
+        """Read them from the database."""
+        return cls(study.user_attrs)
+
+
 class StudyAttribute(Stored):
     """A value that is one attribute of the study."""
 
     attribute: ClassVar[str]
 
     @classmethod
-    def read(cls, study: Study) -> Self | None:
+    def read(cls, study: HoldsAttributes) -> Self | None:
         """Return what the study holds; None where it holds nothing.
 
         Raises
