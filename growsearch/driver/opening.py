@@ -32,6 +32,7 @@ from growsearch.study import open as studies
 from growsearch.study.attributes import SpentAttribute, WorkersAttribute
 from growsearch.study.database import database_url, open_storage, storage_errors
 from growsearch.study.lock import locked
+from growsearch.study.optuna_private import roll_back_interrupted
 from growsearch.study.read import trained
 from growsearch.study.run_id import claim
 from growsearch.study.same_run import record_or_compare
@@ -208,8 +209,10 @@ def _kept(run: Run) -> Iterator[None]:
     """Store the time of an interrupted session: the budget is that of the whole run."""
     try:
         yield
-    except BaseException:
+    except BaseException as error:
         run.dispatcher.cancel()  # first: the database may not answer for a time
+        if not isinstance(error, Exception):
+            roll_back_interrupted(run.study, error)
         with suppress(Exception):  # an error of the storage is on its way already
             run.write_spent()
             run.use.write(run.study)

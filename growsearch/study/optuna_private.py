@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from traceback import clear_frames
 from typing import Any
 
 from optuna.storages import BaseStorage
@@ -36,6 +37,22 @@ def is_stopped(study: Study) -> bool:
 def storage_of(study: Study) -> BaseStorage:
     """Return the study's storage, which the dashboard's server takes."""
     return study._storage
+
+
+def roll_back_interrupted(study: Study, error: BaseException | None) -> None:
+    """End a transaction that an interrupt has cut, so that later ones do not wait for its lock.
+
+    Parameters
+    ----------
+    study : optuna.Study
+    error : BaseException
+        The interrupt. What its traceback holds is let go of: a connection may be held by that
+        alone, where the interrupt came between two lines of SQLAlchemy.
+    """
+    while error is not None:
+        clear_frames(error.__traceback__)
+        error = error.__context__
+    study._storage.remove_session()
 
 
 def set_attribute(study: Study, trial: Trial | FrozenTrial, name: str, value: Any) -> None:

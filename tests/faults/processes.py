@@ -109,7 +109,7 @@ class Driver:
         return True
 
     def is_running(self) -> bool:
-        """Whether the driver has not ended."""
+        """True until the driver has ended."""
         return self.process.poll() is None
 
     def kill(self) -> None:
@@ -120,7 +120,13 @@ class Driver:
     def wait(self, seconds: float = SECONDS) -> Ended:
         """Wait for the end."""
         began = time.monotonic()
-        out, err = self.process.communicate(timeout=seconds)
+        try:
+            out, err = self.process.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            out, err = self.process.communicate()
+            last = "\n".join(map(str, self.events[-5:]))
+            raise AssertionError(f"no end in {seconds:g} s: {out}{err}\n{last}") from None
         return Ended(self.process.returncode, out, err, time.monotonic() - began)
 
     def end(self) -> None:

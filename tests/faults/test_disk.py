@@ -43,7 +43,7 @@ def fill(folder: Path) -> Path:
 
 
 def is_one_line_with_path_and_room(ended: Ended, path: Path) -> bool:
-    """Whether a driver ended with status 2, and said where there is no room, and how much."""
+    """True if a driver ended with status 2, and named the path that has no room, and the room."""
     assert ended.status == 2, ended.err
     assert ended.err.count("\n") == 1, ended.err
     assert str(path) in ended.err

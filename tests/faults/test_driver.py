@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -162,3 +164,32 @@ def _pending(folder: Path) -> tuple[object, ...]:
 
 def _both(first: Driver, second: Driver) -> tuple[object, object]:
     return first.wait(), second.wait()
+
+
+# Python itself loses an interrupt that comes in a finalizer: that session goes on to its end.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("times", [25, pytest.param(250, marks=full)])
+def test_interrupts_at_random_moments_leave_no_lock(
+    check: Check, reference: Reference, tmp_path: Path, times: int
+) -> None:
+    """The session's last words wait for no transaction that Ctrl-C has cut; SQLite would, 60 s."""
+    rng, done = random.Random(0), 0
+
+    def interrupted(_number: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    previous = signal.signal(signal.SIGALRM, interrupted)
+    try:
+        for _ in range(times):
+            began = time.monotonic()
+            try:
+                signal.setitimer(signal.ITIMER_REAL, rng.uniform(0.05, 0.6))
+                finished(tmp_path / str(done), 1)
+                signal.setitimer(signal.ITIMER_REAL, 0)
+                done += 1
+            except KeyboardInterrupt:
+                assert time.monotonic() - began < 10.0
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, previous)
+    check("Ctrl-C at random moments", finished(tmp_path / "0", 1), reference(), n=times)

@@ -46,7 +46,7 @@ class Struck:
         return str(failed[0].reason)
 
     def spared_the_others(self) -> bool:
-        """Whether every training but the victim's began once."""
+        """True if every training but the victim's began once."""
         repeated = [times for times in self.trainer.trained().values() if times > 1]
         return len(repeated) <= 1
 

@@ -82,11 +82,11 @@ class FaultyTrainer(DriftingTrainer):
         )
 
     def trained(self) -> Counter[str]:
-        """How often each training began, by its seed and its first network."""
+        """The number of times that each training began, by its seed and its first network."""
         return Counter((Path(self.folder) / "trained").read_text().splitlines())
 
     def strikes(self) -> int:
-        """How often the fault has struck."""
+        """The number of times that the fault has struck."""
         return len([*Path(self.folder).glob("strike-*")])
 
     def _note(self, network: Network, seed: int) -> None:
@@ -97,11 +97,11 @@ class FaultyTrainer(DriftingTrainer):
             os.close(handle)
 
     def _is_of_victim(self, seed: int) -> bool:
-        """Whether a training is the candidate's or a control's of the trial ``index``."""
+        """True if a training belongs to the trial ``index``."""
         return seed == seed_of(SEED, self.index, "order")
 
     def _strikes(self, network: Network, seed: int) -> bool:
-        """Whether this training is the victim, and is struck once more.
+        """True if this training is the victim, and is to be struck once more.
 
         Of the trainings of a trial, which have one seed, the candidate's comes first.
         """
@@ -151,7 +151,7 @@ def _freeze(_: str) -> None:
 
 
 def _allocate(_: str) -> None:
-    """Take memory until somebody ends it; at most 4 GB."""
+    """Take memory until the process is ended; at most 4 GB."""
     held = []
     for _slice in range(250):
         held.append(b"x" * SLICE)
