@@ -16,11 +16,13 @@ The exit statuses:
 from __future__ import annotations
 
 import errno
+import os
 import shlex
 import signal
 import sys
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from threading import Timer
 from typing import Any, NoReturn
 
 import click
@@ -38,6 +40,8 @@ DONE, BAD_INPUT, DAMAGED, UNAVAILABLE = 0, 2, 3, 75
 INTERRUPTED, PIPE_CLOSED, TERMINATED = (
     128 + number for number in (signal.SIGINT, signal.SIGPIPE, signal.SIGTERM)
 )
+
+_AGAIN = 0.05  # seconds: a finalizer is over by then
 
 
 @click.group(
@@ -62,7 +66,8 @@ def main(arguments: list[str] | None = None, call: Callable[..., Any] = app) -> 
 
     previous = signal.signal(signal.SIGTERM, terminated)
     try:
-        status = _status(arguments, call)
+        with _sent_again(signals):
+            status = _status(arguments, call)
         sys.stdout.flush()  # what was printed may have been kept back until now
     except (OSError, SystemExit):  # click and rich exit where the reader of a pipe has left
         if (failure := streams.failure()) is None:
@@ -71,6 +76,28 @@ def main(arguments: list[str] | None = None, call: Callable[..., Any] = app) -> 
     finally:
         signal.signal(signal.SIGTERM, previous)
     return TERMINATED if signals and status == INTERRUPTED else status
+
+
+@contextmanager
+def _sent_again(signals: list[int]) -> Iterator[None]:
+    """Send a signal again whose KeyboardInterrupt was lost: Python drops one in a finalizer."""
+    previous, timers = sys.unraisablehook, list[Timer]()
+
+    def lost(found: Any) -> None:
+        if found.exc_type is not KeyboardInterrupt:
+            previous(found)
+            return
+        number = signals[-1] if signals else signal.SIGINT
+        timers.append(Timer(_AGAIN, os.kill, (os.getpid(), number)))
+        timers[-1].start()
+
+    sys.unraisablehook = lost
+    try:
+        yield
+    finally:
+        for timer in timers:
+            timer.cancel()
+        sys.unraisablehook = previous
 
 
 def _status(arguments: list[str] | None, call: Callable[..., Any]) -> int:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import growsearch as gs
+from growsearch.cli import main
 from growsearch.study.result import SearchResult
 from growsearch.study.trials import pending as pending_trials
 from tests.execution.work import is_alive
@@ -193,3 +194,25 @@ def test_interrupts_at_random_moments_leave_no_lock(
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, previous)
     check("Ctrl-C at random moments", finished(tmp_path / "0", 1), reference(), n=times)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_in_a_finalizer_is_not_lost(
+    number: signal.Signals, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Python drops the exception there, and a scheduler sends its SIGTERM once."""
+
+    class Finalized:
+        def __del__(self) -> None:
+            os.kill(os.getpid(), number)
+            time.sleep(0)
+
+    def call(*_: object, **__: object) -> None:
+        Finalized()
+        for _second in range(100):
+            time.sleep(0.1)
+
+    began = time.monotonic()
+    assert main([], call=call) == 128 + number
+    assert time.monotonic() - began < 5.0
+    assert capsys.readouterr().err.startswith("Interrupted. ")

@@ -179,14 +179,14 @@ def test_a_control_that_kills_three_workers_fails(
 def test_a_candidate_over_the_memory_limit_fails(
     struck: Callable[..., Struck], check: Check, reference: Reference, pending: int
 ) -> None:
-    """It is not repeated, and the reason names what it took and what it may take."""
+    """It is repeated once, alone in a new process; the reason names what it took, and may take."""
     run = struck("allocate", pending=pending, memory_per_worker=1_500_000_000)
     assert re.fullmatch(
-        r"took 1\.\d GB, over the 1\.5 GB that each worker may take: use fewer workers, or .*",
+        r"took 1,\d{3} MB, over the 1,500 MB that each worker may take: use fewer workers, or .*",
         run.reason(),
     )
-    assert run.trainer.strikes() == 1
-    assert run.lost == []
+    assert run.trainer.strikes() == 2
+    assert [event.what for event in run.lost] == [f"trial {run.trainer.index}"]
     check("memory limit, the trial fails", run.result, reference(pending, text=run.reason()))
 
 
