@@ -50,8 +50,11 @@ def controls_for(run: Run, state: RunState, trial: FrozenTrial) -> list[ControlT
         return []
     done = controls_of(run.control_study, trial.number)
     missing = [each for each in wanted if each not in done]
+    if not missing:
+        return []
+    run.store.path(state.sha256_of(Candidate.read(trial).parent))  # refuses what is no name
     try:
-        return list(_tasks(run, state, trial, missing)) if missing else []
+        return list(_tasks(run, state, trial, missing))
     except NetworkFileError as error:
         warn_damaged(f"trial {trial.number}: its controls are passed over: {error}")
         return []
