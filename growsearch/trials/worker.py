@@ -127,10 +127,13 @@ class Crash:
     error : Exception
     traceback : str
         The traceback in the worker.
+    is_from_elsewhere : bool
+        True of a value that was pickled: another process raised the error.
     """
 
     error: Exception
     traceback: str
+    is_from_elsewhere: bool = False
 
     @classmethod
     def of(cls, error: Exception) -> Crash:
@@ -138,7 +141,7 @@ class Crash:
         return cls(error, "".join(traceback.format_exception(error)))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Crash, (_picklable(self.error), self.traceback)
+        return Crash, (_picklable(self.error), self.traceback, True)
 
     @property
     def is_bug(self) -> bool:
@@ -152,7 +155,7 @@ class Crash:
 
     def raised(self) -> Exception:
         """Return the error to raise, with the worker's traceback as its cause."""
-        if self.error.__traceback__ is None:  # it came from another process
+        if self.is_from_elsewhere:
             self.error.__cause__ = WorkerTracebackError(f"\n{self.traceback}")
         return self.error
 

@@ -569,7 +569,7 @@ def test_a_file_size_limit_leaves_the_old_file_whole(network, tmp_path):
     done = subprocess.run(
         [sys.executable, "-c", code, path], capture_output=True, text=True, check=True
     )
-    assert done.stdout.splitlines() == ["[Errno 27] File too large"], done.stdout
+    assert done.stdout.splitlines() == [f"[Errno 27] File too large: '{path}'"], done.stdout
     assert [each.name for each in tmp_path.iterdir()] == ["x"]
     assert_same(network, Network.load(path))
 
