@@ -45,7 +45,10 @@ def test_a_full_disk_is_not_waited_for(tmp_path: Path) -> None:
         connection.exec_driver_sql("PRAGMA max_page_count = 1")  # type: ignore[attr-defined]
 
     began = time.monotonic()
-    with pytest.raises(RunError, match="No space left on device") as caught, storage_errors(str(tmp_path)):
+    with (
+        pytest.raises(RunError, match="No space left on device") as caught,
+        storage_errors(str(tmp_path)),
+    ):
         study.set_user_attr("space", "x" * 1_000_000)
     assert time.monotonic() - began < 5.0
     assert not isinstance(caught.value, StorageGoneError)
