@@ -14,7 +14,7 @@ from growsearch.driver import loop
 from growsearch.driver.opening import Session
 from growsearch.errors import InvalidInputError
 from growsearch.execution.local import check_main_guard
-from growsearch.execution.workers import shares_memory
+from growsearch.execution.workers import checked_workers, shares_memory
 from growsearch.space import SearchSpace
 from growsearch.training.registry import trainer_named
 
@@ -121,19 +121,14 @@ def search(
     if time_budget is not None:
         time_budget = number("time_budget", time_budget, 0.0, above=True, unit="seconds")
     dataset = datasets.load(space.data, data, stand_in=space.stand_in)
-    if executor is not None and not callable(getattr(executor, "submit", None)):
-        raise InvalidInputError(
-            f"executor: expected an executor as of concurrent.futures, got {executor!r}"
-        )
-    if workers is not None:
-        workers = whole_number("workers", workers, 0 if executor is None else 1)
+    workers = checked_workers(executor, workers)
     if pending_trials is not None:
         pending_trials = whole_number("pending_trials", pending_trials, 1)
     if trial_time_limit is not None:
         trial_time_limit = number("trial_time_limit", trial_time_limit, 0.0, above=True)
     if memory_per_worker is not None:
         memory_per_worker = whole_number("memory_per_worker", memory_per_worker, 1)
-    if shares_memory(executor, workers or 0):
+    if shares_memory(executor, workers):
         limits = {"trial_time_limit": trial_time_limit, "memory_per_worker": memory_per_worker}
         for name, limit in limits.items():
             if limit is not None:
@@ -149,7 +144,7 @@ def search(
         trials=trials,
         seed=seed,
         executor=executor,
-        workers=workers or 0,
+        workers=workers,
         pending_trials=pending_trials,
         time_limit=trial_time_limit,
         memory_per_worker=memory_per_worker,

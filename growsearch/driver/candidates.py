@@ -65,9 +65,11 @@ def state_for(run: Run, index: int | None = None) -> RunState:
     It knows the trials that were judged when the trial might first be asked for: all before it but
     the ``window - 1`` last. So a proposal depends on neither the number of workers nor the moment.
     """
+    trials = run.study.get_trials(deepcopy=False)
     if index is None:
-        index = len(placed(run.study.get_trials(deepcopy=False)))
-    return read_state(run.study, run.store, before=max(0, index - run.window + 1))
+        index = len(placed(trials))
+    before = max(0, index - run.window + 1)
+    return read_state(run.study, run.store, trials=trials, before=before)
 
 
 def propose(run: Run, state: RunState) -> Pending:

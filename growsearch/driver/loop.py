@@ -48,8 +48,9 @@ def search(session: Session, callbacks: Sequence[Callback] = ()) -> SearchResult
     with opened(session) as run:
         teach(run)
         ended = grow(run, session.trials, callbacks)
-        polish(run, read_state(run.study, run.store))
-        evaluate(run, read_state(run.study, run.store))
+        state = read_state(run.study, run.store)
+        polish(run, state)
+        evaluate(run, state)
         return close(run, ended)
 
 

@@ -145,8 +145,7 @@ def _dispatching(
     study: Study,
 ) -> Iterator[Dispatcher]:
     """Start the workers for the block; an error does not wait for the jobs that run."""
-    own = session.executor
-    executor = executor_of(session.workers) if own is None else own
+    executor = executor_of(session.executor, session.workers)
     context = context_for(
         executor,
         session.out,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
@@ -201,6 +202,7 @@ class Dispatcher:
                 with suppress(Exception):
                     self._executor.stop(sent.future)
             self._forget(sent)
+        self._running.clear()
 
     # --- one look ---------------------------------------------------------------------------------
 
@@ -341,16 +343,16 @@ class Dispatcher:
                     sent.is_warned_of = True
                     self._on_event(NoWorker(sent.job.name, now - sent.sent, lacks))
                 return
-        if isinstance(executor, Stops) and sent.began is None and not sent.future.running():
-            return  # it waits for a worker that loads its libraries, or ends
         if isinstance(executor, Stops) and sent.began is None:
-            limit = max(_START, 0.0 if limit == float("inf") else limit)
+            if not sent.future.running():
+                return  # it waits for a worker that loads its libraries, or ends
+            limit = _START if math.isinf(limit) else max(_START, limit)
         if now - began <= limit:
             return
         sent.is_late, sent.limit = True, limit
-        if isinstance(self._executor, Stops):
+        if isinstance(executor, Stops):
             sent.stopped = now
-            self._executor.stop(sent.future)
+            executor.stop(sent.future)
         else:
             self._give_up(sent)
 

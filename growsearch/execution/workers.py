@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from growsearch.checks import whole_number
 from growsearch.datasets import Split, StoredImages
 from growsearch.errors import InvalidInputError
 from growsearch.execution.executor import Executor
@@ -22,8 +23,25 @@ IMAGES = "data"  # in the run folder
 _SHARE = 0.9  # of this machine's memory, for all its workers
 
 
-def executor_of(workers: int) -> Executor:
-    """Return the executor of this process for 0 workers, else one of as many processes."""
+def checked_workers(executor: Any, workers: int | None) -> int:
+    """Return the number of workers that a caller asks for; 0 for this process, or for none.
+
+    Raises
+    ------
+    InvalidInputError
+        When the executor is none, or the number is impossible.
+    """
+    if executor is not None and not callable(getattr(executor, "submit", None)):
+        raise InvalidInputError(
+            f"executor: expected an executor as of concurrent.futures, got {executor!r}"
+        )
+    return 0 if workers is None else whole_number("workers", workers, 0 if executor is None else 1)
+
+
+def executor_of(own: Executor | None, workers: int) -> Executor:
+    """Return a caller's own executor; else this process for 0 workers, or as many processes."""
+    if own is not None:
+        return own
     if workers == 0:
         return InProcessExecutor()
     from growsearch.execution.local import LocalExecutor

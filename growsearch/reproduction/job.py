@@ -16,7 +16,8 @@ from growsearch.reproduction.experiments import BY_NAME
 from growsearch.reproduction.result import AccuracyCurve
 from growsearch.training import Trainer, TrainingPlan
 from growsearch.trials.job import First
-from growsearch.trials.worker import OnPoint, WorkerContext
+from growsearch.trials.progress import OnPoint
+from growsearch.trials.worker import WorkerContext
 
 
 @dataclass(frozen=True)

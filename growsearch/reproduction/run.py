@@ -9,11 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from growsearch.atomic import make_writable
-from growsearch.checks import expanded, whole_number
+from growsearch.checks import expanded
 from growsearch.datasets import Data, load
 from growsearch.errors import InvalidInputError, disk_errors
 from growsearch.execution import Executor
 from growsearch.execution.local import check_main_guard
+from growsearch.execution.workers import checked_workers
 from growsearch.networks import Architecture
 from growsearch.reproduction.caveats import caveats_of
 from growsearch.reproduction.experiments import ARCHITECTURE
@@ -106,12 +107,7 @@ def reproduce(
     steps = evaluated_after(iterations, every)
     if seeds < 1:
         raise InvalidInputError(f"seeds: expected at least 1, got {seeds}")
-    if executor is not None and not callable(getattr(executor, "submit", None)):
-        raise InvalidInputError(
-            f"executor: expected an executor as of concurrent.futures, got {executor!r}"
-        )
-    if workers is not None:
-        workers = whole_number("workers", workers, 0 if executor is None else 1)
+    workers = checked_workers(executor, workers)
     dataset = load("mnist", data, stand_in=stand_in)
     nothing = Reproduction(
         iterations,
@@ -128,7 +124,7 @@ def reproduce(
         teacher=Architecture.parse(ARCHITECTURE, dataset.image_shape),
         steps=steps,
         trainer=trainer_named() if trainer is None else trainer,
-        workers=workers or 0,
+        workers=workers,
         executor=executor,
         on_progress=on_progress,
     )

@@ -105,7 +105,7 @@ class Session:
         self, working: Path, store: NetworkStore, progress: FlopsProgress
     ) -> AbstractContextManager[Dispatcher]:
         """Start the workers for a block."""
-        executor = self.executor or executor_of(self.workers)
+        executor = executor_of(self.executor, self.workers)
         context = context_for(
             executor,
             working,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from optuna.study import Study
@@ -78,13 +79,21 @@ class RunState:
             return finite(self.trials[number].value)
 
 
-def read_state(study: Study, store: NetworkStore, *, before: int | None = None) -> RunState:
+def read_state(
+    study: Study,
+    store: NetworkStore,
+    *,
+    trials: Sequence[FrozenTrial] | None = None,
+    before: int | None = None,
+) -> RunState:
     """Read the state of a run that has a teacher.
 
     Parameters
     ----------
     study : optuna.Study
     store : NetworkStore
+    trials : sequence of FrozenTrial, optional
+        Every trial of the study, where they were read already.
     before : int, optional
         Know of the trials below this index only, as when a trial was proposed; of all by default.
 
@@ -93,7 +102,7 @@ def read_state(study: Study, store: NetworkStore, *, before: int | None = None) 
     RunError
         When the study holds something that growsearch did not write.
     """
-    trials = tuple(study.get_trials(deepcopy=False))
+    trials = tuple(study.get_trials(deepcopy=False) if trials is None else trials)
     now = AttributesNow.of(study)
     teacher = teacher_of(now, store)
     laps = LapsAttribute.read(now) or LapsAttribute()

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 
 from growsearch.networks import Architecture
 from growsearch.training import Augmentation, MeasuresSpeed, TrainingPlan
-from growsearch.trials.worker import OnPoint, WorkerContext
+from growsearch.trials.progress import OnPoint
+from growsearch.trials.worker import WorkerContext
 
 BASE = 32  # a width that is a multiple of all that are tried
 MULTIPLES = (1, 2, 4, 8, 16)

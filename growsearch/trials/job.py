@@ -25,7 +25,8 @@ from growsearch.training import (
 from growsearch.trials.arms import ARMS, CANDIDATE, Start, training_flops
 from growsearch.trials.cutoffs import Cutoffs
 from growsearch.trials.outcome import TRAINING_FAILED, Failure, TrialOutcome
-from growsearch.trials.worker import OnPoint, WorkerContext
+from growsearch.trials.progress import OnPoint
+from growsearch.trials.worker import WorkerContext
 
 NEVER, ALWAYS = math.inf, -math.inf  # of TrialJob.keep_above
 

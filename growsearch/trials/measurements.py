@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from growsearch.training import MeasuresSpeed, Speed, TrainingPlan
-from growsearch.trials.worker import OnPoint, Part, WorkerContext
+from growsearch.trials.progress import OnPoint
+from growsearch.trials.worker import Part, WorkerContext
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import pickle
 import traceback
 import uuid
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Literal, Protocol, TypeVar
@@ -14,9 +14,9 @@ from typing import Any, Literal, Protocol, TypeVar
 from growsearch.datasets import Split
 from growsearch.errors import GrowsearchError, RunError
 from growsearch.networks.store import NetworkStore
-from growsearch.training import Point, Trainer, WarmsUp
+from growsearch.training import Trainer, WarmsUp
 from growsearch.trials.limits import within_memory
-from growsearch.trials.progress import Reporter, Silent
+from growsearch.trials.progress import OnPoint, Reporter, Silent
 
 Part = Literal["train", "selection", "held_out", "test"]
 T = TypeVar("T")
@@ -93,9 +93,6 @@ def _opened(parts: dict[str, Any]) -> WorkerContext:
     while len(_contexts) > _KEPT:
         _contexts.popitem(last=False)
     return context
-
-
-OnPoint = Callable[[Point], None]
 
 
 class Job(Protocol[T_co]):

@@ -20,7 +20,8 @@ from growsearch.training import Augmentation, Point, TrainingPlan
 from growsearch.trials.arms import ARMS, steps_of, training_flops
 from growsearch.trials.job import ALWAYS, First, TrialJob
 from growsearch.trials.outcome import Failure, TrialOutcome
-from growsearch.trials.worker import OnPoint, WorkerContext
+from growsearch.trials.progress import OnPoint
+from growsearch.trials.worker import WorkerContext
 from tests.fake_trainer import FakeTrainer, images, space
 
 ARCHITECTURE = Architecture.parse("3x3x4(conv1)-pool1-6(fc1)-3(fc2)", (8, 8, 1))
