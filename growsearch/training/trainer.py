@@ -53,6 +53,9 @@ class TrainingResult:
         Losses of the single images at the last evaluation.
     precision : "float32" or "bfloat16"
         Precision of the updates.
+    last : Network or None
+        With ``plan.ema``: the network of the last update, from which a training can go on;
+        ``network`` holds the averages. None without.
     """
 
     network: Network
@@ -61,6 +64,7 @@ class TrainingResult:
     images_per_second: float
     losses: NDArray[np.float32] | None = field(default=None, repr=False, compare=False)
     precision: str = "float32"
+    last: Network | None = field(default=None, repr=False)
 
     @property
     def final(self) -> Point:

@@ -200,16 +200,19 @@ class SlimGraph(EvaluationGraph):
             return None
         return slots
 
-    def unload(self, step: int) -> Network:
-        """Return the network with its slots after ``step`` updates in all.
+    def unload(self, step: int) -> tuple[Network, Network | None]:
+        """Return the network with its slots after ``step`` updates in all, averaged if asked for.
 
-        Its weights are the averages if the recipe has them.
+        Where the recipe has averages, they are the weights of the first network, and the second
+        has the weights of the last update; else the second is None. Both have the same slots.
         """
         arrays = self.session.run(self._loader.variables)
         arrays = {path: handed_over(array) for path, array in arrays.items()}
-        if self.averages:
-            arrays |= flatten("weights", nest("averages", arrays))
-        return Network.from_flat(self.architecture, arrays, self.optimizer.name, step)
+        last = Network.from_flat(self.architecture, arrays, self.optimizer.name, step)
+        if not self.averages:
+            return last, None
+        arrays |= flatten("weights", nest("averages", arrays))
+        return Network.from_flat(self.architecture, arrays, self.optimizer.name, step), last
 
     def warm_up(self, plan: TrainingPlan) -> None:
         """Make one update, at which TensorFlow optimises a new graph; spoils the weights.

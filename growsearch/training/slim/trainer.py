@@ -145,10 +145,10 @@ class SlimTrainer:
                     pace = pace_after(count, took)
                     step += count
                 stop = stops(step)
-            trained = graph.unload((slots.step if slots else 0) + step)
-        check_finite_network(trained, step, plan)
+            trained, last = graph.unload((slots.step if slots else 0) + step)
+        check_finite_network(trained if last is None else last, step, plan)
         speed = step * plan.batch_size / seconds if seconds else 0.0
-        return TrainingResult(trained, tuple(curve), seconds, speed, losses[0], precision)
+        return TrainingResult(trained, tuple(curve), seconds, speed, losses[0], precision, last)
 
     def speed_of(self, architecture: Architecture, plan: TrainingPlan) -> Speed:
         """Return the precision that the plan gets, and the seconds of an update at it.
