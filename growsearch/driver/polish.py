@@ -189,5 +189,6 @@ def part_of(
         seconds=None if left is None else left * float(share),
         schedule_start=first - start,
         schedule_steps=steps[(cycle + 1) * parts] - start,
+        rewarm=0 if part % parts else whole.rewarm,
         evaluate_every=AT_THE_END,
     )

@@ -260,6 +260,12 @@ class Trunk(Section):
     forks: Annotated[int, Field(ge=1, le=16)] = 2
 
 
+def _with_an_end(schedule: str | None) -> str | None:
+    if schedule == "inverse_sqrt":
+        raise ValueError("expected a schedule with an end, such as wsd")
+    return schedule
+
+
 class LastCycle(LastKeys):
     """Keys in which the last cycle of a polish differs; the others are as in the cycles before.
 
@@ -267,6 +273,8 @@ class LastCycle(LastKeys):
     end of a schedule that falls to zero (Izmailov et al., arXiv:1803.05407). That holds for long
     averages only: short cycles are better without one.
     """
+
+    _ends = field_validator("schedule")(_with_an_end)
 
 
 class Polish(Training):
@@ -287,6 +295,16 @@ class Polish(Training):
     t_mul: Annotated[int, Field(ge=1, le=4)] = 2
     parts: Annotated[int, Field(ge=1, le=1000)] = 1
     last: LastCycle | None = None
+
+    _ends = field_validator("schedule")(_with_an_end)
+
+    @field_validator("warmup")
+    @classmethod
+    def _goes_on(cls, warmup: int) -> int:
+        """Refuse a number of updates in a schedule that may run over the time."""
+        if warmup:
+            raise ValueError("expected 0, as a polish trains a network on: rewarm is for that")
+        return warmup
 
     @model_validator(mode="after")
     def _divides(self) -> Self:
