@@ -39,7 +39,7 @@ class SearchSpace(Section):
 
     Examples
     --------
-    >>> space = SearchSpace.load("mnist")
+    >>> space = SearchSpace.load("net2net")
     >>> space.choices.operations
     ('widen', 'deepen')
     >>> space.replace(choices={"operations": ["widen"]}).choices.operations
@@ -149,7 +149,7 @@ class SearchSpace(Section):
 
         Examples
         --------
-        >>> SearchSpace.load("mnist", "training.steps=100").training.steps
+        >>> SearchSpace.load("net2net", "training.steps=100").training.steps
         100
         """
         path = files.find(space)
@@ -194,7 +194,7 @@ class SearchSpace(Section):
 
         Examples
         --------
-        >>> wider = SearchSpace.load("mnist").replace(limits={"width": 4096}, name="wider")
+        >>> wider = SearchSpace.load("net2net").replace(limits={"width": 4096}, name="wider")
         >>> wider.name, wider.limits.width, wider.limits.layers
         ('wider', 4096, 8)
         """
