@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from growsearch.trials.judge import Decision
 
@@ -50,7 +51,7 @@ def loss_at(readings: Sequence[Reading], cost: float) -> float:
     >>> loss_at([(0.0, 0.5), (10.0, 0.3)], 5.0), loss_at([(0.0, 0.5), (10.0, 0.3)], 20.0)
     (0.4, 0.3)
     """
-    for (before, high), (after, low) in zip(readings, readings[1:], strict=False):
+    for (before, high), (after, low) in pairwise(readings):
         if cost <= after:
             share = (cost - before) / (after - before) if after > before else 1.0
             return high + max(share, 0.0) * (low - high)
@@ -104,8 +105,8 @@ def contest(found: Sequence[Gap], left: float, unit: str = "s") -> Decision:
 
     Examples
     --------
-    >>> contest([Gap(4.0, 0.008), Gap(8.0, -0.002)], 300.0)
-    Decision(kept=True, reason='now: ahead of the trunk at equal cost, 8 s after the growth (loss -0.0020)')
+    >>> contest([Gap(4.0, 0.008), Gap(8.0, -0.002)], 300.0).reason
+    'now: ahead of the trunk at equal cost, 8 s after the growth (loss -0.0020)'
     >>> contest([Gap(4.0, 0.03), Gap(8.0, 0.01)], 300.0).reason
     'now: loss +0.0100 at equal cost, level in 3 s at this pace, of 300 s that are left'
     >>> contest([Gap(4.0, 0.03), Gap(8.0, 0.028)], 300.0).kept

@@ -189,10 +189,8 @@ def _best(ground: Ground, racers: Sequence[Racer], legs: Sequence[Leg]) -> Racer
     best = min(left, key=lambda racer: _gaps(racer, legs)[-1].loss, default=None)
     for racer in left:
         if racer is not best and racer.decision is not None and best is not None:
-            reason = (
-                f"{racer.decision.reason}: behind trial {best.number}, the best of its campaign"
-            )
-            racer.decision = Decision(False, reason)
+            better = f"behind trial {best.number}, the best of its campaign"
+            racer.decision = Decision(False, f"{racer.decision.reason}: {better}")
     return best
 
 

@@ -127,7 +127,8 @@ def screening(trunk: Trunk, flops: int, costs: Costs, cost: float) -> JobOf:
 def contest_job(run: Run, trunk: Trunk, racer: Racer, updates: int, readings: int) -> TrialJob:
     """Return the job that trains a candidate on after its screening."""
     screened = racer.outcomes[-1]
-    assert racer.pending.job is not None and screened.last is not None
+    assert racer.pending.job is not None
+    assert screened.last is not None
     plan = racer.pending.job.plan
     plan = candidate_plan(plan, run.space, trunk.updates + screened.final.step, updates)
     every = -(-updates // readings)

@@ -191,7 +191,7 @@ class Trunk(Stored):
 
 
 class TrunkAttribute(Trunk, StudyAttribute):
-    """The trunk of a run after it was trained alone; see :func:`growsearch.study.trunk.trunk_of`."""
+    """The trunk of a run after it was trained alone; ``growsearch.study.trunk`` reads it."""
 
     attribute: ClassVar[str] = "trunk"
 

@@ -91,7 +91,8 @@ class Judgement(Trained):
     trunk: Trunk | None = None
 
 
-_LATER = {
+# Fields of a description that runs of earlier versions lack.
+_LATER = {"start", "start_updates", "start_flops"}
     "start",
     "start_updates",
     "start_flops",
@@ -136,7 +137,7 @@ class Candidate(Description, Judgement):
 
     @property
     def needed(self) -> set[str]:
-        """The SHA-256 of the networks that the trial names besides its own: its start, a trunk's."""
+        """The SHA-256 of the networks that the trial names besides its own: start and trunk."""
         trunk = set() if self.trunk is None else {self.trunk.weights, self.trunk.average}
         return trunk | ({self.start} if self.start else set())
 
