@@ -80,6 +80,7 @@ def cooled_plan(space: SearchSpace, trunk: Trunk, updates: int) -> TrainingPlan:
     return replace(
         space.training.plan_at(rate_of(space, trunk)),
         schedule="linear",
+        warmup=0,
         precision=trunk.precision,
         steps=updates,
         rewarm=0,
@@ -95,8 +96,8 @@ def over_time(plan: TrainingPlan, seconds: float) -> TrainingPlan:
 
 def rate_of(space: SearchSpace, trunk: Trunk) -> float:
     """Return the learning rate of the trunk's next update."""
-    plan = replace(on_plan(space, trunk, 1), schedule_start=0)
-    return float(learning_rates(plan, np.asarray([float(trunk.updates)]))[0])
+    plan = on_plan(space, trunk, 1)
+    return float(learning_rates(plan, np.asarray([float(trunk.updates)]), 0)[0])
 
 
 def average_over(window: float) -> float:

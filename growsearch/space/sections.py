@@ -331,14 +331,15 @@ class Polish(Training):
 class Search(Section):
     """The settings of the driver: trials, time, sampler, its objective, random proposals, seed.
 
-    The sampler is fitted on the ``objective``: the gain over the parent, or the gain for each
-    second of training. The latter prefers networks that this machine computes fast, and depends on
-    its measurements.
+    The sampler is fitted on the ``objective``: the gain over the parent in accuracy, the same for
+    each second of training, or with a trunk ``loss_gain``, the gain in loss at equal cost. The
+    second prefers networks that this machine computes fast, and depends on its measurements.
+    ``time_budget`` is in seconds, where the call or command gives none.
     """
 
     trials: Count = 12
     sampler: Literal["tpe", "random"] = "tpe"
-    objective: Literal["gain", "gain_per_second"] = "gain"
+    objective: Literal["gain", "gain_per_second", "loss_gain"] = "gain"
     startup_trials: Annotated[int, Field(ge=0)] = 5
     time_budget: Annotated[float, Field(gt=0.0)] | None = None
     seed: Annotated[int, Field(ge=0, le=LARGEST_SEED)] = 0

@@ -93,10 +93,6 @@ class Judgement(Trained):
 
 # Fields of a description that runs of earlier versions lack.
 _LATER = {"start", "start_updates", "start_flops"}
-    "start",
-    "start_updates",
-    "start_flops",
-}  # fields of a description that runs of earlier versions lack
 _DESCRIBED = Description.model_fields.keys() - _LATER
 _JUDGED = Judgement.model_fields.keys()
 
