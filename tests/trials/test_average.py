@@ -55,7 +55,7 @@ def test_statistics_of_batch_norm_are_averaged_too() -> None:
     """Weights that no gradient reaches."""
     one, other = network(1), network(2)
     found = average([one, other]).weights["bn1"]
-    for name in ("moving_mean", "moving_variance"):
+    for name in ("mean", "variance"):
         mean = (one.weights["bn1"][name] + other.weights["bn1"][name]) / 2.0
         np.testing.assert_allclose(found[name], mean, rtol=1e-6)
 

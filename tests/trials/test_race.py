@@ -145,18 +145,18 @@ def test_the_end_of_the_screening_is_no_evidence_of_being_ahead() -> None:
             (0.04, 0.035, 0.032),
             100.0,
             False,
-            "not yet: loss +0.0335 ± 0.0020 at equal cost, level in 320 s at this pace, "
+            "not yet: loss +0.0335 ± 0.0020 at equal cost, level in 217 s at this pace, "
             "of 100 s that are left",
         ),
         (
             (0.003, 0.002, 0.001),
             300.0,
             False,
-            "not yet: loss +0.0015 ± 0.0020 at equal cost, level in 6 s at this pace, "
+            "not yet: loss +0.0015 ± 0.0020 at equal cost, level in 5 s at this pace, "
             "of 300 s that are left, but that is not sure",
         ),
         (
-            (0.002, 0.002, 0.0025),
+            (0.002, 0.002, 0.0024),
             300.0,
             False,
             "not yet: loss +0.0022 ± 0.0020 at equal cost, and no closer than before",
