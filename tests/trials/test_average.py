@@ -71,6 +71,7 @@ def test_an_average_has_no_slots() -> None:
     one, other = network(1, slots=True), network(2, slots=True)
     assert average([one, other]).slots is None
     assert average([one, other]).sha256 == average([network(1), network(2)]).sha256
+    assert average([one, network(2)]).sha256 == average([network(1), other]).sha256
     assert one.slots is not None
     assert one.sha256 == network(1, slots=True).sha256
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -82,6 +82,7 @@ def test_a_growth_that_is_better_everywhere_is_kept_where_the_other_is(
 
 
 @given(contests, noises, noises)
+@example([Gap(4.0, 0.04), Gap(6.0, 0.03), Gap(8.0, 0.02)], 0.001, 0.1)
 def test_noise_keeps_nothing_that_is_refused_without_it(
     found: list[Gap], noise: float, more: float
 ) -> None:
@@ -91,6 +92,7 @@ def test_noise_keeps_nothing_that_is_refused_without_it(
 
 
 @given(contests, noises, st.sampled_from((0.0625, 0.5, 4.0)))
+@example([Gap(4.0, -0.004), Gap(6.0, -0.004)], 0.02, 0.0625)
 def test_a_decision_has_no_scale(found: list[Gap], noise: float, scale: float) -> None:
     """Losses of MNIST are a tenth of Fashion-MNIST's: gaps and noise in proportion are the same."""
     scaled = [Gap(gap.cost, gap.loss * scale) for gap in found]
@@ -99,6 +101,7 @@ def test_a_decision_has_no_scale(found: list[Gap], noise: float, scale: float) -
 
 
 @given(contests, noises)
+@example([Gap(4.0, 0.04), Gap(6.0, 0.03), Gap(8.0, 0.02)], 0.001)
 def test_near_the_end_no_promise_is_kept(found: list[Gap], noise: float) -> None:
     """Where no cost is left, a growth must be level already, by its mean or by its trend."""
     if contest(found, 0.0, noise=noise).kept:
