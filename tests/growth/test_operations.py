@@ -595,6 +595,8 @@ def test_new_names_do_not_collide():
         network = grow(network, Deepen("conv0"), rng=0)
     architecture = network.architecture
     for operation in GROWTHS.values():
+        if operation is WidenDeepen:
+            continue  # a layer reaches a width once; the new names are those of Deepen
         for site in operation.sites(architecture, SMALL)[:4]:
             if len(site.grown(architecture)) > len(architecture):
                 for _ in range(2):
