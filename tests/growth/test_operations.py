@@ -694,7 +694,7 @@ def test_several_stages_deepen_at_once():
 
 
 def test_limits_hold_for_a_compound_as_a_whole():
-    """Where each layer alone has room but not both, there is no site."""
+    """There is no site where each layer alone has room but not both."""
     assert len(Deepen.sites(STAGES, Limits(layers=5))) == 3
     assert DeepenAll.sites(STAGES, Limits(layers=5)) == ()
     two = DeepenAll(("conv2", "conv3")).grown(STAGES)
