@@ -107,7 +107,7 @@ def replicate(
                     units,
                     axis,
                     degree=degree,
-                    treatment=setting.slots,
+                    treatment="carry-rescaled" if setting.slots == "carry-rescaled" else "carry",
                     adaptive=OPTIMIZERS[optimizer].adaptive,
                     inputs=max(spec.fan_in, 1),
                 )

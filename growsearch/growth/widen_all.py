@@ -6,7 +6,7 @@ import math
 from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Self, TypeVar
+from typing import Any, ClassVar, Self
 
 from growsearch.checks import number
 from growsearch.errors import InvalidInputError, NotExactError
@@ -14,8 +14,6 @@ from growsearch.growth.compound import Compound, names_of
 from growsearch.growth.growth import Limits
 from growsearch.growth.widen import Widen, width_step
 from growsearch.networks import Architecture
-
-_Found = TypeVar("_Found")
 
 # All factors are taken from one grid, so that a larger factor never grows less.
 _GRID = 4096  # factors an octave; neighbours are 0.02 % apart
@@ -62,13 +60,11 @@ class WidenAll(Compound):
     def sized(self, log2_factor: float, architecture: Architecture, limits: Limits) -> Self:
         """Widen each layer by the largest legal factor up to the given one, by a step at least."""
 
-        def legal(factor: float) -> Self | None:
+        def widths(factor: float) -> tuple[int, ...] | None:
             found = scaled(architecture, self.layers, factor, limits)
-            if found is None or tuple(found) != self.layers:
-                return None
-            return replace(self, widths=tuple(found.values()))
+            return tuple(found.values()) if found and tuple(found) == self.layers else None
 
-        return largest(log2_factor, legal) or self
+        return replace(self, widths=largest(log2_factor, widths) or self.widths)
 
     @property
     def steps(self) -> tuple[Widen, ...]:
@@ -127,14 +123,16 @@ def scaled(
     return widths if limits.allow_growth(architecture, wider) else None
 
 
-def largest(log2_factor: float, legal: Callable[[float], _Found | None]) -> _Found | None:
-    """Return the legal growth at the largest factor up to the given one, or None.
+def largest(
+    log2_factor: float, widths: Callable[[float], tuple[int, ...] | None]
+) -> tuple[int, ...] | None:
+    """Return the widths at the largest legal factor up to the given one, or None.
 
-    ``legal`` gives the growth at a factor, or None; beyond an illegal factor none is legal.
+    ``widths`` gives those at a factor, or None; beyond an illegal factor none is legal.
     """
     last = max(math.floor(log2_factor * _GRID), 0)
-    if (found := legal(last / _GRID)) is None:
+    if (found := widths(last / _GRID)) is None:
         # Widths rise with the factor, and legality falls off with them (width_step): bisect.
-        illegal = bisect_left(range(last), True, key=lambda grid: legal(grid / _GRID) is None)
-        found = legal((illegal - 1) / _GRID) if illegal else None
+        illegal = bisect_left(range(last), True, key=lambda grid: widths(grid / _GRID) is None)
+        found = widths((illegal - 1) / _GRID) if illegal else None
     return found

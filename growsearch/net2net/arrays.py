@@ -112,11 +112,12 @@ def split_axis_unevenly(
     is_last = np.append(is_first[1:], True)
     end = units.intervals[1][order]
 
-    old = np.moveaxis(array, axis, 0)[source]
+    whole: Array = array
+    old = np.moveaxis(whole, axis, 0)[source]
     columns = (-1, *(1,) * (old.ndim - 1))
     with np.errstate(over="ignore"):  # what is infinite is clipped
-        largest = float(np.abs(array).max()) or 1.0
-        scale = noise * float(np.std(array / largest, dtype=np.float64))
+        largest = float(np.abs(whole).max()) or 1.0
+        scale = noise * float(np.std(whole / largest, dtype=np.float64))
         drawn = scale * rng.standard_normal(old.shape) * largest
         rest = old - old * end.astype(array.dtype).reshape(columns) + drawn
     spacing = _spacing(old)

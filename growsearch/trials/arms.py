@@ -30,7 +30,7 @@ class Start:
     parent : Network
     growth : Growth or None
         None where nothing grows, as in a polish.
-    slots : "reset", "carry" or "carry-rescaled"
+    slots : "reset", "carry", "carry-rescaled" or "carry-old"
         The treatment of the optimizer's slots.
     images : array or None
         A batch, on which new batch normalisations measure their statistics.
