@@ -8,11 +8,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
-from growsearch.checks import number
+from growsearch.checks import check_choice, number
 from growsearch.errors import InvalidInputError, NotExactError
 from growsearch.growth.compound import Compound, names_of
 from growsearch.growth.growth import Limits
 from growsearch.growth.widen import Widen, width_step
+from growsearch.net2net.units import SHARES, Shares
 from growsearch.networks import Architecture
 
 # All factors are taken from one grid, so that a larger factor never grows less.
@@ -34,12 +35,14 @@ class WidenAll(Compound):
     widths : sequence of int
         Units of each after widening.
     zero_sum : float
+    split : "equal", "random", "new" or None
         As of :class:`Widen`.
     """
 
     layers: tuple[str, ...]
     widths: tuple[int, ...]
     zero_sum: float = 0.0
+    split: Shares | None = None
 
     operation: ClassVar[str] = "widen_all"
 
@@ -47,6 +50,8 @@ class WidenAll(Compound):
         object.__setattr__(self, "layers", names_of("layers", self.layers))
         object.__setattr__(self, "widths", widths_of(self.layers, self.widths))
         object.__setattr__(self, "zero_sum", number("zero_sum", self.zero_sum, 0.0))
+        if self.split is not None:
+            check_choice("split", self.split, SHARES)
 
     @classmethod
     def sites(cls, architecture: Architecture, limits: Limits) -> tuple[Self, ...]:
@@ -69,7 +74,7 @@ class WidenAll(Compound):
     @property
     def steps(self) -> tuple[Widen, ...]:
         return tuple(
-            Widen(layer, width, zero_sum=self.zero_sum)
+            Widen(layer, width, split=self.split, zero_sum=self.zero_sum)
             for layer, width in zip(self.layers, self.widths, strict=True)
         )
 
@@ -85,7 +90,8 @@ class WidenAll(Compound):
     def __str__(self) -> str:
         widths = ", ".join(f"{step.layer} {step.width}" for step in self.steps)
         noise = f", zero_sum {self.zero_sum}" if self.zero_sum else ""
-        return f"{self.operation}({widths}{noise})"
+        split = f", {self.split}" if self.split else ""
+        return f"{self.operation}({widths}{split}{noise})"
 
 
 def widths_of(layers: Sequence[str], widths: Any) -> tuple[int, ...]:

@@ -139,6 +139,27 @@ def _spacing(array: Array) -> Array:
     return np.ldexp(1.0, np.maximum(exponent, int(kind.minexp) - kind.nmant))
 
 
+def redrawn(
+    array: NDArray[_Scalar], units: Units, axis: int, *, rng: np.random.Generator
+) -> NDArray[_Scalar]:
+    """Draw the weights of the extra units anew: normal, of the deviation of the old units' weights.
+
+    Parameters
+    ----------
+    array : array
+        Incoming weights, with a copy for each extra unit.
+    units : Units
+    axis : int
+        The axis of ``array`` that has the units.
+    rng : numpy.random.Generator
+    """
+    moved = np.moveaxis(array.copy(), axis, 0)
+    old = moved[~units.is_new]
+    drawn = rng.standard_normal((int(units.is_new.sum()), *moved.shape[1:]))
+    moved[units.is_new] = drawn * np.sqrt(np.mean(np.square(old, dtype=np.float64)))
+    return np.ascontiguousarray(np.moveaxis(moved, 0, axis))
+
+
 def add_noise(
     array: NDArray[_Scalar],
     units: Units,
