@@ -17,8 +17,8 @@ if TYPE_CHECKING:  # the command line's help reads the table: a start imports wh
     from growsearch.growth import Filling, Growth, Treatment
     from growsearch.networks import Network
 
-# The length of an arm's training: the candidate's updates; the FLOPs of the candidate's own training;
-# or those of its lineage, which is that training and those of all its ancestors.
+# The length of an arm's training: as many updates as the candidate; the FLOPs of its training; or
+# those of its lineage, which is its training and those of all its ancestors.
 Length = Literal["updates", "flops", "lineage"]
 
 CANDIDATE = "net2net"
