@@ -39,7 +39,7 @@ def main() -> None:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     precision = "bfloat16" if has_native_bfloat16() else "float32"
     space = gs.SearchSpace.load(
-        "mnist",
+        "net2net",
         [
             f"controls.arms={list(ARMS)}",
             f"controls.tuned={options.tuned}",

@@ -91,7 +91,7 @@ def run(data: str | None, trials: int, steps: int) -> bool:
         *(f"training.steps={steps}", f"training.evaluate_every={max(1, steps // 3)}"),
         f"training.precision={precision}",
     ]
-    space = gs.SearchSpace.load("mnist", overrides)
+    space = gs.SearchSpace.load("net2net", overrides)
     watch, trainer = Watch(), gs.SlimTrainer()
     built: list[int] = []
 
@@ -210,7 +210,7 @@ def _fill(folder: Path, count: int) -> None:
     event.listen(Engine, "connect", hurry)
     storage = open_storage(database_url(folder))
     study, _ = create_or_load(storage, "run")
-    space = distributions(gs.SearchSpace.load("mnist"))
+    space = distributions(gs.SearchSpace.load("net2net"))
     source = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
     rng = np.random.default_rng(0)
     for index in range(count):
@@ -229,7 +229,7 @@ def _fill(folder: Path, count: int) -> None:
 
 def _asks(folder: Path) -> np.ndarray[Any, Any]:
     """Return seconds of ask and tell, a row a trial, without the first, which reads the study."""
-    space = gs.SearchSpace.load("mnist")
+    space = gs.SearchSpace.load("net2net")
     study, _ = create_or_load(open_storage(database_url(folder)), "run")
     study.sampler = GainSampler(
         lambda seed: optuna.samplers.TPESampler(seed=seed, multivariate=True),

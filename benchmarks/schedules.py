@@ -34,7 +34,7 @@ from growsearch.training import Augmentation, TrainingPlan, TrainingResult
 from growsearch.training.slim import SlimTrainer
 
 SMALL, LARGE = (16, 32, 64), (32, 64, 128)
-TOP, RESTART = 0.8, 0.3  # rates of the teacher and of the candidates in mnist_fast
+TOP, RESTART = 0.8, 0.3  # rates of the teacher and of the candidates
 SCHEDULES = ("through", "restart", "low", "constant", "grown", "small")
 
 

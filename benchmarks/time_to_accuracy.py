@@ -2,7 +2,7 @@
 
 Every contender is a process of its own, one after the other, and starts with nothing:
 
-growsearch   ``growsearch run mnist_fast --time-budget BUDGET``: starts small, grows, polishes
+growsearch   ``growsearch run mnist --time-budget BUDGET``: starts small, grows, polishes
 continued    the same run in which nothing may grow: the teacher is polished for the rest
 scratch      the same search, every candidate trained from random weights, as the teacher was
 final        the network that growsearch ended with, trained from random weights for all the time:
@@ -32,7 +32,7 @@ from typing import Any
 import numpy as np
 from machine import deviation, processor, versions
 
-SPACE = "mnist_fast"
+SPACE = "mnist"
 MARKS = (0.1, 0.2, 0.4, 1.0)  # of the budget: 1, 2, 4 and 10 minutes of ten
 CONTENDERS = ("growsearch", "continued", "scratch", "final", "plain", "expert", "autokeras")
 

@@ -10,21 +10,23 @@ The second claim is for jobs of 10 s whose length varies by 10 % (standard devia
    trial, with the first and the last jobs, in which workers are idle, and in the middle half of
    the trials, which the second claim is about; transactions of the database, reading ones
    included; and the memory that each worker has for itself, without TensorFlow. n = 1 run a row.
-2. ``share``: the driver's processor time of 20 trials of the ``digits`` and ``mnist`` spaces with a
-   control each, beside the seconds of their real trainings, one after the other. n = 1 run a space.
+2. ``share``: the driver's processor time of 20 trials of the ``digits`` and ``net2net`` spaces with
+   a control each, beside the seconds of their real trainings, one after the other. n = 1 run a
+   space.
 3. ``simulation``: up to 1,000 workers, from the driver's milliseconds a trial (``--driver-ms``,
    with those of the disk), for K as by default, half as many as workers, and as many.
 4. ``toy``: the speed-up of a greedy search by candidates side by side, that is, by
    ``--pending-trials`` (simulated, 60 seeds, medians).
-5. ``real``: updates of 50 images a second of the same trials of the ``mnist`` space in one process
-   with all threads (``--workers 0``) and in two (``--workers 2``), in turn; n = ``--rounds``.
+5. ``real``: updates of 50 images a second of the same trials of the ``net2net`` space in one
+   process with all threads (``--workers 0``) and in two (``--workers 2``), in turn;
+   n = ``--rounds``.
 
 The machine's load stands beside each measured row: on a busy machine only processor times count.
 
     python benchmarks/workers.py [--part control|share|simulation|toy|real] [--quick] [--data DIR]
         [--engines processes,ray,threads] [--databases sqlite,postgresql] [--workers 1,4,16]
         [--seconds 0.2,1,5] [--jobs 12] [--pending default,workers] [--profile FILE]
-        [--spaces digits,mnist] [--trials 20] [--driver-ms 100]
+        [--spaces digits,net2net] [--trials 20] [--driver-ms 100]
 """
 
 from __future__ import annotations
@@ -102,7 +104,7 @@ def share(options: argparse.Namespace) -> bool:
         plan = [] if name == "digits" and not options.quick else [f"training.steps={steps}"]
         plan += [f"training.evaluate_every={max(1, steps // 4)}"] if plan else []
         space = gs.SearchSpace.load(name, [*plan, "teacher.steps=20"])
-        data = options.data if name == "mnist" else None
+        data = options.data if name == "net2net" else None
         with ThreadPoolExecutor(1) as apart, tempfile.TemporaryDirectory() as folder:
             gauge, all_of_it = Gauge(time.thread_time), Gauge(time.process_time)
 
@@ -200,7 +202,7 @@ def real_run(workers: int, data: str, trials: int, steps: int) -> tuple[float, l
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     overrides = [f"training.steps={steps}", f"training.evaluate_every={max(1, steps // 4)}"]
-    space = gs.SearchSpace.load("mnist", [*overrides, "teacher.steps=20"])
+    space = gs.SearchSpace.load("net2net", [*overrides, "teacher.steps=20"])
     gauge = Gauge(time.process_time)
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "run"
@@ -216,7 +218,7 @@ def real(options: argparse.Namespace) -> bool:
     trials, steps = (2, 8) if options.quick else (8, 200)
     speeds: dict[int, list[float]] = {0: [], 2: []}
     seen = []
-    print(f"\n5. {trials} trials of mnist with a control each, {steps} updates of 50 images")
+    print(f"\n5. {trials} trials of net2net with a control each, {steps} updates of 50 images")
     for _ in range(1 if options.quick else options.rounds):
         for workers, found in speeds.items():
             # Each in a process of its own, so that none finds the graphs of another.
@@ -257,7 +259,7 @@ def main() -> int:
     parser.add_argument("--pending", type=words, default=["default"], help="default, workers")
     parser.add_argument("--jobs", type=int, default=12, help="for each worker")
     parser.add_argument("--trials", type=int, default=20, help="of the driver's share")
-    parser.add_argument("--spaces", type=words, default=["digits", "mnist"], help="of the same")
+    parser.add_argument("--spaces", type=words, default=["digits", "net2net"], help="of the same")
     parser.add_argument("--rounds", type=int, default=3, help="of the real trainings")
     parser.add_argument("--driver-ms", type=float, default=100.0, help="a trial; for simulation")
     parser.add_argument("--look-us", type=float, default=25.0, help="a job; for simulation")

@@ -81,7 +81,7 @@ class NumpyTrainer:
             until = step + plan.evaluate_every
             while step < until and not clock.is_over(step):
                 began = time.perf_counter()
-                (rate,) = learning_rates(plan, clock.positions(step, 1))
+                (rate,) = learning_rates(plan, clock.positions(step, 1), step)
                 batch = next(batches)
                 state.update(data.images[batch], data.labels[batch], float(rate))
                 step += 1

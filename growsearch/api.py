@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Iterable, Sequence
@@ -20,7 +21,7 @@ from growsearch.training.registry import trainer_named
 
 if TYPE_CHECKING:
     from growsearch.driver.events import OnEvent
-    from growsearch.driver.loop import Callback
+    from growsearch.driver.finish import Callback
     from growsearch.execution import Executor
     from growsearch.study.result import SearchResult
     from growsearch.training import Trainer
@@ -55,7 +56,8 @@ def search(
         Trials in all, those of earlier sessions included; the space's number by default.
     time_budget : float, optional
         Seconds of the whole run, those of earlier sessions included: teacher, trials, controls
-        and the last training of the best network, which takes what the trials leave.
+        and the last training of the best network, which takes what the trials leave. The space's
+        by default; infinity is none.
     out : path, optional
         The run folder, for study and weights; ``runs/<name of the space>`` by default.
     storage : str, optional
@@ -118,6 +120,9 @@ def search(
     callbacks = tuple(callbacks) if isinstance(callbacks, Iterable) else (callbacks,)
     if not all(callable(callback) for callback in callbacks):
         raise InvalidInputError(f"callbacks: expected callables, got {callbacks!r}")
+    time_budget = space.search.time_budget if time_budget is None else time_budget
+    if time_budget == math.inf:
+        time_budget = None
     if time_budget is not None:
         time_budget = number("time_budget", time_budget, 0.0, above=True, unit="seconds")
     dataset = datasets.load(space.data, data, stand_in=space.stand_in)

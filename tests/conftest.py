@@ -48,24 +48,36 @@ def quick_sqlite() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def mnist_folder() -> Path:
     """MNIST's files, where this machine has them."""
-    named = os.environ.get("GROWSEARCH_TEST_MNIST")
-    folder = Path(named) if named else Path(__file__).parents[2] / "shared/data/mnist"
+    return _files_of("MNIST", "GROWSEARCH_TEST_MNIST", "mnist")
+
+
+@pytest.fixture(scope="session")
+def fashion_mnist_folder() -> Path:
+    """Fashion-MNIST's files, where this machine has them."""
+    return _files_of("Fashion-MNIST", "GROWSEARCH_TEST_FASHION_MNIST", "fashion-mnist")
+
+
+def _files_of(title: str, variable: str, folder_name: str) -> Path:
+    named = os.environ.get(variable)
+    folder = Path(named) if named else Path(__file__).parents[2] / "shared/data" / folder_name
     if not folder.is_dir():
-        pytest.skip("MNIST is not on this machine: set GROWSEARCH_TEST_MNIST")
+        pytest.skip(f"{title} is not on this machine: set {variable}")
     return folder
 
 
 @pytest.fixture
 def own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No test sees the user's data, cache or proxy, or reaches out of this machine."""
-    from growsearch.datasets import mnist
+    from growsearch.datasets import sources
+    from growsearch.datasets.published import PUBLISHED
 
     monkeypatch.delenv("GROWSEARCH_DATA", raising=False)
     monkeypatch.delenv("GROWSEARCH_OFFLINE", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setattr(mnist, "MIRRORS", ())
-    monkeypatch.setattr(mnist, "cache_folder", lambda: tmp_path / "cache" / "mnist")
+    for name, row in PUBLISHED.items():
+        monkeypatch.setitem(PUBLISHED, name, replace(row, mirrors=()))
+    monkeypatch.setattr(sources, "cache_folder", lambda name: tmp_path / "cache" / name)
 
 
 @pytest.fixture(scope="session")

@@ -170,6 +170,8 @@ class TestSchedulesOfNumpy(OfNumpy, ScheduleLaws):
     """All laws of schedules but that of moving averages, which the trainer refuses."""
 
     test_averages_are_their_formula = None
+    test_beside_averages_the_last_network_is_that_without = None
+    test_a_training_goes_on_from_the_last_network = None
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ def test_the_search_block_runs(tmp_path, monkeypatch):
     """As it stands there, on a space that takes a second: what it reads of the result exists."""
     (block,) = [block for block in BLOCKS if "gs.search(" in block]
     small = ["teacher.steps=5", "training.steps=4", "training.evaluate_every=4"]
-    for written, here in (('load("mnist")', 'load("digits", small)'), ("trials=12", "trials=1")):
+    for written, here in (('load("net2net")', 'load("digits", small)'), ("trials=12", "trials=1")):
         assert block.count(written) == 1
         block = block.replace(written, here)
     monkeypatch.chdir(tmp_path)

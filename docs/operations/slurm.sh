@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # A search on Slurm: Ray on every node of the job, the driver on the first.
-#   sbatch docs/operations/slurm.sh mnist --trials 200 --out /shared/runs/mnist \
+#   sbatch docs/operations/slurm.sh net2net --trials 200 --out /shared/runs/net2net \
 #     --workers 32 --cpus-per-worker 2
 # The arguments are those of growsearch run. The run folder is one that all nodes see.
 #SBATCH --job-name=growsearch

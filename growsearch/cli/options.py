@@ -20,8 +20,8 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print the result
 data = click.option(
     "--data",
     metavar="PATH",
-    help="MNIST: a folder with its IDX files, or an .npz. By default $GROWSEARCH_DATA, else the "
-    "cache, else a download.",
+    help="MNIST or Fashion-MNIST: a folder with its IDX files, or an .npz. By default "
+    "$GROWSEARCH_DATA, else the cache, else a download.",
 )
 
 

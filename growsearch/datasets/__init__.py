@@ -1,12 +1,14 @@
 """Images and labels: `load` finds a data set by name, checks it, and returns it read-only."""
 
+from functools import partial
 from typing import Protocol
 
 from growsearch.checks import LARGEST_SEED, whole_number
 from growsearch.datasets.dataset import Dataset, Split
 from growsearch.datasets.digits import load_digits
 from growsearch.datasets.forms import Data
-from growsearch.datasets.mnist import load_mnist
+from growsearch.datasets.published import PUBLISHED
+from growsearch.datasets.sources import load_published
 from growsearch.datasets.stored import StoredImages
 from growsearch.errors import DataError
 
@@ -22,7 +24,10 @@ class Loader(Protocol):
         """Return the data set; the arguments are those of `load`."""
 
 
-LOADERS: dict[str, Loader] = {"mnist": load_mnist, "digits": load_digits}
+LOADERS: dict[str, Loader] = {
+    **{name: partial(load_published, name) for name in PUBLISHED},
+    "digits": load_digits,
+}
 
 STAND_INS = ("digits",)
 
@@ -37,26 +42,30 @@ def load(
 ) -> Dataset:
     """Load a data set.
 
-    MNIST is looked for in `data`; else where the environment variable GROWSEARCH_DATA points; else
-    in the cache folder, into which it is downloaded (not with GROWSEARCH_OFFLINE=1) and verified.
+    MNIST and Fashion-MNIST are looked for in `data`; else where the environment variable
+    GROWSEARCH_DATA points; else in the cache folder, into which they are downloaded (not with
+    GROWSEARCH_OFFLINE=1) and verified. Images of your own in MNIST's format may be loaded under
+    either name; the images of one are refused under the name of the other.
 
     Parameters
     ----------
     name : str
-        ``mnist`` (28x28x1, 10 classes) or ``digits`` (scikit-learn's, enlarged to that size).
+        ``mnist`` or ``fashion_mnist`` (28x28x1, 10 classes), or ``digits`` (scikit-learn's,
+        enlarged to that size).
     data : path, arrays or Dataset, optional
         A folder with the four IDX files (gzipped or not), an ``.npz`` file in the layout of Keras,
         ``((x_train, y_train), (x_test, y_test))`` as ``keras.datasets.mnist.load_data()`` returns
         it, or a `Dataset`, which is returned as it is. Images are uint8, or floats from 0 to 1.
         If it cannot be used, that is an error, never a reason for the stand-in.
     stand_in : str, optional
-        ``digits`` to take these if MNIST is nowhere and cannot be downloaded; the result then
-        has ``stand_in=True`` and must be announced.
+        ``digits`` to take these if the data set is nowhere and cannot be downloaded; the result
+        then has ``stand_in=True`` and must be announced.
     validation : int
         At most this many of the first training images become the validation split, never more
-        than a sixth: the first 5,000 of MNIST's 60,000, as in TensorFlow's original reader.
+        than a sixth: the first 5,000 of the 60,000 of MNIST and of Fashion-MNIST, as in
+        TensorFlow's original reader.
     seed : int
-        Shuffles ``digits`` into its splits. MNIST is never shuffled.
+        Shuffles ``digits`` into its splits. The others are never shuffled.
 
     Returns
     -------

@@ -1,13 +1,15 @@
 """The forms of a user's images: folder, .npz file, arrays, `Dataset`."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import numpy as np
 from numpy.typing import ArrayLike
 
-from growsearch.datasets.dataset import Dataset, Split, split_from
-from growsearch.datasets.idx import read_idx
+from growsearch.datasets.dataset import Dataset, Images, Split, split_from
+from growsearch.datasets.idx import idx_hash, read_idx
 from growsearch.datasets.npz import read_npz
 from growsearch.errors import DataError, DataNotFoundError
 
@@ -18,6 +20,7 @@ _FORMS = (
     "a folder with the four IDX files, an .npz file, ((x_train, y_train), (x_test, y_test)) "
     "or a Dataset"
 )
+_CHUNK = 4096  # images
 _IDX_FILES = {
     "x_train": ("train-images", "idx3-ubyte"),
     "y_train": ("train-labels", "idx1-ubyte"),
@@ -27,7 +30,13 @@ _IDX_FILES = {
 
 
 def dataset_from(
-    data: Data, *, name: str, validation: int, image_shape: tuple[int, int, int], classes: int
+    data: Data,
+    *,
+    name: str,
+    validation: int,
+    image_shape: tuple[int, int, int],
+    classes: int,
+    others: Mapping[str, str],
 ) -> Dataset:
     """Make a data set of a user's images.
 
@@ -45,6 +54,9 @@ def dataset_from(
         What every image must be; grey images may lack the channel axis.
     classes : int
         Labels must be below this.
+    others : mapping
+        Names of other data sets, whose images are refused, under the `idx_hash` of their images
+        as bytes (n, height, width).
 
     Returns
     -------
@@ -56,7 +68,7 @@ def dataset_from(
     DataNotFoundError
         If there is nothing at the path.
     DataError
-        If what is there cannot be used.
+        If the images there cannot be used, or are those of another data set.
     """
     if isinstance(data, Dataset):
         return data
@@ -75,6 +87,11 @@ def dataset_from(
             raise DataError(
                 f"{source}: {part}: expected {name} images of shape {image_shape}, "
                 f"got {split.images.shape[1:]}: resize them, or pass a Dataset of your own name"
+            )
+        if other := others.get(idx_hash(_pixels(split.images))):
+            raise DataError(
+                f"{source}: {part}: expected images of {name}, got those of {other}: "
+                f"name another path, or the data set {other}"
             )
     if "validation" not in parts:
         parts["validation"], parts["train"] = first_and_rest(parts["train"], validation)
@@ -132,9 +149,17 @@ def _idx_file(folder: Path, stem: str, kind: str) -> Path:
             if path.is_file():
                 return path
     raise DataNotFoundError(
-        f"{folder}: expected the four IDX files of MNIST, {stem}-{kind} or {stem}-{kind}.gz is "
+        f"{folder}: expected the four IDX files, {stem}-{kind} or {stem}-{kind}.gz is "
         "missing: put it there, or name another folder"
     )
+
+
+def _pixels(images: Images) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    """Return images (n, height, width, 1) as bytes (n, height, width)."""
+    pixels = np.empty(images.shape[:-1], np.uint8)
+    for first in range(0, len(images), _CHUNK):  # bounds the memory
+        pixels[first : first + _CHUNK] = np.rint(images[first : first + _CHUNK, ..., 0] * 255)
+    return pixels
 
 
 def _read(path: Path) -> dict[str, Any]:

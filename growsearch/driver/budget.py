@@ -15,7 +15,7 @@ from growsearch.study.attributes import SpentAttribute
 from growsearch.study.optuna_private import is_stopped
 from growsearch.study.run_state import RunState
 
-PHASES = ("teacher", "candidates", "controls", "polish", "test", "other")
+PHASES = ("teacher", "trunk", "candidates", "controls", "polish", "test", "other")
 _LAST_EVALUATIONS = 0.02  # of the time budget: for the test images
 
 
@@ -116,15 +116,24 @@ def reason_to_stop(
     state: RunState, goal: Goal, clock: Clock, space: SearchSpace, study: Study
 ) -> str | None:
     """Return why no other trial is made, in words; None if there is to be one."""
+    if (reason := reason_for_no_trial(state, goal, space, study)) is not None:
+        return reason
+    budget = clock.budget
+    if budget is not None and clock.left - state.laps.longest < _reserved(space, budget):
+        return f"the time budget of {budget:g} s leaves no room for another trial"
+    return None
+
+
+def reason_for_no_trial(
+    state: RunState, goal: Goal, space: SearchSpace, study: Study
+) -> str | None:
+    """Return why no other trial is made, whatever time is left; None if there may be one."""
     if len(state.placed) >= goal.trials:
         return str(goal)
     if is_stopped(study):
         return "a callback stopped it"
     if not may_grow(state.incumbent.network.architecture, space):
         return "nothing is left to grow within the limits of the space"
-    budget = clock.budget
-    if budget is not None and clock.left - state.laps.longest < _reserved(space, budget):
-        return f"the time budget of {budget:g} s leaves no room for another trial"
     return None
 
 

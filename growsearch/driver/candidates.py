@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
 
+from growsearch.driver.costs import within_price
 from growsearch.driver.cutoffs import cutoffs_of
 from growsearch.driver.proposals import decode, distributions, outside
 from growsearch.driver.run import Run
 from growsearch.errors import RunError
+from growsearch.growth import Growth
 from growsearch.study.attributes import Candidate
 from growsearch.study.networks import is_referred_to
 from growsearch.study.optuna_private import is_enqueued
@@ -30,6 +33,9 @@ from growsearch.trials.job import TrialJob
 from growsearch.trials.judge import Decision, Score, decide, least_accuracy, losses_may_decide
 from growsearch.trials.outcome import Failure, TrialOutcome
 from growsearch.trials.worker import Crash
+
+# Makes the job of a candidate, of the trial, its description and its growth.
+JobOf = Callable[[Run, RunState, FrozenTrial, Candidate, Growth], TrialJob]
 
 _ENQUEUED = "enqueued with a value outside the space"
 
@@ -72,18 +78,22 @@ def state_for(run: Run, index: int | None = None) -> RunState:
     return read_state(run.study, run.store, trials=trials, before=before)
 
 
-def propose(run: Run, state: RunState) -> Pending:
-    """Draw the next trial's parameters, decode them onto the incumbent, and store the trial."""
+def propose(run: Run, state: RunState, job_of: JobOf | None = None) -> Pending:
+    """Draw the next trial's parameters, decode them onto the incumbent, and store the trial.
+
+    ``job_of`` makes its job; by default it is a brief training.
+    """
     if any(trial.state == TrialState.WAITING for trial in state.trials):
-        return _dequeued(run, state)
+        return _dequeued(run, state, job_of)
     index = len(state.placed)
     params = run.sampler.propose(state.placed, index)
     about = _description(run, state, index, params)
     run.guard.check()
-    return pending(run, state, begin(run.study, params, distributions(run.space), about))
+    trial = begin(run.study, params, distributions(run.space), about)
+    return pending(run, state, trial, job_of)
 
 
-def _dequeued(run: Run, state: RunState) -> Pending:
+def _dequeued(run: Run, state: RunState, job_of: JobOf | None) -> Pending:
     """Take a trial that was queued by ``study.enqueue_trial``.
 
     Where its values are outside the space, its failure is told when its turn comes.
@@ -104,7 +114,7 @@ def _dequeued(run: Run, state: RunState) -> Pending:
         refuse(run.study, frozen, reason)
         return refused(run, frozen, reason)
     described(run.study, frozen, _description(run, state, len(state.placed), frozen.params))
-    return pending(run, state, run.study.get_trials(deepcopy=False)[number])
+    return pending(run, state, run.study.get_trials(deepcopy=False)[number], job_of)
 
 
 def refused(run: Run, trial: FrozenTrial, reason: str) -> Pending:
@@ -116,15 +126,20 @@ def refused(run: Run, trial: FrozenTrial, reason: str) -> Pending:
 
 def _description(run: Run, state: RunState, index: int, params: dict[str, Any]) -> Candidate:
     """Return the growth that parameters mean on the incumbent, as the trial's description."""
-    parent = state.incumbent
+    parent, trunk = state.incumbent, state.trunk
     before = parent.network.architecture
-    growth = decode(params, before, run.space)
+    space, tried = run.space, set[str]()
+    if trunk is not None:
+        space = within_price(space, before.flops, run.costs)
+        others = map(Candidate.read, state.placed)
+        tried = {each.growth for each in others if each.start == trunk.weights}
+    growth = decode(params, before, space, tried)
     if growth is None:
         raise RunError("no operation of the space has a legal site on the best network")
-    return Candidate.described(index, parent.trial_number, growth, before)
+    return Candidate.described(index, parent.trial_number, growth, before, trunk)
 
 
-def pending(run: Run, state: RunState, trial: FrozenTrial) -> Pending:
+def pending(run: Run, state: RunState, trial: FrozenTrial, job_of: JobOf | None = None) -> Pending:
     """Return a described trial with its job, a function of what the study holds.
 
     Parameters
@@ -133,6 +148,8 @@ def pending(run: Run, state: RunState, trial: FrozenTrial) -> Pending:
     state : RunState
         The state that the trial was proposed on.
     trial : FrozenTrial
+    job_of : callable, optional
+        Makes the job; by default it is a brief training.
 
     Raises
     ------
@@ -140,13 +157,29 @@ def pending(run: Run, state: RunState, trial: FrozenTrial) -> Pending:
         When its parent's network is damaged, or the trial is not what growsearch writes.
     """
     about = Candidate.read(trial)
-    parent, accuracy = state.sha256_of(about.parent), state.accuracy_of(about.parent)
-    growth = about.grown_from(run.store.get(parent).architecture, trial.number)
-    plan, space = run.space.plan(trial.params), run.space
+    accuracy = state.incumbent.validation_accuracy
+    if not about.start:
+        accuracy = state.accuracy_of(about.parent)
+    growth = about.grown_from(run.store.get(start_of(state, about)).architecture, trial.number)
+    job = (job_of or _brief)(run, state, trial, about, growth)
+    return Pending(trial, about, accuracy, job, run.clock.passed)
+
+
+def start_of(state: RunState, about: Candidate) -> str:
+    """Return the SHA-256 of the network that a trial grows."""
+    return about.start or state.sha256_of(about.parent)
+
+
+def _brief(
+    run: Run, state: RunState, trial: FrozenTrial, about: Candidate, growth: Growth
+) -> TrialJob:
+    """Return the job of a candidate that gets the space's brief training."""
+    accuracy, space = state.accuracy_of(about.parent), run.space
+    plan = space.plan(trial.params)
     judged = [each for each in state.judged if each.number < trial.number]
-    job = TrialJob(
+    return TrialJob(
         name=f"trial {trial.number}",
-        parent=parent,
+        parent=start_of(state, about),
         growth=growth,
         arm=CANDIDATE,
         plan=plan,
@@ -158,7 +191,6 @@ def pending(run: Run, state: RunState, trial: FrozenTrial) -> Pending:
         keep_above=least_accuracy(space.judge.rule, accuracy),
         cutoffs=cutoffs_of(space, judged, accuracy, plan.steps),
     )
-    return Pending(trial, about, accuracy, job, run.clock.passed)
 
 
 def judge(run: Run, state: RunState, candidate: Pending, outcome: TrialOutcome) -> Decision:

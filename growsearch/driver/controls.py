@@ -8,13 +8,16 @@ from datetime import datetime
 
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from growsearch.driver.candidates import start_of
+from growsearch.driver.plans import candidates_plan
 from growsearch.driver.run import Run
 from growsearch.errors import NetworkFileError
 from growsearch.space.wanted import wanted_controls
 from growsearch.study.attributes import Candidate, Control, control_outcome
-from growsearch.study.networks import ancestry_flops, warn_damaged
+from growsearch.study.networks import ancestry_of, warn_damaged
 from growsearch.study.read import controls_by_number, controls_of
 from growsearch.study.run_state import RunState
+from growsearch.training import TrainingPlan
 from growsearch.trials.arms import ARMS, CANDIDATE, steps_of
 from growsearch.trials.job import TrialJob
 from growsearch.trials.outcome import TrialOutcome
@@ -52,7 +55,7 @@ def controls_for(run: Run, state: RunState, trial: FrozenTrial) -> list[ControlT
     missing = [each for each in wanted if each not in done]
     if not missing:
         return []
-    run.store.path(state.sha256_of(Candidate.read(trial).parent))  # refuses what is no name
+    run.store.path(start_of(state, Candidate.read(trial)))  # refuses what is no name
     try:
         return list(_tasks(run, state, trial, missing))
     except NetworkFileError as error:
@@ -73,12 +76,11 @@ def _tasks(
     """Yield each control with its job: the candidate's, with another arm."""
     about = Candidate.read(trial)
     index = about.index
-    parent = state.sha256_of(about.parent)
+    parent = start_of(state, about)
     before = run.store.get(parent).architecture
     growth = about.grown_from(before, trial.number)
-    after, ancestry = growth.grown(before), ancestry_flops(run.study, state.trials, about.parent)
-    plan = run.space.plan(trial.params)
-    plan = replace(plan, precision=about.precision or plan.precision)
+    after, ancestry = growth.grown(before), ancestry_of(run.study, state.trials, about)
+    plan = candidates_plan(run.space, trial, about)
     for arm, repeat in missing:
         seed = f"/{repeat}" if repeat else ""
         architecture = after if ARMS[arm].grows else before
@@ -108,7 +110,7 @@ def _tasks(
                 parent=parent,
                 growth=growth,
                 arm=arm,
-                plan=replace(plan, steps=steps),
+                plan=_plan_of(arm, plan, steps),
                 data=run.data,
                 start_seed=run.seed_of(index, arm + seed),
                 order_seed=run.seed_of(index, "order" + seed),
@@ -116,6 +118,14 @@ def _tasks(
                 learning_rates=learning_rates(plan.learning_rate, tuned) if tuned > 1 else (),
             ),
         )
+
+
+def _plan_of(arm: str, plan: TrainingPlan, steps: int) -> TrainingPlan:
+    """Return the plan of a control: one from scratch has the schedule from its begin."""
+    plan = replace(plan, steps=steps)
+    if ARMS[arm].inherits:
+        return plan
+    return replace(plan, schedule_start=0, rewarm=0)
 
 
 def record_control(run: Run, task: ControlTask, outcome: TrialOutcome) -> None:

@@ -10,6 +10,7 @@ from growsearch.execution.events import JobEnded, JobEvent, JobLost, NoWorker, T
 from growsearch.trials.records import TrialRecord
 
 __all__ = [
+    "Committed",
     "Event",
     "JobEnded",
     "JobLost",
@@ -20,6 +21,7 @@ __all__ = [
     "TeacherReady",
     "Training",
     "TrialFinished",
+    "TrunkRead",
 ]
 
 
@@ -70,5 +72,30 @@ class Polished:
     better: bool
 
 
-Event = Started | TeacherReady | JobEvent | TrialFinished | Polished
+@dataclass(frozen=True)
+class TrunkRead:
+    """The trunk was trained on alone, and read by its averages.
+
+    ``elapsed`` is in seconds; without a time budget, in updates of the first network.
+    """
+
+    elapsed: float
+    validation_accuracy: float
+    parameters: int
+
+
+@dataclass(frozen=True)
+class Committed:
+    """The network that the run would give if it stopped now was stored.
+
+    ``cooled`` is False where the trunk's averages are better than its cooled forks.
+    """
+
+    elapsed: float
+    validation_accuracy: float
+    parameters: int
+    cooled: bool
+
+
+Event = Started | TeacherReady | JobEvent | TrialFinished | TrunkRead | Committed | Polished
 OnEvent = Callable[[Event], None]

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-
-from optuna.study import Study
-from optuna.trial import FrozenTrial
 
 from growsearch.driver.budget import Goal, reason_to_stop
 from growsearch.driver.candidates import (
@@ -22,34 +19,35 @@ from growsearch.driver.candidates import (
 )
 from growsearch.driver.controls import controls_for, lacking, record_control
 from growsearch.driver.evaluation import evaluate
-from growsearch.driver.events import TrialFinished
+from growsearch.driver.finish import Callback, finish
 from growsearch.driver.opening import Session, opened
 from growsearch.driver.polish import polish
 from growsearch.driver.run import Run
 from growsearch.driver.teacher import teach
-from growsearch.driver.window import Task, Told, Window
+from growsearch.driver.trunk.decay import decay
+from growsearch.driver.trunk.loop import grow_trunk
+from growsearch.driver.window import Task, Window
 from growsearch.errors import GrowsearchError
-from growsearch.study.attributes import INTERRUPTED, Candidate, LapsAttribute
-from growsearch.study.notes import write_note
+from growsearch.study.attributes import INTERRUPTED, Candidate
 from growsearch.study.optuna_private import stoppable
-from growsearch.study.read import controls_of
-from growsearch.study.read import record as record_of
 from growsearch.study.result import SearchResult, result_of
 from growsearch.study.run_state import read_state
-from growsearch.study.trials import fail, fail_interrupted, refusal_of, that_count
+from growsearch.study.trials import fail, fail_interrupted, refusal_of
 from growsearch.trials.outcome import TRAINING_FAILED, Failure, TrialOutcome
 from growsearch.trials.worker import Crash
-
-Callback = Callable[[Study, FrozenTrial], None]
 
 
 def search(session: Session, callbacks: Sequence[Callback] = ()) -> SearchResult:
     """Run a search, or go on with an interrupted one; see :func:`growsearch.search`."""
     with opened(session) as run:
         teach(run)
-        ended = grow(run, session.trials, callbacks)
+        by = grow if session.space.trunk is None else grow_trunk
+        ended = by(run, session.trials, callbacks)
         state = read_state(run.study, run.store)
-        polish(run, state)
+        if state.trunk is None:
+            polish(run, state)
+        else:
+            decay(run, state)
         evaluate(run, state)
         return close(run, ended)
 
@@ -67,7 +65,7 @@ def grow(run: Run, trials: int, callbacks: Sequence[Callback]) -> str:
         window = taken_up(run)  # what an earlier session left pending
         while True:
             while told := window.next_to_finish():
-                finish(run, told, goal, callbacks)
+                finish(run, told.number, told.began, goal, callbacks)
             ended = fill(run, window, goal)  # ask, and decode onto the incumbent
             send(run, window)
             if run.dispatcher.is_idle and not window.is_judgeable:
@@ -185,18 +183,3 @@ def conclude(run: Run, window: Window, candidate: Pending) -> None:
     number, trials = candidate.trial.number, tuple(run.study.get_trials(deepcopy=False))
     controls = controls_for(run, replace(state, trials=trials), trials[number])
     window.tell(number, controls, candidate.began)
-
-
-def finish(run: Run, told: Told, goal: Goal, callbacks: Sequence[Callback]) -> None:
-    """Note and announce a trial that has all its controls, and call the callbacks."""
-    trials = tuple(run.study.get_trials(deepcopy=False))
-    trial = trials[told.number]
-    found = record_of(trial, controls_of(run.control_study, told.number))
-    write_note(run.study, trial, found)
-    run.write_spent()
-    run.on_event(TrialFinished(found, len(that_count(trials)), goal.trials))
-    for callback in callbacks:
-        callback(run.study, trial)
-    laps = LapsAttribute.read(run.study) or LapsAttribute()
-    longest = max(laps.longest, run.clock.passed - told.began)
-    LapsAttribute(last=max(laps.last, told.number), longest=longest).write(run.study)

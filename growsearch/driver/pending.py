@@ -65,6 +65,8 @@ def default_window(workers: int, space: SearchSpace) -> int:
     >>> space.controls.arms, [default_window(workers, space) for workers in (0, 1, 2, 4, 64)]
     ({'random': 1.0}, [1, 1, 1, 2, 8])
     """
+    if space.trunk is not None:  # the candidates of a campaign; the trunk has a worker of its own
+        return max(space.trunk.candidates, min(MOST, workers - 1))
     controls = space.controls
     arms = sum(controls.arms.values())
     trainings = arms * max(1, controls.tuned)

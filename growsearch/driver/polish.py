@@ -13,6 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from growsearch.driver.events import Polished
+from growsearch.driver.plans import AT_THE_END, UNITS
 from growsearch.driver.run import Run
 from growsearch.errors import NetworkFileError, RunError
 from growsearch.space.sections import Polish
@@ -25,8 +26,6 @@ from growsearch.trials.measurements import EvaluationJob, SpeedJob
 from growsearch.trials.outcome import TrialOutcome
 
 _WORTHWHILE = 0.1  # least share of the budget for which a finished polish begins again
-_AT_THE_END = 10**9
-_UNITS = 10_000  # of a part's schedule, where it runs over time
 _SLACK = 1.5  # how much slower the last evaluations may be than the one that was timed
 
 
@@ -46,7 +45,7 @@ def polish(run: Run, state: RunState) -> None:
         number = incumbent.trial_number
         index = 0 if number is None else Candidate.read(state.trials[number]).index
         parts = asked.cycles * asked.parts
-        ends = _end_of_last_part(run, progress.last)
+        ends = end_of_last_training(run, progress.last)
         for part in range(progress.done, parts):
             plan = _plan_of(run, asked, part, progress.last, ends)
             if plan is None:  # no time is left
@@ -138,7 +137,7 @@ def _plan_of(
     return part_of(whole, part, asked.cycles, asked.parts, left, asked.t_mul)
 
 
-def _end_of_last_part(run: Run, network: str) -> float | None:
+def end_of_last_training(run: Run, network: str) -> float | None:
     """Return the time, by ``time.monotonic``, that leaves room for the evaluations that follow."""
     if run.clock.budget is None:
         return None
@@ -180,7 +179,7 @@ def part_of(
     cycle = part // parts
     # In units of the first cycle's part: where each part of all cycles ends.
     ends = np.cumsum([0, *(t_mul**c for c in range(cycles) for _ in range(parts))])
-    total = whole.steps if left is None else _UNITS * int(ends[-1])
+    total = whole.steps if left is None else UNITS * int(ends[-1])
     steps = [int(end) * total // int(ends[-1]) for end in ends]
     first, end, start = steps[part], steps[part + 1], steps[cycle * parts]
     share = (ends[part + 1] - ends[part]) / (ends[-1] - ends[part])
@@ -190,5 +189,6 @@ def part_of(
         seconds=None if left is None else left * float(share),
         schedule_start=first - start,
         schedule_steps=steps[(cycle + 1) * parts] - start,
-        evaluate_every=_AT_THE_END,
+        rewarm=0 if part % parts else whole.rewarm,
+        evaluate_every=AT_THE_END,
     )

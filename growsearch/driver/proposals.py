@@ -8,7 +8,7 @@ Optuna choose. They are decoded onto the legal sites of the parent.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
@@ -43,13 +43,25 @@ def outside(params: Mapping[str, Any], space: SearchSpace) -> str | None:
 
 
 def decode(
-    params: Mapping[str, Any], architecture: Architecture, space: SearchSpace
+    params: Mapping[str, Any],
+    architecture: Architecture,
+    space: SearchSpace,
+    tried: Container[str] = (),
 ) -> Growth | None:
     """Return the growth that a trial's parameters mean on this architecture.
 
     ``position`` picks one of the operation's legal sites, in the graph's order. Where the operation
     has no legal site, the next operation of the space's list that has one takes its place. A size
-    beyond the limits becomes the nearest legal size.
+    beyond the limits becomes the nearest legal size. Where the growth is ``tried`` already, the
+    next site takes its place, of any operation; where all are, it is tried again.
+
+    Parameters
+    ----------
+    params : mapping
+    architecture : Architecture
+    space : SearchSpace
+    tried : container of str
+        Growths as text.
 
     Returns
     -------
@@ -58,12 +70,16 @@ def decode(
     """
     operations = space.choices.operations
     first = operations.index(params["op"])
+    drawn = None
     for operation in (*operations[first:], *operations[:first]):
         legal = GROWTHS[operation].sites(architecture, space.growth_limits)
-        if legal:
-            site = legal[min(int(params["position"] * len(legal)), len(legal) - 1)]
-            return site.sized(params["log2_factor"], architecture, space.growth_limits)
-    return None
+        place = min(int(params["position"] * len(legal)), len(legal) - 1)
+        for site in (*legal[place:], *legal[:place]):
+            growth = site.sized(params["log2_factor"], architecture, space.growth_limits)
+            if str(growth) not in tried:
+                return growth
+            drawn = drawn or growth
+    return drawn
 
 
 def may_grow(architecture: Architecture, space: SearchSpace) -> bool:

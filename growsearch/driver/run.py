@@ -12,6 +12,7 @@ from optuna.study import Study, load_study
 
 from growsearch.datasets import Split
 from growsearch.driver.budget import Clock
+from growsearch.driver.costs import Costs
 from growsearch.driver.events import OnEvent
 from growsearch.driver.guard import Guard
 from growsearch.driver.sampler import GainSampler
@@ -66,6 +67,11 @@ class Run:
     use: Use
     on_event: OnEvent
     _losses: dict[str, NDArray[np.float32] | None] = field(init=False, default_factory=dict)
+
+    @property
+    def costs(self) -> Costs:
+        """The unit of the run's costs."""
+        return Costs(self.space.architecture.flops, measured=self.clock.budget is not None)
 
     def execute(self, job: Job[T], phase: str) -> T:
         """Carry out one job and wait for its outcome."""

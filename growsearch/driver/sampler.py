@@ -25,7 +25,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from growsearch.driver.proposals import distributions
 from growsearch.space import SearchSpace
 from growsearch.study.optuna_private import asked, storage_of
-from growsearch.study.read import gain_of, gain_per_second_of
+from growsearch.study.read import gain_of, gain_per_second_of, loss_gain_of
 from growsearch.study.trials import index_in, index_of, placed
 from growsearch.trials.seeds import seed_of
 
@@ -33,7 +33,11 @@ SamplerFactory = Callable[[int], BaseSampler]
 _WITH_GAIN = (TrialState.COMPLETE, TrialState.PRUNED)
 
 # ``search.objective`` of a space -> the value of a trial that the sampler is fitted on.
-_OBJECTIVES = {"gain": gain_of, "gain_per_second": gain_per_second_of}
+_OBJECTIVES = {
+    "gain": gain_of,
+    "gain_per_second": gain_per_second_of,
+    "loss_gain": loss_gain_of,
+}
 
 
 def sampler_of(space: SearchSpace, seed: int, window: int) -> GainSampler:

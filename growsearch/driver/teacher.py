@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from growsearch.driver.events import TeacherReady
+from growsearch.driver.plans import average_over
 from growsearch.driver.run import Run
 from growsearch.errors import RunError
 from growsearch.study.attributes import TeacherAttribute
 from growsearch.study.networks import teacher_of
+from growsearch.training import TrainingPlan
 from growsearch.trials.job import ALWAYS, First, TrialJob
 
 
@@ -38,6 +42,14 @@ def teach(run: Run) -> None:
         run.write_spent()
 
 
+def _plan_of(run: Run) -> TrainingPlan:
+    """Return the plan of its training; one from which a trunk goes on is read by averages."""
+    plan = run.space.teacher.plan
+    if run.space.trunk is None or plan.ema:
+        return plan
+    return replace(plan, ema=average_over(run.space.trunk.average * plan.steps))
+
+
 def _trained(run: Run) -> TeacherAttribute:
     """Train the first network and store it."""
     teacher, architecture = run.space.teacher, run.space.architecture
@@ -45,11 +57,12 @@ def _trained(run: Run) -> TeacherAttribute:
         TrialJob(
             name="teacher",
             parent=First(architecture, teacher.initializer),
-            plan=teacher.plan,
+            plan=_plan_of(run),
             data=run.data,
             start_seed=run.seed_of(0, "teacher"),
             order_seed=run.seed_of(0, "teacher order"),
             keep_above=ALWAYS,
+            goes_on=run.space.trunk is not None,
         ),
         "teacher",
     )

@@ -9,7 +9,9 @@ import numpy as np
 
 from growsearch.errors import InvalidInputError
 from growsearch.growth.branch import AddBranch
+from growsearch.growth.compound import Compound
 from growsearch.growth.deepen import Deepen
+from growsearch.growth.deepen_all import DeepenAll
 from growsearch.growth.growth import (
     FILLINGS,
     TREATMENTS,
@@ -23,11 +25,15 @@ from growsearch.growth.kernel import EnlargeKernel
 from growsearch.growth.skip import AddSkip
 from growsearch.growth.widen import Widen
 from growsearch.growth.widen_all import WidenAll
+from growsearch.growth.widen_deepen import WidenDeepen
 from growsearch.networks import Architecture, Network
 
 GROWTHS: dict[str, type[Growth]] = {
     growth.operation: growth
-    for growth in (Widen, WidenAll, Deepen, EnlargeKernel, AddSkip, AddBranch)
+    for growth in (
+        *(Widen, WidenAll, Deepen, DeepenAll, WidenDeepen),
+        *(EnlargeKernel, AddSkip, AddBranch),
+    )
 }
 
 
@@ -52,7 +58,7 @@ def grow(
     fill : "net2net" or "random"
         "net2net" keeps the outputs of the network; "random" is the baseline: the same larger
         architecture, old weights inherited, new ones random.
-    slots : "reset", "carry" or "carry-rescaled"
+    slots : "reset", "carry", "carry-rescaled" or "carry-old"
         Treatment of the optimizer's slots, as growth/replicate.py defines. The default loses least
         in the first 100 updates (benchmarks/README.md).
     images : array, optional
@@ -120,7 +126,9 @@ __all__ = [
     "TREATMENTS",
     "AddBranch",
     "AddSkip",
+    "Compound",
     "Deepen",
+    "DeepenAll",
     "EnlargeKernel",
     "Filling",
     "Growth",
@@ -129,6 +137,7 @@ __all__ = [
     "Treatment",
     "Widen",
     "WidenAll",
+    "WidenDeepen",
     "grow",
     "growth_from_json",
     "sites",

@@ -14,8 +14,8 @@ from growsearch.networks.layer import Layer
 
 Filling = Literal["net2net", "random"]
 FILLINGS: tuple[Filling, ...] = ("net2net", "random")
-Treatment = Literal["reset", "carry", "carry-rescaled"]
-TREATMENTS: tuple[Treatment, ...] = ("reset", "carry", "carry-rescaled")
+Treatment = Literal["reset", "carry", "carry-rescaled", "carry-old"]
+TREATMENTS: tuple[Treatment, ...] = ("reset", "carry", "carry-rescaled", "carry-old")
 
 # New random weights, as in the original experiments: N(0, 0.1²), biases 0.1.
 RANDOM_STD = 0.1
@@ -101,7 +101,7 @@ class Setting:
     rng : numpy.random.Generator
     fill : "net2net" or "random"
         Function-preserving, or the baseline: old weights inherited, new ones random.
-    slots : "reset", "carry" or "carry-rescaled"
+    slots : "reset", "carry", "carry-rescaled" or "carry-old"
         Treatment of the optimizer's slots; see growth/replicate.py.
     images : array or None
         A batch, on which new batch norms measure their statistics.

@@ -25,8 +25,14 @@ from growsearch.checks import check_memory
 from growsearch.growth.flow import Flow
 from growsearch.growth.growth import RANDOM_BIAS, RANDOM_STD, Setting
 from growsearch.net2net import Units
-from growsearch.net2net.arrays import add_noise, copy_axis, normal, split_axis
-from growsearch.net2net.slots import incoming_slot, outgoing_slot
+from growsearch.net2net.arrays import (
+    add_noise,
+    copy_axis,
+    normal,
+    split_axis,
+    split_axis_unevenly,
+)
+from growsearch.net2net.slots import incoming_slot, old_slot, outgoing_slot
 from growsearch.networks import Architecture, Network, Slots
 from growsearch.networks.arrays import handed_over
 from growsearch.networks.layer import Axis, Weight
@@ -42,13 +48,14 @@ def replicate(
     setting: Setting,
     *,
     noise: float = 0.0,
+    zero_sum: float = 0.0,
     new: Mapping[str, Mapping[str, Array]] | None = None,
     beside: str = "",
 ) -> Network:
     """Return the network on the flow's wider architecture.
 
-    ``noise`` is added to new copies' kernels; ``new`` are the weights of new layers, which stand
-    ``beside`` an old one.
+    ``noise`` is added to new copies' kernels, and ``zero_sum`` is that of the weights that consume
+    the copies; ``new`` are the weights of new layers, which stand ``beside`` an old one.
     """
     old = network.architecture
 
@@ -71,7 +78,12 @@ def replicate(
             shape = flow.architecture.weights[layer][name].shape
             return _embed(array, fresh(weight, shape, array.dtype, setting.rng), touched)
         for axis, (rule, units) in touched.items():
-            array = (copy_axis if rule.role == "copy" else split_axis)(array, units, axis)
+            if rule.role == "copy":
+                array = copy_axis(array, units, axis)
+            elif zero_sum > 0.0:
+                array = split_axis_unevenly(array, units, axis, noise=zero_sum, rng=setting.rng)
+            else:
+                array = split_axis(array, units, axis)
             if weight.fill == "kernel" and rule == Axis("copy", "out"):
                 array = add_noise(array, units, axis, noise=noise, rng=setting.rng)
         return array
@@ -85,7 +97,9 @@ def replicate(
             usual = unlearnt(array, degree, spec, setting)
             return _embed(array, np.full(spec.shape, usual, array.dtype), touched)
         for axis, (rule, units) in touched.items():
-            if rule.role == "copy":
+            if setting.slots == "carry-old":
+                array = old_slot(array, units, axis, degree=degree)
+            elif rule.role == "copy":
                 array = incoming_slot(array, units, axis, degree=degree)
             else:
                 array = outgoing_slot(
@@ -93,7 +107,7 @@ def replicate(
                     units,
                     axis,
                     degree=degree,
-                    treatment="carry-rescaled" if setting.slots == "carry-rescaled" else "carry",
+                    treatment=setting.slots,
                     adaptive=OPTIMIZERS[optimizer].adaptive,
                     inputs=max(spec.fan_in, 1),
                 )

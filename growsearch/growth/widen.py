@@ -37,18 +37,25 @@ class Widen(Growth):
         need equal shares, it is "equal".
     noise : float
         Relative noise on the kernels of new copies; above 0 the growth is not exact.
+    zero_sum : float
+        Noise on the weights that consume the copies of a unit, relative to the standard deviation
+        of those weights; it sums to exactly 0 over the copies. Above 0 it gives the copies
+        gradients of different directions, which unequal shares do not, and is exact. No weight
+        changes by more than the old weight that is shared.
     """
 
     layer: str
     width: int
     split: Shares | None = None
     noise: float = 0.0
+    zero_sum: float = 0.0
 
     operation: ClassVar[str] = "widen"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "width", whole_number("width", self.width, 1))
-        object.__setattr__(self, "noise", number("noise", self.noise, 0.0))
+        for name in ("noise", "zero_sum"):
+            object.__setattr__(self, name, number(name, getattr(self, name), 0.0))
         if self.split is not None:
             check_choice("split", self.split, SHARES)
 
@@ -79,7 +86,7 @@ class Widen(Growth):
         units = flow(
             network.architecture, self.layer, self.width, rng=setting.rng, split=self.split
         )
-        return replicate(network, units, setting, noise=self.noise)
+        return replicate(network, units, setting, noise=self.noise, zero_sum=self.zero_sum)
 
     @property
     def place(self) -> str:

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self, TypeVar
 
+from growsearch.checks import number
 from growsearch.errors import InvalidInputError, NotExactError
-from growsearch.growth.growth import Growth, Limits, Setting
+from growsearch.growth.compound import Compound, names_of
+from growsearch.growth.growth import Limits
 from growsearch.growth.widen import Widen, width_step
-from growsearch.networks import Architecture, Network
+from growsearch.networks import Architecture
+
+_Found = TypeVar("_Found")
 
 # All factors are taken from one grid, so that a larger factor never grows less.
 _GRID = 4096  # factors an octave; neighbours are 0.02 % apart
 
 
 @dataclass(frozen=True)
-class WidenAll(Growth):
+class WidenAll(Compound):
     """Give each of ``layers`` its width of ``widths``: :class:`Widen`, one after the other.
 
     One wider layer often gains nothing while the layers around it stay narrow, and a brief
@@ -31,38 +35,26 @@ class WidenAll(Growth):
         Layers with a width of their own, not the output, none of them tied to another.
     widths : sequence of int
         Units of each after widening.
+    zero_sum : float
+        As of :class:`Widen`.
     """
 
     layers: tuple[str, ...]
     widths: tuple[int, ...]
+    zero_sum: float = 0.0
 
     operation: ClassVar[str] = "widen_all"
 
     def __post_init__(self) -> None:
-        for name in ("layers", "widths"):
-            value = getattr(self, name)
-            if not isinstance(value, list | tuple):
-                raise InvalidInputError(f"{name}: expected a list, got {value!r}")
-            object.__setattr__(self, name, tuple(value))  # JSON has lists
-        if not self.layers or len(self.layers) != len(self.widths):
-            raise InvalidInputError(
-                f"widths: expected one for each layer, of which there is at least one, got "
-                f"{len(self.widths)} for {len(self.layers)}"
-            )
-        if not all(isinstance(layer, str) for layer in self.layers):
-            raise InvalidInputError(f"layers: expected names of layers, got {self.layers!r}")
-        for layer, width in self._widths.items():
-            Widen(layer, width)  # says what is wrong with a width
-
-    @property
-    def _widths(self) -> dict[str, int]:
-        return dict(zip(self.layers, self.widths, strict=True))
+        object.__setattr__(self, "layers", names_of("layers", self.layers))
+        object.__setattr__(self, "widths", widths_of(self.layers, self.widths))
+        object.__setattr__(self, "zero_sum", number("zero_sum", self.zero_sum, 0.0))
 
     @classmethod
     def sites(cls, architecture: Architecture, limits: Limits) -> tuple[Self, ...]:
         """Return one site where at least two layers may widen, each by its smallest step."""
         layers = [site.layer for site in Widen.sites(architecture, limits)]
-        widths = _scaled(architecture, layers, 0.0, limits)
+        widths = scaled(architecture, layers, 0.0, limits)
         if widths is None or len(widths) < 2:
             return ()
         return (cls(tuple(widths), tuple(widths.values())),)
@@ -70,26 +62,20 @@ class WidenAll(Growth):
     def sized(self, log2_factor: float, architecture: Architecture, limits: Limits) -> Self:
         """Widen each layer by the largest legal factor up to the given one, by a step at least."""
 
-        def widths(grid: int) -> Mapping[str, int] | None:
-            found = _scaled(architecture, self.layers, grid / _GRID, limits)
-            return found if found is not None and tuple(found) == self.layers else None
+        def legal(factor: float) -> Self | None:
+            found = scaled(architecture, self.layers, factor, limits)
+            if found is None or tuple(found) != self.layers:
+                return None
+            return replace(self, widths=tuple(found.values()))
 
-        last = max(math.floor(log2_factor * _GRID), 0)
-        if (found := widths(last)) is None:
-            # Widths rise with the factor, and legality falls off with them (width_step): bisect.
-            illegal = bisect_left(range(last), True, key=lambda grid: widths(grid) is None)
-            found = widths(illegal - 1) if illegal else None
-        return self if found is None else replace(self, widths=tuple(found.values()))
+        return largest(log2_factor, legal) or self
 
-    def grown(self, architecture: Architecture) -> Architecture:
-        for layer, width in self._widths.items():
-            architecture = Widen(layer, width).grown(architecture)
-        return architecture
-
-    def apply(self, network: Network, setting: Setting) -> Network:
-        for layer, width in self._widths.items():
-            network = Widen(layer, width).apply(network, setting)
-        return network
+    @property
+    def steps(self) -> tuple[Widen, ...]:
+        return tuple(
+            Widen(layer, width, zero_sum=self.zero_sum)
+            for layer, width in zip(self.layers, self.widths, strict=True)
+        )
 
     @property
     def place(self) -> str:
@@ -101,11 +87,24 @@ class WidenAll(Growth):
         return "-".join(map(str, before)), "-".join(map(str, self.widths))
 
     def __str__(self) -> str:
-        widths = ", ".join(f"{layer} {width}" for layer, width in self._widths.items())
-        return f"{self.operation}({widths})"
+        widths = ", ".join(f"{step.layer} {step.width}" for step in self.steps)
+        noise = f", zero_sum {self.zero_sum}" if self.zero_sum else ""
+        return f"{self.operation}({widths}{noise})"
 
 
-def _scaled(
+def widths_of(layers: Sequence[str], widths: Any) -> tuple[int, ...]:
+    """Return the widths of the layers, as JSON or a caller gave them."""
+    if not isinstance(widths, list | tuple):
+        raise InvalidInputError(f"widths: expected a list, got {widths!r}")
+    if len(layers) != len(widths):
+        raise InvalidInputError(
+            f"widths: expected one for each layer, got {len(widths)} for {len(layers)}"
+        )
+    # Widen says what is wrong with a width.
+    return tuple(Widen(layer, width).width for layer, width in zip(layers, widths, strict=True))
+
+
+def scaled(
     architecture: Architecture, layers: Sequence[str], log2_factor: float, limits: Limits
 ) -> Mapping[str, int] | None:
     """Return the widths of all layers by one factor, by a step at least; None if not legal.
@@ -126,3 +125,16 @@ def _scaled(
         except NotExactError:
             return None
     return widths if limits.allow_growth(architecture, wider) else None
+
+
+def largest(log2_factor: float, legal: Callable[[float], _Found | None]) -> _Found | None:
+    """Return the legal growth at the largest factor up to the given one, or None.
+
+    ``legal`` gives the growth at a factor, or None; beyond an illegal factor none is legal.
+    """
+    last = max(math.floor(log2_factor * _GRID), 0)
+    if (found := legal(last / _GRID)) is None:
+        # Widths rise with the factor, and legality falls off with them (width_step): bisect.
+        illegal = bisect_left(range(last), True, key=lambda grid: legal(grid / _GRID) is None)
+        found = legal((illegal - 1) / _GRID) if illegal else None
+    return found

@@ -76,6 +76,68 @@ def split_axis(array: NDArray[_Scalar], units: Units, axis: int) -> NDArray[_Sca
     return result
 
 
+def split_axis_unevenly(
+    array: NDArray[_Scalar],
+    units: Units,
+    axis: int,
+    *,
+    noise: float,
+    rng: np.random.Generator,
+) -> NDArray[_Scalar]:
+    """Split as :func:`split_axis` does, with zero-sum noise on the copies of each weight.
+
+    Copies of one unit are equal inputs of the next layer: noise on their outgoing weights changes
+    nothing if it sums to 0, and gives their gradients different directions. The sum of the copies
+    is *exactly* the old weight, in the array's own dtype. The noise moves the rests at which the
+    copies meet (see :func:`split_axis`), by ``noise`` times the array's standard deviation. Each
+    rest stays between 0 and the old weight w and is rounded to a multiple of w's spacing, so that
+    every difference of two rests is such a multiple no larger than w: none rounds. A weight of 0
+    thus has no noise, and no copy has a larger weight than the old one.
+
+    Parameters
+    ----------
+    array : array
+        Outgoing weights.
+    units : Units
+    axis : int
+        The axis of ``array`` that consumes the units.
+    noise : float
+        Standard deviation of the noise, relative to that of ``array``.
+    rng : numpy.random.Generator
+    """
+    _empty(array, units, axis)  # checks the shape
+    order = np.argsort(units.source, kind="stable")
+    source = units.source[order]
+    is_first = np.append(True, source[1:] != source[:-1])
+    is_last = np.append(is_first[1:], True)
+    end = units.intervals[1][order]
+
+    old = np.moveaxis(array, axis, 0)[source]
+    columns = (-1, *(1,) * (old.ndim - 1))
+    with np.errstate(over="ignore"):  # what is infinite is clipped
+        largest = float(np.abs(array).max()) or 1.0
+        scale = noise * float(np.std(array / largest, dtype=np.float64))
+        drawn = scale * rng.standard_normal(old.shape) * largest
+        rest = old - old * end.astype(array.dtype).reshape(columns) + drawn
+    spacing = _spacing(old)
+    steps = np.rint(np.clip(rest, np.minimum(old, 0), np.maximum(old, 0)) / spacing)
+    at_end = (steps * spacing).astype(array.dtype)
+    at_end[is_last] = 0
+    at_begin = np.empty_like(at_end)
+    at_begin[1:] = at_end[:-1]
+    at_begin[is_first] = old[is_first]
+    result = np.empty_like(at_end)
+    result[order] = at_begin - at_end
+    return np.ascontiguousarray(np.moveaxis(result, 0, axis))
+
+
+def _spacing(array: Array) -> Array:
+    """Return the distance from each value to the next larger one of its binade, in float64."""
+    kind = np.finfo(array.dtype)
+    exponent = np.frexp(array)[1].astype(np.int64) - (kind.nmant + 1)
+    return np.ldexp(1.0, np.maximum(exponent, int(kind.minexp) - kind.nmant))
+
+
 def add_noise(
     array: NDArray[_Scalar],
     units: Units,

@@ -6,6 +6,12 @@ a copy's *incoming* weights is ``share`` times the old one, so their slots are s
 k copies that each move by the old step move their sum k times as fast. ``carry-rescaled`` makes the
 summed step the old one again: it multiplies Adam's v by k², and divides the momentum of SGD by k.
 
+``carry-old`` treats the first copy of a unit as the old unit, and every other copy as new. Old
+slots are carried as they are. Those of new units are reset: slots of degree 1, the direction of
+the step, to zero; slots of degree 2 to those of the unit that was copied. At zero these would make
+Adam's first steps several times too long, as the step count goes on (Asymmetric optimizer state
+resetting, SPARKLING, arXiv:2602.02472).
+
 A unit of share 0 is new, not a copy. Its outgoing weights have no direction yet: slots of degree 1
 start at zero. Their steps are as long as those of the unit named as their source: slots of degree 2
 are copied. With ``carry-rescaled`` these are multiplied by the number of inputs of a consumer, so
@@ -14,7 +20,7 @@ that the new weights together step as far as one weight.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +30,8 @@ from growsearch.net2net.layout import checked
 from growsearch.net2net.units import Units
 from growsearch.net2net.wider import layers_of
 
-Carry = Literal["carry", "carry-rescaled"]
+Carry = Literal["carry", "carry-rescaled", "carry-old"]
+CARRIES: tuple[Carry, ...] = get_args(Carry)
 
 
 def incoming_slot(slot: Array, units: Units, axis: int, *, degree: int) -> Array:
@@ -58,6 +65,12 @@ def outgoing_slot(
     return _scaled(slot, units, axis, scale, degree, unshared)
 
 
+def old_slot(slot: Array, units: Units, axis: int, *, degree: int) -> Array:
+    """Carry the slot of old units as it is, and reset that of new ones, along any axis of units."""
+    scale = np.where(units.is_new & (degree == 1), 0.0, 1.0)
+    return copy_axis(checked(slot, "slot"), units, axis, scale)
+
+
 def wider_slots(
     s1: Any,
     t1: Any,
@@ -79,7 +92,7 @@ def wider_slots(
         The units given to :func:`~growsearch.net2net.wider`.
     degree : int
         1 for momentum and Adam's first moment, 2 for Adam's second.
-    treatment : "carry" or "carry-rescaled"
+    treatment : "carry", "carry-rescaled" or "carry-old"
     adaptive : bool
         True for Adam and AdamW, False for SGD with momentum.
     layout : "HWIO", "IO", "OIHW" or "OI"
@@ -106,19 +119,19 @@ def wider_slots(
     """
     if degree not in (1, 2):
         raise ValueError(f"degree: expected 1 or 2, got {degree!r}")
-    if treatment not in ("carry", "carry-rescaled"):
-        raise ValueError(f"treatment: expected carry or carry-rescaled, got {treatment!r}")
+    if treatment not in CARRIES:
+        raise ValueError(f"treatment: expected one of {', '.join(CARRIES)}, got {treatment!r}")
     pair = layers_of(s1, t1, s2, units, layout)
     unfolded, axis = pair.unfolded
-    outgoing = outgoing_slot(
-        unfolded, units, axis, degree=degree, treatment=treatment, adaptive=adaptive
-    )
-    bias = None if pair.b1 is None else incoming_slot(pair.b1, units, 0, degree=degree)
-    return (
-        incoming_slot(pair.w1, units, pair.outputs, degree=degree),
-        bias,
-        pair.folded(outgoing),
-    )
+    incoming = old_slot if treatment == "carry-old" else incoming_slot
+    if treatment == "carry-old":
+        outgoing = old_slot(unfolded, units, axis, degree=degree)
+    else:
+        outgoing = outgoing_slot(
+            unfolded, units, axis, degree=degree, treatment=treatment, adaptive=adaptive
+        )
+    bias = None if pair.b1 is None else incoming(pair.b1, units, 0, degree=degree)
+    return incoming(pair.w1, units, pair.outputs, degree=degree), bias, pair.folded(outgoing)
 
 
 def _scaled(

@@ -11,7 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from growsearch.net2net.arrays import Array, add_noise, constant, copy_axis, normal, split_axis
+from growsearch.net2net.arrays import (
+    Array,
+    add_noise,
+    constant,
+    copy_axis,
+    normal,
+    split_axis,
+    split_axis_unevenly,
+)
 from growsearch.net2net.layout import axes, channels_first, checked
 from growsearch.net2net.units import Shares, Units
 
@@ -27,6 +35,7 @@ def wider(
     rng: Rng,
     split: Shares = "equal",
     noise: float = 0.0,
+    zero_sum: float = 0.0,
     layout: str = "HWIO",
 ) -> tuple[Array, Array | None, Array]:
     """Widen the layer ``(w1, b1)`` to ``new_width`` units without changing the outputs of ``w2``.
@@ -55,6 +64,9 @@ def wider(
     noise : float
         Standard deviation of noise on the new copies' incoming weights, relative to that of all
         widened ones. Above 0 it breaks the copies' symmetry, and exactness.
+    zero_sum : float
+        Standard deviation of noise on the copies' outgoing weights, relative to that of w2, which
+        sums to 0 over the copies of each unit. Above 0 it breaks their symmetry, and is exact.
     layout : "HWIO", "IO", "OIHW" or "OI"
         TensorFlow's axis order, or PyTorch's (flattened channels first).
 
@@ -76,8 +88,9 @@ def wider(
     >>> np.ones(2) @ w1 @ w2, np.ones(2) @ v1 @ v2
     (array([4.]), array([4.]))
     """
-    if not 0.0 <= noise < np.inf:
-        raise ValueError(f"noise: expected a finite number, 0 or more, got {noise!r}")
+    for name, value in (("noise", noise), ("zero_sum", zero_sum)):
+        if not 0.0 <= value < np.inf:
+            raise ValueError(f"{name}: expected a finite number, 0 or more, got {value!r}")
     pair = layers_of(w1, b1, w2, new_width, layout)
     generator = np.random.default_rng(rng)
     units = new_width
@@ -87,7 +100,11 @@ def wider(
     new_w1 = add_noise(copied, units, pair.outputs, noise=noise, rng=generator)
     new_b1 = None if pair.b1 is None else copy_axis(pair.b1, units, 0)
     unfolded, axis = pair.unfolded
-    return new_w1, new_b1, pair.folded(split_axis(unfolded, units, axis))
+    if zero_sum > 0.0:
+        outgoing = split_axis_unevenly(unfolded, units, axis, noise=zero_sum, rng=generator)
+    else:
+        outgoing = split_axis(unfolded, units, axis)
+    return new_w1, new_b1, pair.folded(outgoing)
 
 
 def random_pad(

@@ -55,13 +55,13 @@ def line(record: TrialRecord) -> str:
 
 
 def stand_in_notice() -> list[str]:
-    """Return the notice that other images stand in for MNIST."""
+    """Return the notice that other images stand in for those of the search space."""
     return [
         "!" * 78,
-        "!! STAND-IN DATA. MNIST was neither found nor could it be downloaded;",
+        "!! STAND-IN DATA. The space's data set was neither found nor downloaded;",
         "!! scikit-learn's 1,797 handwritten digits serve instead.",
-        "!! No figure of this run is one of MNIST.",
-        "!! For MNIST: --data FOLDER, or the environment variable GROWSEARCH_DATA.",
+        "!! No figure of this run is one of that data set.",
+        "!! To name it: --data FOLDER, or the environment variable GROWSEARCH_DATA.",
         "!" * 78,
     ]
 

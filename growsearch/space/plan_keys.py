@@ -77,6 +77,10 @@ if TYPE_CHECKING:  # mypy reads no derived fields: a test holds these equal to t
         weight_decay: float | None = TrainingPlan.weight_decay
         precision: str = TrainingPlan.precision
         schedule: str = TrainingPlan.schedule
+        warmup: int = TrainingPlan.warmup
+        decay_share: float = TrainingPlan.decay_share
+        timescale: int = TrainingPlan.timescale
+        rewarm: int = TrainingPlan.rewarm
         label_smoothing: float = TrainingPlan.label_smoothing
         ema: float = TrainingPlan.ema
         shift: int = Augmentation.shift
@@ -90,6 +94,7 @@ if TYPE_CHECKING:  # mypy reads no derived fields: a test holds these equal to t
 
         learning_rate: float | None = None
         schedule: str | None = None
+        decay_share: float | None = None
         label_smoothing: float | None = None
         ema: float | None = None
         shift: int | None = None

@@ -225,6 +225,47 @@ class Pruning(Section):
     reduction: Annotated[int, Field(ge=1, le=100)] = 1
 
 
+class Trunk(Section):
+    """A search by a trunk: one network that is trained on while growths of it are tried beside it.
+
+    Its keys are shares of the time budget, where nothing else is said; without a time budget, of
+    ``steps`` updates of the first network.
+
+    In a campaign, ``candidates`` growths of the trunk are trained for a share ``screen`` each. The
+    best of them that is not refused is then trained on, for a share ``contest`` of the time that
+    has passed, unless no more than ``untested`` has: then it is kept without a contest. A candidate
+    is refused at once if its loss exceeds the trunk's at equal cost by more than the fraction
+    ``tolerance``, or if an update costs more than ``dearest`` times the trunk's. Campaigns take at
+    most ``deciding`` of the trunk's own training, and none begins after ``until``.
+
+    Each network is read by a moving average over the last ``average`` of a training. Before each
+    commit, ``forks`` of the trunk are cooled for a share ``cool`` of the time that has passed, and
+    their average is stored. The trunk ends with a ``decay`` of as many forks, in ``parts`` that
+    are stored each.
+    """
+
+    steps: Annotated[int, Field(ge=100, le=10**9)] = 20_000
+    candidates: Annotated[int, Field(ge=1, le=64)] = 3
+    screen: Annotated[float, Field(gt=0.0, le=0.2)] = 0.008
+    contest: Annotated[float, Field(ge=0.0, le=1.0)] = 0.15
+    untested: Annotated[float, Field(ge=0.0, le=1.0)] = 0.06
+    tolerance: Annotated[float, Field(ge=0.0, le=10.0)] = 0.2
+    dearest: Annotated[float, Field(ge=1.0, le=100.0)] = 2.5
+    deciding: Annotated[float, Field(gt=0.0, le=10.0)] = 0.4
+    until: Annotated[float, Field(ge=0.0, le=1.0)] = 0.55
+    average: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.25
+    cool: Annotated[float, Field(gt=0.0, le=0.5)] = 0.2
+    decay: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.4
+    parts: Annotated[int, Field(ge=1, le=100)] = 2
+    forks: Annotated[int, Field(ge=1, le=16)] = 2
+
+
+def _with_an_end(schedule: str | None) -> str | None:
+    if schedule == "inverse_sqrt":
+        raise ValueError("expected a schedule with an end, such as wsd")
+    return schedule
+
+
 class LastCycle(LastKeys):
     """Keys in which the last cycle of a polish differs; the others are as in the cycles before.
 
@@ -232,6 +273,8 @@ class LastCycle(LastKeys):
     end of a schedule that falls to zero (Izmailov et al., arXiv:1803.05407). That holds for long
     averages only: short cycles are better without one.
     """
+
+    _ends = field_validator("schedule")(_with_an_end)
 
 
 class Polish(Training):
@@ -252,6 +295,16 @@ class Polish(Training):
     t_mul: Annotated[int, Field(ge=1, le=4)] = 2
     parts: Annotated[int, Field(ge=1, le=1000)] = 1
     last: LastCycle | None = None
+
+    _ends = field_validator("schedule")(_with_an_end)
+
+    @field_validator("warmup")
+    @classmethod
+    def _goes_on(cls, warmup: int) -> int:
+        """Refuse a number of updates in a schedule that may run over the time."""
+        if warmup:
+            raise ValueError("expected 0, as a polish trains a network on: rewarm is for that")
+        return warmup
 
     @model_validator(mode="after")
     def _divides(self) -> Self:
@@ -276,15 +329,17 @@ class Polish(Training):
 
 
 class Search(Section):
-    """The settings of the driver: trials, sampler, its objective and random proposals, seed.
+    """The settings of the driver: trials, time, sampler, its objective, random proposals, seed.
 
-    The sampler is fitted on the ``objective``: the gain over the parent, or the gain for each
-    second of training. The latter prefers networks that this machine computes fast, and depends on
-    its measurements.
+    The sampler is fitted on the ``objective``: the gain over the parent in accuracy, the same for
+    each second of training, or with a trunk ``loss_gain``, the gain in loss at equal cost. The
+    second prefers networks that this machine computes fast, and depends on its measurements.
+    ``time_budget`` is in seconds, where the call or command gives none.
     """
 
     trials: Count = 12
     sampler: Literal["tpe", "random"] = "tpe"
-    objective: Literal["gain", "gain_per_second"] = "gain"
+    objective: Literal["gain", "gain_per_second", "loss_gain"] = "gain"
     startup_trials: Annotated[int, Field(ge=0)] = 5
+    time_budget: Annotated[float, Field(gt=0.0)] | None = None
     seed: Annotated[int, Field(ge=0, le=LARGEST_SEED)] = 0

@@ -29,6 +29,7 @@ from growsearch.space.sections import (
     Pruning,
     Search,
     Teacher,
+    Trunk,
 )
 from growsearch.training import TrainingPlan, no_decay
 
@@ -38,7 +39,7 @@ class SearchSpace(Section):
 
     Examples
     --------
-    >>> space = SearchSpace.load("mnist")
+    >>> space = SearchSpace.load("net2net")
     >>> space.choices.operations
     ('widen', 'deepen')
     >>> space.replace(choices={"operations": ["widen"]}).choices.operations
@@ -56,6 +57,7 @@ class SearchSpace(Section):
     judge: Judge = Judge()
     pruning: Pruning | None = None
     polish: Polish | None = None
+    trunk: Trunk | None = None
     search: Search = Search()
 
     @field_validator("data")
@@ -89,6 +91,8 @@ class SearchSpace(Section):
                     f"expected at most {limits.width}, the value of limits.width: a new width is "
                     "a multiple of it",
                 )
+        if self.trunk is not None and self.polish is not None:
+            raise SectionError("polish", "expected none beside [trunk], which ends with a decay")
         if (
             self.choices.weight_decay is not None
             and OPTIMIZERS[self.training.optimizer].decay is None
@@ -100,6 +104,11 @@ class SearchSpace(Section):
     def architecture(self) -> Architecture:
         """The teacher's architecture."""
         return self.teacher.first
+
+    @property
+    def trunk_section(self) -> Trunk:
+        """The settings of the search by a trunk; the defaults where the space has none."""
+        return self.trunk or Trunk()
 
     @property
     def growth_limits(self) -> Limits:
@@ -140,7 +149,7 @@ class SearchSpace(Section):
 
         Examples
         --------
-        >>> SearchSpace.load("mnist", "training.steps=100").training.steps
+        >>> SearchSpace.load("net2net", "training.steps=100").training.steps
         100
         """
         path = files.find(space)
@@ -185,7 +194,7 @@ class SearchSpace(Section):
 
         Examples
         --------
-        >>> wider = SearchSpace.load("mnist").replace(limits={"width": 4096}, name="wider")
+        >>> wider = SearchSpace.load("net2net").replace(limits={"width": 4096}, name="wider")
         >>> wider.name, wider.limits.width, wider.limits.layers
         ('wider', 4096, 8)
         """

@@ -19,8 +19,10 @@ from growsearch.study.attributes import (
     FreedAttribute,
     HoldsAttributes,
     PolishAttribute,
+    ReadingsAttribute,
     TeacherAttribute,
     TestAttribute,
+    TrunkAttribute,
 )
 from growsearch.study.untrusted import untrusted
 
@@ -120,20 +122,41 @@ def test_of(study: Study, best: Best) -> TestAttribute | None:
 
 
 def final_of(study: Study, store: NetworkStore, incumbent: Best) -> Best:
-    """Return the network of the run: the incumbent, polished if that made it better.
+    """Return the network of the run: the incumbent, a commit, or the polished one, if better.
 
     A damaged or missing file is passed over, with a warning.
     """
+    best = best_commit(study, store, incumbent)
     polish = polish_of(study, incumbent)
-    if polish is None or polish.sha256 == incumbent.sha256:
-        return incumbent
+    if polish is None or polish.sha256 in (incumbent.sha256, best.sha256):
+        return best
     try:
         network = store.get(polish.sha256)
     except NetworkFileError as error:
         warn_damaged(f"the polished network is passed over: {error}")
-        return incumbent
+        return best
+    if polish.validation_accuracy < best.validation_accuracy:
+        return best
     path, number = store.path(polish.sha256), incumbent.trial_number
     return Best(network, polish.validation_accuracy, number, path, polished=True)
+
+
+def best_commit(study: HoldsAttributes, store: NetworkStore, incumbent: Best) -> Best:
+    """Return the committed network of highest validation accuracy; the incumbent, if it is higher.
+
+    A damaged or missing file is passed over, with a warning.
+    """
+    readings, best = ReadingsAttribute.read(study), incumbent
+    for each in () if readings is None else readings.commits:
+        if each.validation_accuracy > best.validation_accuracy:
+            try:
+                network = store.get(each.sha256)
+            except NetworkFileError as error:
+                warn_damaged(f"the commit at {each.elapsed:.0f} is passed over: {error}")
+                continue
+            accuracy, path = each.validation_accuracy, store.path(each.sha256)
+            best = Best(network, accuracy, each.trial, path, polished=True)
+    return best
 
 
 def teacher_of(study: HoldsAttributes, store: NetworkStore) -> Best:
@@ -179,8 +202,15 @@ def ancestry_flops(study: Study, trials: Sequence[FrozenTrial], number: int | No
     return total + (0.0 if teacher is None else teacher.training_flops)
 
 
+def ancestry_of(study: Study, trials: Sequence[FrozenTrial], candidate: Candidate) -> float:
+    """Return the FLOPs of the training of the network that a candidate grew, and its ancestors."""
+    if candidate.start:
+        return candidate.start_flops
+    return ancestry_flops(study, trials, candidate.parent)
+
+
 def networks_named(study: Study) -> set[str]:
-    """Return the SHA-256 of every file that the study needs: teacher's, trials', the polish's.
+    """Return the SHA-256 of every file that the study needs: teacher's, trunk's, trials', polish's.
 
     Raises
     ------
@@ -188,10 +218,10 @@ def networks_named(study: Study) -> set[str]:
         When the attributes are not what growsearch writes.
     """
     now = AttributesNow.of(study)
-    teacher, polish = TeacherAttribute.read(now), PolishAttribute.read(now)
-    trials = map(Candidate.read, study.get_trials(deepcopy=False))
-    named = {teacher.sha256 if teacher else "", *(trial.sha256 for trial in trials)}
-    named |= {polish.sha256, polish.last} if polish else set()
+    named = _named_by(now)
+    for trial in study.get_trials(deepcopy=False):
+        candidate = Candidate.read(trial)
+        named |= candidate.needed | {candidate.sha256}
     freed = freed_of(now)
     return {freed.stored(sha256) for sha256 in named - {""}}
 
@@ -199,8 +229,16 @@ def networks_named(study: Study) -> set[str]:
 def is_referred_to(study: Study, sha256: str) -> bool:
     """Return whether the study names a network, or the rest of one whose slots were freed."""
     now = AttributesNow.of(study)
+    if sha256 in _named_by(now) or sha256 in freed_of(now).value.values():
+        return True
+    return any(Candidate.names(trial, sha256) for trial in study.get_trials(deepcopy=False))
+
+
+def _named_by(now: AttributesNow) -> set[str]:
+    """Return the SHA-256 of the networks that the study's own attributes name."""
     teacher, polish = TeacherAttribute.read(now), PolishAttribute.read(now)
-    named = {teacher.sha256 if teacher else "", *((polish.sha256, polish.last) if polish else ())}
-    named.update(freed_of(now).value.values())
-    trials = study.get_trials(deepcopy=False)
-    return sha256 in named or any(Candidate.names(trial, sha256) for trial in trials)
+    trunk, readings = TrunkAttribute.read(now), ReadingsAttribute.read(now)
+    named = {teacher.sha256, teacher.last} if teacher else set()
+    named |= {polish.sha256, polish.last, *polish.lasts} if polish else set()
+    named |= {trunk.weights, trunk.average} if trunk else set()
+    return named | ({each.sha256 for each in readings.commits} if readings else set())

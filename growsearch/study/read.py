@@ -24,6 +24,11 @@ def gain_of(trial: FrozenTrial) -> float | None:
     return Candidate.read(trial).gain
 
 
+def loss_gain_of(trial: FrozenTrial) -> float | None:
+    """Return the gain in loss over the trunk at equal cost; None where there is none."""
+    return Candidate.read(trial).loss_gain
+
+
 def gain_per_second_of(trial: FrozenTrial) -> float | None:
     """Return the gain over the parent for each second of an update; None without a gain.
 
@@ -97,7 +102,7 @@ def record(trial: FrozenTrial, controls: ControlResults) -> TrialRecord:
     """
     about = Candidate.read(trial)
     with untrusted(f"trial {trial.number}"):
-        candidate = arm_result(trial, about)
+        candidate = arm_result(trial, about).until(about.compared_at)
     arms = {CANDIDATE: candidate}
     repeats: dict[str, dict[int, ArmResult]] = {}
     for (arm, repeat), result in controls.items():

@@ -56,8 +56,8 @@ class SearchResult:
     stand_in : bool
         Whether the images stand in for the data set of the space.
     spent : mapping
-        Seconds of the whole run by phase: "teacher", "candidates", "controls", "polish", "test",
-        "other".
+        Seconds of the whole run by phase: "teacher", "trunk", "candidates", "controls", "polish",
+        "test", "other".
     workers : WorkersAttribute
         The workers of the run, and how busy they were.
     control_arms : mapping

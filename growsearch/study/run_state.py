@@ -9,9 +9,16 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial
 
 from growsearch.networks.store import NetworkStore
-from growsearch.study.attributes import AttributesNow, Candidate, FreedAttribute, LapsAttribute
+from growsearch.study.attributes import (
+    AttributesNow,
+    Candidate,
+    FreedAttribute,
+    LapsAttribute,
+    Trunk,
+)
 from growsearch.study.networks import Best, freed_of, incumbent_of, teacher_of
 from growsearch.study.trials import placed, that_count
+from growsearch.study.trunk import best_of_trunk, trunk_of
 from growsearch.study.untrusted import finite, untrusted
 
 
@@ -33,6 +40,8 @@ class RunState:
         The last trial of which nothing is left to do, and the seconds of the longest one.
     freed : FreedAttribute
         The networks whose slots were freed.
+    trunk : Trunk or None
+        The trunk, in a run that has one: the incumbent is the network of its averages.
     """
 
     teacher: Best
@@ -41,6 +50,7 @@ class RunState:
     judged: tuple[FrozenTrial, ...]
     laps: LapsAttribute
     freed: FreedAttribute = field(default_factory=FreedAttribute)
+    trunk: Trunk | None = None
 
     @property
     def counted(self) -> tuple[FrozenTrial, ...]:
@@ -108,5 +118,9 @@ def read_state(
     laps = LapsAttribute.read(now) or LapsAttribute()
     judged = that_count(trials if before is None else placed(trials)[:before])
     freed = freed_of(now)
-    incumbent = incumbent_of(judged, teacher, store, freed)
-    return RunState(teacher, incumbent, trials, judged, laps, freed)
+    trunk = trunk_of(now, trials)
+    if trunk is None:
+        incumbent = incumbent_of(judged, teacher, store, freed)
+    else:
+        incumbent = best_of_trunk(trunk, judged, teacher, store)
+    return RunState(teacher, incumbent, trials, judged, laps, freed, trunk)

@@ -64,7 +64,7 @@ def _other(folder: Path, what: str) -> RunError:
 
 def _plain(space: SearchSpace) -> dict[str, Any]:
     """Return a space as plain values, without what may differ from session to session."""
-    return space.model_dump(mode="json", exclude={"search": {"trials", "seed"}})
+    return space.model_dump(mode="json", exclude={"search": {"trials", "seed", "time_budget"}})
 
 
 def _completed(stored: dict[str, Any]) -> dict[str, Any]:

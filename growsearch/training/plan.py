@@ -13,7 +13,7 @@ from growsearch.training.fields import Interval, Key, Knob, OneOf, Whole, check_
 
 EVERYWHERE = Key.TRAINING | Key.LAST | Key.CHOICE
 PRECISIONS = ("auto", "float32", "bfloat16")
-SCHEDULES = ("constant", "cosine", "one_cycle")
+SCHEDULES = ("constant", "linear", "cosine", "one_cycle", "wsd", "inverse_sqrt")
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class TrainingPlan:
     batch_size : int
         Images an update.
     learning_rate : float
-        Rate of every step with the schedule "constant", the highest rate with the others.
+        The constant rate of the schedule "constant", the highest rate of the others.
     optimizer : "adam", "adamw", "momentum" or "sgd"
         A name in ``growsearch.networks.optimizers.OPTIMIZERS``.
     evaluate_every : int
@@ -43,13 +43,25 @@ class TrainingPlan:
     precision : "float32", "bfloat16" or "auto"
         Precision of the updates. Weights, slots, the loss and every evaluation are float32 in any
         case. With "auto" the trainer chooses, and names its choice in the result.
-    schedule : "constant", "cosine" or "one_cycle"
+    schedule : "constant", "linear", "cosine", "one_cycle", "wsd" or "inverse_sqrt"
         The learning rate over the steps; see ``growsearch.training.schedules``.
+    warmup : int
+        Steps at the start of the schedule over which the rate rises linearly to its highest. All
+        schedules have it but "one_cycle", which has a rise of its own.
+    decay_share : float
+        Of the schedule "wsd": share of its steps, at the end, in which the rate falls.
+    timescale : int
+        Of the schedule "inverse_sqrt": after three times these steps, the rate is half of the
+        highest.
     schedule_start : int
         Position of this plan's first step in the schedule, so that one schedule can run through
         several trainings.
     schedule_steps : int, optional
         Steps of the whole schedule; by default it ends with this plan.
+    rewarm : int
+        First updates of this training, wherever it begins in the schedule, whose rates are
+        multiplied by 1/``rewarm``, 2/``rewarm``, … 1: for a network that has just grown. They are
+        updates with ``seconds`` too.
     seconds : float, optional
         Time limit, counted from the call: it includes the preparation of the graph and all
         evaluations but the last. The ``steps`` of the schedule then pass evenly with the time.
@@ -86,8 +98,12 @@ class TrainingPlan:
     )
     precision: Annotated[str, OneOf(PRECISIONS), Key.TRAINING] = "float32"
     schedule: Annotated[str, OneOf(SCHEDULES), Key.TRAINING | Key.LAST] = "constant"
+    warmup: Annotated[int, Whole(0), Key.TRAINING] = 0
+    decay_share: Annotated[float, Interval(0.0, 1.0, above=True), Key.TRAINING | Key.LAST] = 0.3
+    timescale: Annotated[int, Whole(1), Key.TRAINING] = 10_000
     schedule_start: Annotated[int, Whole(0)] = 0
     schedule_steps: Annotated[int | None, Whole(1)] = None
+    rewarm: Annotated[int, Whole(0), Key.TRAINING] = 0
     seconds: Annotated[float | None, Interval(above=True)] = None
     label_smoothing: Annotated[float, Interval(0.0, 1.0, below=True), EVERYWHERE] = 0.0
     ema: Annotated[float, Interval(0.0, 1.0, below=True), EVERYWHERE] = 0.0
@@ -106,6 +122,7 @@ class TrainingPlan:
                 f"schedule_steps: expected a whole number of at least {ends}, where this plan "
                 f"ends, got {self.schedule_steps}"
             )
+        self._check_warmup()
         if self.decay and OPTIMIZERS[self.optimizer].decay is None:
             raise InvalidInputError(f"weight_decay: {no_decay(self.optimizer)}")
 
@@ -127,11 +144,39 @@ class TrainingPlan:
         return replace(self, **own, augmentation=replace(self.augmentation, **changes))
 
     @property
+    def schedule_end(self) -> int:
+        """Steps of the whole schedule."""
+        return self.schedule_steps or self.schedule_start + self.steps
+
+    @property
+    def fall(self) -> float:
+        """Steps of the linear fall at the end of "linear" and "wsd"; at least 1."""
+        if self.schedule == "wsd":
+            return max(self.decay_share * self.schedule_end, 1.0)
+        return float(self.schedule_end - self.warmup)
+
+    @property
     def decay(self) -> float:
         """The weight decay: the plan's, else the optimizer's own."""
         if self.weight_decay is not None:
             return self.weight_decay
         return OPTIMIZERS[self.optimizer].decay or 0.0
+
+    def _check_warmup(self) -> None:
+        """Refuse a warm-up that is not over where the schedule's fall begins."""
+        if not self.warmup or self.schedule in ("constant", "inverse_sqrt"):  # these have no end
+            return
+        if self.schedule == "one_cycle":
+            raise InvalidInputError(
+                f"warmup: expected 0 with one_cycle, which has a rise of its own, got {self.warmup}"
+            )
+        fall = self.fall if self.schedule == "wsd" else 1.0
+        most = int(self.schedule_end - fall + 1e-9)  # 0.07 * 100 is above 7
+        if self.warmup > most:
+            raise InvalidInputError(
+                f"warmup: expected at most {most}, which {self.schedule} leaves of its "
+                f"{self.schedule_end} steps, got {self.warmup}"
+            )
 
 
 def plan_knobs() -> tuple[Knob, ...]:

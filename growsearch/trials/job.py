@@ -71,6 +71,9 @@ class TrialJob:
         ended early; ``NEVER`` and ``ALWAYS`` are values too.
     cutoffs : Cutoffs or None
         End the training early where its gain is below them.
+    goes_on : bool
+        True if trainings may go on from this one: the network of the last update is stored with
+        its slots, and the averages of its weights without.
     """
 
     name: str
@@ -86,6 +89,7 @@ class TrialJob:
     step_milliseconds: float | None = None
     keep_above: float = NEVER
     cutoffs: Cutoffs | None = None
+    goes_on: bool = False
 
     def carry_out(self, context: WorkerContext, on_point: OnPoint) -> TrialOutcome:
         """Build the network, train it and store it if it may be kept.
@@ -185,8 +189,14 @@ class TrialJob:
         """Return the outcome of a training that ended, its network stored if it may be kept."""
         final, flops = result.final, result.network.architecture.flops
         may_be_kept = not ended_early and final.accuracy > self.keep_above
+        network, last = result.network, None
+        if may_be_kept and self.goes_on:
+            last = context.networks.put(result.last or network)
+            if result.last is not None:
+                network = replace(network, slots=None)
         return TrialOutcome(
-            sha256=context.networks.put(result.network) if may_be_kept else None,
+            sha256=context.networks.put(network) if may_be_kept else None,
+            last=last,
             curve=result.curve,
             losses=result.losses,
             seconds=result.seconds,

@@ -52,7 +52,9 @@ class TrialOutcome:
     Parameters
     ----------
     sha256 : str or None
-        Of the trained network, if it was stored.
+        Of the trained network, if it was stored; of its averages in a plan with ``ema``.
+    last : str or None
+        Of the network of the last update, where trainings may go on from it.
     curve : tuple of Point
         From step 0 to the last; empty if the training failed.
     losses : float32 array, shape (n,), or None
@@ -74,6 +76,7 @@ class TrialOutcome:
     """
 
     sha256: str | None = None
+    last: str | None = None
     curve: tuple[Point, ...] = ()
     losses: NDArray[np.float32] | None = field(default=None, repr=False, compare=False)
     seconds: float = 0.0

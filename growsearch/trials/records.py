@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from growsearch.trials.arms import CANDIDATE
@@ -49,6 +49,21 @@ class ArmResult:
         """Seconds of an update, as measured on this machine; None without one."""
         steps = self.curve[-1][0] if self.curve else 0
         return self.seconds / steps if steps else None
+
+    def until(self, step: int) -> ArmResult:
+        """Return the result of the training as it was after some updates; 0 is all of them."""
+        curve = tuple(point for point in self.curve if point[0] <= step)
+        if not step or not curve or len(curve) == len(self.curve):
+            return self
+        part = curve[-1][0] / max(self.curve[-1][0], 1)
+        return replace(
+            self,
+            accuracy=curve[-1][1],
+            loss=curve[-1][2],
+            seconds=part * self.seconds,
+            curve=curve,
+            flops=part * self.flops,
+        )
 
     def cost_of(self, accuracy: float) -> tuple[float, float, float] | None:
         """Return updates, seconds and FLOPs until an accuracy is first reached, or None."""

@@ -136,7 +136,7 @@ def test_help_loads_no_heavy_package(arguments: list[str], unloaded: set[str]) -
     assert not loaded & unloaded
 
 
-@pytest.mark.parametrize("name", ["digits", "mnist", "mnist_fast", "mnist_residual"])
+@pytest.mark.parametrize("name", ["digits", "mnist", "mnist_residual", "net2net"])
 def test_a_printed_space_is_a_space(
     name: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

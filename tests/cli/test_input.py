@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("own_machine")
     ("arguments", "words"),
     [
         (["nonsense"], ["nonsense"]),
-        (["run", "nonsense"], ["search space", "digits, mnist", "'nonsense'"]),
+        (["run", "nonsense"], ["search space", "net2net", "'nonsense'"]),
         (["run", "."], ["search space", "'.'"]),
         (["run", "--nonsense"], ["--nonsense"]),
         (["run", "digits", "--set", "training.stps=3"], ["training.stps", "steps, batch_size"]),
@@ -36,14 +36,14 @@ pytestmark = pytest.mark.usefixtures("own_machine")
         (["run", "digits", "--seed", "-1"], ["--seed", "-1"]),
         (["run", "digits", "--time-budget", "soon"], ["--time-budget", "1h30m", "'soon'"]),
         (["run", "digits", "--data", "somewhere"], ["digits", "takes no data"]),
-        (["run", "mnist", "--data", ""], ["data", "''"]),
-        (["run", "mnist", "--data", "nowhere"], ["nowhere", "nothing there"]),
+        (["run", "net2net", "--data", ""], ["data", "''"]),
+        (["run", "net2net", "--data", "nowhere"], ["nowhere", "nothing there"]),
         (["show"], ["DIR"]),
         (["show", "nowhere"], ["nowhere", "study.db"]),
         (["dashboard", "nowhere"], ["nowhere", "study.db"]),
         (["dashboard", ".", "--port", "0"], ["--port", "0"]),
         (["dashboard", ".", "--port", "65536"], ["--port", "65536"]),
-        (["spaces", "nonsense"], ["digits, mnist", "'nonsense'"]),
+        (["spaces", "nonsense"], ["net2net", "'nonsense'"]),
         (["reproduce", "--seeds", "0"], ["--seeds", "0"]),
         (["reproduce", "--iterations", "0"], ["--iterations", "0"]),
         (["reproduce", "--workers", "-1"], ["--workers", "-1"]),
@@ -95,9 +95,9 @@ def test_unusable_data_are_refused_before_anything_is_written(
     write, words: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     """Images that cannot be used end the command at once; nothing stands in for them."""
-    write(tmp_path / "data.npz")
-    out = tmp_path / "run"
-    line = refused(capsys, "run", "mnist", "--data", str(tmp_path / "data.npz"), "--out", str(out))
+    data, out = tmp_path / "data.npz", tmp_path / "run"
+    write(data)
+    line = refused(capsys, "run", "net2net", "--data", str(data), "--out", str(out))
     assert "data.npz" in line
     assert words in line
     assert not out.exists()

@@ -190,7 +190,7 @@ FULL = Path("/dev/full")
     [
         *(("show", "stdout"), ("show --json", "stdout"), ("compare", "stdout")),
         *(("compare --json", "stdout"), ("run", "stdout"), ("run --json", "stdout")),
-        *(("spaces", "stdout"), ("spaces mnist", "stdout"), ("--help", "stdout")),
+        *(("spaces", "stdout"), ("spaces net2net", "stdout"), ("--help", "stdout")),
         *(("--version", "stdout"), ("", "stdout"), ("reproduce", "stdout")),
         *(("run --json", "stderr"), ("", "stderr"), ("show", "stderr"), ("none", "stderr")),
     ],

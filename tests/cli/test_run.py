@@ -151,7 +151,7 @@ def test_stand_in_data_are_announced_and_recorded(
 ) -> None:
     """Digits replace an MNIST that is neither found nor downloaded; start, end and JSON say so."""
     folder = str(tmp_path / "run")
-    arguments = ["run", "mnist", *SMALL, "--trials", "0", *IN_PROCESS, "--out", folder]
+    arguments = ["run", "net2net", *SMALL, "--trials", "0", *IN_PROCESS, "--out", folder]
     assert main(arguments) == 0
     out, err = capsys.readouterr()
     assert err == ""
@@ -169,5 +169,5 @@ def test_data_that_were_named_never_have_a_stand_in(
 ) -> None:
     """GROWSEARCH_DATA that leads nowhere is an error, not a reason for other images."""
     monkeypatch.setenv("GROWSEARCH_DATA", str(tmp_path / "nowhere"))
-    line = refused(capsys, "run", "mnist", *SMALL, "--out", str(tmp_path / "run"))
+    line = refused(capsys, "run", "net2net", *SMALL, "--out", str(tmp_path / "run"))
     assert "GROWSEARCH_DATA" in line

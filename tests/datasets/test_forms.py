@@ -74,7 +74,7 @@ def test_validation_is_the_first_part(n: int, validation: int) -> None:
     assert len(data.test) == len(y_test)
 
 
-@pytest.mark.parametrize("name", ["mnist", "digits"])
+@pytest.mark.parametrize("name", list(LOADERS))
 def test_no_path_is_not_the_working_directory(name: str) -> None:
     """An empty text, as an unset variable of a shell leaves it."""
     with pytest.raises(DataError, match="data: expected a path, got ''"):
@@ -134,7 +134,7 @@ def test_bad_data_is_an_error_and_never_the_stand_in(data: Any, words: str) -> N
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"name": "cifar"}, "mnist, digits"),
+        ({"name": "cifar"}, "mnist, fashion_mnist, digits"),
         ({"name": "mnist", "stand_in": "noise"}, "stand-in out of digits"),
         (
             {"name": "mnist", "validation": 0},

@@ -1,6 +1,7 @@
 """IDX files, gzipped or not: read to the last bit, or refused in one line that names the file."""
 
 import gzip
+import hashlib
 import io
 import os
 import subprocess
@@ -13,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from growsearch.datasets.idx import read_idx
+from growsearch.datasets.idx import idx_hash, read_idx
 from growsearch.errors import DataError, DataNotFoundError
 from tests.messages import one_line
 from tests.mnist_files import IDX_CODES, idx_bytes
@@ -30,7 +31,7 @@ IDX_SAMPLE = idx_bytes(np.arange(2 * 3 * 4, dtype=np.uint8).reshape(2, 3, 4))
 )
 @quick
 def test_idx_round_trip(tmp_path: Path, array: np.ndarray, zipped: bool) -> None:
-    """An array written as IDX, gzipped or not, is read back with shape, type and every bit."""
+    """An array written as IDX, gzipped or not, is read back to the bit; its hash is the file's."""
     data = idx_bytes(array)
     path = tmp_path / "file"
     path.write_bytes(gzip.compress(data, 1) if zipped else data)
@@ -38,6 +39,7 @@ def test_idx_round_trip(tmp_path: Path, array: np.ndarray, zipped: bool) -> None
     assert read.dtype == array.dtype
     assert read.shape == array.shape
     assert read.tobytes() == array.tobytes()
+    assert idx_hash(read) == hashlib.sha256(data).hexdigest()
 
 
 @given(st.data(), st.booleans())

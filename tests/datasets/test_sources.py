@@ -1,10 +1,11 @@
-"""The sources of MNIST: the environment, the cache, mirrors, a stand-in."""
+"""The sources of MNIST and Fashion-MNIST: the environment, the cache, mirrors, a stand-in."""
 
 import gzip
 import hashlib
 import http.server
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ import pooch
 import pytest
 import requests
 
-from growsearch.datasets import load, mnist
+from growsearch.datasets import load, sources
+from growsearch.datasets.published import PUBLISHED, Hashes
 from growsearch.errors import DataError, DataNotFoundError
 from tests.messages import one_line
 from tests.mnist_files import PARTS, idx_bytes, pairs, small_mnist, write_folder
@@ -20,20 +22,28 @@ from tests.mnist_files import PARTS, idx_bytes, pairs, small_mnist, write_folder
 pytestmark = pytest.mark.usefixtures("own_cache")
 
 
-def test_environment_names_the_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(params=list(PUBLISHED))
+def name(request: pytest.FixtureRequest) -> str:
+    """Each data set in turn: what holds for one source holds for all."""
+    return str(request.param)
+
+
+def test_environment_names_the_data(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """GROWSEARCH_DATA is used if no data are given, is an error if unusable, and yields to data."""
     folder = write_folder(tmp_path / "data", small_mnist())
     monkeypatch.setenv("GROWSEARCH_DATA", str(folder))
-    assert load("mnist").source == str(folder)
+    assert load(name).source == str(folder)
     monkeypatch.setenv("GROWSEARCH_DATA", str(tmp_path / "nothing"))
     with pytest.raises(DataNotFoundError, match=r"^GROWSEARCH_DATA: ") as raised:
-        load("mnist", stand_in="digits")
+        load(name, stand_in="digits")
     one_line(raised)
-    assert load("mnist", folder).source == str(folder)
+    assert load(name, folder).source == str(folder)
     (folder / "train-images-idx3-ubyte").write_bytes(b"junk")
     monkeypatch.setenv("GROWSEARCH_DATA", str(folder))
     with pytest.raises(DataError, match=r"^GROWSEARCH_DATA: "):
-        load("mnist", stand_in="digits")
+        load(name, stand_in="digits")
 
 
 class Mirror(http.server.ThreadingHTTPServer):
@@ -85,17 +95,23 @@ class MirrorHandler(http.server.BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def served(monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
-    """Small gzipped IDX files, whose hashes replace MNIST's."""
+def served(name: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
+    """Small gzipped IDX files, whose hashes replace the published ones and are of their kinds."""
     arrays = small_mnist()
-    files = {f"{p}.gz": gzip.compress(idx_bytes(arrays[i]), 1) for p, i in PARTS.items()}
-    hashes = {name: hashlib.sha256(body).hexdigest() for name, body in files.items()}
-    monkeypatch.setattr(mnist, "FILES", hashes)
-    return files
+    row, served, files = PUBLISHED[name], {}, {}
+    for part, index in PARTS.items():
+        content = idx_bytes(arrays[index])
+        body = served[f"{part}.gz"] = gzip.compress(content, 1)
+        algorithm, colon, _ = row.files[f"{part}.gz"].archive.rpartition(":")
+        digest = hashlib.new(algorithm or "sha256", body).hexdigest()
+        content_digest = hashlib.sha256(content).hexdigest()
+        files[f"{part}.gz"] = Hashes(f"{algorithm}{colon}{digest}", content_digest)
+    monkeypatch.setitem(PUBLISHED, name, replace(row, files=files))
+    return served
 
 
 @pytest.fixture
-def start(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., list[Mirror]]]:
+def start(name: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., list[Mirror]]]:
     """Start one mirror for each dictionary of files, in this order."""
     running: list[Mirror] = []
 
@@ -104,7 +120,8 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., list[Mirror
             mirror = Mirror(files)
             threading.Thread(target=mirror.serve_forever, args=(0.05,), daemon=True).start()
             running.append(mirror)
-        monkeypatch.setattr(mnist, "MIRRORS", tuple(mirror.url for mirror in running))
+        mirrors = tuple(mirror.url for mirror in running)
+        monkeypatch.setitem(PUBLISHED, name, replace(PUBLISHED[name], mirrors=mirrors))
         return running
 
     yield start_all
@@ -113,71 +130,71 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., list[Mirror
         mirror.server_close()
 
 
-def test_mnist_is_downloaded_once(served: dict[str, bytes], start: Any) -> None:
+def test_the_files_are_downloaded_once(name: str, served: dict[str, bytes], start: Any) -> None:
     """Each file is downloaded once; the next load takes it from the cache, even offline."""
     (mirror,) = start(served)
-    data = load("mnist")
-    assert data.fingerprint == load("mnist", pairs(small_mnist())).fingerprint
-    assert data.source == str(mnist.cache_folder())
+    data = load(name)
+    assert data.fingerprint == load(name, pairs(small_mnist())).fingerprint
+    assert data.source == str(sources.cache_folder(name))
     assert sorted(mirror.asked) == sorted(served)
-    assert {path.name for path in mnist.cache_folder().iterdir()} == set(served)
-    assert load("mnist").fingerprint == data.fingerprint
+    assert {path.name for path in sources.cache_folder(name).iterdir()} == set(served)
+    assert load(name).fingerprint == data.fingerprint
     assert len(mirror.asked) == len(served)
 
 
 def test_offline_uses_the_cache(
-    served: dict[str, bytes], start: Any, monkeypatch: pytest.MonkeyPatch
+    name: str, served: dict[str, bytes], start: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """GROWSEARCH_OFFLINE=1 asks no mirror: a full cache is used, an empty one is an error."""
     monkeypatch.setenv("GROWSEARCH_OFFLINE", "1")
     (mirror,) = start(served)
     with pytest.raises(DataNotFoundError, match="GROWSEARCH_OFFLINE") as raised:
-        load("mnist")
+        load(name)
     assert "--data PATH" in one_line(raised)
     assert mirror.asked == []
     monkeypatch.setenv("GROWSEARCH_OFFLINE", "0")
-    load("mnist")
+    load(name)
     monkeypatch.setenv("GROWSEARCH_OFFLINE", "1")
-    assert load("mnist").source == str(mnist.cache_folder())
+    assert load(name).source == str(sources.cache_folder(name))
 
 
-def test_damaged_cache_is_downloaded_again(served: dict[str, bytes], start: Any) -> None:
+def test_damaged_cache_is_downloaded_again(name: str, served: dict[str, bytes], start: Any) -> None:
     """A cached file with one flipped bit is found by its hash and replaced, and only that one."""
     (mirror,) = start(served)
-    before = load("mnist").fingerprint
-    name = "train-images-idx3-ubyte.gz"
-    damaged = bytearray(served[name])
+    before = load(name).fingerprint
+    file = "train-images-idx3-ubyte.gz"
+    damaged = bytearray(served[file])
     damaged[len(damaged) // 2] ^= 1
-    (mnist.cache_folder() / name).write_bytes(damaged)
+    (sources.cache_folder(name) / file).write_bytes(damaged)
     mirror.asked.clear()
-    assert load("mnist").fingerprint == before
-    assert mirror.asked == [name]
+    assert load(name).fingerprint == before
+    assert mirror.asked == [file]
 
 
-def test_second_mirror_takes_over(served: dict[str, bytes], start: Any) -> None:
+def test_second_mirror_takes_over(name: str, served: dict[str, bytes], start: Any) -> None:
     """Files that the first mirror lacks (404) or serves with another hash come from the second."""
-    name = "t10k-images-idx3-ubyte.gz"
-    lacking = {key: body for key, body in served.items() if key != name}
+    file = "t10k-images-idx3-ubyte.gz"
+    lacking = {key: body for key, body in served.items() if key != file}
     first, second = start(lacking, served)
-    assert len(load("mnist").test) == 12
-    assert name in first.asked
-    assert name in second.asked
-    (mnist.cache_folder() / name).unlink()
-    first.files = served | {name: gzip.compress(b"an error page")}
-    assert len(load("mnist").test) == 12
+    assert len(load(name).test) == 12
+    assert file in first.asked
+    assert file in second.asked
+    (sources.cache_folder(name) / file).unlink()
+    first.files = served | {file: gzip.compress(b"an error page")}
+    assert len(load(name).test) == 12
 
 
-def test_wrong_bytes_are_never_used(served: dict[str, bytes], start: Any) -> None:
+def test_wrong_bytes_are_never_used(name: str, served: dict[str, bytes], start: Any) -> None:
     """A mirror whose bytes have another hash is an error that says so, and leaves no file."""
-    start({name: gzip.compress(body) for name, body in served.items()})
+    start({file: gzip.compress(body) for file, body in served.items()})
     with pytest.raises(DataNotFoundError, match="hash") as raised:
-        load("mnist")
+        load(name)
     assert "GROWSEARCH_DATA" in one_line(raised)
-    assert list(mnist.cache_folder().iterdir()) == []
+    assert list(sources.cache_folder(name).iterdir()) == []
 
 
 def test_stand_in_if_nobody_answers(
-    start: Any, served: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+    name: str, start: Any, served: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With no mirror up, the stand-in says that it is one and why; without it, an error helps.
 
@@ -191,40 +208,71 @@ def test_stand_in_if_nobody_answers(
     monkeypatch.setattr(requests, "head", lambda url, **o: asked.append(url) or head(url, **o))
     with monkeypatch.context() as patch:
         patch.setattr(pooch, "create", lambda **_: pytest.fail("a file was asked for"))
-        data = load("mnist", stand_in="digits")
+        data = load(name, stand_in="digits")
     assert asked == [mirror.url]
     assert data.stand_in
     assert data.name == "digits"
-    assert "IN PLACE OF MNIST" in data.source
+    assert f"IN PLACE OF {PUBLISHED[name].title} (" in data.source
     assert "127.0.0.1" in data.source
     assert "\n" not in data.source
     assert data.fingerprint == load("digits").fingerprint
     with pytest.raises(DataNotFoundError, match="could not be downloaded") as raised:
-        load("mnist")
+        load(name)
     assert "--data PATH" in one_line(raised)
 
 
 def test_slow_network_is_given_up(
-    served: dict[str, bytes], start: Any, monkeypatch: pytest.MonkeyPatch
+    name: str, served: dict[str, bytes], start: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A mirror that keeps its line alive without ever answering is given up while it sends."""
     mirrors = start(served, served)
     for mirror in mirrors:
         mirror.drip_header = True
-    monkeypatch.setattr(mnist, "SECONDS_TO_REACH", 0.5)
+    monkeypatch.setattr(sources, "SECONDS_TO_REACH", 0.5)
     with pytest.raises(DataNotFoundError, match=r"no answer.*no answer"):
-        load("mnist")
+        load(name)
     assert not any(mirror.finished.is_set() for mirror in mirrors)
     for mirror in mirrors:
         mirror.given_up.set()
 
 
 def test_cache_that_cannot_be_written_is_explained(
-    served: dict[str, bytes], start: Any, tmp_path: Path
+    name: str, served: dict[str, bytes], start: Any, tmp_path: Path
 ) -> None:
     """A cache folder that cannot be made is a DataNotFoundError of one line, not a traceback."""
     start(served)
     (tmp_path / "cache").write_text("a file where the folder should be")
     with pytest.raises(DataNotFoundError) as raised:
-        load("mnist")
+        load(name)
     one_line(raised)
+
+
+def test_files_packed_again_are_used_from_the_cache(
+    name: str, served: dict[str, bytes], start: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another gzip of the published bytes verifies by its content, offline and online."""
+    (mirror,) = start(served)
+    before = load(name).fingerprint
+    folder = sources.cache_folder(name)
+    mirror.asked.clear()
+    for file, body in served.items():
+        again = gzip.compress(gzip.decompress(body), 9, mtime=1)
+        assert again != body
+        (folder / file).write_bytes(again)
+    with monkeypatch.context() as patch:
+        patch.setenv("GROWSEARCH_OFFLINE", "1")
+        assert load(name).fingerprint == before
+    (folder / "t10k-labels-idx1-ubyte.gz").unlink()
+    assert load(name).fingerprint == before
+    assert mirror.asked == ["t10k-labels-idx1-ubyte.gz"]
+
+
+def test_each_data_set_has_a_cache_of_its_own(
+    name: str, served: dict[str, bytes], start: Any
+) -> None:
+    """The files of one data set in the cache are never taken for another's."""
+    start(served)
+    load(name)
+    for other in set(PUBLISHED) - {name}:
+        with pytest.raises(DataNotFoundError, match=PUBLISHED[other].title):
+            load(other)

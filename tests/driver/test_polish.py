@@ -211,6 +211,13 @@ def test_parts_make_up_the_whole(steps: int, parts: int, cycles: int, t_mul: int
         assert len(covered) == pytest.approx(steps * lengths[cycle] / sum(lengths), abs=1)
 
 
+def test_each_cycle_rewarms_once() -> None:
+    """The rate rises again where a schedule begins, not in the parts that go on with it."""
+    for left in (None, 60.0):
+        plans = [part_of(TrainingPlan(90, rewarm=7), n, 2, 3, left) for n in range(6)]
+        assert [plan.rewarm for plan in plans] == [7, 0, 0, 7, 0, 0]
+
+
 def test_the_last_cycle_may_differ(tmp_path: Path) -> None:
     """The keys that it names hold to its last part; other keys, and cycles before it, stay."""
     last = "{learning_rate = 0.02, schedule = 'constant', ema = 0.5, zoom = 0.1}"

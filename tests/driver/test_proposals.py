@@ -33,7 +33,7 @@ def spaces() -> tuple[SearchSpace, ...]:
         SearchSpace.load("digits", [*SMALL, "limits.width_multiple=1", "limits.flops=400_000"]),
         SearchSpace.load("digits", [*SMALL, 'choices.operations=["widen"]']),
         SearchSpace.load("mnist_residual", ["limits.parameters=200_000"]),
-        SearchSpace.load("mnist", ["limits.width=4096"]),
+        SearchSpace.load("net2net", ["limits.width=4096"]),
     )
 
 

@@ -9,7 +9,16 @@ import numpy as np
 import pytest
 
 from growsearch.errors import NotExactError
-from growsearch.growth import GROWTHS, AddBranch, AddSkip, Deepen, Growth, Widen, grow
+from growsearch.growth import (
+    GROWTHS,
+    AddBranch,
+    AddSkip,
+    Compound,
+    Deepen,
+    Growth,
+    Widen,
+    grow,
+)
 from growsearch.networks import INPUT, Architecture, Network
 from tests.bare_graph import slim_logits
 from tests.growth_cases import (
@@ -24,7 +33,7 @@ SEQUENCES, LENGTH, PORTIONS = 2000, 20, 20
 IN_TENSORFLOW = 100  # of the sequences: a graph takes longer to build than 20 growths to apply
 ROOMY = replace(SMALL, layers=64, width=32)
 # Growing all layers at once takes as long as 20 growths of one layer: it comes less often.
-WEIGHTS = {operation: 0.1 if operation == "widen_all" else 1.0 for operation in GROWTHS}
+WEIGHTS = {name: 0.1 if issubclass(GROWTHS[name], Compound) else 1.0 for name in GROWTHS}
 
 
 def grown(seed: int) -> tuple[Network, Network, Counter[str]]:
@@ -61,7 +70,7 @@ def drawn(operation: str, architecture: Architecture, rng: np.random.Generator) 
     layer, width = layers[place], architecture[layers[place]].layer.width
     units = int(rng.integers(1, width + 1))
     if operation == "widen":
-        return Widen(layer, width + units)
+        return Widen(layer, width + units, zero_sum=float(rng.choice([0.0, 0.5])))
     if operation == "deepen":
         return Deepen(layer)
     if operation == "add_branch":

@@ -160,6 +160,23 @@ def test_a_decay_that_nothing_applies_is_refused(section: str, optimizer: str) -
     SearchSpace.parse(changed)
 
 
+@pytest.mark.parametrize(
+    ("section", "keys", "named"),
+    [
+        ("teacher", {"schedule": "one_cycle", "warmup": 1}, "warmup: expected 0 with one_cycle"),
+        ("training", {"schedule": "wsd", "warmup": 7}, "warmup: expected at most 6, which wsd"),
+        ("polish", {"warmup": 1}, "warmup: expected 0, as a polish trains a network on"),
+        ("polish", {"schedule": "inverse_sqrt"}, "schedule: expected a schedule with an end"),
+        ("polish", {"last": {"schedule": "inverse_sqrt"}}, "last.schedule: expected a schedule w"),
+    ],
+)
+def test_a_schedule_fits_its_training(section: str, keys: dict[str, Any], named: str) -> None:
+    """A warm-up ends before the fall begins; a polish has an end, and no updates to count."""
+    changed = values()
+    changed[section] = {**changed.get(section, {}), "steps": 9} | keys
+    assert f"{section}.{named}" in refused(SearchSpace.parse, changed)
+
+
 def test_a_decay_to_choose_needs_an_optimizer_that_decays() -> None:
     """Without one all values that Optuna could choose would train alike."""
     changed = values()

@@ -17,7 +17,18 @@ from growsearch.space import SearchSpace
 from tests.space_values import JUNK, refused
 
 DIGITS = SearchSpace.load("digits")
-FAST = SearchSpace.load("mnist_fast")
+POLISHED = DIGITS.replace(
+    name="polished",
+    pruning={"tolerance": 0.05, "warmup_steps": 4},
+    polish={
+        "share": 0.8,
+        "cycles": 2,
+        "learning_rate": 0.4,
+        "steps": 70,
+        "last": {"schedule": "constant", "ema": 0.9995, "zoom": 0.1},
+    },
+    judge={"rule": "not_inferior", "held_out": 0.2},
+)
 
 
 @pytest.mark.parametrize("name", SearchSpace.shipped())
@@ -44,14 +55,14 @@ def test_a_mapping_changes_the_keys_that_it_names() -> None:
 
 def test_a_section_within_a_section_is_merged_too() -> None:
     """The last cycle of a polish keeps the keys that are not named."""
-    space = FAST.replace(polish={"last": {"ema": 0.5}})
+    space = POLISHED.replace(polish={"last": {"ema": 0.5}})
     assert space.polish is not None
-    assert FAST.polish is not None
+    assert POLISHED.polish is not None
     assert space.polish.last is not None
-    assert FAST.polish.last is not None
+    assert POLISHED.polish.last is not None
     assert space.polish.last.ema == 0.5
-    assert space.polish.last.zoom == FAST.polish.last.zoom
-    assert space.polish.share == FAST.polish.share
+    assert space.polish.last.zoom == POLISHED.polish.last.zoom
+    assert space.polish.share == POLISHED.polish.share
 
 
 def test_a_value_that_is_no_section_is_replaced_as_a_whole() -> None:
@@ -60,14 +71,14 @@ def test_a_value_that_is_no_section_is_replaced_as_a_whole() -> None:
     assert DIGITS.replace(controls={"arms": []}).controls.arms == {}
     graph = DIGITS.architecture.to_json()
     assert DIGITS.replace(teacher={"architecture": graph}).architecture == DIGITS.architecture
-    assert DIGITS.replace(judge=FAST.judge).judge == FAST.judge
+    assert DIGITS.replace(judge=POLISHED.judge).judge == POLISHED.judge
     bounds = DIGITS.limits.model_copy(update={"layers": 5, "kernel": None})
     assert DIGITS.replace(limits=bounds).limits == bounds
 
 
 def test_none_removes_an_optional_section_or_value() -> None:
     """A mapping brings an optional section back."""
-    assert FAST.replace(pruning=None, polish=None).pruning is None
+    assert POLISHED.replace(pruning=None, polish=None).pruning is None
     assert DIGITS.replace(limits={"width": None}).limits.width is None
     pruning = DIGITS.replace(pruning={"tolerance": 0.1}).pruning
     assert pruning is not None
@@ -83,7 +94,7 @@ def test_none_removes_an_optional_section_or_value() -> None:
         ({"teacher": {"input_shape": (4, 4)}}, "teacher.input_shape: "),
         ({"teacher": {"steps": "5"}}, "teacher.steps: expected a valid integer; got '5'"),
         ({"teacher": None}, "teacher: expected a table; got None"),
-        ({"teacher": FAST.judge}, "teacher."),
+        ({"teacher": POLISHED.judge}, "teacher."),
         ({"training": 5}, "training: expected a table; got 5"),
         ({"training": {"stepz": 5}}, "training.stepz: expected no such key, but steps"),
         ({"traning": {"steps": 5}}, "traning: expected no such key, but name, data"),
@@ -95,7 +106,7 @@ def test_none_removes_an_optional_section_or_value() -> None:
 )
 def test_what_does_not_fit_is_one_line(changes: dict[str, Any], named: str) -> None:
     """The line holds key, expected and got, and the old space stays as it is."""
-    space = FAST if "polish" in changes else DIGITS
+    space = POLISHED if "polish" in changes else DIGITS
     before = space.model_dump_json()
     text = refused(lambda: space.replace(**changes))
     assert text.startswith(f"search space: {named}")
@@ -113,7 +124,7 @@ def test_junk_in_any_place_is_a_space_or_one_line() -> None:
     replaced = 0
     for seed in range(1000):
         rng = random.Random(seed)
-        space = rng.choice([DIGITS, FAST])
+        space = rng.choice([DIGITS, POLISHED])
         section, keys = rng.choice(list(_sections(space).items()))
         junk = rng.choice(JUNK)
         change = {rng.choice([*keys, "other"]): junk} if rng.random() < 0.8 else junk
@@ -148,7 +159,7 @@ def test_a_space_is_frozen() -> None:
 )
 def test_numpys_numbers_are_pythons(changes: dict[str, Any]) -> None:
     """A number of numpy is the same number of Python, which JSON can hold."""
-    space = FAST.replace(**changes)
+    space = POLISHED.replace(**changes)
     for section, keys in changes.items():
         for key in keys:
             value = getattr(getattr(space, section), key)

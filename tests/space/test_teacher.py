@@ -62,7 +62,8 @@ def test_a_space_tells_the_whole_plan() -> None:
     changed = {
         **{"steps": 7, "batch_size": 9, "optimizer": "momentum", "evaluate_every": 3},
         **{"momentum": 0.8, "weight_decay": 0.01, "precision": "auto", "schedule": "cosine"},
-        **{"label_smoothing": 0.1, "ema": 0.9},
+        **{"label_smoothing": 0.1, "ema": 0.9, "warmup": 2, "rewarm": 3},
+        **{"decay_share": 0.5, "timescale": 4},
     }
     images = {f.name: type(f.default)(1) for f in fields(Augmentation)}
     plain = values()

@@ -27,7 +27,11 @@ UNUSABLE = {
     "momentum": [1.0, NAN],
     "weight_decay": [-0.1, INFINITY, "much"],
     "precision": ["float16"],
-    "schedule": ["linear"],
+    "schedule": ["triangular"],
+    "warmup": [-1, 0.5, 2],
+    "decay_share": [0.0, 1.1, NAN, None],
+    "timescale": [0, 1e4],
+    "rewarm": [-1, 1.5, True],
     "schedule_start": [-1],
     "schedule_steps": [0, 9.0],
     "seconds": [0.0, INFINITY],
@@ -48,7 +52,7 @@ UNUSABLE = {
 def test_an_unusable_value_is_named(field: str, value: Any) -> None:
     """A plan that cannot be followed is refused when it is made, by the field's name."""
     is_image = field in {each.name for each in fields(Augmentation)}
-    make: Any = Augmentation if is_image else partial(TrainingPlan, steps=1)
+    make: Any = Augmentation if is_image else partial(TrainingPlan, steps=1, schedule="wsd")
     with pytest.raises(InvalidInputError, match=rf"^{field}: expected .*, got "):
         make(**{field: value})
 
@@ -74,7 +78,7 @@ def test_the_bounds_of_a_field_are_in_its_message() -> None:
         ("momentum", 1.0, "expected 0 <= momentum < 1, got 1.0"),
         ("weight_decay", -1.0, "expected 0 or more, got -1.0"),
         ("steps", 0, "expected a whole number of at least 1, got 0"),
-        ("schedule", "x", "expected one of constant, cosine, one_cycle, got 'x'"),
+        ("precision", "x", "expected one of auto, float32, bfloat16, got 'x'"),
     ):
         with pytest.raises(InvalidInputError, match=re.escape(f"{field}: {expected}")):
             TrainingPlan(**{"steps": 1, field: value})
@@ -101,6 +105,31 @@ def test_a_schedule_ends_no_earlier_than_its_plan() -> None:
     with pytest.raises(InvalidInputError, match=r"schedule_steps: expected .* at least 12, .*11"):
         TrainingPlan(7, schedule_start=5, schedule_steps=11)
     assert TrainingPlan(7, schedule_start=5, schedule_steps=12).schedule_steps == 12
+
+
+@pytest.mark.parametrize(
+    ("schedule", "share", "most"),
+    [("linear", 0.3, 99), ("cosine", 0.3, 99), ("wsd", 0.3, 70), ("wsd", 0.07, 93), ("wsd", 1, 0)],
+)
+def test_a_warm_up_ends_where_the_fall_begins(schedule: str, share: float, most: int) -> None:
+    """The message names the steps that are left for it, of the whole schedule."""
+    make = partial(TrainingPlan, 40, schedule=schedule, decay_share=share, schedule_start=60)
+    assert make(warmup=most).warmup == most
+    with pytest.raises(InvalidInputError) as error:
+        make(warmup=most + 1)
+    assert str(error.value) == (
+        f"warmup: expected at most {most}, which {schedule} leaves of its 100 steps, got {most + 1}"
+    )
+    if share < 1:  # of a longer schedule more is left
+        assert make(warmup=most + 1, schedule_steps=200).schedule_end == 200
+
+
+def test_a_warm_up_may_be_longer_than_a_plan_without_an_end() -> None:
+    """Several trainings share it; one cycle has a rise of its own."""
+    for schedule in ("constant", "inverse_sqrt"):
+        assert TrainingPlan(5, schedule=schedule, warmup=9).warmup == 9
+    with pytest.raises(InvalidInputError, match=r"warmup: expected 0 with one_cycle, .*, got 1$"):
+        TrainingPlan(5, schedule="one_cycle", warmup=1)
 
 
 def test_whole_numbers_of_numpy_become_pythons() -> None:

@@ -13,6 +13,7 @@ from growsearch.errors import GrowsearchError
 from growsearch.growth import Growth, growth_from_json
 from growsearch.networks import Architecture
 from growsearch.study.attributes.base import Count, Stored, Trained, of_training
+from growsearch.study.attributes.of_study import Trunk
 from growsearch.study.untrusted import untrusted
 from growsearch.trials.outcome import TrialOutcome
 from growsearch.trials.records import ArmResult
@@ -35,6 +36,10 @@ class Description(Stored):
         The growth in words, as JSON, and its parts for tables.
     architecture, parameters, flops
         Of the grown network.
+    start : str
+        SHA-256 of the network that grows, in a run with a trunk; else "": that of the parent.
+    start_updates, start_flops : int, float
+        Updates that this network descends from, and their FLOPs.
     """
 
     index: Count = 0
@@ -49,6 +54,9 @@ class Description(Stored):
     architecture: StrictStr = ""
     parameters: Count = 0
     flops: Count = 0
+    start: StrictStr = ""
+    start_updates: Count = 0
+    start_flops: StrictFloat = 0.0
 
 
 class Judgement(Trained):
@@ -64,6 +72,13 @@ class Judgement(Trained):
         Validation accuracy less the parent's.
     kept, reason
         The judge's decision.
+    loss_gain : float
+        In a run with a trunk: the loss of the trunk less the candidate's, at equal cost.
+    compared_at : int
+        In a run with a trunk: the updates after which the candidates of a campaign were compared
+        with one another, and with their controls; 0 is the last.
+    trunk : Trunk
+        The run's trunk after a campaign, of its trial that was told last.
     """
 
     precision: StrictStr | None = None
@@ -71,9 +86,15 @@ class Judgement(Trained):
     gain: StrictFloat | None = None
     kept: StrictBool = False
     reason: StrictStr = ""
+    loss_gain: StrictFloat | None = None
+    compared_at: Count = 0
+    trunk: Trunk | None = None
 
 
-_DESCRIBED, _JUDGED = Description.model_fields.keys(), Judgement.model_fields.keys()
+# Fields of a description that runs of earlier versions lack.
+_LATER = {"start", "start_updates", "start_flops"}
+_DESCRIBED = Description.model_fields.keys() - _LATER
+_JUDGED = Judgement.model_fields.keys()
 
 
 class Candidate(Description, Judgement):
@@ -102,8 +123,19 @@ class Candidate(Description, Judgement):
 
     @staticmethod
     def names(trial: FrozenTrial, sha256: str) -> bool:
-        """Return whether a trial names a network, by this one attribute."""
-        return bool(_outcome(trial).get("sha256") == sha256)
+        """Return whether a trial names a network, by these few attributes."""
+        outcome = _outcome(trial)
+        trunk = outcome.get("trunk")
+        named = {outcome.get("sha256"), trial.user_attrs.get("start")}
+        if isinstance(trunk, dict):
+            named |= {trunk.get("weights"), trunk.get("average")}
+        return sha256 in named
+
+    @property
+    def needed(self) -> set[str]:
+        """The SHA-256 of the networks that the trial names besides its own: start and trunk."""
+        trunk = set() if self.trunk is None else {self.trunk.weights, self.trunk.average}
+        return trunk | ({self.start} if self.start else set())
 
     def to_attributes(self) -> dict[str, Any]:
         """Return the attributes that were given to the constructor, ``parent`` last of all.
@@ -118,11 +150,23 @@ class Candidate(Description, Judgement):
 
     @classmethod
     def described(
-        cls, index: int, parent: int | None, growth: Growth, before: Architecture
+        cls,
+        index: int,
+        parent: int | None,
+        growth: Growth,
+        before: Architecture,
+        trunk: Trunk | None = None,
     ) -> Self:
         """Return what is known of a candidate before its training."""
         old, new = growth.sizes(before)
         grown = growth.grown(before)
+        start: dict[str, Any] = {}
+        if trunk is not None:
+            start = {
+                "start": trunk.weights,
+                "start_updates": trunk.updates,
+                "start_flops": trunk.training_flops,
+            }
         return cls(
             index=index,
             parent=parent,
@@ -136,14 +180,18 @@ class Candidate(Description, Judgement):
             architecture=str(grown),
             parameters=grown.parameters,
             flops=grown.flops,
+            **start,
         )
 
     @classmethod
-    def judged(cls, outcome: TrialOutcome, *, gain: float, kept: bool, reason: str) -> Self:
+    def judged(
+        cls, outcome: TrialOutcome, *, gain: float, kept: bool, reason: str, **further: Any
+    ) -> Self:
         """Return what is known of a candidate after its training."""
         stored = {"sha256": outcome.sha256} if kept else {}
         return cls(
             **stored,
+            **further,
             **of_training(outcome),
             precision=outcome.precision,
             gain=gain,

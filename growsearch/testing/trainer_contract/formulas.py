@@ -56,15 +56,27 @@ def sgd(w: Array, g: Array, state: State, step: int, plan: TrainingPlan, decay: 
 FORMULAS = {"adam": adam, "adamw": adam, "momentum": momentum, "sgd": sgd}
 
 
-def scheduled(schedule: str, step: int, steps: int) -> float:
-    """Return the rate of a step, from 0, as a share of the highest.
+def scheduled(plan: TrainingPlan, step: int, steps: int) -> float:
+    """Return the rate of a step of a schedule, from 0, as a share of the highest.
 
-    Cosine: arXiv:1608.03983, equation 5; one cycle: PyTorch's OneCycleLR with its defaults.
+    Cosine: arXiv:1608.03983, equation 5; one cycle: PyTorch's OneCycleLR with its defaults; wsd:
+    arXiv:2405.18392, equation 1, with a linear cooldown; inverse_sqrt: arXiv:2106.04560, section
+    3.5. The warm-up is linear.
     """
-    if schedule == "constant":
+    if step < plan.warmup:
+        return (step + 1) / plan.warmup
+    after, length = step - plan.warmup, steps - plan.warmup
+    if plan.schedule == "constant":
         return 1.0
-    if schedule == "cosine":
-        return 0.5 * (1.0 + math.cos(math.pi * step / steps))
+    if plan.schedule == "linear":
+        return 1.0 - after / length
+    if plan.schedule == "cosine":
+        return 0.5 * (1.0 + math.cos(math.pi * after / length))
+    if plan.schedule == "wsd":
+        begins = steps - plan.decay_share * steps
+        return 1.0 if step < begins else 1.0 - (step - begins) / (steps - begins)
+    if plan.schedule == "inverse_sqrt":
+        return math.sqrt(plan.timescale / (plan.timescale + after))
     top = 0.3 * steps - 1.0
     first, last, share = (
         (1 / 25, 1.0, step / top)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
+from growsearch.datasets import Split
 from growsearch.networks import Network, Node
 from growsearch.networks.layers import BatchNorm, Dense
 from growsearch.testing.trainer_contract.cases import (
@@ -24,27 +25,33 @@ from growsearch.testing.trainer_contract.cases import (
 from growsearch.testing.trainer_contract.formulas import scheduled, updated
 from growsearch.testing.trainer_contract.laws import Laws
 from growsearch.training import Trainer, TrainingPlan
+from growsearch.training.plan import SCHEDULES
 
 
 class ScheduleLaws(Laws):
     """Laws of schedules, label smoothing and averages."""
 
-    @pytest.mark.parametrize("schedule", ["constant", "cosine", "one_cycle"])
-    def test_rates_follow_the_schedule(self, trainer: Trainer, schedule: str) -> None:
+    @pytest.mark.parametrize(
+        ("schedule", "warmup"),
+        [(name, 0 if name == "one_cycle" else 4) for name in SCHEDULES] + [("cosine", 0)],
+    )
+    def test_rates_follow_the_schedule(self, trainer: Trainer, schedule: str, warmup: int) -> None:
         """Each step of gradient descent is taken with its own rate of the published formula."""
         data, network = split(30, (2, 2, 1)), regression()
+        plan = TrainingPlan(7, 30, 0.5, "sgd", schedule=schedule, schedule_start=2, warmup=warmup)
+        plan = replace(plan, schedule_steps=11, decay_share=0.5, timescale=3)
+        rates = [0.5 * scheduled(plan, step, 11) for step in range(2, 9)]
+        _assert_trained_at(rates, trainer, network, data, plan)
+
+    @pytest.mark.parametrize("schedule", ["constant", "cosine"])
+    def test_a_rewarmed_training_begins_slowly(self, trainer: Trainer, schedule: str) -> None:
+        """The first updates of a training have rising shares of their rates, wherever it begins."""
+        data, network = split(30, (2, 2, 1)), regression()
         plan = TrainingPlan(7, 30, 0.5, "sgd", schedule=schedule, schedule_start=2)
-        plan = replace(plan, schedule_steps=11)
-        result = trainer.train(network, data, plan, evaluate_on=data, seed=0).network
-        expected = network
-        for step in range(2, 9):
-            one = TrainingPlan(1, 30, 0.5 * scheduled(schedule, step, 11), "sgd")
-            weights, _ = updated(expected, data, one)
-            expected = replace(
-                expected, weights={"fc": {n: np.asarray(a, np.float32) for n, a in weights.items()}}
-            )
-        for name, array in expected.weights["fc"].items():
-            assert_close(result.weights["fc"][name], array, FLOAT32, name)
+        plan = replace(plan, schedule_steps=11, rewarm=4)
+        shares = [0.25, 0.5, 0.75, 1.0, 1.0, 1.0, 1.0]
+        rates = [0.5 * scheduled(plan, step, 11) * s for step, s in enumerate(shares, 2)]
+        _assert_trained_at(rates, trainer, network, data, plan)
 
     @pytest.mark.parametrize("optimizer", ["adam", "momentum"])
     def test_a_schedule_runs_through_two_trainings(self, trainer: Trainer, optimizer: str) -> None:
@@ -102,3 +109,63 @@ class ScheduleLaws(Laws):
                 assert_close(arrays(result.network.slots.values[slot])[name], array, 1e-4, name)
         found = trainer.evaluate(result.network, data)
         assert (found.accuracy, found.loss) == (result.final.accuracy, result.final.loss)
+
+    def test_without_averages_there_is_no_last_network(self, trainer: Trainer) -> None:
+        """``last`` is None where ``network`` itself is that of the last update."""
+        data = split(30, (2, 2, 1))
+        plan = TrainingPlan(2, 10, 0.1, "sgd")
+        assert trainer.train(regression(), data, plan, evaluate_on=data, seed=0).last is None
+
+    @pytest.mark.parametrize("optimizer", ["adam", "momentum"])
+    def test_beside_averages_the_last_network_is_that_without(
+        self, trainer: Trainer, optimizer: str
+    ) -> None:
+        """Averages change no update: ``last`` has the weights and slots of a training without."""
+        data, network = split(40), trained(around(BatchNorm(momentum=0.5)))
+        plan = TrainingPlan(6, 20, 0.01, optimizer)
+        plain, averaged = (
+            trainer.train(network, data, replace(plan, ema=ema), evaluate_on=data, seed=0)
+            for ema in (0.0, 0.9)
+        )
+        last, expected = averaged.last, plain.network
+        assert last is not None
+        assert last.slots
+        assert expected.slots
+        assert last.slots.step == 6
+        for name, array in arrays(expected.weights).items():
+            assert_close(arrays(last.weights)[name], array, 1e-4, name)
+        for slot, values in expected.slots.values.items():
+            for name, array in arrays(values).items():
+                assert_close(arrays(last.slots.values[slot])[name], array, 1e-4, name)
+        moved = arrays(averaged.network.weights)
+        assert any(np.abs(moved[n] - a).max() > 1e-3 for n, a in arrays(last.weights).items())
+
+    def test_a_training_goes_on_from_the_last_network(self, trainer: Trainer) -> None:
+        """Two trainings of n updates, the second from ``last``, are one of 2n in all weights."""
+        data = split(30, (2, 2, 1))  # every batch is all of the data
+        start = regression(Node("fc1", Dense(6, "tanh"), ("flat",)))
+        plan = TrainingPlan(20, 30, 0.05, "momentum", ema=0.9)
+
+        def train(network: Network, plan: TrainingPlan) -> Any:
+            return trainer.train(network, data, plan, evaluate_on=data, seed=0)
+
+        once, half = train(start, replace(plan, steps=40)).last, train(start, plan)
+        for first, is_same in ((half.last, True), (half.network, False)):
+            twice = arrays(train(first, plan).last.weights)
+            errors = [np.abs(twice[n] - a).max() for n, a in arrays(once.weights).items()]
+            assert (max(errors) <= 1e-4) is is_same
+
+
+def _assert_trained_at(
+    rates: list[float], trainer: Trainer, network: Network, data: Split, plan: TrainingPlan
+) -> None:
+    """Assert that a plan of gradient descent on all of the data has a list of learning rates."""
+    result = trainer.train(network, data, plan, evaluate_on=data, seed=0).network
+    expected = network
+    for rate in rates:
+        weights, _ = updated(expected, data, TrainingPlan(1, 30, rate, "sgd"))
+        expected = replace(
+            expected, weights={"fc": {n: np.asarray(a, np.float32) for n, a in weights.items()}}
+        )
+    for name, array in expected.weights["fc"].items():
+        assert_close(result.weights["fc"][name], array, FLOAT32, name)

@@ -133,7 +133,7 @@ class SlimTrainer:
                 while step < until and not clock.is_over(step):
                     began = time.perf_counter()
                     count = clock.at_most(min(pace, until - step), step)
-                    rates = learning_rates(plan, clock.positions(step, count))
+                    rates = learning_rates(plan, clock.positions(step, count), step)
                     indices = np.stack([next(batches) for _ in range(count)])
                     keys = np.stack([np.full(count, key, np.int64), step + np.arange(count)], 1)
                     found = graph.update(arrays, indices, plan, rates, keys)

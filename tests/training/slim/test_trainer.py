@@ -36,6 +36,7 @@ from growsearch.testing.trainer_contract.cases import (
     with_slots,
 )
 from growsearch.training import Augmentation, Point, TrainingPlan, TrainingResult, pace
+from growsearch.training.plan import SCHEDULES
 from growsearch.training.schedules import learning_rates
 from growsearch.training.slim import SlimTrainer, graph_cache
 from growsearch.training.slim import graph as graph_module
@@ -474,6 +475,7 @@ class Timed:
         self.now, self.step_seconds = 100.0, step_seconds
         self.began: list[float] = []  # of each update
         self.positions: list[float] = []
+        self.rates: list[float] = []
         patch.setattr(module, "time", self)
         patch.setattr(pace, "time", self)
         patch.setattr(module, "learning_rates", self._learning_rates)
@@ -503,9 +505,10 @@ class Timed:
 
         return slow
 
-    def _learning_rates(self, plan: TrainingPlan, positions: Any) -> Any:
+    def _learning_rates(self, plan: TrainingPlan, positions: Any, step: int) -> Any:
         self.positions += positions.tolist()
-        return learning_rates(plan, positions)
+        self.rates += (found := learning_rates(plan, positions, step)).tolist()
+        return found
 
     def train(self, **options: Any) -> TrainingResult:
         data = split(32)
@@ -533,7 +536,7 @@ def test_a_timed_training_takes_its_time(timed: Timed, every: int) -> None:
     assert result.final.step == len(timed.began) > 1
 
 
-@pytest.mark.parametrize("schedule", ["constant", "cosine", "one_cycle"])
+@pytest.mark.parametrize("schedule", SCHEDULES)
 def test_a_timed_schedule_runs_evenly_with_the_time(timed: Timed, schedule: str) -> None:
     """After a share of the time the same share of the schedule, whatever the updates are called."""
     timed.train(schedule=schedule, evaluate_every=60)
@@ -541,6 +544,14 @@ def test_a_timed_schedule_runs_evenly_with_the_time(timed: Timed, schedule: str)
     assert timed.positions == pytest.approx(list(50 * passed / 4.0), abs=1e-6)
     assert timed.positions[0] == pytest.approx(50 * (BUILD + EVALUATION) / 4.0)
     assert 50 * (1 - (EVALUATION + 2 * STEP) / 4.0) <= timed.positions[-1] <= 50
+
+
+def test_a_timed_training_rewarms_over_updates(timed: Timed) -> None:
+    """Not over the time; later updates of the training have all of their rates."""
+    result = timed.train(rewarm=20, learning_rate=0.5, schedule_start=7)
+    expected = [0.5 * min(1.0, k / 20) for k in range(1, result.final.step + 1)]
+    assert result.final.step > 50
+    assert timed.rates == pytest.approx(expected)
 
 
 def test_a_part_of_a_timed_schedule_stays_in_its_part(timed: Timed) -> None:

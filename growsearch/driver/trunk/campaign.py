@@ -1,0 +1,279 @@
+"""A campaign: growths tried beside the trunk, of which one or none takes its place.
+
+It is one transaction: its trials are told at its end, in order, and the last of them carries the
+trunk as it is then. A killed campaign is repeated, with the same trials, from the same trunk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from growsearch.driver.candidates import Pending, pending, propose, record_failure, refused
+from growsearch.driver.costs import Costs
+from growsearch.driver.run import Run
+from growsearch.driver.trunk.legs import Leg, advanced, forget, leg_job, leg_of, store_trunk
+from growsearch.driver.trunk.racer import Racer, contest_job, screening
+from growsearch.driver.trunk.timetable import Campaign
+from growsearch.driver.trunk.together import Work, carry_out_together
+from growsearch.errors import GrowsearchError
+from growsearch.study.attributes import INTERRUPTED, Candidate, Trunk
+from growsearch.study.run_state import RunState, read_state
+from growsearch.study.trials import fail, finish, refusal_of
+from growsearch.trials.judge import Decision
+from growsearch.trials.outcome import TrialOutcome
+from growsearch.trials.race import Gap, contest, gaps, loss_at, screen
+
+_PHASE = "candidates"
+_READINGS = 2  # of a contest, besides that of its begin
+
+
+@dataclass(frozen=True)
+class Ground:
+    """The common ground of a campaign.
+
+    Parameters
+    ----------
+    run : Run
+    trunk : Trunk
+        At the campaign's begin.
+    flops : int
+        FLOPs of one image's forward pass through it.
+    costs : Costs
+    stage : Campaign
+    left : float
+        Cost until the decay of the trunk begins.
+    """
+
+    run: Run
+    trunk: Trunk
+    flops: int
+    costs: Costs
+    stage: Campaign
+    left: float
+
+
+def conduct(run: Run, state: RunState, costs: Costs, stage: Campaign, left: float) -> list[int]:
+    """Carry out a campaign; return the numbers of its trials, which are told."""
+    assert state.trunk is not None
+    flops = state.incumbent.network.architecture.flops
+    ground = Ground(run, state.trunk, flops, costs, stage, left)
+    racers = [Racer(each) for each in _trials(ground, state)]
+    legs = _screen(ground, racers)
+    if (best := _best(ground, racers, legs)) is not None:
+        legs = _contest(ground, best, legs)
+    _tell(ground, racers, best, legs)
+    return [racer.number for racer in racers]
+
+
+# --- its trials -----------------------------------------------------------------------------------
+
+
+def _trials(ground: Ground, state: RunState) -> list[Pending]:
+    """Return the campaign's trials: those that an earlier session left unfinished, and new ones."""
+    run = ground.run
+    job_of = screening(ground.trunk, ground.flops, ground.costs, ground.stage.screen)
+    found: list[Pending] = []
+    with run.clock.on(_PHASE):
+        for trial in (each for each in state.placed if not each.state.is_finished()):
+            if (reason := refusal_of(trial)) is not None:
+                found.append(refused(run, trial, reason))
+                continue
+            try:
+                if Candidate.read(trial).start != ground.trunk.weights:
+                    raise GrowsearchError("another trunk's")
+                found.append(pending(run, state, trial, job_of))
+            except GrowsearchError:  # of a trunk that is gone
+                fail(run.study, trial, INTERRUPTED)
+        while len(found) < run.window:
+            found.append(propose(run, read_state(run.study, run.store), job_of))
+    return found
+
+
+# --- its trainings --------------------------------------------------------------------------------
+
+
+def _screen(ground: Ground, racers: Sequence[Racer]) -> list[Leg]:
+    """Train every candidate for the same cost, and the trunk beside them."""
+    legs: list[Leg] = []
+    together = len(racers) * ground.stage.screen
+    _carry_out(
+        ground,
+        [
+            _trunk_on(ground, legs, together, readings=len(racers)),
+            *(_first_training(ground, racer) for racer in racers),
+        ],
+    )
+    return legs
+
+
+def _contest(ground: Ground, best: Racer, legs: list[Leg]) -> list[Leg]:
+    """Train the best candidate on, and the trunk beside it, and decide; return all legs."""
+    assert best.decision is not None
+    if not ground.stage.contest > 0.0:
+        early = "so early a larger network has the time to pay"
+        best.decision = Decision(True, f"now: {best.decision.reason}; {early}")
+        return legs
+    on = list(legs)
+    _carry_out(
+        ground,
+        [
+            _trunk_on(ground, on, ground.stage.contest, readings=_READINGS),
+            _second_training(ground, best),
+        ],
+    )
+    if best.failure is None:
+        unit = "s" if ground.costs.measured else "updates of the first network"
+        left = max(ground.left - sum(leg.cost for leg in on), 0.0)
+        best.decision = contest(_gaps(best, on), left, unit)
+    return on
+
+
+def _carry_out(ground: Ground, works: Sequence[Work]) -> None:
+    carry_out_together(ground.run.dispatcher, works)
+
+
+def _trunk_on(ground: Ground, legs: list[Leg], cost: float, *, readings: int) -> Work:
+    """Train the trunk on for a cost; the leg is added to ``legs``."""
+    run, costs = ground.run, ground.costs
+    trunk = legs[-1].trunk if legs else ground.trunk
+    updates = costs.updates(cost, trunk.step_cost, least=readings)
+    outcome = yield leg_job(run, trunk, updates, readings=readings), "trunk"
+    legs.append(leg_of(costs, trunk, outcome, ground.flops))
+
+
+def _first_training(ground: Ground, racer: Racer) -> Work:
+    """Train a candidate from its growth on."""
+    if racer.pending.job is None:  # one that was queued and refused
+        assert isinstance(racer.pending.outcome, TrialOutcome)
+        racer.take(racer.pending.outcome, ground.costs)
+        return
+    with _failing(ground.run, racer):
+        racer.take((yield racer.pending.job, _PHASE), ground.costs)
+
+
+def _second_training(ground: Ground, racer: Racer) -> Work:
+    """Train a candidate on after its screening."""
+    one = ground.costs.of_update(racer.pending.about.flops, racer.outcomes[-1])
+    updates = ground.costs.updates(ground.stage.contest, one, least=_READINGS)
+    with _failing(ground.run, racer):
+        job = contest_job(ground.run, ground.trunk, racer, updates, _READINGS)
+        racer.take((yield job, _PHASE), ground.costs)
+
+
+@contextmanager
+def _failing(run: Run, racer: Racer) -> Iterator[None]:
+    """Fail a trial in whose training a bug was met: the same command would only repeat it."""
+    try:
+        yield
+    except (OSError, GrowsearchError):  # of the machine, the run folder or the data
+        raise
+    except Exception as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        record_failure(run, racer.pending, reason)
+        raise
+
+
+# --- its decisions --------------------------------------------------------------------------------
+
+
+def _best(ground: Ground, racers: Sequence[Racer], legs: Sequence[Leg]) -> Racer | None:
+    """Refuse the candidates that are too far behind; return the best of the others."""
+    tolerance = ground.run.space.trunk_section.tolerance
+    sound = [racer for racer in racers if racer.failure is None]
+    for racer in sound:
+        gap = _gaps(racer, legs)[-1]
+        racer.decision = screen(gap, loss_at(_read(legs), gap.cost), tolerance)
+    left = [racer for racer in sound if racer.decision is not None and racer.decision.kept]
+    best = min(left, key=lambda racer: _gaps(racer, legs)[-1].loss, default=None)
+    for racer in left:
+        if racer is not best and racer.decision is not None and best is not None:
+            better = f"behind trial {best.number}, the best of its campaign"
+            racer.decision = Decision(False, f"{racer.decision.reason}: {better}")
+    return best
+
+
+def _gaps(racer: Racer, legs: Sequence[Leg]) -> tuple[Gap, ...]:
+    return gaps(racer.readings, _read(legs))
+
+
+def _read(legs: Sequence[Leg]) -> list[tuple[float, float]]:
+    """Return the readings of the trunk since the campaign began."""
+    found, before = list(legs[0].readings[:1]), 0.0
+    for leg in legs:
+        found += [(before + cost, loss) for cost, loss in leg.readings[1:]]
+        before += leg.cost
+    return found
+
+
+# --- its end --------------------------------------------------------------------------------------
+
+
+def _tell(ground: Ground, racers: Sequence[Racer], best: Racer | None, legs: Sequence[Leg]) -> None:
+    """Tell all trials, in order; the last one that did not fail carries the trunk."""
+    run = ground.run
+    is_kept = best is not None and best.failure is None
+    kept = best if is_kept and best and best.decision and best.decision.kept else None
+    trunk = _after(ground, racers, kept, legs)
+    carrier = max((racer.number for racer in racers if racer.failure is None), default=None)
+    with run.clock.on(_PHASE):
+        for racer in racers:
+            run.guard.check()
+            if racer.failure is not None:
+                record_failure(run, racer.pending, racer.failure)
+            else:
+                carried = trunk if racer.number == carrier else None
+                _record(ground, racer, legs, kept=racer is kept, trunk=carried)
+        if carrier is None:
+            store_trunk(run, trunk)
+    trained = [outcome for racer in racers for outcome in racer.outcomes]
+    forget(run, *(sha256 for each in trained for sha256 in (each.sha256, each.last)))
+    forget(run, *(sha256 for leg in legs for sha256 in (leg.trunk.weights, leg.trunk.average)))
+
+
+def _after(
+    ground: Ground, racers: Sequence[Racer], kept: Racer | None, legs: Sequence[Leg]
+) -> Trunk:
+    """Return the trunk after the campaign."""
+    last, before = legs[-1].trunk, ground.trunk
+    changed = {
+        "version": before.version + 1,
+        "trained": last.trained,
+        "deciding": before.deciding + sum(racer.cost for racer in racers),
+        "campaigns": before.campaigns + 1,
+        "legs": last.legs,
+    }
+    if kept is None:
+        return last.model_copy(update=changed)
+    outcome = kept.outcome()
+    job = kept.pending.job
+    assert job is not None
+    return advanced(
+        before,
+        outcome,
+        **changed,
+        trial=kept.number,
+        learning_rate=job.plan.learning_rate,
+        step_cost=ground.costs.of_update(kept.pending.about.flops, kept.outcomes[-1]),
+    )
+
+
+def _record(
+    ground: Ground, racer: Racer, legs: Sequence[Leg], *, kept: bool, trunk: Trunk | None
+) -> None:
+    """Write the outcome of a candidate into its trial, and tell."""
+    outcome, decision = racer.outcome(), racer.decision
+    assert decision is not None
+    base = ground.trunk.validation_accuracy
+    accuracy = outcome.final.accuracy
+    further: dict[str, object] = {"loss_gain": -_gaps(racer, legs)[-1].loss}
+    if len(racer.outcomes) > 1:
+        further["compared_at"] = racer.outcomes[0].final.step
+    if trunk is not None:
+        further["trunk"] = trunk
+    judged = Candidate.judged(
+        outcome, gain=accuracy - base, kept=kept, reason=decision.reason, **further
+    )
+    steps = {point.step: point.accuracy - base for point in outcome.curve[1:]}
+    finish(ground.run.study, racer.pending.trial, judged, value=accuracy, gains=steps)

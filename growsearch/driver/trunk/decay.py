@@ -1,0 +1,119 @@
+"""The decay of the trunk: its last training, in which the learning rate falls to 0."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+from growsearch.driver.events import Polished
+from growsearch.driver.plans import cooled_plan, over_time
+from growsearch.driver.polish import end_of_last_training
+from growsearch.driver.run import Run
+from growsearch.driver.trunk.forks import Forked, train_forks
+from growsearch.driver.trunk.legs import forget
+from growsearch.driver.trunk.readings import add_reading, elapsed
+from growsearch.errors import NetworkFileError
+from growsearch.study.attributes import PolishAttribute, Reading, Trunk
+from growsearch.study.networks import final_of, polish_of, warn_damaged
+from growsearch.study.run_state import RunState
+from growsearch.training import TrainingPlan
+
+
+def decay(run: Run, state: RunState) -> None:
+    """Train forks of the trunk to the end of the run, and keep their average if it is better.
+
+    After each part the forks are stored: a kill loses one part.
+    """
+    trunk, section = state.trunk, run.space.trunk_section
+    assert trunk is not None
+    with run.clock.on("polish"):
+        progress = _begun(run, state)
+        ends = end_of_last_training(run, trunk.average)
+        for part in range(progress.done, section.parts):
+            plan = _plan_of(run, trunk, part, ends)
+            if plan is None:  # no time is left
+                return
+            purposes = [f"decay {part} {fork}" for fork in range(section.forks)]
+            seeds = [run.seed_of(trunk.legs, purpose) for purpose in purposes]
+            found = train_forks(run, f"decay {part + 1}", "polish", progress.lasts, plan, seeds)
+            before = progress
+            if not isinstance(found, Forked):
+                failure = found.failure.reason if found.failure else ""
+                changed = {"done": section.parts, "failure": failure}
+                run.guard.check()
+                progress.model_copy(update=changed).write(run.study)
+                return
+            is_better = found.accuracy >= progress.validation_accuracy
+            progress = PolishAttribute(
+                of=before.of,
+                sha256=found.sha256 if is_better else before.sha256,
+                validation_accuracy=found.accuracy if is_better else before.validation_accuracy,
+                done=part + 1,
+                last=found.lasts[0],
+                lasts=tuple(found.lasts[i % len(found.lasts)] for i in range(section.forks)),
+            )
+            run.guard.check()
+            progress.write(run.study)
+            run.write_spent()
+            if part + 1 == section.parts:
+                _read(run, trunk, found, state.incumbent.network.parameters)
+            forget(run, *before.lasts, before.sha256, *(each.sha256 for each in found.outcomes))
+            run.on_event(Polished(part + 1, section.parts, found.accuracy, is_better))
+
+
+def _begun(run: Run, state: RunState) -> PolishAttribute:
+    """Return where the decay of the trunk stands."""
+    trunk, forks = state.trunk, run.space.trunk_section.forks
+    assert trunk is not None
+    known = polish_of(run.study, state.incumbent)
+    if known is not None and known.lasts:
+        try:
+            for sha256 in known.lasts:
+                run.store.get(sha256)
+            return known
+        except NetworkFileError as error:
+            warn_damaged(f"the decay begins again, its last part is passed over: {error}")
+    final = final_of(run.study, run.store, state.incumbent)
+    return PolishAttribute(
+        of=state.incumbent.sha256,
+        sha256=final.sha256,
+        validation_accuracy=final.validation_accuracy,
+        done=0,
+        last=trunk.weights,
+        lasts=(trunk.weights,) * forks,
+    )
+
+
+def _plan_of(run: Run, trunk: Trunk, part: int, ends: float | None) -> TrainingPlan | None:
+    """Return the plan of a part; None where no time is left for it.
+
+    ``ends`` is the time, by ``time.monotonic``, at which the last part is to end; None is no limit.
+    """
+    section = run.space.trunk_section
+    parts = section.parts
+    if ends is None:
+        whole = max(parts, round(section.decay * section.steps / trunk.step_cost))
+        first, after = whole * part // parts, whole * (part + 1) // parts
+        plan = cooled_plan(run.space, trunk, after - first)
+        return replace(plan, schedule_start=first, schedule_steps=whole)
+    left = (ends - time.monotonic()) / (parts - part)
+    if left <= 0.0:
+        return None
+    plan = cooled_plan(run.space, trunk, max(1, round(left / trunk.step_cost)))
+    plan = over_time(plan, left)
+    return replace(plan, schedule_start=part * plan.steps, schedule_steps=parts * plan.steps)
+
+
+def _read(run: Run, trunk: Trunk, found: Forked, parameters: int) -> None:
+    """Add the network at the end of the run to the anytime curve."""
+    add_reading(
+        run,
+        Reading(
+            elapsed=elapsed(run, trunk),
+            validation_accuracy=found.accuracy,
+            validation_loss=found.loss,
+            parameters=parameters,
+            trial=trunk.trial,
+            sha256=found.sha256,
+        ),
+    )

@@ -1,0 +1,120 @@
+"""A training of the trunk itself: its job, and the trunk after it."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+
+from growsearch.driver.costs import Costs
+from growsearch.driver.plans import on_plan
+from growsearch.driver.run import Run
+from growsearch.errors import RunError, TrainingFailedError
+from growsearch.study.attributes import Trunk, TrunkAttribute
+from growsearch.study.networks import is_referred_to
+from growsearch.trials.job import ALWAYS, TrialJob
+from growsearch.trials.outcome import TrialOutcome
+from growsearch.trials.race import Reading
+
+
+class LegFailedError(TrainingFailedError):
+    """A training of the trunk could not end."""
+
+
+@dataclass(frozen=True)
+class Leg:
+    """A training of the trunk that ended.
+
+    Parameters
+    ----------
+    trunk : Trunk
+        After it.
+    readings : tuple of (cost, loss)
+        From its begin on.
+    cost : float
+    """
+
+    trunk: Trunk
+    readings: tuple[Reading, ...]
+    cost: float
+
+
+def leg_job(run: Run, trunk: Trunk, updates: int, *, readings: int = 1) -> TrialJob:
+    """Return the job that trains the trunk on."""
+    number = trunk.legs + 1
+    return TrialJob(
+        name=f"trunk {number}",
+        parent=trunk.weights,
+        plan=on_plan(run.space, trunk, updates, readings=readings),
+        data=run.data,
+        start_seed=0,  # nothing is drawn
+        order_seed=run.seed_of(number, "trunk"),
+        keep_above=ALWAYS,
+        goes_on=True,
+    )
+
+
+def leg_of(costs: Costs, trunk: Trunk, outcome: TrialOutcome, flops: int) -> Leg:
+    """Return the trunk after a training of its own.
+
+    Parameters
+    ----------
+    costs : Costs
+    trunk : Trunk
+        Before it.
+    outcome : TrialOutcome
+    flops : int
+        FLOPs of one image's forward pass through the trunk.
+
+    Raises
+    ------
+    LegFailedError
+        When the training could not end.
+    """
+    if outcome.failure is not None:
+        raise LegFailedError(outcome.failure.reason)
+    step_cost = costs.of_update(flops, outcome)
+    steps = outcome.final.step
+    after = advanced(
+        trunk,
+        outcome,
+        step_cost=step_cost,
+        trained=trunk.trained + steps * step_cost,
+        legs=trunk.legs + 1,
+    )
+    # At its begin the trunk is read by the averages of before, since there are no others yet.
+    read = ((point.step * step_cost, point.loss) for point in outcome.curve[1:])
+    readings = ((0.0, trunk.validation_loss), *read)
+    return Leg(after, readings, steps * step_cost)
+
+
+def advanced(trunk: Trunk, outcome: TrialOutcome, **changed: object) -> Trunk:
+    """Return the trunk after updates of an outcome, its own or those of a growth."""
+    if outcome.sha256 is None or outcome.last is None:
+        raise RunError("the trunk: expected the executor to store its networks, got none")
+    return trunk.model_copy(
+        update={
+            "version": trunk.version + 1,
+            "weights": outcome.last,
+            "average": outcome.sha256,
+            "validation_accuracy": outcome.final.accuracy,
+            "validation_loss": outcome.final.loss,
+            "updates": trunk.updates + outcome.final.step,
+            "seconds": trunk.seconds + outcome.seconds,
+            "training_flops": trunk.training_flops + outcome.training_flops,
+            **changed,
+        }
+    )
+
+
+def store_trunk(run: Run, trunk: Trunk) -> None:
+    """Store the trunk as an attribute of the study, after a training of its own."""
+    run.guard.check()
+    TrunkAttribute(**trunk.model_dump()).write(run.study)
+
+
+def forget(run: Run, *networks: str | None) -> None:
+    """Remove the networks that nothing names any more."""
+    for sha256 in sorted({each for each in networks if each}):
+        if not is_referred_to(run.study, sha256):
+            with suppress(OSError):  # a file that nothing names does no harm
+                run.store.remove(sha256)

@@ -1,0 +1,143 @@
+"""A candidate of a campaign: its job, its trainings, and its readings since the growth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from optuna.trial import FrozenTrial
+
+from growsearch.driver.candidates import JobOf, Pending
+from growsearch.driver.costs import Costs
+from growsearch.driver.plans import candidate_plan
+from growsearch.driver.run import Run
+from growsearch.growth import Growth
+from growsearch.study.attributes import Candidate, Trunk
+from growsearch.study.run_state import RunState
+from growsearch.trials.arms import CANDIDATE
+from growsearch.trials.job import ALWAYS, TrialJob
+from growsearch.trials.judge import Decision
+from growsearch.trials.outcome import TrialOutcome
+from growsearch.trials.race import Reading
+
+_REWARMED = 2  # a screening has at least this many times the updates of its re-warming
+
+
+@dataclass(eq=False)
+class Racer:
+    """A candidate of a campaign.
+
+    Parameters
+    ----------
+    pending : Pending
+    outcomes : list of TrialOutcome
+        Of its screening, then of its contest.
+    readings : list of (cost, loss)
+        Since the growth.
+    decision : Decision or None
+        None before the campaign has decided.
+    """
+
+    pending: Pending
+    outcomes: list[TrialOutcome] = field(default_factory=list)
+    readings: list[Reading] = field(default_factory=list)
+    decision: Decision | None = None
+
+    @property
+    def number(self) -> int:
+        """The number of its trial."""
+        return self.pending.trial.number
+
+    @property
+    def failure(self) -> str | None:
+        """Why its training could not end; None if it could."""
+        failures = [each.failure.reason for each in self.outcomes if each.failure is not None]
+        return failures[0] if failures else None
+
+    @property
+    def cost(self) -> float:
+        """The cost of its trainings that ended."""
+        return self.readings[-1][0] if self.readings else 0.0
+
+    @property
+    def updates(self) -> int:
+        """Its updates since the growth."""
+        return sum(each.final.step for each in self.outcomes if each.failure is None)
+
+    def take(self, outcome: TrialOutcome, costs: Costs) -> None:
+        """Take the outcome of a training."""
+        before = self.cost
+        self.outcomes.append(outcome)
+        if outcome.failure is None:
+            one = costs.of_update(self.pending.about.flops, outcome)
+            self.readings += [(before + p.step * one, p.loss) for p in outcome.curve[1:]]
+
+    def outcome(self) -> TrialOutcome:
+        """Return its trainings as one, with the networks of the last."""
+        first, last = self.outcomes[0], self.outcomes[-1]
+        if first is last:
+            return last
+        on = (replace(p, step=first.final.step + p.step) for p in last.curve[1:])
+        return replace(
+            last,
+            curve=(*first.curve, *on),
+            seconds=first.seconds + last.seconds,
+            training_flops=first.training_flops + last.training_flops,
+        )
+
+
+def screening(trunk: Trunk, flops: int, costs: Costs, cost: float) -> JobOf:
+    """Return the function that makes the job of a candidate's first training.
+
+    Parameters
+    ----------
+    trunk : Trunk
+        That grows.
+    flops : int
+        FLOPs of one image's forward pass through it.
+    costs : Costs
+    cost : float
+        Of the training.
+    """
+
+    def job(
+        run: Run, state: RunState, trial: FrozenTrial, about: Candidate, growth: Growth
+    ) -> TrialJob:
+        del state
+        plan = replace(run.space.plan(trial.params), precision=trunk.precision)
+        one = costs.expected(trunk.step_cost, about.flops, flops)
+        updates = costs.updates(cost, one, least=max(_REWARMED * plan.rewarm, 1))
+        return TrialJob(
+            name=f"trial {trial.number}",
+            parent=about.start,
+            growth=growth,
+            arm=CANDIDATE,
+            plan=candidate_plan(plan, run.space, trunk.updates, updates),
+            data=run.data,
+            start_seed=run.seed_of(about.index, CANDIDATE),
+            order_seed=run.seed_of(about.index, "order"),
+            slots=run.space.training.slots,
+            step_milliseconds=run.space.limits.step_milliseconds,
+            keep_above=ALWAYS,
+            goes_on=True,
+        )
+
+    return job
+
+
+def contest_job(run: Run, trunk: Trunk, racer: Racer, updates: int, readings: int) -> TrialJob:
+    """Return the job that trains a candidate on after its screening."""
+    screened = racer.outcomes[-1]
+    assert racer.pending.job is not None
+    assert screened.last is not None
+    plan = racer.pending.job.plan
+    plan = candidate_plan(plan, run.space, trunk.updates + screened.final.step, updates)
+    every = -(-updates // readings)
+    return replace(
+        racer.pending.job,
+        name=f"trial {racer.number} contest",
+        parent=screened.last,
+        growth=None,
+        plan=replace(plan, rewarm=0, evaluate_every=every),
+        order_seed=run.seed_of(racer.pending.about.index, "contest"),
+        step_milliseconds=None,
+    )

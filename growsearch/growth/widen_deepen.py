@@ -1,0 +1,99 @@
+"""Wider and deeper at once: every layer by one factor, and one new layer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
+
+from growsearch.errors import InvalidInputError
+from growsearch.growth.compound import Compound, names_of
+from growsearch.growth.deepen import Deepen
+from growsearch.growth.deepen_all import stage_ends
+from growsearch.growth.growth import Growth, Limits
+from growsearch.growth.widen_all import WidenAll, largest, scaled, widths_of
+from growsearch.networks import Architecture
+
+
+@dataclass(frozen=True)
+class WidenDeepen(Compound):
+    """Widen ``layers`` as :class:`WidenAll` does, then deepen behind ``deepened``.
+
+    Depth and width scaled together gain more than either alone (Tan and Le, *EfficientNet*,
+    arXiv:1905.11946). A search at most doubles each width in one step.
+
+    Parameters
+    ----------
+    layers : sequence of str
+        Layers with a width of their own, not the output, none of them tied to another.
+    widths : sequence of int
+        Units of each after widening.
+    deepened : str
+        The layer behind which the new one stands; a search takes the last of a stage, as
+        :class:`DeepenAll` does.
+    """
+
+    layers: tuple[str, ...]
+    widths: tuple[int, ...]
+    deepened: str
+
+    operation: ClassVar[str] = "widen_deepen"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "layers", names_of("layers", self.layers))
+        object.__setattr__(self, "widths", widths_of(self.layers, self.widths))
+        if not isinstance(self.deepened, str):
+            raise InvalidInputError(
+                f"deepened: expected the name of a layer, got {self.deepened!r}"
+            )
+
+    @classmethod
+    def sites(cls, architecture: Architecture, limits: Limits) -> tuple[Self, ...]:
+        """Return a site for each stage that may be deepened, all widths by their smallest step."""
+        return tuple(
+            site
+            for wider in WidenAll.sites(architecture, limits)
+            for layer in stage_ends(wider.grown(architecture), limits)
+            if (site := cls(wider.layers, wider.widths, layer))._is_legal(architecture, limits)
+        )
+
+    def sized(self, log2_factor: float, architecture: Architecture, limits: Limits) -> Self:
+        """Widen by the largest legal factor up to the given one, up to 2, by a step at least."""
+
+        def legal(factor: float) -> Self | None:
+            found = scaled(architecture, self.layers, factor, limits)
+            if found is None or tuple(found) != self.layers:
+                return None
+            site = replace(self, widths=tuple(found.values()))
+            return site if site._is_legal(architecture, limits) else None
+
+        return largest(min(log2_factor, 1.0), legal) or self
+
+    @property
+    def steps(self) -> tuple[Growth, ...]:
+        return WidenAll(self.layers, self.widths), Deepen(self.deepened)
+
+    @property
+    def place(self) -> str:
+        """The layer behind which the new one stands."""
+        return self.deepened
+
+    def sizes(self, architecture: Architecture) -> tuple[str, str]:
+        wider, deeper = self.steps
+        widths = wider.sizes(architecture)
+        layers = deeper.sizes(architecture)
+        before, after = (f"{w}, {n}" for w, n in zip(widths, layers, strict=True))
+        return before, after
+
+    def __str__(self) -> str:
+        widths = ", ".join(map(" ".join, zip(self.layers, map(str, self.widths), strict=True)))
+        return f"{self.operation}({widths}, behind {self.deepened})"
+
+    def _is_legal(self, architecture: Architecture, limits: Limits) -> bool:
+        """Return whether no width of the network more than doubles, and the limits are kept."""
+        grown = self.grown(architecture)
+        doubled = all(
+            grown[node.name].layer.width <= 2 * node.layer.width
+            for node in architecture.nodes
+            if node.layer.is_producer
+        )
+        return doubled and limits.allow_growth(architecture, grown)
