@@ -55,7 +55,7 @@ def records(study: Study, control_study: Study) -> tuple[TrialRecord, ...]:
     if teacher is not None and teacher.training_flops:  # 0: not stored
         lineages[None] = teacher.training_flops, teacher.seconds
     for place, each in enumerate(found):
-        if each.parent in lineages:
+        if each.ancestry_flops is None and each.parent in lineages:
             flops, seconds = lineages[each.parent]
             own = each.arms[CANDIDATE]
             lineages[each.number] = flops + own.flops, seconds + own.seconds
@@ -130,4 +130,5 @@ def record(trial: FrozenTrial, controls: ControlResults) -> TrialRecord:
         seconds=candidate.seconds + sum(result.seconds for result in controls.values()),
         kept=about.kept,
         reason=about.reason or about.failure or "",
+        ancestry_flops=about.start_flops if about.start else None,
     )
