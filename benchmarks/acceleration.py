@@ -15,7 +15,9 @@ are reported. The test images are used once for each reported training, after it
 
 where the lineage's compute is interpolated between its own budgets, each wholly decayed. Compute is
 FLOPs (of forward and backward passes), calibrated seconds (updates times the least milliseconds of
-an update, all networks measured in turn) and the seconds that the updates took in the run.
+an update, all networks measured in turn) and the seconds that the updates took in the run. On a
+busy machine, ``--clock processor`` calibrates by the processor's time instead of the time that
+passes, and the seconds in the run say little.
 
 Every training is one line of the output file, and is not repeated when the file has it. So a run
 can be ended at any time, and made in parts:
@@ -35,6 +37,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -42,7 +45,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from lineages import GROWN, PATHS, SCRATCH, Grown, Scratch, lineage_plans, scratch_plan, stages
+from lineages import (
+    GROWN,
+    PATHS,
+    SCRATCH,
+    Grown,
+    Scratch,
+    lineage_plans,
+    scratch_plan,
+    stages,
+    widths,
+)
 from lineages import updates as updates_of
 from machine import deviation, processor, versions
 from savings import best_configuration, saving, where_it_ends
@@ -60,6 +73,8 @@ MEASURED = 256  # images on which new batch norms measure their statistics
 NEVER = 10**9  # evaluate_every: at the start and at the end only
 TUNING = 1000  # the first tuning seed; reported seeds are lower
 MEASURES = {"flops": "FLOPs", "seconds": "seconds", "measured": "seconds in the run"}
+SHIFT = Augmentation(shift=2)
+FLIPPED = ("fashion_mnist",)  # data sets whose images are flipped too, as in their search spaces
 METRICS = {"accuracy": "test accuracy", "loss": "test loss"}
 Row = dict[str, Any]
 # Of a training, the fields that name it.
@@ -104,7 +119,7 @@ class Bench:
             evaluate_every=NEVER,
             weight_decay=1e-3,
             precision=options.precision,
-            augmentation=Augmentation(shift=2),
+            augmentation=SHIFT,
         )
         scratch, grown = (each[: options.configurations] for each in (SCRATCH, GROWN))
         self.contenders: dict[str, tuple[Sequence[float], Sequence[Scratch | Grown]]] = {
@@ -134,6 +149,7 @@ class Bench:
             "precision": self.options.precision,
             "threads": self.options.threads,
             "batch_size": BATCH,
+            "clock": self.options.clock,
         }
         for row in self.rows:
             if row["part"] == "costs":
@@ -148,20 +164,27 @@ class Bench:
         """Return the least seconds of an update of every network, all measured in turn."""
         data = next(iter(self.data.values()))
         few = datasets.Split(data.train.images[:BATCH], data.train.labels[:BATCH])
+
+        def seconds(network: Network, count: int) -> float:
+            plan, began = replace(self.base, steps=count), time.process_time()
+            found = self.trainer.train(network, data.train, plan, evaluate_on=few, seed=0).seconds
+            return found if self.options.clock == "wall" else time.process_time() - began
+
         networks = {
             str(each): Network.initial(each, rng=0)
             for final in PATHS
             for each in stages(final, data.image_shape, data.classes)
         }
+        for network in networks.values():
+            seconds(network, 3)  # builds the graph
         found: dict[str, list[float]] = {name: [] for name in networks}
-        for count in (3, *[self.options.calibration] * self.options.rounds):
+        count = self.options.calibration
+        for _ in range(self.options.rounds):
             for name, network in networks.items():
-                plan = replace(self.base, steps=count)
-                seconds = self.trainer.train(
-                    network, data.train, plan, evaluate_on=few, seed=0
-                ).seconds
-                found[name].append(seconds / count)
-        return {name: min(seconds[1:]) for name, seconds in found.items()}
+                # Of a difference, since the processor's time has evaluations in it.
+                longer = seconds(network, 1 + count) - seconds(network, 1)
+                found[name].append(longer / count)
+        return {name: min(each) for name, each in found.items()}
 
     def cost(self, architecture: Architecture) -> float:
         """Return the calibrated seconds of an update."""
@@ -201,11 +224,17 @@ class Bench:
         chosen = best_configuration(tuned)
         return [each for each in every if str(each) == chosen]
 
+    def is_done(self, task: Task) -> bool:
+        """Return whether the file has a training; another process may write it too."""
+        return any(all(row.get(n) == v for n, v in task.key.items()) for row in self.rows)
+
     def carry_out(self, part: str) -> None:
         """Make the trainings of a part that the file has not."""
-        for task in self.tasks(part):
-            done = any(all(row.get(n) == v for n, v in task.key.items()) for row in self.rows)
-            if not done:
+        left = [task for task in self.tasks(part) if not self.is_done(task)]
+        minutes = sum(self.seconds(task) for task in left) / 60.0
+        print(f"{part}: {len(left)} trainings, about {minutes:.0f} minutes of updates", flush=True)
+        for task in left:
+            if not self.is_done(task):
                 row = self.train(task)
                 self.write(row)
                 print(
@@ -215,20 +244,27 @@ class Bench:
                     flush=True,
                 )
 
+    def seconds(self, task: Task) -> float:
+        """Return the calibrated seconds of a budget."""
+        data = self.data[task.data]
+        final = stages(task.final, data.image_shape, data.classes)[-1]
+        return task.budget * len(data.train) / BATCH * self.cost(final)
+
     def train(self, task: Task) -> Row:
         """Train once; return the row."""
         data = self.data[task.data]
         path = stages(task.final, data.image_shape, data.classes)
+        base = replace(self.base, augmentation=replace(SHIFT, flip=task.data in FLIPPED))
         steps = max(1, round(task.budget * len(data.train) / BATCH))
         growths: Sequence[Any] = ((),)
         if isinstance(task.configuration, Grown):
             costs = [self.cost(each) for each in path]
             counts = updates_of(steps * costs[-1], costs, task.configuration)
-            plans = lineage_plans(counts, task.configuration, self.base)
+            plans = lineage_plans(counts, task.configuration, base)
             growths = (*growths, *PATHS[task.final])
         else:
             path = path[-1:]
-            plans = [scratch_plan(steps, task.configuration, self.base)]
+            plans = [scratch_plan(steps, task.configuration, base)]
         rng = np.random.default_rng(task.seed)
         network = Network.initial(path[0], rng=rng)
         few = datasets.Split(data.validation.images[:BATCH], data.validation.labels[:BATCH])
@@ -356,6 +392,7 @@ def main() -> None:
     option("--configurations", type=int, default=len(SCRATCH), help="of each contender")
     option("--precision", default="bfloat16" if has_native_bfloat16() else "float32")
     option("--threads", type=int, help="of TensorFlow; by default one for each processor")
+    option("--clock", choices=("wall", "processor"), default="wall", help="of the costs")
     option("--rounds", type=int, default=7, help="of the measurement of costs")
     option("--calibration", type=int, default=20, help="updates in each of its rounds")
     option("--out", default="runs/acceleration.jsonl")
@@ -370,8 +407,14 @@ def main() -> None:
             continue
         if part == "costs":
             first = min(bench.circumstances["costs"].values())
+            print(f"milliseconds of an update, by the clock {options.clock}:")
             for name, seconds in bench.circumstances["costs"].items():
-                print(f"{1000.0 * seconds:7.2f} ms an update, x{seconds / first:.1f}: {name}")
+                architecture = Architecture.parse(name, (28, 28, 1))
+                print(
+                    f"{1000.0 * seconds:8.2f}, x{seconds / first:.1f}: {widths(architecture)}, "
+                    f"{architecture.parameters:,} parameters, "
+                    f"{architecture.flops / 1e6:.1f} MFLOPs an image"
+                )
         elif part == "report":
             print(*tables(bench.rows), sep="\n")
         else:

@@ -67,7 +67,8 @@ def first(input_shape: tuple[int, int, int], classes: int) -> Architecture:
     """Return the first network: convolution, batch norm and ReLU, three times."""
     parts = [
         f"{k}x{k}x{width}(conv{n},activation=linear,use_bias=false)-"
-        f"batch_norm(bn{n},activation=relu)" + (f"-pool{n}" if n < len(KERNELS) else "")
+        f"batch_norm(bn{n},activation=relu,momentum=0.9)"
+        + (f"-pool{n}" if n < len(KERNELS) else "")
         for n, (k, width) in enumerate(zip(KERNELS, FIRST, strict=True), 1)
     ]
     return Architecture.parse(
@@ -84,6 +85,24 @@ def stages(final: str, input_shape: tuple[int, int, int], classes: int) -> list[
             architecture = growth.grown(architecture)
         found.append(architecture)
     return found
+
+
+def widths(architecture: Architecture) -> str:
+    """Return the widths of a network, in brackets those of layers without pooling between them.
+
+    Examples
+    --------
+    >>> widths(stages("x4", (28, 28, 1), 10)[-1])
+    '32-[64-64]-[128-128]'
+    """
+    groups: list[list[int]] = [[]]
+    for node in architecture.nodes:
+        if node.layer.is_producer and node is not architecture.output:
+            groups[-1].append(node.layer.width)
+        elif "pool" in node.layer.kind and groups[-1]:
+            groups.append([])
+    words = ["-".join(map(str, group)) for group in groups if group]
+    return "-".join(f"[{word}]" if "-" in word else word for word in words)
 
 
 def shares(growths: int, last_growth: float) -> list[float]:
