@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
@@ -58,10 +57,8 @@ def to_reach(
 
     Parameters
     ----------
-    compute : sequence of float
-        Ascending.
-    values : sequence of float
-        Higher is better.
+    compute, values : sequence of float
+        One a budget; higher values are better.
     target : float
 
     Examples
@@ -71,8 +68,8 @@ def to_reach(
     >>> to_reach([1.0, 100.0], [0.5, 0.7], 0.8)
     (100.0, 'at least')
     """
-    if any(later <= earlier for earlier, later in pairwise(compute)):
-        raise ValueError(f"compute: expected ascending numbers, got {list(compute)}")
+    order = np.argsort(compute, kind="stable")  # measured seconds need not rise with the budget
+    compute, values = [compute[place] for place in order], [values[place] for place in order]
     if target <= values[0]:
         return float(compute[0]), "at most" if target < values[0] else ""
     best = np.maximum.accumulate(np.asarray(values, np.float64))
@@ -96,7 +93,6 @@ def saving(
     Parameters
     ----------
     compute : sequence of float, one a budget
-        Ascending.
     values : array, shape (budgets, seeds)
         Higher is better.
     target_compute : float
@@ -127,7 +123,10 @@ def saving(
 
 
 def where_it_ends(savings: Mapping[float, Saving]) -> str:
-    """Return in words up to which budget a saving is shown, and from which it is negative.
+    """Return in words at which budgets a saving is shown, and at which it is none.
+
+    A saving is shown where its whole interval is above 0; it is negative where its mean is below 0;
+    an upper bound is neither.
 
     Examples
     --------
@@ -135,13 +134,20 @@ def where_it_ends(savings: Mapping[float, Saving]) -> str:
     >>> where_it_ends({1.0: shown, 3.0: lost})
     'shown at 1; negative at 3'
     """
-    shown = [b for b, s in savings.items() if s.interval is not None and s.interval[0] > 0.0]
-    negative = [b for b, s in savings.items() if s.mean < 0.0]
-    parts = []
-    for word, budgets in (("shown", shown), ("negative", negative)):
-        names = ", ".join(f"{budget:g}" for budget in sorted(budgets)) or "no budget"
-        parts.append(f"{word} at {names}")
-    return "; ".join(parts)
+    budgets: dict[str, list[float]] = {"shown": [], "negative": [], "never reached": []}
+    for budget, each in sorted(savings.items()):
+        if each.bound == "at most":
+            budgets["never reached"].append(budget)
+        elif each.mean < 0.0:
+            budgets["negative"].append(budget)
+        elif each.interval is not None and each.interval[0] > 0.0:
+            budgets["shown"].append(budget)
+    parts = [
+        f"{word} at {', '.join(f'{budget:g}' for budget in found)}"
+        for word, found in budgets.items()
+        if found
+    ]
+    return "; ".join(parts) or "neither shown nor negative"
 
 
 def best_configuration(rows: Sequence[Mapping[str, Any]]) -> str:
