@@ -8,9 +8,9 @@ one of their updates takes about 4 and 8 times as long as the first network's.
 
 Budgets are in epochs of the final network. A lineage of a budget has the calibrated seconds of that
 number of epochs of the final network; its networks share them out. All images are shifted, those of
-fashion_mnist flipped too. Each budget of each contender is
-tuned: the same number of configurations, chosen by validation loss on other seeds than those that
-are reported. The test images are used once for each reported training, after it.
+fashion_mnist flipped too. Each budget of each contender is tuned: the same number of configurations,
+chosen by validation loss on other seeds than those that are reported. The test images are used once
+for each reported training, after it.
 
     saving = 1 - compute of the lineage that reaches it / compute from scratch
 
@@ -310,19 +310,19 @@ def tables(rows: Sequence[Row]) -> Iterator[str]:
     """
     tuned, done = ([row for row in rows if row["part"] == part] for part in ("tune", "run"))
     for data, final in dict.fromkeys((row["data"], row["final"]) for row in done):
-        groups: dict[tuple[str, float], list[Row]] = {}
+        groups: dict[tuple[str, float], dict[int, Row]] = {}
         tried: set[tuple[int, int]] = set()
         for row in (row for row in done if (row["data"], row["final"]) == (data, final)):
             same = ("data", "final", "contender", "budget")
             of_it = [each for each in tuned if all(each[name] == row[name] for name in same)]
             if row["configuration"] == best_configuration(of_it):
-                groups.setdefault((row["contender"], row["budget"]), []).append(row)
+                groups.setdefault((row["contender"], row["budget"]), {})[row["seed"]] = row
                 names = {each["configuration"] for each in of_it}
                 tried.add((len(names), len({each["seed"] for each in of_it})))
-        seeds = set.intersection(*({row["seed"] for row in each} for each in groups.values()))
+        seeds = sorted(set.intersection(*map(set, groups.values()))) if groups else []
         found: dict[str, dict[float, list[Row]]] = {"scratch": {}, "grown": {}}
         for (contender, budget), each in sorted(groups.items()):
-            found[contender][budget] = [row for row in each if row["seed"] in seeds]
+            found[contender][budget] = [each[seed] for seed in seeds]
         counts = ", ".join(f"{n} configurations on {k} tuning seed(s)" for n, k in sorted(tried))
         for metric, words in METRICS.items():
             title = f"\n{data}, {final}: {words}, n = {len(seeds)} seeds; {counts} for each cell\n"
