@@ -7,10 +7,10 @@ scratch, by a one-cycle that ends near 0, for 1, 3, 6 and 12 epochs. Final netwo
 one of their updates takes about 4 and 8 times as long as the first network's.
 
 Budgets are in epochs of the final network. A lineage of a budget has the calibrated seconds of that
-number of epochs of the final network; its networks share them out. All images are shifted, those of
-fashion_mnist flipped too. Each budget of each contender is tuned: the same number of configurations,
-chosen by validation loss on other seeds than those that are reported. The test images are used once
-for each reported training, after it.
+number of epochs of the final network; its networks share them out. All images are shifted; those
+of fashion_mnist are flipped too. Each budget of each contender is tuned: the same number of
+configurations, chosen by validation loss on other seeds than those that are reported. The test
+images are used once for each reported training, after it.
 
     saving = 1 - compute of the lineage that reaches it / compute from scratch
 
