@@ -165,13 +165,13 @@ def test_the_saving_of_compute_has_a_table() -> None:
     lines = [line.rstrip() for line in text[text.index(title) :].splitlines()[:8]]
     assert lines == [
         title,
-        "Compute of net2net with all its ancestors until it first has the control's",
-        "final accuracy, against the control's whole training. Saving: 1 less their",
-        "ratio.",
-        "                   mean                  ahead,   pairs that",
-        "of       trials  saving  95 % interval   behind     reach it",
-        "────────────────────────────────────────────────────────────",
-        "FLOPs         8    +60%      too alike     8, 0       8 of 8",
+        "Compute of net2net with all its ancestors until it first has the control's final",
+        "accuracy, against the control's whole training. Saving: 1 less their ratio.",
+        "                   mean                 ahead,  pairs that",
+        "of       trials  saving  95 % interval  behind    reach it",
+        "──────────────────────────────────────────────────────────",
+        "FLOPs         8    +60%      too alike    8, 0      8 of 8",
+        "seconds       8    +50%      too alike    8, 0      8 of 8",
     ]
     told = " ".join(text.split())
     assert "Trainings of refused candidates and of controls, and all evaluations, are in" in told
