@@ -119,4 +119,6 @@ def record(trial: FrozenTrial, controls: ControlResults) -> TrialRecord:
         seconds=candidate.seconds + sum(result.seconds for result in controls.values()),
         kept=about.kept,
         reason=about.reason or about.failure or "",
+        loss_gain=about.loss_gain,
+        elapsed=about.elapsed,
     )

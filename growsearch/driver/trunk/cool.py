@@ -34,8 +34,10 @@ def cool(run: Run, state: RunState, stage: Cool) -> None:
     )
     cooled = isinstance(found, Forked) and found.loss < trunk.validation_loss
     sha256, accuracy, loss = trunk.average, trunk.validation_accuracy, trunk.validation_loss
+    seconds = trunk.seconds
     if isinstance(found, Forked) and cooled:
         sha256, accuracy, loss = found.sha256, found.accuracy, found.loss
+        seconds += found.share * found.seconds
     network = state.incumbent.network
     reading = Reading(
         elapsed=elapsed(run, trunk),
@@ -45,6 +47,8 @@ def cool(run: Run, state: RunState, stage: Cool) -> None:
         trial=trunk.trial,
         sha256=sha256,
         mark=stage.mark,
+        seconds=seconds,
+        cooling=found.seconds if isinstance(found, Forked) else 0.0,
     )
     add_reading(run, reading)
     run.write_spent()
