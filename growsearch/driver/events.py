@@ -57,6 +57,7 @@ class TeacherReady:
     parameters: int
     validation_accuracy: float
     seconds: float
+    outline: str = ""
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,7 @@ class Committed:
     validation_accuracy: float
     parameters: int
     cooled: bool
+    outline: str = ""
 
 
 Event = Started | TeacherReady | JobEvent | TrialFinished | TrunkRead | Committed | Polished

@@ -9,6 +9,7 @@ from growsearch.driver.trunk.forks import Forked, train_forks
 from growsearch.driver.trunk.legs import forget
 from growsearch.driver.trunk.readings import add_reading, elapsed
 from growsearch.driver.trunk.timetable import Cool
+from growsearch.networks.outline import outline
 from growsearch.study.attributes import Reading
 from growsearch.study.run_state import RunState
 
@@ -52,6 +53,7 @@ def cool(run: Run, state: RunState, stage: Cool) -> None:
     )
     add_reading(run, reading)
     run.write_spent()
-    run.on_event(Committed(reading.elapsed, accuracy, network.parameters, cooled))
+    drawn = outline(network.architecture)
+    run.on_event(Committed(reading.elapsed, accuracy, network.parameters, cooled, drawn))
     if isinstance(found, Forked):
         forget(run, *found.lasts, *(each.sha256 for each in found.outcomes))
