@@ -13,7 +13,9 @@ _KEPT, _NOT_KEPT, _FAILED = "KEPT", "not kept", "failed"
 
 def header(*, in_seconds: bool) -> str:
     """Return the line of column names above the growths that are tried."""
-    return _growth_line("trial", "time" if in_seconds else "updates", "growth", "accuracy", "outcome")
+    return _growth_line(
+        "trial", "time" if in_seconds else "updates", "growth", "accuracy", "outcome"
+    )
 
 
 def line(record: TrialRecord, *, in_seconds: bool) -> str:

@@ -48,7 +48,7 @@ class Shares:
 
     def to_json(self) -> dict[str, float]:
         """Return the shares as plain JSON values."""
-        return asdict(self)
+        return {name: round(value, 4) for name, value in asdict(self).items()}
 
 
 def shares_of(
@@ -79,12 +79,12 @@ def shares_of(
     """
     if workers is None or not workers.available:
         return None
-    # The workers are there somewhat later than the run, which may have had others in between.
-    whole = max(run * max(workers.count, 1), workers.available)
     deciding = refused + trunk.given_up
     forks = [each.cooling for each in readings if each.mark] + [decay.cooling if decay else 0.0]
     updates = trunk.seconds + deciding + controls + sum(forks)
     commits = max(updates - deciding - controls - end.seconds, 0.0)
-    busy = min(max(workers.busy, updates), whole)
+    busy = max(workers.busy, updates)
+    # The workers are there somewhat later than the run, which may have had others in between.
+    whole = max(run * max(workers.count, 1), workers.available, busy)
     parts = (end.seconds, deciding, controls, commits, busy - updates, whole - busy)
-    return Shares(round(whole, 3), *(round(part / whole, 4) for part in parts))
+    return Shares(whole, *(part / whole for part in parts))
