@@ -45,7 +45,7 @@ def curve(result: SearchResult, course: Anytime) -> list[str]:
             )
         )
     return [
-        "The network to have at each commit and at the end, with validation accuracy and loss:",
+        "The network at each commit and at the end, with validation accuracy and loss:",
         *_aligned(rows),
     ]
 
