@@ -248,7 +248,7 @@ class Trunk(Section):
     candidates: Annotated[int, Field(ge=1, le=64)] = 3
     screen: Annotated[float, Field(gt=0.0, le=0.2)] = 0.008
     contest: Annotated[float, Field(ge=0.0, le=1.0)] = 0.15
-    untested: Annotated[float, Field(ge=0.0, le=1.0)] = 0.06
+    untested: Annotated[float, Field(ge=0.0, le=1.0)] = 0.1
     tolerance: Annotated[float, Field(ge=0.0, le=10.0)] = 0.2
     dearest: Annotated[float, Field(ge=1.0, le=100.0)] = 2.5
     deciding: Annotated[float, Field(gt=0.0, le=10.0)] = 0.8

@@ -15,6 +15,7 @@ from growsearch.driver.costs import Costs
 from growsearch.driver.run import Run
 from growsearch.driver.trunk.legs import Leg, advanced, forget, leg_job, leg_of, store_trunk
 from growsearch.driver.trunk.racer import Racer, contest_job, screening
+from growsearch.driver.trunk.readings import elapsed
 from growsearch.driver.trunk.timetable import Campaign
 from growsearch.driver.trunk.together import Work, carry_out_together
 from growsearch.errors import GrowsearchError
@@ -239,6 +240,7 @@ def _tell(ground: Ground, racers: Sequence[Racer], best: Racer | None, legs: Seq
     kept = best if is_kept and best and best.decision and best.decision.kept else None
     trunk = _after(ground, racers, kept, legs)
     carrier = max((racer.number for racer in racers if racer.failure is None), default=None)
+    now = elapsed(run, trunk)
     with run.clock.on(_PHASE):
         for racer in racers:
             run.guard.check()
@@ -246,7 +248,7 @@ def _tell(ground: Ground, racers: Sequence[Racer], best: Racer | None, legs: Seq
                 record_failure(run, racer.pending, racer.failure)
             else:
                 carried = trunk if racer.number == carrier else None
-                _record(ground, racer, legs, kept=racer is kept, trunk=carried)
+                _record(ground, racer, legs, now, kept=racer is kept, trunk=carried)
         if carrier is None:
             store_trunk(run, trunk)
     trained = [outcome for racer in racers for outcome in racer.outcomes]
@@ -275,6 +277,7 @@ def _after(
         before,
         outcome,
         **changed,
+        given_up=before.given_up + last.seconds - before.seconds,
         trial=kept.number,
         learning_rate=job.plan.learning_rate,
         step_cost=ground.costs.of_update(kept.pending.about.flops, kept.outcomes[-1]),
@@ -282,14 +285,20 @@ def _after(
 
 
 def _record(
-    ground: Ground, racer: Racer, legs: Sequence[Leg], *, kept: bool, trunk: Trunk | None
+    ground: Ground,
+    racer: Racer,
+    legs: Sequence[Leg],
+    now: float,
+    *,
+    kept: bool,
+    trunk: Trunk | None,
 ) -> None:
     """Write the outcome of a candidate into its trial, and tell."""
     outcome, decision = racer.outcome(), racer.decision
     assert decision is not None
     base = ground.trunk.validation_accuracy
     accuracy = outcome.final.accuracy
-    further: dict[str, object] = {"loss_gain": -_gaps(racer, legs)[-1].loss}
+    further: dict[str, object] = {"loss_gain": -_gaps(racer, legs)[-1].loss, "elapsed": now}
     if len(racer.outcomes) > 1:
         further["compared_at"] = racer.outcomes[0].final.step
     if trunk is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 
 from growsearch.driver.events import Polished
@@ -44,6 +45,8 @@ def decay(run: Run, state: RunState) -> None:
                 progress.model_copy(update=changed).write(run.study)
                 return
             is_better = found.accuracy >= progress.validation_accuracy
+            cooling = before.cooling + found.seconds
+            seconds = trunk.seconds + found.share * cooling
             progress = PolishAttribute(
                 of=before.of,
                 sha256=found.sha256 if is_better else before.sha256,
@@ -51,12 +54,16 @@ def decay(run: Run, state: RunState) -> None:
                 done=part + 1,
                 last=found.lasts[0],
                 lasts=tuple(found.lasts[i % len(found.lasts)] for i in range(section.forks)),
+                validation_loss=found.loss if is_better else before.validation_loss,
+                seconds=seconds if is_better else before.seconds,
+                cooling=cooling,
             )
             run.guard.check()
             progress.write(run.study)
             run.write_spent()
             if part + 1 == section.parts:
-                _read(run, trunk, found, state.incumbent.network.parameters)
+                costs = {"seconds": seconds, "cooling": cooling}
+                _read(run, trunk, found, state.incumbent.network.parameters, costs)
             forget(run, *before.lasts, before.sha256, *(each.sha256 for each in found.outcomes))
             run.on_event(Polished(part + 1, section.parts, found.accuracy, is_better))
 
@@ -104,7 +111,9 @@ def _plan_of(run: Run, trunk: Trunk, part: int, ends: float | None) -> TrainingP
     return replace(plan, schedule_start=part * plan.steps, schedule_steps=parts * plan.steps)
 
 
-def _read(run: Run, trunk: Trunk, found: Forked, parameters: int) -> None:
+def _read(
+    run: Run, trunk: Trunk, found: Forked, parameters: int, costs: Mapping[str, float]
+) -> None:
     """Add the network at the end of the run to the anytime curve."""
     add_reading(
         run,
@@ -115,5 +124,6 @@ def _read(run: Run, trunk: Trunk, found: Forked, parameters: int) -> None:
             parameters=parameters,
             trial=trunk.trial,
             sha256=found.sha256,
+            **costs,
         ),
     )

@@ -23,6 +23,8 @@ class Forked:
     sha256 : str
     accuracy, loss : float
         On the selection images.
+    share : float
+        The share of the updates of all forks that the network descends from.
     lasts : tuple of str
         The SHA-256 of each fork's last update, from which its training can go on.
     outcomes : tuple of TrialOutcome
@@ -32,8 +34,14 @@ class Forked:
     sha256: str
     accuracy: float
     loss: float
+    share: float
     lasts: tuple[str, ...]
     outcomes: tuple[TrialOutcome, ...]
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of the updates of all forks."""
+        return sum(each.seconds for each in self.outcomes)
 
 
 def train_forks(
@@ -84,9 +92,12 @@ def train_forks(
     ]
     if len(lasts) != len(ended) or len(networks) != len(ended):
         raise RunError(f"{name}: expected the executor to store the networks, got none")
+    share = 1.0 / len(ended)
     if len(ended) > 1:
         job = AverageJob(f"{name} average", tuple(sha256 for _, _, sha256 in networks), run.data)
         averaged = run.execute(job, phase)
         networks.append((averaged.loss, averaged.accuracy, averaged.sha256))
     loss, accuracy, sha256 = min(networks)
-    return Forked(sha256, accuracy, loss, lasts, ended)
+    if (loss, accuracy, sha256) == networks[-1]:
+        share = 1.0  # of the average
+    return Forked(sha256, accuracy, loss, share, lasts, ended)

@@ -102,6 +102,7 @@ def _begin(run: Run, costs: Costs) -> None:
         step_cost=cost,
         trained=steps * cost,
         precision=teacher.precision or "float32",
+        measured=costs.measured,
     )
     store_trunk(run, trunk)
     read_trunk(run, trunk)

@@ -16,6 +16,7 @@ def read_trunk(run: Run, trunk: Trunk) -> None:
         validation_loss=trunk.validation_loss,
         parameters=parameters,
         trial=trunk.trial,
+        seconds=trunk.seconds,
     )
     add_reading(run, reading)
     run.on_event(TrunkRead(reading.elapsed, reading.validation_accuracy, parameters))

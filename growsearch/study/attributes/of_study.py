@@ -166,8 +166,12 @@ class Trunk(Stored):
         Cost of the trunk's own training, also where a growth took its place.
     deciding : float
         Cost of the training of candidates.
+    given_up : float
+        Seconds of updates of the trunk whose place a growth took.
     campaigns, legs : int
         Campaigns and trainings of the trunk so far.
+    measured : bool
+        True if costs are seconds.
     precision : str
         Of all updates.
     """
@@ -185,8 +189,10 @@ class Trunk(Stored):
     step_cost: StrictFloat = 0.0
     trained: StrictFloat = 0.0
     deciding: StrictFloat = 0.0
+    given_up: StrictFloat = 0.0
     campaigns: Count = 0
     legs: Count = 0
+    measured: StrictBool = False
     precision: StrictStr = "float32"
 
 
@@ -211,6 +217,10 @@ class Reading(Stored):
         Of a network that is kept; "" of one that was only read.
     mark : float
         The time for which a commit was due; 0 of any other reading.
+    seconds : float
+        Seconds of the updates that the network descends from.
+    cooling : float
+        Seconds of the updates of all forks that were cooled for it.
     """
 
     elapsed: StrictFloat
@@ -220,6 +230,8 @@ class Reading(Stored):
     trial: Count | None = None
     sha256: StrictStr = ""
     mark: StrictFloat = 0.0
+    seconds: StrictFloat = 0.0
+    cooling: StrictFloat = 0.0
 
 
 class ReadingsAttribute(OneValue):
@@ -251,6 +263,9 @@ class PolishAttribute(StudyAttribute):
         Why the polish ended before its last part.
     lasts : tuple of str
         Of a trunk's decay: SHA-256 of each fork's network, from which its next part goes on.
+    validation_loss, seconds, cooling
+        Of a trunk's decay: the loss of the best network so far; the seconds of the updates that it
+        descends from; those of the updates of all forks.
     """
 
     attribute: ClassVar[str] = "polish"
@@ -261,6 +276,9 @@ class PolishAttribute(StudyAttribute):
     last: StrictStr
     failure: StrictStr = ""
     lasts: tuple[Sha256, ...] = ()
+    validation_loss: StrictFloat | None = None
+    seconds: StrictFloat = 0.0
+    cooling: StrictFloat = 0.0
 
 
 class FreedAttribute(OneValue):
