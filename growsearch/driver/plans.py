@@ -14,7 +14,7 @@ from growsearch.training.schedules import learning_rates
 
 UNITS = 10_000  # of a schedule that passes with the time
 AT_THE_END = 10**9  # of evaluations: there is none before
-_LEAST_AVERAGED = 10  # updates, of an average
+_LEAST_AVERAGED = 100  # updates, of an average
 _TAIL = 0.05  # of a cooled fork: its rate is near 0 there
 
 
@@ -36,7 +36,7 @@ def on_plan(space: SearchSpace, trunk: Trunk, updates: int, *, readings: int = 1
         steps=updates,
         schedule_start=trunk.updates,
         rewarm=0,
-        ema=average_over(space.trunk_section.average * updates / readings),
+        ema=average_over(updates, space.trunk_section.average, readings),
         evaluate_every=-(-updates // readings),
     )
 
@@ -60,7 +60,7 @@ def candidate_plan(
         plan,
         steps=updates,
         schedule_start=start,
-        ema=average_over(space.trunk_section.average * updates / readings),
+        ema=average_over(updates, space.trunk_section.average, readings),
         evaluate_every=-(-updates // readings),
     )
 
@@ -87,7 +87,7 @@ def cooled_plan(space: SearchSpace, trunk: Trunk, updates: int) -> TrainingPlan:
         precision=trunk.precision,
         steps=updates,
         rewarm=0,
-        ema=average_over(_TAIL * updates),
+        ema=average_over(updates, _TAIL),
         evaluate_every=updates,
     )
 
@@ -103,6 +103,24 @@ def rate_of(space: SearchSpace, trunk: Trunk) -> float:
     return float(learning_rates(plan, np.asarray([float(trunk.updates)]), 0)[0])
 
 
-def average_over(window: float) -> float:
-    """Return the decay of an average over a number of updates."""
-    return 1.0 - 1.0 / max(window, _LEAST_AVERAGED)
+def average_over(updates: int, share: float, readings: int = 1) -> float:
+    """Return the decay of the average that a training is read by.
+
+    It goes over a share of the updates between two readings, or over 100 where that is more: at a
+    warm rate shorter averages are no better than the weights. But it goes over no more than a third
+    of the whole training, since it begins with the weights at the start.
+
+    Parameters
+    ----------
+    updates : int
+        Of the training.
+    share : float
+    readings : int
+
+    Examples
+    --------
+    >>> [round(1 / (1 - average_over(updates, 0.25))) for updates in (90, 360, 4000)]
+    [30, 100, 1000]
+    """
+    window = max(share * updates / readings, _LEAST_AVERAGED)
+    return 1.0 - 1.0 / max(min(window, updates / 3), 2.0)

@@ -49,7 +49,7 @@ def _plan_of(run: Run) -> TrainingPlan:
     plan = run.space.teacher.plan
     if run.space.trunk is None or plan.ema:
         return plan
-    return replace(plan, ema=average_over(run.space.trunk.average * plan.steps))
+    return replace(plan, ema=average_over(plan.steps, run.space.trunk.average))
 
 
 def _trained(run: Run) -> TeacherAttribute:
