@@ -22,12 +22,12 @@ from growsearch.errors import GrowsearchError
 from growsearch.study.attributes import INTERRUPTED, Candidate, Trunk
 from growsearch.study.run_state import RunState, read_state
 from growsearch.study.trials import fail, finish, refusal_of
-from growsearch.trials.judge import Decision
+from growsearch.trials.judge import Decision, loss_gain
 from growsearch.trials.outcome import TrialOutcome
 from growsearch.trials.race import Gap, contest, gaps, loss_at, screen
 
 _PHASE = "candidates"
-_READINGS = 2  # of a contest, besides that of its begin
+_READINGS = 3  # of a contest, besides that of its begin
 
 
 @dataclass(frozen=True)
@@ -102,11 +102,14 @@ def _screen(ground: Ground, racers: Sequence[Racer]) -> list[Leg]:
     Where the best of them is kept without a contest, it is trained only as long as each of them.
     """
     legs: list[Leg] = []
-    readings = len(racers) if ground.stage.contest > 0.0 else 1
+    planned = [_planned(ground, racer) for racer in racers]
+    readings, cost = 1, max(planned)
+    if ground.stage.contest > 0.0:
+        readings, cost = len(racers), sum(planned)
     _carry_out(
         ground,
         [
-            _trunk_on(ground, legs, readings * ground.stage.screen, readings=readings),
+            _trunk_on(ground, legs, cost, readings=readings),
             *(_first_training(ground, racer) for racer in racers),
         ],
     )
@@ -131,8 +134,17 @@ def _contest(ground: Ground, best: Racer, legs: list[Leg]) -> list[Leg]:
     if best.failure is None:
         unit = "s" if ground.costs.measured else "updates of the first network"
         left = max(ground.left - sum(leg.cost for leg in on), 0.0)
-        best.decision = contest(_gaps(best, on), left, unit)
+        best.decision = contest(_gaps(best, on), left, unit, noise=_noise(best, on))
     return on
+
+
+def _planned(ground: Ground, racer: Racer) -> float:
+    """Return the cost of a first training: its re-warming may need more than the timetable says."""
+    if racer.pending.job is None:
+        return ground.stage.screen
+    flops = racer.pending.about.flops
+    one = ground.costs.expected(ground.trunk.step_cost, flops, ground.flops)
+    return max(racer.pending.job.plan.steps * one, ground.stage.screen)
 
 
 def _carry_out(ground: Ground, works: Sequence[Work]) -> None:
@@ -201,6 +213,12 @@ def _best(ground: Ground, racers: Sequence[Racer], legs: Sequence[Leg]) -> Racer
 
 def _gaps(racer: Racer, legs: Sequence[Leg]) -> tuple[Gap, ...]:
     return gaps(racer.readings, _read(legs))
+
+
+def _noise(racer: Racer, legs: Sequence[Leg]) -> float:
+    """Return the standard error of a gap, by the losses of the single images; 0 without them."""
+    one, other = racer.outcomes[-1].losses, legs[-1].losses
+    return 0.0 if one is None or other is None else loss_gain(one, other)[1]
 
 
 def _read(legs: Sequence[Leg]) -> list[tuple[float, float]]:
