@@ -182,7 +182,7 @@ def test_a_stored_run_with_a_trunk_is_shown_with_its_course(
     assert main(["show", folder]) == 0
     growths, curve, summary = capsys.readouterr().out.rstrip().split("\n\n")
     assert " KEPT: " in growths
-    assert re.search(r"^end \d+ .* 0\.\d{4}$", curve, re.MULTILINE)
+    assert re.search(r"^ *end \d+ .* 0\.\d{4}$", curve, re.MULTILINE)
     assert re.search(r"^grown +2-4 → ", summary, re.MULTILINE)
     assert re.search(r"^seconds +of .* % deciding", summary, re.MULTILINE)
     assert main(["show", folder, "--json"]) == 0
