@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from growsearch.cli import main
+from growsearch.study.result import SearchResult
 from tests.command_line import (
     COMMAND,
     IN_PROCESS,
@@ -171,3 +172,21 @@ def test_data_that_were_named_never_have_a_stand_in(
     monkeypatch.setenv("GROWSEARCH_DATA", str(tmp_path / "nowhere"))
     line = refused(capsys, "run", "net2net", *SMALL, "--out", str(tmp_path / "run"))
     assert "GROWSEARCH_DATA" in line
+
+
+def test_a_stored_run_with_a_trunk_is_shown_with_its_course(
+    grown: tuple[SearchResult, int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its growths come first, then the table of its commits, then lineage and seconds; or JSON."""
+    folder = str(grown[0].folder)
+    assert main(["show", folder]) == 0
+    growths, curve, summary = capsys.readouterr().out.rstrip().split("\n\n")
+    assert " KEPT: " in growths
+    assert re.search(r"^ *end \d+ .* 0\.\d{4}$", curve, re.MULTILINE)
+    assert re.search(r"^grown +2-4 → ", summary, re.MULTILINE)
+    assert re.search(r"^seconds +of .* % deciding", summary, re.MULTILINE)
+    assert main(["show", folder, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["lineage"][0]["growth"] == ""
+    assert told["readings"]
+    assert told["shares"]["descent"] > 0.0
