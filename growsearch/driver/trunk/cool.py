@@ -45,9 +45,10 @@ def cool(run: Run, state: RunState, stage: Cool) -> None:
         trial=trunk.trial,
         sha256=sha256,
         mark=stage.mark,
+        legs=trunk.legs,
     )
     add_reading(run, reading)
     run.write_spent()
     run.on_event(Committed(reading.elapsed, accuracy, network.parameters, cooled))
     if isinstance(found, Forked):
-        forget(run, *found.lasts, *(each.sha256 for each in found.outcomes))
+        forget(run, found.sha256, *found.lasts, *(each.sha256 for each in found.outcomes))

@@ -168,6 +168,8 @@ class Trunk(Stored):
         Cost of the training of candidates.
     campaigns, legs : int
         Campaigns and trainings of the trunk so far.
+    failures : int
+        Trainings that diverged since the last that ended; each halved the learning rate.
     precision : str
         Of all updates.
     """
@@ -187,6 +189,7 @@ class Trunk(Stored):
     deciding: StrictFloat = 0.0
     campaigns: Count = 0
     legs: Count = 0
+    failures: Count = 0
     precision: StrictStr = "float32"
 
 
@@ -211,6 +214,8 @@ class Reading(Stored):
         Of a network that is kept; "" of one that was only read.
     mark : float
         The time for which a commit was due; 0 of any other reading.
+    legs : int
+        Trainings of the trunk so far.
     """
 
     elapsed: StrictFloat
@@ -220,6 +225,7 @@ class Reading(Stored):
     trial: Count | None = None
     sha256: StrictStr = ""
     mark: StrictFloat = 0.0
+    legs: Count = 0
 
 
 class ReadingsAttribute(OneValue):
@@ -250,7 +256,8 @@ class PolishAttribute(StudyAttribute):
     failure : str
         Why the polish ended before its last part.
     lasts : tuple of str
-        Of a trunk's decay: SHA-256 of each fork's network, from which its next part goes on.
+        Of a trunk's decay: SHA-256 of each fork's network, from which its next part goes on; none
+        after the last part.
     """
 
     attribute: ClassVar[str] = "polish"
