@@ -51,4 +51,4 @@ def cool(run: Run, state: RunState, stage: Cool) -> None:
     run.write_spent()
     run.on_event(Committed(reading.elapsed, accuracy, network.parameters, cooled))
     if isinstance(found, Forked):
-        forget(run, found.sha256, *found.lasts, *(each.sha256 for each in found.outcomes))
+        forget(run, *found.lasts, *found.networks)

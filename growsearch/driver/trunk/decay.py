@@ -63,8 +63,7 @@ def decay(run: Run, state: RunState) -> None:
             run.guard.check()
             progress.write(run.study)
             run.write_spent()
-            forget(run, *before.lasts, before.sha256, found.sha256, *found.lasts)
-            forget(run, *(each.sha256 for each in found.outcomes))
+            forget(run, *before.lasts, before.sha256, *found.lasts, *found.networks)
             run.on_event(Polished(part + 1, section.parts, found.accuracy, is_better))
 
 

@@ -25,15 +25,15 @@ class Forked:
         On the selection images.
     lasts : tuple of str
         The SHA-256 of each fork's last update, from which its training can go on.
-    outcomes : tuple of TrialOutcome
-        Of the forks that ended.
+    networks : tuple of str
+        The SHA-256 of each network that was stored to be read: of the forks, and of their average.
     """
 
     sha256: str
     accuracy: float
     loss: float
     lasts: tuple[str, ...]
-    outcomes: tuple[TrialOutcome, ...]
+    networks: tuple[str, ...]
 
 
 def train_forks(
@@ -89,4 +89,4 @@ def train_forks(
         averaged = run.execute(job, phase)
         networks.append((averaged.loss, averaged.accuracy, averaged.sha256))
     loss, accuracy, sha256 = min(networks)
-    return Forked(sha256, accuracy, loss, lasts, ended)
+    return Forked(sha256, accuracy, loss, lasts, tuple(each for _, _, each in networks))
