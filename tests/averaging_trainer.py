@@ -25,9 +25,8 @@ class AveragingTrainer(SlottedTrainer):
         evaluate_on: Split,
         seed: int,
         on_evaluation: OnEvaluation | None = None,
-        **options: Any,
     ) -> TrainingResult:
-        """Train on, and return the averages with their curve, and the weights of the last update."""
+        """Train on, and return averages, with their curve, and the weights of the last update."""
         found = super().train(
             network, data, plan, evaluate_on=evaluate_on, seed=seed, on_evaluation=on_evaluation
         )

@@ -23,9 +23,8 @@ def trunk(run: Snapshot) -> Promise:
             faults.append(f"the reading at {each.elapsed:g}: expected a fraction, got {got}")
     for before, after in pairwise(run.readings):
         if after.elapsed < before.elapsed:
-            faults.append(
-                f"the reading at {after.elapsed:g} comes after that at {before.elapsed:g}"
-            )
+            where = f"the reading at {after.elapsed:g}"
+            faults.append(f"{where} comes after that at {before.elapsed:g}")
     for number, (trial, candidate) in run.counted().items():
         if trial.state == TrialState.COMPLETE and candidate.loss_gain is None:
             faults.append(f"trial {number}: expected a gain in loss over the trunk, got none")

@@ -91,7 +91,7 @@ def test_a_lost_final_network_gives_the_next_best(run: Path, whole: SearchResult
     polish = PolishAttribute.read(studies(run)[0])
     assert polish is not None
     path_of(run, whole.best.sha256).unlink()
-    with pytest.warns(DamagedNetworkWarning, match="is passed over"):
+    with pytest.warns(DamagedNetworkWarning):
         result = gs.load_result(run)
     assert result.best.sha256 != whole.best.sha256
     assert result.best.validation_accuracy <= whole.best.validation_accuracy

@@ -58,7 +58,7 @@ def _from_sound(run: Run, state: RunState) -> Trunk:
     damaged = _damage(run, weights), _damage(run, average)
     if damaged == (None, None):
         return trunk
-    changed = {"version": trunk.version + 1}
+    changed: dict[str, object] = {"version": trunk.version + 1}
     if damaged[1] is None:
         warn_damaged(f"the trunk goes on from its averages: {damaged[0]}")
         return trunk.model_copy(update=changed | {"weights": average})

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
 
@@ -234,7 +235,7 @@ def _tell(ground: Ground, racers: Sequence[Racer], best: Racer | None, legs: Seq
     trunk = _after(ground, racers, kept, legs)
     with run.clock.on(_PHASE):
         for racer in racers:
-            carried: dict[str, object] = {"trunk": trunk} if racer is racers[-1] else {}
+            carried: dict[str, Any] = {"trunk": trunk} if racer is racers[-1] else {}
             judged = _judged(ground, racer, legs, kept=racer is kept, **carried)
             run.guard.check()
             conclude(run.study, racer.pending.trial, judged, racer.failure)
@@ -273,7 +274,7 @@ def _after(
 
 
 def _judged(
-    ground: Ground, racer: Racer, legs: Sequence[Leg], *, kept: bool, **further: object
+    ground: Ground, racer: Racer, legs: Sequence[Leg], *, kept: bool, **further: Any
 ) -> Candidate:
     """Return the outcome of a candidate as it is stored."""
     if racer.failure is not None:

@@ -23,7 +23,7 @@ from growsearch.study.result import SearchResult
 from growsearch.training import TrainingPlan, TrainingResult
 from tests.averaging_trainer import AveragingTrainer
 from tests.messages import one_line
-from tests.trunk_search import TRIALS, Memory, folder, interrupt, outcome, search, trunk
+from tests.trunk_search import Memory, folder, interrupt, outcome, search, trunk
 from tests.virtual_executor import VirtualExecutor, virtual
 
 pytestmark = pytest.mark.usefixtures("quick_sqlite")
@@ -295,7 +295,7 @@ def test_a_trunk_that_always_diverges_is_one_line() -> None:
         for limit in (0.001, 0.0):
             trainer = Diverging(limit)
             trainer.trained = int(limit == 0.0)
-            with pytest.raises(DivergedError, match="halved 3 times, to 0.00125") as caught:
+            with pytest.raises(DivergedError, match=r"halved 3 times, to 0\.00125") as caught:
                 search(out, trainer=trainer)
             assert one_line(caught).startswith("the trunk cannot be trained on: the loss became")
 
@@ -314,8 +314,9 @@ def test_a_trunk_whose_files_are_lost_goes_on_from_another_network(
         before = trunk(_Studied(study))  # type: ignore[arg-type]
         for part in lost:
             (out / "weights" / f"{getattr(before, part)}.safetensors").unlink()
-        with pytest.warns(DamagedNetworkWarning, match="the trunk goes on"):
+        with pytest.warns(DamagedNetworkWarning) as caught:
             result = search(out)
+        assert any("the trunk goes on" in str(each.message) for each in caught)
         assert _decayed(result)
         assert {trial.state.name for trial in result.study.trials} <= {"COMPLETE", "FAIL"}
 
@@ -367,8 +368,8 @@ def budgeted(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[SearchResul
 
     def run(out: Path, budget: float, **options: Any) -> tuple[SearchResult, Slow]:
         trainer = Slow(clock)
-        options = {"time_budget": budget, "trainer": trainer, "trials": TRIALS, **options}
-        return search(out, "controls.arms={}", **options), trainer
+        timed = {"time_budget": budget, "began": clock.now, "trainer": trainer}
+        return search(out, "controls.arms={}", **timed, **options), trainer
 
     return run
 
@@ -394,9 +395,9 @@ def test_a_longer_budget_goes_on_from_the_trunk(
 def test_an_interrupted_campaign_that_comes_too_late_is_given_up(
     budgeted: Callable[..., tuple[SearchResult, Slow]], tmp_path: Path
 ) -> None:
-    """No trial is left running, and a queued one waits for its turn."""
+    """No trial is left running."""
     with pytest.raises(KeyboardInterrupt):
         budgeted(tmp_path, 10.0, on_event=interrupt("trial 0"))
-    result, _ = budgeted(tmp_path, 3.0)
+    result, _ = budgeted(tmp_path, 0.2)
     assert {trial.state.name for trial in result.study.trials} == {"FAIL"}
     assert not result.trials
