@@ -38,6 +38,18 @@ def _warned(context: click.Context, parameter: click.Parameter, url: str | None)
     return url
 
 
+def current_space(
+    _context: click.Context, _parameter: click.Parameter, name: str | None
+) -> str | None:
+    """Return a space's name; in place of an alias that of its successor, after one line."""
+    from growsearch.space import ALIASES, alias_notice
+
+    if name is None or name not in ALIASES:
+        return name
+    click.echo(f"growsearch: warning: {alias_notice(name)}", err=True)
+    return ALIASES[name]
+
+
 storage = click.option(
     "--storage",
     metavar="URL",

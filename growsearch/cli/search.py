@@ -14,7 +14,7 @@ _BEGAN = time.monotonic()  # a time budget begins with the process
 
 
 @click.command()
-@click.argument("space", default="mnist")
+@click.argument("space", default="mnist", callback=options.current_space)
 @click.option("--trials", type=click.IntRange(min=0), help="Trials in all, earlier ones included.")
 @click.option(
     "--time-budget",

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import click
 
+from growsearch.cli import options
+
 
 @click.command()
-@click.argument("name", required=False)
+@click.argument("name", required=False, callback=options.current_space)
 def spaces(name: str | None) -> None:
     """List the shipped search spaces, or print the one called NAME."""
-    from growsearch.space import SearchSpace, read_shipped
+    from growsearch.space import ALIASES, SearchSpace, read_shipped
 
     if name is not None:
         click.echo(read_shipped(name), nl=False)
@@ -17,3 +19,5 @@ def spaces(name: str | None) -> None:
     for each in SearchSpace.shipped():
         first = read_shipped(each).splitlines()[0].lstrip("# ")
         click.echo(f"{each:<16}{first}")
+    for alias, successor in ALIASES.items():
+        click.echo(f"{alias:<16}Replaced by {successor}.")

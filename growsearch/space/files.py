@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -10,20 +11,41 @@ from growsearch.checks import expanded
 from growsearch.errors import SearchSpaceError
 from growsearch.space.invalid import shown_value
 
+ALIASES = {"mnist_fast": "mnist"}  # spaces of earlier versions, and those that replace them
+
 
 def shipped() -> tuple[str, ...]:
     """Return the names of the search spaces that ship with growsearch, sorted."""
     return tuple(sorted(path.stem for path in _folder().glob("*.toml")))
 
 
+def alias_notice(alias: str) -> str:
+    """Return the line that names the space which has replaced that of an alias.
+
+    Examples
+    --------
+    >>> alias_notice("mnist_fast")
+    "search space: 'mnist_fast' was replaced by 'mnist', which is used here"
+    """
+    return f"search space: {alias!r} was replaced by {ALIASES[alias]!r}, which is used here"
+
+
 def read_shipped(name: str) -> str:
     """Return the TOML text of a shipped search space, comments included.
+
+    Warns
+    -----
+    FutureWarning
+        When the name is an alias: names the space that is read.
 
     Raises
     ------
     SearchSpaceError
         When no shipped search space has that name.
     """
+    if name in ALIASES:
+        warnings.warn(alias_notice(name), FutureWarning, stacklevel=2)
+        name = ALIASES[name]
     if name not in shipped():
         raise SearchSpaceError(
             f"search space: expected one of {', '.join(shipped())}, got {name!r}"
@@ -34,11 +56,20 @@ def read_shipped(name: str) -> str:
 def find(space: str | Path) -> Path:
     """Return the file of a search space that is given by its shipped name or by its path.
 
+    Warns
+    -----
+    FutureWarning
+        When the name is an alias: names the space that is found.
+
     Raises
     ------
     SearchSpaceError
         When it is neither a shipped name nor the path of a file.
     """
+    if isinstance(space, str) and space in ALIASES:
+        # The line that is shown is that of SearchSpace.load's caller.
+        warnings.warn(alias_notice(space), FutureWarning, stacklevel=3)
+        space = ALIASES[space]
     if isinstance(space, str) and space in shipped():
         return _folder() / f"{space}.toml"
     path = Path(space)

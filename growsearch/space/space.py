@@ -136,10 +136,15 @@ class SearchSpace(Section):
         Parameters
         ----------
         space : str or Path
-            A shipped name, such as "mnist", or the path of a TOML file.
+            A shipped name, such as "net2net", or the path of a TOML file.
         overrides : str, Override, or sequence of both
             Values that replace those of the file. Text is ``KEY=VALUE`` with a dotted key and a
             TOML value, such as ``training.steps=100``.
+
+        Warns
+        -----
+        FutureWarning
+            When the name is that of an earlier version: names the space that is loaded.
 
         Raises
         ------

@@ -74,7 +74,7 @@ def content(folder: Path, part: str) -> bytes:
 
 @pytest.mark.parametrize("name", list(PUBLISHED))
 def test_a_row_is_whole(name: str) -> None:
-    """A row has four files with hashes of a known kind, https first, and a name for each class."""
+    """A row has four files with hashes of a known kind, and a name for each class."""
     row = PUBLISHED[name]
     assert row.name == name
     assert set(row.files) == {f"{part}.gz" for part in PARTS}

@@ -250,7 +250,7 @@ def test_cache_that_cannot_be_written_is_explained(
 def test_files_packed_again_are_used_from_the_cache(
     name: str, served: dict[str, bytes], start: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Another gzip of the published bytes verifies by its content, offline and online."""
+    """Another gzip of the published bytes verifies by its content, and is not downloaded again."""
     (mirror,) = start(served)
     before = load(name).fingerprint
     folder = sources.cache_folder(name)

@@ -9,7 +9,7 @@ import pytest
 
 from growsearch.errors import SearchSpaceError
 from growsearch.growth import GROWTHS
-from growsearch.space import SearchSpace, read_shipped
+from growsearch.space import ALIASES, SearchSpace, alias_notice, read_shipped
 from tests.space_values import refused, values
 
 
@@ -29,6 +29,28 @@ def test_shipped_spaces_load(name: str) -> None:
 def test_these_spaces_ship() -> None:
     """The names are sorted."""
     assert SearchSpace.shipped() == ("digits", "mnist", "mnist_residual", "net2net")
+
+
+@pytest.mark.parametrize(("alias", "name"), ALIASES.items())
+def test_an_alias_loads_its_successor_and_warns_once(alias: str, name: str) -> None:
+    """The warning names both and the caller's line; the list of shipped spaces has no alias."""
+    for load in (SearchSpace.load, read_shipped):
+        with pytest.warns(FutureWarning) as warned:
+            found = load(alias)
+        (warning,) = warned
+        assert str(warning.message) == alias_notice(alias)
+        assert warning.filename == __file__
+        assert found == load(name)
+    assert alias not in SearchSpace.shipped()
+    assert name in SearchSpace.shipped()
+    assert repr(alias) in alias_notice(alias)
+    assert repr(name) in alias_notice(alias)
+
+
+def test_the_fast_space_was_replaced_by_mnist() -> None:
+    """The name of earlier versions loads, and may be changed on the way as any other."""
+    with pytest.warns(FutureWarning, match="'mnist_fast' was replaced by 'mnist'"):
+        assert SearchSpace.load("mnist_fast", "training.steps=7").training.steps == 7
 
 
 @pytest.mark.parametrize("name", SearchSpace.shipped())

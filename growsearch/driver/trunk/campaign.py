@@ -112,13 +112,17 @@ def is_of(trunk: Trunk, trial: FrozenTrial) -> bool:
 
 
 def _screen(ground: Ground, racers: Sequence[Racer]) -> list[Leg]:
-    """Train every candidate for the same cost, and the trunk beside them."""
+    """Train every candidate for the same cost, and the trunk beside them.
+
+    The trunk goes on for as long as all candidates take together, since it most often stays.
+    Where the best of them is kept without a contest, it is trained only as long as each of them.
+    """
     legs: list[Leg] = []
-    together = len(racers) * ground.stage.screen
+    readings = len(racers) if ground.stage.contest > 0.0 else 1
     _carry_out(
         ground,
         [
-            _trunk_on(ground, legs, together, readings=len(racers)),
+            _trunk_on(ground, legs, readings * ground.stage.screen, readings=readings),
             *(_first_training(ground, racer) for racer in racers),
         ],
     )

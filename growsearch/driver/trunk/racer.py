@@ -19,7 +19,7 @@ from growsearch.trials.judge import Decision
 from growsearch.trials.outcome import TrialOutcome
 from growsearch.trials.race import Reading
 
-_REWARMED = 2  # a screening has at least this many times the updates of its re-warming
+_REWARMED = 1.5  # a screening has at least this many times the updates of its re-warming
 
 
 @dataclass(eq=False)
@@ -105,7 +105,7 @@ def screening(trunk: Trunk, flops: int, costs: Costs, cost: float) -> JobOf:
         del state
         plan = replace(run.space.plan(trial.params), precision=trunk.precision)
         one = costs.expected(trunk.step_cost, about.flops, flops)
-        updates = costs.updates(cost, one, least=max(_REWARMED * plan.rewarm, 1))
+        updates = costs.updates(cost, one, least=max(round(_REWARMED * plan.rewarm), 1))
         return TrialJob(
             name=f"trial {trial.number}",
             parent=about.start,

@@ -150,12 +150,15 @@ class Timetable:
         shortest = _SHORTEST * self.total
         if left < shortest:
             return None
+        campaign = self._campaign(now)
+        grows_at_all = may_grow and now < self.growth_ends
+        if grows_at_all and progress.campaigns == 0:
+            return campaign  # before the first commit: a growth pays most at the begin
         due = next((mark for mark in self.marks if mark > max(now, progress.cooled)), None)
         cools = self.decay_begins if due is None else (1.0 - section.cool) * due
         if due is not None and now >= cools - shortest:
             return Cool(max(due - now, shortest), due)
-        campaign = self._campaign(now)
-        if may_grow and now < self.growth_ends:
+        if grows_at_all:
             grows = self._affordable_at(progress, campaign)
             if now >= grows and (campaign.contest + self._screens(campaign) <= cools - now):
                 return campaign

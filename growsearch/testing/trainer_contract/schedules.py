@@ -153,7 +153,7 @@ class ScheduleLaws(Laws):
         for first, is_same in ((half.last, True), (half.network, False)):
             twice = arrays(train(first, plan).last.weights)
             errors = [np.abs(twice[n] - a).max() for n, a in arrays(once.weights).items()]
-            assert (max(errors) <= 1e-4) is is_same
+            assert bool(max(errors) <= 1e-4) is is_same
 
 
 def _assert_trained_at(
