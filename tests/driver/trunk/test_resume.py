@@ -70,6 +70,7 @@ def test_a_run_that_is_interrupted_after_any_write_is_the_same(
             except KeyboardInterrupt:
                 continue
             break
+        memory.left = 0
         assert sessions > 10
         assert outcome(result) == whole()
         assert {trial.state.name for trial in result.study.trials} <= {"COMPLETE", "FAIL"}
@@ -189,7 +190,7 @@ def test_enqueued_trials_are_tried_and_refused_ones_fail_in_order() -> None:
     params = {"op": "deepen", "position": 0.5, "log2_factor": 1.0, "learning_rate": 0.001}
     with folder(memory) as out:
         with pytest.raises(KeyboardInterrupt):
-            search(out, on_event=interrupt("trunk 1"))
+            search(out, on_event=interrupt("teacher"))
         memory.study().enqueue_trial(params)
         memory.study().enqueue_trial({"op": "shrink"})
         for training in ("trial 0", "trunk 3"):
