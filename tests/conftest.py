@@ -89,6 +89,22 @@ def finished(tmp_path_factory: pytest.TempPathFactory, quick_sqlite: None) -> Se
     return search(tmp_path_factory.mktemp("finished") / "run")
 
 
+@pytest.fixture(scope="session")
+def grown(tmp_path_factory: pytest.TempPathFactory, quick_sqlite: None) -> tuple[SearchResult, int]:
+    """A finished run with a trunk, and the number of its trainings, each of which took .25 s."""
+    from tests.fake_trainer import CountingTrainer, space
+    from tests.small_search import search
+
+    del quick_sqlite
+    trainer = CountingTrainer()
+    found = search(
+        tmp_path_factory.mktemp("grown") / "run",
+        space=space(trunk={"steps": 100}, controls={"arms": {"random": 0.5}}),
+        trainer=trainer,
+    )
+    return found, trainer.trained
+
+
 @pytest.fixture
 def copy(finished: SearchResult, tmp_path: Path) -> Path:
     """A folder of its own with the finished run."""

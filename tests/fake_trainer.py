@@ -13,7 +13,7 @@ from growsearch.space import SearchSpace
 from growsearch.study.attributes import Candidate
 from growsearch.study.result import SearchResult
 from growsearch.testing.drifting_trainer import DriftingTrainer
-from growsearch.training import Evaluation
+from growsearch.training import Evaluation, TrainingResult
 
 SMALL = (
     "teacher.architecture=3x3x2(conv1)-pool1-4(fc1)-3(fc2)",
@@ -95,3 +95,16 @@ class FakeTrainer(DriftingTrainer):
         """Remember the hashes of network and images."""
         self.evaluated.append((network.sha256, hashlib.sha256(data.images).hexdigest()))
         return super().evaluate(network, data)
+
+
+class CountingTrainer(FakeTrainer):
+    """The fake trainer, which also counts its trainings."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.trained = 0
+
+    def train(self, *arguments: Any, **options: Any) -> TrainingResult:
+        """Count a training."""
+        self.trained += 1
+        return super().train(*arguments, **options)

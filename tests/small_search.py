@@ -19,7 +19,8 @@ TRIALS = 5
 def search(out: Path, *overrides: str, trials: int = TRIALS, **options: Any) -> SearchResult:
     """A search of the small space, with some of its values and of the options changed."""
     options = {"data": images(), "trainer": FakeTrainer(), "seed": 0, **options}
-    return gs.search(space(*overrides), trials=trials, out=out, **options)
+    searched = options.pop("space", None) or space(*overrides)
+    return gs.search(searched, trials=trials, out=out, **options)
 
 
 def what(event: Any) -> str | None:

@@ -24,7 +24,8 @@ TEXT = (ROOT / "docs" / "search_spaces.md").read_text()
 ROWS = re.findall(r"^\| `(\w+)` \|", TEXT, flags=re.MULTILINE)
 SECTIONS = [
     *(sections.Teacher, sections.Choices, sections.Bounds, sections.BriefTraining),
-    *(sections.Controls, sections.Judge, sections.Pruning, sections.Polish, sections.Search),
+    *(sections.Controls, sections.Judge, sections.Pruning, sections.Polish, sections.Trunk),
+    sections.Search,
 ]
 
 
@@ -47,6 +48,7 @@ def test_every_row_is_a_key() -> None:
     [
         *(GROWTHS, controls(), TREATMENTS, INITIALIZERS, sections.LastCycle.model_fields),
         get_args(sections.Rule),
+        get_args(sections.Search.model_fields["objective"].annotation),
         *(knob.rule.choices for knob in plan_knobs() if isinstance(knob.rule, OneOf)),
     ],
 )
@@ -107,3 +109,13 @@ def test_names_of_growsearch_are_todays(name: str) -> None:
     for dotted in re.findall(r"`(growsearch(?:\.\w+)+)(?:\(.*?\))?`", text):
         resolved = pkgutil.resolve_name(dotted)
         assert resolved is not None
+
+
+def test_the_defaults_of_a_trunk_are_told() -> None:
+    """Each key of ``[trunk]`` has its default in its row."""
+    section = TEXT.partition("## `[trunk]`")[2].partition("\n## ")[0]
+    told = dict(re.findall(r"^\| `(\w+)` \| ([\d.,]+) \|", section, flags=re.MULTILINE))
+    fields = sections.Trunk.model_fields
+    assert {name: float(text.replace(",", "")) for name, text in told.items()} == {
+        name: field.default for name, field in fields.items()
+    }

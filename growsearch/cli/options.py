@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any
 
@@ -75,6 +76,20 @@ class Duration(click.ParamType[float]):
         if not 0 < total < float("inf"):
             self.fail(f"expected a time span such as 90s, 10m or 1h30m, got {value!r}", param, ctx)
         return total
+
+
+class TimeBudget(Duration):
+    """A time span, or none: infinitely many seconds."""
+
+    name = "time budget"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return the seconds of a text."""
+        if str(value).strip() == "none":
+            return math.inf
+        return super().convert(value, param, ctx)
 
 
 class Size(click.ParamType[int]):

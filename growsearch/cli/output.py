@@ -47,16 +47,23 @@ def print_plot(console: Console, save: Callable[[], Path]) -> None:
 
 def print_result(result: SearchResult, *, as_json: bool, with_trials: bool) -> None:
     """Print the summary of a run, after the table of its trials where that is wanted; or JSON."""
+    from growsearch.reports import anytime, campaigns
     from growsearch.reports import trials as report
 
     if as_json:
         print_json(result.to_json())
         return
-    if with_trials:
+    course = result.anytime
+    if with_trials and course is None:
         click.echo("\n".join(report.table(result.trials)))
+    elif with_trials and course is not None:
+        click.echo("\n".join(campaigns.table(result.trials, in_seconds=course.in_seconds)))
     click.echo()
     if result.stand_in:
         click.echo("\n".join(report.stand_in_notice()))
+    if course is not None and course.rows:
+        click.echo("\n".join(anytime.curve(result, course)))
+        click.echo()
     for name, value in report.summary(result):
         click.echo(f"{name:<20}{value}")
 

@@ -15,12 +15,17 @@ _BEGAN = time.monotonic()  # a time budget begins with the process
 
 @click.command()
 @click.argument("space", default="mnist", callback=options.current_space)
-@click.option("--trials", type=click.IntRange(min=0), help="Trials in all, earlier ones included.")
+@click.option(
+    "--trials",
+    type=click.IntRange(min=0),
+    help="Trials in all, earlier ones included; of a space with a trunk, growths that are tried.",
+)
 @click.option(
     "--time-budget",
-    type=options.Duration(),
+    type=options.TimeBudget(),
     metavar="SPAN",
-    help="Time for the whole run: 90s, 10m.",
+    help="Time for the whole run: 90s, 10m. By default the space's search.time_budget, which is 5m "
+    "of mnist and fashion_mnist; none is no limit.",
 )
 @click.option("--out", metavar="DIR", help="Run folder; runs/SPACE by default.")
 @options.storage
@@ -76,7 +81,7 @@ def run(
     gpus_per_worker: float | None,
     as_json: bool,
 ) -> None:
-    """Grow the best network of SPACE, a shipped name or a TOML file.
+    """Grow the best network of SPACE, a shipped name or a TOML file; mnist by default.
 
     The same command continues an interrupted run.
     """

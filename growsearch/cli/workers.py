@@ -33,8 +33,8 @@ _OPTIONS = (
         "--pending-trials",
         type=click.IntRange(min=1),
         metavar="K",
-        help="Candidates asked for before the oldest of them is judged; fixed when the run is "
-        "created. The run is the same with any number of workers.",
+        help="Candidates asked for before the oldest of them is judged, with a trunk those of a "
+        "campaign; fixed when the run is created. The run is the same with any number of workers.",
     ),
     click.option(
         "--trial-time-limit",

@@ -29,7 +29,10 @@ __all__ = [
 class Started:
     """The run is open: ``done`` of its ``trials`` are finished already.
 
-    ``workers`` is the number of processes that carry out jobs; 0 is this process.
+    ``workers`` is the number of processes that carry out jobs; 0 is this process. ``time_budget``
+    is in seconds of the whole run, of which ``passed`` have passed; None is no limit. ``length`` is
+    that of a run with a trunk: its time budget, or without one its updates of the first network;
+    None of any other run.
     """
 
     folder: Path
@@ -41,6 +44,9 @@ class Started:
     seed: int
     workers: int = 0
     pending_trials: int = 1
+    time_budget: float | None = None
+    passed: float = 0.0
+    length: float | None = None
 
 
 @dataclass(frozen=True)
@@ -51,6 +57,7 @@ class TeacherReady:
     parameters: int
     validation_accuracy: float
     seconds: float
+    outline: str = ""
 
 
 @dataclass(frozen=True)
@@ -95,6 +102,7 @@ class Committed:
     validation_accuracy: float
     parameters: int
     cooled: bool
+    outline: str = ""
 
 
 Event = Started | TeacherReady | JobEvent | TrialFinished | TrunkRead | Committed | Polished

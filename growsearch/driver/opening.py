@@ -106,7 +106,7 @@ def opened(session: Session) -> Iterator[Run]:
         window = window_of(study, out, asked=session.pending_trials, workers=workers, space=space)
         spent = SpentAttribute.read(study)
         clock = Clock(session.time_budget, session.began, spent.value if spent else {})
-        session.on_event(_started(session, study, workers, window))
+        session.on_event(_started(session, study, workers, window, clock))
         store = NetworkStore(out / studies.WEIGHTS)
         with _dispatching(session, images, store, clock, guard, study) as dispatcher:
             processes = 0 if dispatcher.is_in_process else dispatcher.workers
@@ -180,9 +180,9 @@ def _studies(session: Session) -> tuple[Study, Study]:
     return study, control_study
 
 
-def _started(session: Session, study: Study, workers: int, window: int) -> Started:
+def _started(session: Session, study: Study, workers: int, window: int, clock: Clock) -> Started:
     """Return the event of an opened run."""
-    dataset = session.dataset
+    dataset, trunk = session.dataset, session.space.trunk
     return Started(
         folder=session.out,
         name=study.study_name,
@@ -193,6 +193,9 @@ def _started(session: Session, study: Study, workers: int, window: int) -> Start
         seed=session.seed,
         workers=workers,
         pending_trials=window,
+        time_budget=clock.budget,
+        passed=clock.passed,
+        length=None if trunk is None else clock.budget or float(trunk.steps),
     )
 
 

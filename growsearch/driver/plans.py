@@ -42,9 +42,9 @@ def on_plan(space: SearchSpace, trunk: Trunk, updates: int, *, readings: int = 1
 
 
 def candidate_plan(
-    plan: TrainingPlan, space: SearchSpace, start: int, updates: int
+    plan: TrainingPlan, space: SearchSpace, start: int, updates: int, *, readings: int = 1
 ) -> TrainingPlan:
-    """Return the plan of a candidate, whose network grew after ``start`` updates.
+    """Return the plan of a candidate, whose network has ``start`` updates behind it.
 
     Parameters
     ----------
@@ -52,13 +52,16 @@ def candidate_plan(
         With the knobs of the trial: ``space.plan(params)``.
     space : SearchSpace
     start, updates : int
+    readings : int
+        Evaluations after the start; as in ``on_plan`` each is of an average over the same share of
+        the updates since the one before, so that both are read alike.
     """
     return replace(
         plan,
         steps=updates,
         schedule_start=start,
-        ema=average_over(space.trunk_section.average * updates),
-        evaluate_every=updates,
+        ema=average_over(space.trunk_section.average * updates / readings),
+        evaluate_every=-(-updates // readings),
     )
 
 

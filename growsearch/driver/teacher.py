@@ -8,6 +8,7 @@ from growsearch.driver.events import TeacherReady
 from growsearch.driver.plans import average_over
 from growsearch.driver.run import Run
 from growsearch.errors import RunError
+from growsearch.networks.outline import outline
 from growsearch.study.attributes import TeacherAttribute
 from growsearch.study.networks import teacher_of
 from growsearch.training import TrainingPlan
@@ -36,6 +37,7 @@ def teach(run: Run) -> None:
                 ready.network.parameters,
                 ready.validation_accuracy,
                 teacher.seconds,
+                outline(ready.network.architecture),
             )
         )
     if is_new:

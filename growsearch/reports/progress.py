@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
 from typing import Any, Self
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -24,6 +25,7 @@ from rich.table import Column
 from rich.text import Text
 
 from growsearch.driver.events import (
+    Committed,
     Event,
     JobEnded,
     JobLost,
@@ -33,8 +35,13 @@ from growsearch.driver.events import (
     TeacherReady,
     Training,
     TrialFinished,
+    TrunkRead,
 )
+from growsearch.reports import campaigns
 from growsearch.reports.session import (
+    commit_line,
+    decay_line,
+    first_line,
     lost_line,
     no_worker_line,
     opening,
@@ -49,6 +56,9 @@ _NARROW, _WIDE = 70, 100  # characters of a terminal that has room for times, an
 _CURVE = 12  # characters of a curve
 _WORKER = 16  # characters of a worker's name
 _DAY = 86400.0  # seconds: the time left is estimated from the whole session
+_TRUNK = "trunk"  # the bar of a trunk, and the name of its jobs before their numbers
+_FORKS = ("commit ", "decay ")  # names of the jobs of cooled forks
+_KEPT = "bold green"  # style of a growth that was kept
 
 
 class _Display:
@@ -56,7 +66,8 @@ class _Display:
 
     def __init__(self, console: Console, *columns: ProgressColumn) -> None:
         self._console = console
-        self._progress = Progress(
+        self._progress = _Bars(
+            self._advance,
             TextColumn("{task.description:<18}", markup=False),
             BarColumn(bar_width=None, table_column=Column(ratio=1)),
             *columns,
@@ -79,8 +90,24 @@ class _Display:
     ) -> None:
         self._progress.stop()
 
-    def _print(self, text: str) -> None:
-        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+    def _print(self, text: str, style: str = "") -> None:
+        self._console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+
+    def _advance(self) -> None:
+        """Advance the bars that advance by themselves, before they are drawn."""
+
+
+class _Bars(Progress):
+    """Bars, some of which advance with the time: a function is called before each drawing."""
+
+    def __init__(self, advance: Callable[[], None], *columns: ProgressColumn, **options: Any):
+        self._advance = advance
+        super().__init__(*columns, **options)
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        """Return what is drawn."""
+        self._advance()
+        yield from super().get_renderables()
 
 
 class TimeLeftColumn(TimeRemainingColumn):
@@ -126,8 +153,9 @@ def _columns(width: int) -> tuple[ProgressColumn, ...]:
 class RunDisplay(_Display):
     """Display of a search's events: bars on a terminal only, plain lines everywhere.
 
-    The first bar counts the trials. Below it each running training has one, with the accuracies so
-    far and, where another process trains, the worker.
+    The first bar counts the trials; in a run with a trunk it shows how much of the run has passed,
+    and the second one is the trunk's. Below them each running training has one, with the accuracies
+    so far and, where another process trains, the worker.
 
     Parameters
     ----------
@@ -135,28 +163,30 @@ class RunDisplay(_Display):
         The console to write to.
     """
 
+    _began: float | None = None  # by time.monotonic, where a trunk has a time budget
+
     def __init__(self, console: Console) -> None:
         super().__init__(console, *_columns(console.width))
-        self._trials = self._add("trials")
+        self._run = self._add("trials")
         self._starting: TaskID | None = self._add("starting")
         self._curves: dict[str, list[float]] = {}  # by training, as the next
         self._trainings: dict[str, TaskID] = {}
         self._has_blocks = console.encoding.startswith("utf")
+        self._has_trunk = False
+        self._in_seconds = False  # of the moments of a trunk
 
     def __call__(self, event: Event) -> None:
         """Show one event."""
         match event:
             case Started():
-                for text in opening(event):
-                    self._print(text)
-                total = max(event.trials, event.done)
-                self._progress.update(self._trials, total=total, completed=event.done)
+                self._open(event)
             case TeacherReady():
-                self._print(teacher_line(event))
-                self._print(header())
+                self._print(self._fit((first_line if self._has_trunk else teacher_line)(event)))
+                columns = campaigns.header(in_seconds=self._in_seconds)
+                self._print(columns if self._has_trunk else header())
             case Training():
                 self._show(event)
-            case JobEnded():
+            case JobEnded() if self._bar_of(event.what) != _TRUNK:
                 self._remove(event.what)
             case JobLost():
                 self._remove(event.what)
@@ -164,31 +194,89 @@ class RunDisplay(_Display):
             case NoWorker():
                 self._print(self._fit(no_worker_line(event)))
             case TrialFinished():
-                self._print(self._fit(line(event.record)))
-                self._progress.update(self._trials, completed=event.done)
+                self._tell(event)
+            case TrunkRead():
+                self._pass(event.elapsed)
+                if _TRUNK in self._trainings:
+                    accuracy = f"{event.validation_accuracy:.4f}"
+                    self._progress.update(self._trainings[_TRUNK], accuracy=accuracy)
+            case Committed():
+                self._pass(event.elapsed)
+                self._print(self._fit(commit_line(event, in_seconds=self._in_seconds)))
             case Polished():
-                self._print(polish_line(event))
+                told = decay_line if self._has_trunk else polish_line
+                self._print(told(event))
+
+    def _open(self, event: Started) -> None:
+        """Show the opening of a session."""
+        for text in opening(event):
+            self._print(text)
+        self._has_trunk = event.length is not None
+        self._in_seconds = event.time_budget is not None
+        if event.length is None:
+            total = max(event.trials, event.done)
+            self._progress.update(self._run, total=total, completed=event.done)
+            return
+        if self._in_seconds:
+            self._began = time.monotonic() - event.passed
+        description = "run, seconds" if self._in_seconds else "run, updates"
+        self._progress.update(self._run, description=description, total=round(event.length))
+        self._advance()
+
+    def _advance(self) -> None:
+        """Show how much of the time budget has passed."""
+        if self._began is not None:
+            passed = round(time.monotonic() - self._began)
+            self._progress.update(self._run, completed=passed)
+
+    def _pass(self, elapsed: float) -> None:
+        """Show how many updates have passed, in a run without a time budget."""
+        if not self._in_seconds:
+            self._progress.update(self._run, completed=round(elapsed))
+
+    def _tell(self, event: TrialFinished) -> None:
+        """Show a trial that is finished; of growths of a trunk, one that was kept stands out."""
+        if not self._has_trunk:
+            self._print(self._fit(line(event.record)))
+            self._progress.update(self._run, completed=event.done)
+            return
+        text = campaigns.line(event.record, in_seconds=self._in_seconds)
+        self._print(self._fit(text), style=_KEPT if event.record.kept else "")
+
+    def _bar_of(self, what: str) -> str:
+        """Return the name of a training's bar: all trainings of the trunk have one."""
+        return _TRUNK if self._has_trunk and what.startswith(f"{_TRUNK} ") else what
 
     def _show(self, event: Training) -> None:
         """Show a point of a training's curve; the first one begins its bar."""
         if self._starting is not None:
             self._progress.remove_task(self._starting)
             self._starting = None
-        if event.step == 0:  # of a tuned control, with each learning rate
-            self._remove(event.what)
-        curve = self._curves.setdefault(event.what, [])
-        curve.append(event.accuracy)
-        drawn: dict[str, Any] = {
-            "curve": sparkline(curve, _CURVE) if self._has_blocks else "",
-            "accuracy": f"{event.accuracy:.4f}",
-            "worker": shortened(event.worker, _WORKER),
-        }
-        if event.what in self._trainings:
-            self._progress.update(self._trainings[event.what], completed=event.step, **drawn)
+        bar = self._bar_of(event.what)
+        if bar == _TRUNK:
+            # Its weights are read by their averages, of which there are none at the begin.
+            known = [event.accuracy] if event.step else []
         else:
-            self._trainings[event.what] = self._progress.add_task(
-                event.what, total=event.steps, completed=event.step, **drawn
-            )
+            known = [event.accuracy]
+            if event.step == 0:  # of a tuned control, with each learning rate
+                self._remove(bar)
+        is_fork = self._has_trunk and event.what.startswith(_FORKS)
+        if is_fork and event.what.startswith(_FORKS[-1]):
+            self._remove(_TRUNK)  # it has ended
+        curve = self._curves.setdefault(bar, [])
+        curve += known
+        drawn: dict[str, Any] = {
+            "curve": sparkline(curve, _CURVE) if self._has_blocks and curve else "",
+            "accuracy": f"{curve[-1]:.4f}" if curve else "",
+            "worker": shortened(event.worker, _WORKER),
+            "completed": event.step,
+            # The updates that fit into the time of a fork are not known before its end.
+            "total": None if is_fork and self._in_seconds else event.steps,
+        }
+        if bar in self._trainings:
+            self._progress.update(self._trainings[bar], **drawn)
+        else:
+            self._trainings[bar] = self._progress.add_task(bar, **drawn)
 
     def _remove(self, what: str) -> None:
         """Remove the bar of a training that is over, or whose worker was lost."""

@@ -2,26 +2,89 @@
 
 from __future__ import annotations
 
-from growsearch.driver.events import JobLost, NoWorker, Polished, Started, TeacherReady
+from growsearch.driver.events import (
+    Committed,
+    JobLost,
+    NoWorker,
+    Polished,
+    Started,
+    TeacherReady,
+)
 from growsearch.execution.dispatch import RETRIES
+from growsearch.reports.times import length, moment, span
 from growsearch.reports.trials import processes, stand_in_notice
+
+_WORDS = (
+    "Trunk: the network that is trained throughout. Campaign: growths of it are tried",
+    "beside it, and one that wins takes its place. Commit: the best so far is stored.",
+)
 
 
 def opening(event: Started) -> list[str]:
-    """Return the lines that open a session: run, progress, seed, folder, images, workers."""
-    progress = f"{event.done} of {event.trials} trials done"
-    if event.done > event.trials:
-        progress = f"{event.done} trials done, {event.trials} asked for"
-    lines = [
-        f"Run {event.name}: {progress}, seed {event.seed}, in {event.folder}",
-        f"Images: {event.data_source}",
-    ]
+    """Return the lines that open a session: run, time, progress, seed, folder, images, workers."""
+    told = _trunk_lines(event) if event.length is not None else _trial_lines(event)
+    return [*stand_in_notice(), *told] if event.stand_in else told
+
+
+def _trial_lines(event: Started) -> list[str]:
+    """Return the opening of a run without a trunk."""
+    about = [_progress(event), f"seed {event.seed}", f"in {event.folder}"]
+    if event.time_budget is not None:
+        about.insert(1, f"for {span(event.time_budget)}")
+    lines = [f"Run {event.name}: {', '.join(about)}", f"Images: {event.data_source}"]
     pending = f", {event.pending_trials} pending trials" if event.pending_trials > 1 else ""
     if event.workers or pending:
         lines.append(f"Workers: {processes(event.workers)}{pending}")
-    if event.stand_in:
-        lines = [*stand_in_notice(), *lines]
     return lines
+
+
+def _trunk_lines(event: Started) -> list[str]:
+    """Return the opening of a run with a trunk: what it does, for how long, and where."""
+    assert event.length is not None
+    whole = length(event.length, in_seconds=event.time_budget is not None)
+    done = [_progress(event)] if event.done else []
+    about = [f"trains and grows one network for {whole}", *done, f"seed {event.seed}"]
+    campaign = f"{event.pending_trials} growth{'s' * (event.pending_trials > 1)} in a campaign"
+    return [
+        f"Run {event.name}: {', '.join(about)}, in {event.folder}",
+        f"Images: {event.data_source}",
+        f"Workers: {processes(event.workers)}; {campaign}, at most {event.trials:,} in all",
+        *_WORDS,
+    ]
+
+
+def _progress(event: Started) -> str:
+    if event.done > event.trials:
+        return f"{event.done} trials done, {event.trials} asked for"
+    return f"{event.done} of {event.trials} trials done"
+
+
+def commit_line(event: Committed, *, in_seconds: bool) -> str:
+    """Return a commit as a line: time, network, parameters, accuracy."""
+    at = moment(event.elapsed, in_seconds=in_seconds)
+    made = "cooled forks" if event.cooled else "the trunk's averages"
+    unit = "" if in_seconds else " updates"
+    return (
+        f"Commit at {at}{unit}: {event.outline}, {event.parameters:,} parameters, validation "
+        f"accuracy {event.validation_accuracy:.4f} ({made})"
+    )
+
+
+def decay_line(event: Polished) -> str:
+    """Return one part of the decay of the trunk as a line."""
+    better = "the best so far" if event.better else "not the best"
+    return (
+        f"Decay {event.part} of {event.parts}: validation accuracy "
+        f"{event.validation_accuracy:.4f}, {better}"
+    )
+
+
+def first_line(event: TeacherReady) -> str:
+    """Return the first network of a trunk as a line: outline, parameters, accuracy, time."""
+    return (
+        f"First network {event.outline}: {event.parameters:,} parameters, validation accuracy "
+        f"{event.validation_accuracy:.4f}, trained in {event.seconds:.0f} s"
+    )
 
 
 def teacher_line(event: TeacherReady) -> str:

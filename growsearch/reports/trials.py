@@ -6,6 +6,8 @@ import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from growsearch.reports.anytime import course_rows
+from growsearch.reports.times import span
 from growsearch.study.attributes import WorkersAttribute
 from growsearch.study.database import DATABASE
 from growsearch.study.result import SearchResult
@@ -41,7 +43,7 @@ def line(record: TrialRecord) -> str:
     )
     text = _aligned(
         str(record.number),
-        _growth(record),
+        sizes(record),
         "teacher" if record.parent is None else str(record.parent),
         _accuracy(record.validation_accuracy),
         "" if record.gain is None else f"{record.gain:+.4f}",
@@ -69,8 +71,8 @@ def stand_in_notice() -> list[str]:
 def spent_line(spent: Mapping[str, float]) -> str:
     """Return the time of a run and of its phases, the longest phase first."""
     phases = sorted(spent.items(), key=lambda part: -part[1])
-    text = ", ".join(f"{phase} {_span(seconds)}" for phase, seconds in phases if seconds >= 0.5)
-    return f"{_span(sum(spent.values()))}: {text}" if text else _span(sum(spent.values()))
+    text = ", ".join(f"{phase} {span(seconds)}" for phase, seconds in phases if seconds >= 0.5)
+    return f"{span(sum(spent.values()))}: {text}" if text else span(sum(spent.values()))
 
 
 def workers_line(workers: WorkersAttribute) -> str:
@@ -98,16 +100,12 @@ def processes(count: int) -> str:
     return f"{count} process{'es' * (count > 1)}" if count else "this process"
 
 
-def _span(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
-
-
 def summary(result: SearchResult) -> list[tuple[str, str]]:
     """Return the summary of a run as (name, value) pairs."""
     best = result.best
     origin = "the teacher" if best.trial_number is None else f"trial {best.trial_number}"
-    origin += ", polished" if best.polished else ""
+    trained_on = "polished" if result.anytime is None else "cooled"
+    origin += f", {trained_on}" if best.polished else ""
     rows = [
         ("best network", f"{best.network.architecture} ({origin})"),
         ("parameters", f"{best.network.parameters:,}"),
@@ -128,6 +126,8 @@ def summary(result: SearchResult) -> list[tuple[str, str]]:
         teacher = "" if teachers is None else f"teacher {teachers:.4f}; "
         on = f"{teacher}validation images that no network was chosen on"
         rows.append(("held-out accuracy", f"{result.held_out_accuracy:.4f} ({on})"))
+    if result.anytime is not None:
+        rows += course_rows(result.anytime, result.trials)
     evidence = result.evidence()
     controls = [str(each) for each in evidence.overall]
     if not controls:
@@ -166,7 +166,7 @@ def _aligned(*cells: str) -> str:
     return " ".join(padded)
 
 
-def _growth(record: TrialRecord) -> str:
+def sizes(record: TrialRecord) -> str:
     """Return operation, layer and sizes: "widen conv1 32 → 48", "deepen conv1 3 → 4 layers"."""
     unit = " layers"
     old = record.old_size.removesuffix(unit) if record.new_size.endswith(unit) else record.old_size

@@ -233,10 +233,10 @@ class Trunk(Section):
 
     In a campaign, ``candidates`` growths of the trunk are trained for a share ``screen`` each. The
     best of them that is not refused is then trained on, for a share ``contest`` of the time that
-    has passed, unless no more than ``untested`` has: then it is kept without a contest. A candidate
+    has passed, but in a first campaign before ``untested``: there it is kept at once. A candidate
     is refused at once if its loss exceeds the trunk's at equal cost by more than the fraction
-    ``tolerance``, or if an update costs more than ``dearest`` times the trunk's. Campaigns take at
-    most ``deciding`` of the trunk's own training, and none begins after ``until``.
+    ``tolerance``, or if an update costs more than ``dearest`` times the trunk's. A campaign begins
+    when those before took at most ``deciding`` of the trunk's own training; none after ``until``.
 
     Each network is read by a moving average over the last ``average`` of a training. Before each
     commit, ``forks`` of the trunk are cooled for a share ``cool`` of the time that has passed, and
@@ -248,10 +248,10 @@ class Trunk(Section):
     candidates: Annotated[int, Field(ge=1, le=64)] = 3
     screen: Annotated[float, Field(gt=0.0, le=0.2)] = 0.008
     contest: Annotated[float, Field(ge=0.0, le=1.0)] = 0.15
-    untested: Annotated[float, Field(ge=0.0, le=1.0)] = 0.06
+    untested: Annotated[float, Field(ge=0.0, le=1.0)] = 0.1
     tolerance: Annotated[float, Field(ge=0.0, le=10.0)] = 0.2
     dearest: Annotated[float, Field(ge=1.0, le=100.0)] = 2.5
-    deciding: Annotated[float, Field(gt=0.0, le=10.0)] = 0.4
+    deciding: Annotated[float, Field(gt=0.0, le=10.0)] = 0.8
     until: Annotated[float, Field(ge=0.0, le=1.0)] = 0.55
     average: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.25
     cool: Annotated[float, Field(gt=0.0, le=0.5)] = 0.2

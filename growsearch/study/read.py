@@ -131,4 +131,6 @@ def record(trial: FrozenTrial, controls: ControlResults) -> TrialRecord:
         kept=about.kept,
         reason=about.reason or about.failure or "",
         ancestry_flops=about.start_flops if about.start else None,
+        loss_gain=about.loss_gain,
+        elapsed=about.elapsed,
     )

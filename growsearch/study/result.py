@@ -13,19 +13,23 @@ from optuna.study import Study
 from growsearch.checks import expanded
 from growsearch.evidence.comparison import Evidence, HeldOut, compare
 from growsearch.networks.store import NetworkStore
+from growsearch.study.anytime import Anytime, anytime_of
 from growsearch.study.attributes import (
     DataAttribute,
+    Reading,
     SpaceAttribute,
     SpentAttribute,
     TestAttribute,
     WorkersAttribute,
 )
 from growsearch.study.database import storage_errors
+from growsearch.study.lineage import Ancestor
 from growsearch.study.networks import Best, final_of, test_of
 from growsearch.study.open import WEIGHTS, find
 from growsearch.study.read import records
 from growsearch.study.run_id import check
 from growsearch.study.run_state import read_state
+from growsearch.study.shares import Shares
 from growsearch.trials.records import TrialRecord
 
 
@@ -62,6 +66,9 @@ class SearchResult:
         The workers of the run, and how busy they were.
     control_arms : mapping
         The control arms of the space, each with its fraction of the trials; empty without controls.
+    anytime : Anytime or None
+        The course of a run with a trunk; None of another run. ``readings``, ``lineage`` and
+        ``shares`` are its parts.
     """
 
     best: Best
@@ -80,6 +87,22 @@ class SearchResult:
     spent: Mapping[str, float] = field(default_factory=dict)
     workers: WorkersAttribute = field(default_factory=WorkersAttribute)
     control_arms: Mapping[str, float] = field(default_factory=dict)
+    anytime: Anytime | None = None
+
+    @property
+    def readings(self) -> tuple[Reading, ...]:
+        """The anytime curve of a run with a trunk: accuracy and loss, in the order of time."""
+        return () if self.anytime is None else self.anytime.readings
+
+    @property
+    def lineage(self) -> tuple[Ancestor, ...]:
+        """The first network of a run with a trunk, and each growth that was kept, in order."""
+        return () if self.anytime is None else self.anytime.lineage
+
+    @property
+    def shares(self) -> Shares | None:
+        """The shares of the workers' seconds in a run with a trunk, by what they went into."""
+        return None if self.anytime is None else self.anytime.shares
 
     def evidence(self) -> Evidence:
         """Compare the candidates with each control arm, in pairs, with statistics."""
@@ -92,6 +115,7 @@ class SearchResult:
     def to_json(self) -> dict[str, Any]:
         """Return the result as plain JSON values."""
         best = self.best
+        course = {} if self.anytime is None else self.anytime.to_json()
         return {
             "folder": str(self.folder),
             "ended": self.ended,
@@ -117,6 +141,7 @@ class SearchResult:
             "spent": dict(self.spent),
             "workers": self.workers.to_attributes(),
             "evidence": self.evidence().to_json(),
+            **course,
             "trials": [trial.to_json() for trial in self.trials],
         }
 
@@ -135,6 +160,7 @@ def result_of(
     best = final_of(study, store, state.incumbent)
     data, space = DataAttribute.read(study), SpaceAttribute.read(study)
     test, spent = test_of(study, best) or TestAttribute(), SpentAttribute.read(study)
+    trials = records(study, control_study)
     return SearchResult(
         best=best,
         test_accuracy=test.accuracy,
@@ -142,7 +168,7 @@ def result_of(
         teacher_held_out_accuracy=test.teacher_held_out_accuracy,
         teacher_accuracy=state.teacher.validation_accuracy,
         teacher_test_accuracy=test.teacher_accuracy,
-        trials=records(study, control_study),
+        trials=trials,
         study=study,
         control_study=control_study,
         folder=store.folder.parent,
@@ -152,6 +178,7 @@ def result_of(
         spent=spent.value if spent else {},
         workers=WorkersAttribute.read(study) or WorkersAttribute(),
         control_arms=space.control_arms if space else {},
+        anytime=anytime_of(study, state, best, trials),
     )
 
 

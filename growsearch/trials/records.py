@@ -106,6 +106,9 @@ class TrialRecord:
     ancestry_flops, ancestry_seconds : float or None
         FLOPs and seconds of the trainings of the parent and all its ancestors; None where they are
         not known.
+    loss_gain, elapsed : float or None
+        In a run with a trunk: the loss of the trunk less the candidate's at equal cost, and when
+        the campaign was decided, in seconds, or without a time budget in updates.
     """
 
     number: int
@@ -129,6 +132,8 @@ class TrialRecord:
     repeats: Mapping[str, Mapping[int, ArmResult]] = field(default_factory=dict)
     ancestry_flops: float | None = None
     ancestry_seconds: float | None = None
+    loss_gain: float | None = None
+    elapsed: float | None = None
 
     @property
     def parent_accuracy(self) -> float | None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from growsearch.driver.events import (
+    Committed,
     Event,
     JobEnded,
     JobLost,
@@ -18,7 +20,9 @@ from growsearch.driver.events import (
     TeacherReady,
     Training,
     TrialFinished,
+    TrunkRead,
 )
+from growsearch.reports import campaigns
 from growsearch.reports.progress import ReproductionDisplay, RunDisplay, sparkline
 from growsearch.reports.trials import line
 from growsearch.reproduction.progress import ReproductionProgress
@@ -297,3 +301,86 @@ def test_a_reproduction_writes_a_plain_line_for_what_has_ended() -> None:
         display(ReproductionProgress(1, 2, "seed 0: teacher, 900: 0.9583", milestone=True))
     lines = [line.strip() for line in written.getvalue().splitlines() if line.strip()]
     assert lines == ["images: [mine]", "seed 0: teacher, 900: 0.9583"]
+
+
+GROWTH = replace(record(2), reason="now: ahead of the trunk at equal cost", elapsed=64.7)
+TRUNK: tuple[Event, ...] = (
+    Started(
+        Path("runs/mnist"),
+        "mnist",
+        1000,
+        0,
+        "IDX files in data",
+        stand_in=False,
+        seed=0,
+        workers=2,
+        pending_trials=3,
+        time_budget=300.0,
+        passed=10.0,
+        length=300.0,
+    ),
+    Training("teacher", 0, 800, 0.1),
+    JobEnded("teacher"),
+    TeacherReady(NOTATION, 24_314, 0.87, 33.0, "16-32-64"),
+    TrunkRead(20.0, 0.87, 24_314),
+    *(Training("trunk 1", step, 200, 0.5 + step / 500) for step in (0, 100, 200)),
+    JobEnded("trunk 1"),
+    TrunkRead(30.0, 0.9, 24_314),
+    Training("trial 2", 0, 150, 0.7),
+    Training("trunk 2", 0, 100, 0.4),
+)
+ENDING: tuple[Event, ...] = (
+    JobEnded("trial 2"),
+    JobEnded("trunk 2"),
+    TrialFinished(GROWTH, 3, 1000),
+    Training("commit 60 1", 0, 10_000, 0.9),
+    JobEnded("commit 60 1"),
+    Committed(60.3, 0.92, 70_000, cooled=True, outline="[16-16]-32-64"),
+    Training("decay 1 1", 0, 10_000, 0.9),
+)
+
+
+def test_the_trunk_has_one_bar() -> None:
+    """Its readings are that bar's state; the first bar is of the time, and tests have their own."""
+    run, trunk, growth = bars(120, *TRUNK)
+    assert re.fullmatch(r"run, seconds +━.* 1\d/300 .*", run)
+    assert re.fullmatch(r"trunk +0/100 ▁█ +0\.9000 .*", trunk)
+    assert growth.startswith("trial 2 ")
+
+
+def test_the_trunks_bar_goes_with_its_decay() -> None:
+    """The updates that fit into the time of a fork are not known."""
+    assert [each.split()[0] for each in bars(120, *TRUNK, *ENDING)] == ["run,", "decay"]
+    assert "0/?" in bars(120, *TRUNK, *ENDING)[1]
+
+
+def test_commits_and_growths_are_lines_and_readings_are_not() -> None:
+    """A file has few lines: the opening, the first network, each growth and each commit."""
+    lines = screen(80, terminal=False, events=(*TRUNK, *ENDING)).splitlines()
+    assert lines[5:] == [
+        "First network 16-32-64: 24,314 parameters, validation accuracy 0.8700, trained in 33 s",
+        campaigns.header(in_seconds=True),
+        campaigns.line(GROWTH, in_seconds=True),
+        "Commit at 1:00: [16-16]-32-64, 70,000 parameters, validation accuracy 0.9200 (cooled "
+        "forks)",
+    ]
+    assert "KEPT: now: ahead of the trunk at equal cost" in lines[7]
+
+
+def test_a_growth_that_was_kept_stands_out() -> None:
+    """On a terminal with colours it is bold; a growth that was not kept is plain."""
+    for kept in (True, False):
+        written = io.StringIO()
+        console = Console(file=written, force_terminal=True, width=120, color_system="standard")
+        with RunDisplay(console) as display:
+            for event in (*TRUNK[:1], TrialFinished(replace(GROWTH, kept=kept), 3, 1000)):
+                display(event)
+        assert ("\x1b[1;32m    2 " in written.getvalue()) is kept
+
+
+def test_without_a_time_budget_the_bar_counts_updates() -> None:
+    """Of the first network, as readings and commits tell them."""
+    assert isinstance(TRUNK[0], Started)
+    started = replace(TRUNK[0], time_budget=None, length=20_000.0)
+    run, *_ = bars(120, started, *TRUNK[1:5])
+    assert re.fullmatch(r"run, updates +━* *╸?.* 20/20000 .*", run)

@@ -42,6 +42,7 @@ def _first(run: Run) -> Trunk:
         step_cost=cost,
         trained=steps * cost,
         precision=teacher.precision or "float32",
+        measured=run.costs.measured,
     )
 
 

@@ -19,18 +19,19 @@ from growsearch.driver.costs import Costs
 from growsearch.driver.run import Run
 from growsearch.driver.trunk.legs import Leg, advanced, forget, leg_job, leg_of
 from growsearch.driver.trunk.racer import Racer, contest_job, screening
+from growsearch.driver.trunk.readings import elapsed
 from growsearch.driver.trunk.timetable import Campaign
 from growsearch.driver.trunk.together import Work, carry_out_together
 from growsearch.errors import GrowsearchError
 from growsearch.study.attributes import Candidate, Trunk
 from growsearch.study.run_state import RunState, read_state
 from growsearch.study.trials import conclude, give_up, refusal_of, tell_concluded
-from growsearch.trials.judge import Decision
+from growsearch.trials.judge import Decision, loss_gain
 from growsearch.trials.outcome import TrialOutcome
 from growsearch.trials.race import Gap, contest, gaps, loss_at, screen
 
 _PHASE = "candidates"
-_READINGS = 2  # of a contest, besides that of its begin
+_READINGS = 3  # of a contest, besides that of its begin
 
 
 @dataclass(frozen=True)
@@ -118,11 +119,14 @@ def _screen(ground: Ground, racers: Sequence[Racer]) -> list[Leg]:
     Where the best of them is kept without a contest, it is trained only as long as each of them.
     """
     legs: list[Leg] = []
-    readings = len(racers) if ground.stage.contest > 0.0 else 1
+    planned = [_planned(ground, racer) for racer in racers]
+    readings, cost = 1, max(planned)
+    if ground.stage.contest > 0.0:
+        readings, cost = len(racers), sum(planned)
     _carry_out(
         ground,
         [
-            _trunk_on(ground, legs, readings * ground.stage.screen, readings=readings),
+            _trunk_on(ground, legs, cost, readings=readings),
             *(_first_training(ground, racer) for racer in racers),
         ],
     )
@@ -147,8 +151,17 @@ def _contest(ground: Ground, best: Racer, legs: list[Leg]) -> list[Leg]:
     if best.failure is None:
         unit = "s" if ground.costs.measured else "updates of the first network"
         left = max(ground.left - sum(leg.cost for leg in on), 0.0)
-        best.decision = contest(_gaps(best, on), left, unit)
+        best.decision = contest(_gaps(best, on), left, unit, noise=_noise(best, on))
     return on
+
+
+def _planned(ground: Ground, racer: Racer) -> float:
+    """Return the cost of a first training: its re-warming may need more than the timetable says."""
+    if racer.pending.job is None:
+        return ground.stage.screen
+    flops = racer.pending.about.flops
+    one = ground.costs.expected(ground.trunk.step_cost, flops, ground.flops)
+    return max(racer.pending.job.plan.steps * one, ground.stage.screen)
 
 
 def _carry_out(ground: Ground, works: Sequence[Work]) -> None:
@@ -219,6 +232,12 @@ def _gaps(racer: Racer, legs: Sequence[Leg]) -> tuple[Gap, ...]:
     return gaps(racer.readings, _read(legs))
 
 
+def _noise(racer: Racer, legs: Sequence[Leg]) -> float:
+    """Return the standard error of a gap, by the losses of the single images; 0 without them."""
+    one, other = racer.outcomes[-1].losses, legs[-1].losses
+    return 0.0 if one is None or other is None else loss_gain(one, other)[1]
+
+
 def _read(legs: Sequence[Leg]) -> list[tuple[float, float]]:
     """Return the readings of the trunk since the campaign began."""
     found, before = list(legs[0].readings[:1]), 0.0
@@ -237,10 +256,11 @@ def _tell(ground: Ground, racers: Sequence[Racer], best: Racer | None, legs: Seq
     is_kept = best is not None and best.failure is None
     kept = best if is_kept and best and best.decision and best.decision.kept else None
     trunk = _after(ground, racers, kept, legs)
+    now = elapsed(run, trunk)
     with run.clock.on(_PHASE):
         for racer in racers:
             carried: dict[str, Any] = {"trunk": trunk} if racer is racers[-1] else {}
-            judged = _judged(ground, racer, legs, kept=racer is kept, **carried)
+            judged = _judged(ground, racer, legs, now, kept=racer is kept, **carried)
             run.guard.check()
             conclude(run.study, racer.pending.trial, judged, racer.failure)
         tell_concluded(run.study)
@@ -271,6 +291,7 @@ def _after(
         before,
         outcome,
         **changed,
+        given_up=before.given_up + last.seconds - before.seconds,
         trial=kept.number,
         learning_rate=job.plan.learning_rate,
         step_cost=ground.costs.of_update(kept.pending.about.flops, kept.outcomes[-1]),
@@ -278,14 +299,14 @@ def _after(
 
 
 def _judged(
-    ground: Ground, racer: Racer, legs: Sequence[Leg], *, kept: bool, **further: Any
+    ground: Ground, racer: Racer, legs: Sequence[Leg], now: float, *, kept: bool, **further: Any
 ) -> Candidate:
     """Return the outcome of a candidate as it is stored."""
     if racer.failure is not None:
         return Candidate(**further)
     outcome, decision = racer.outcome(), racer.decision
     assert decision is not None
-    further["loss_gain"] = -_gaps(racer, legs)[-1].loss
+    further |= {"loss_gain": -_gaps(racer, legs)[-1].loss, "elapsed": now}
     if len(racer.outcomes) > 1:
         further["compared_at"] = racer.outcomes[0].final.step
     gain = outcome.final.accuracy - ground.trunk.validation_accuracy

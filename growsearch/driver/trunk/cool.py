@@ -9,6 +9,7 @@ from growsearch.driver.trunk.forks import Forked, train_forks
 from growsearch.driver.trunk.legs import forget
 from growsearch.driver.trunk.readings import add_reading, elapsed
 from growsearch.driver.trunk.timetable import Cool
+from growsearch.networks.outline import outline
 from growsearch.study.attributes import Reading
 from growsearch.study.run_state import RunState
 
@@ -34,8 +35,10 @@ def cool(run: Run, state: RunState, stage: Cool) -> None:
     )
     cooled = isinstance(found, Forked) and found.loss < trunk.validation_loss
     sha256, accuracy, loss = trunk.average, trunk.validation_accuracy, trunk.validation_loss
+    seconds = trunk.seconds
     if isinstance(found, Forked) and cooled:
         sha256, accuracy, loss = found.sha256, found.accuracy, found.loss
+        seconds += found.share * found.seconds
     network = state.incumbent.network
     reading = Reading(
         elapsed=elapsed(run, trunk),
@@ -46,9 +49,12 @@ def cool(run: Run, state: RunState, stage: Cool) -> None:
         sha256=sha256,
         mark=stage.mark,
         legs=trunk.legs,
+        seconds=seconds,
+        cooling=found.seconds if isinstance(found, Forked) else 0.0,
     )
     add_reading(run, reading)
     run.write_spent()
-    run.on_event(Committed(reading.elapsed, accuracy, network.parameters, cooled))
+    drawn = outline(network.architecture)
+    run.on_event(Committed(reading.elapsed, accuracy, network.parameters, cooled, drawn))
     if isinstance(found, Forked):
         forget(run, *found.lasts, *found.networks)

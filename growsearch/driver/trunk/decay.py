@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 
 from growsearch.driver.events import Polished
@@ -49,9 +50,12 @@ def decay(run: Run, state: RunState) -> None:
                 forget(run, *before.lasts)
                 return
             is_last = part + 1 == section.parts
-            if is_last:
-                _read(run, trunk, found, state.incumbent.network.parameters)
             is_better = found.accuracy >= progress.validation_accuracy
+            cooling = before.cooling + found.seconds
+            seconds = trunk.seconds + found.share * cooling
+            if is_last:
+                costs = {"seconds": seconds, "cooling": cooling}
+                _read(run, trunk, found, state.incumbent.network.parameters, costs)
             progress = PolishAttribute(
                 of=before.of,
                 sha256=found.sha256 if is_better else before.sha256,
@@ -59,6 +63,9 @@ def decay(run: Run, state: RunState) -> None:
                 done=part + 1,
                 last=found.sha256 if is_last else found.lasts[0],
                 lasts=() if is_last else _goes_on(found, section.forks),
+                validation_loss=found.loss if is_better else before.validation_loss,
+                seconds=seconds if is_better else before.seconds,
+                cooling=cooling,
             )
             run.guard.check()
             progress.write(run.study)
@@ -119,7 +126,9 @@ def _plan_of(run: Run, trunk: Trunk, part: int, ends: float | None) -> TrainingP
     return replace(plan, schedule_start=part * plan.steps, schedule_steps=parts * plan.steps)
 
 
-def _read(run: Run, trunk: Trunk, found: Forked, parameters: int) -> None:
+def _read(
+    run: Run, trunk: Trunk, found: Forked, parameters: int, costs: Mapping[str, float]
+) -> None:
     """Add the network at the end of the run to the anytime curve."""
     add_reading(
         run,
@@ -131,5 +140,6 @@ def _read(run: Run, trunk: Trunk, found: Forked, parameters: int) -> None:
             trial=trunk.trial,
             sha256=found.sha256,
             legs=trunk.legs,
+            **costs,
         ),
     )

@@ -23,17 +23,28 @@ class Forked:
     sha256 : str
     accuracy, loss : float
         On the selection images.
+    share : float
+        The share of the updates of all forks that the network descends from.
     lasts : tuple of str
         The SHA-256 of each fork's last update, from which its training can go on.
     networks : tuple of str
         The SHA-256 of each network that was stored to be read: of the forks, and of their average.
+    outcomes : tuple of TrialOutcome
+        Of the forks that ended.
     """
 
     sha256: str
     accuracy: float
     loss: float
+    share: float
     lasts: tuple[str, ...]
     networks: tuple[str, ...]
+    outcomes: tuple[TrialOutcome, ...]
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of the updates of all forks."""
+        return sum(each.seconds for each in self.outcomes)
 
 
 def train_forks(
@@ -84,9 +95,13 @@ def train_forks(
     ]
     if len(lasts) != len(ended) or len(networks) != len(ended):
         raise RunError(f"{name}: expected the executor to store the networks, got none")
+    share = 1.0 / len(ended)
     if len(ended) > 1:
         job = AverageJob(f"{name} average", tuple(sha256 for _, _, sha256 in networks), run.data)
         averaged = run.execute(job, phase)
         networks.append((averaged.loss, averaged.accuracy, averaged.sha256))
     loss, accuracy, sha256 = min(networks)
-    return Forked(sha256, accuracy, loss, lasts, tuple(each for _, _, each in networks))
+    if (loss, accuracy, sha256) == networks[-1]:
+        share = 1.0  # of the average
+    stored = tuple(each for _, _, each in networks)
+    return Forked(sha256, accuracy, loss, share, lasts, stored, ended)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
 
 from growsearch.driver.costs import Costs
 from growsearch.driver.plans import on_plan
@@ -32,11 +35,14 @@ class Leg:
     readings : tuple of (cost, loss)
         From its begin on.
     cost : float
+    losses : float32 array, shape (n,), or None
+        Of the single selection images, at the end.
     """
 
     trunk: Trunk
     readings: tuple[Reading, ...]
     cost: float
+    losses: NDArray[np.float32] | None = field(default=None, repr=False, compare=False)
 
 
 def leg_job(run: Run, trunk: Trunk, updates: int, *, readings: int = 1) -> TrialJob:
@@ -89,7 +95,7 @@ def leg_of(costs: Costs, trunk: Trunk, outcome: TrialOutcome, flops: int) -> Leg
     # At its begin the trunk is read by the averages of before, since there are no others yet.
     read = ((point.step * step_cost, point.loss) for point in outcome.curve[1:])
     readings = ((0.0, trunk.validation_loss), *read)
-    return Leg(after, readings, steps * step_cost)
+    return Leg(after, readings, steps * step_cost, outcome.losses)
 
 
 def advanced(trunk: Trunk, outcome: TrialOutcome, **changed: object) -> Trunk:

@@ -85,7 +85,7 @@ def timetable_of(run: Run) -> Timetable:
     section, budget = run.space.trunk_section, run.clock.budget
     if budget is None:
         return Timetable.of_updates(section)
-    return Timetable.of_seconds(section, budget)
+    return Timetable.of_seconds(section, budget, run.dispatcher.workers)
 
 
 def progress_of(run: Run, trunk: Trunk) -> Progress:

@@ -130,14 +130,14 @@ def contest_job(run: Run, trunk: Trunk, racer: Racer, updates: int, readings: in
     assert racer.pending.job is not None
     assert screened.last is not None
     plan = racer.pending.job.plan
-    plan = candidate_plan(plan, run.space, trunk.updates + screened.final.step, updates)
-    every = -(-updates // readings)
+    start = trunk.updates + screened.final.step
+    plan = candidate_plan(plan, run.space, start, updates, readings=readings)
     return replace(
         racer.pending.job,
         name=f"trial {racer.number} contest",
         parent=screened.last,
         growth=None,
-        plan=replace(plan, rewarm=0, evaluate_every=every),
+        plan=replace(plan, rewarm=0),
         order_seed=run.seed_of(racer.pending.about.index, "contest"),
         step_milliseconds=None,
     )

@@ -22,6 +22,7 @@ def read_trunk(run: Run, state: RunState) -> None:
         parameters=parameters,
         trial=trunk.trial,
         legs=trunk.legs,
+        seconds=trunk.seconds,
     )
     add_reading(run, reading)
     run.on_event(TrunkRead(reading.elapsed, reading.validation_accuracy, parameters))

@@ -11,8 +11,11 @@ from dataclasses import dataclass
 from growsearch.space.sections import Trunk
 
 _MINUTE = 60.0
-_SHORTEST = 0.01  # of the total: no stage of the trunk alone is shorter
+_UNLIMITED = 10**6  # workers
+_SHORTEST = 0.01, 0.1  # of the total, of the time that has passed: no stage is shorter than both
 _LONGEST = 0.1  # of the total: after each stage the trunk is stored
+_SCREENED = 1 / 3  # of the time that has passed: no candidate's first training is longer
+_SHRUNK = 0.4  # of a campaign's cost: it may take so little to end before the next commit
 
 
 @dataclass(frozen=True)
@@ -93,28 +96,34 @@ class Timetable:
         The time of the whole run.
     first_mark : float
         The time of the first commit; each later one is at twice the time of the one before.
+    workers : int
+        Trainings that run side by side; more of them take turns.
 
     Examples
     --------
     >>> table = Timetable.of_seconds(Trunk(), 600.0)
     >>> table.decay_begins, table.marks
     (360.0, (60.0, 120.0, 240.0))
-    >>> table.next(Progress(now=14.0, trained=8.0, deciding=0.0, campaigns=0, cooled=0.0))
+    >>> table.next(Progress(now=15.0, trained=8.0, deciding=0.0, campaigns=0, cooled=0.0))
     Campaign(screen=4.8, contest=0.0)
     """
 
     section: Trunk
     total: float
     first_mark: float
+    workers: int = _UNLIMITED
 
     @classmethod
-    def of_seconds(cls, section: Trunk, budget: float) -> Timetable:
+    def of_seconds(cls, section: Trunk, budget: float, workers: int = _UNLIMITED) -> Timetable:
         """Return the timetable of a run with a time budget: commits at 1, 2, 4, 8 … minutes."""
-        return cls(section, budget, _MINUTE)
+        return cls(section, budget, _MINUTE, workers)
 
     @classmethod
     def of_updates(cls, section: Trunk) -> Timetable:
-        """Return the timetable of a run without one: commits at 1/10, 2/10, 4/10 of its updates."""
+        """Return the timetable of a run without one: commits at 1/10, 2/10, 4/10 of its updates.
+
+        Its time passes with the trunk's own training alone, on any number of workers.
+        """
         return cls(section, float(section.steps), section.steps / 10.0)
 
     @property
@@ -145,41 +154,59 @@ class Timetable:
         may_grow : bool
             False where no candidate is to be tried any more.
         """
-        now, section = progress.now, self.section
+        now = progress.now
         left = self.decay_begins - now
-        shortest = _SHORTEST * self.total
+        shortest = self._shortest(now)
         if left < shortest:
             return None
-        campaign = self._campaign(now)
-        grows_at_all = may_grow and now < self.growth_ends
-        if grows_at_all and progress.campaigns == 0:
-            return campaign  # before the first commit: a growth pays most at the begin
+        may_grow = may_grow and now < self.growth_ends
+        if may_grow and progress.campaigns == 0:
+            campaign = self._campaign(now, left, is_first=True)
+            if campaign is not None:
+                return campaign  # before the first commit: a growth pays most at the begin
         due = next((mark for mark in self.marks if mark > max(now, progress.cooled)), None)
-        cools = self.decay_begins if due is None else (1.0 - section.cool) * due
+        cools = self.decay_begins if due is None else (1.0 - self.section.cool) * due
         if due is not None and now >= cools - shortest:
-            return Cool(max(due - now, shortest), due)
-        if grows_at_all:
-            grows = self._affordable_at(progress, campaign)
-            if now >= grows and (campaign.contest + self._screens(campaign) <= cools - now):
+            return Cool(max(due - now, shortest) / self._turns(self.section.forks), due)
+        until = min(cools, now + _LONGEST * self.total)
+        if may_grow:
+            waits = self._waits(progress)
+            campaign = self._campaign(now, cools - now)
+            if waits > 0.0:
+                until = min(until, now + waits)
+            elif campaign is not None:
                 return campaign
-        else:
-            grows = self.decay_begins
-        until = min(cools, grows if grows > now else cools, now + _LONGEST * self.total)
         return Alone(max(until - now, shortest))
 
-    def _campaign(self, now: float) -> Campaign:
-        """Return a campaign that begins now."""
+    def _shortest(self, now: float) -> float:
+        """Return the least cost of a stage: early ones are shorter, as the commits are closer."""
+        of_total, of_passed = _SHORTEST
+        return min(of_total * self.total, of_passed * now)
+
+    def _campaign(self, now: float, room: float, *, is_first: bool = False) -> Campaign | None:
+        """Return a campaign that begins now and has some room; None where that is too little.
+
+        Early in a long run candidates are trained for less, since the trunk's loss falls fast. The
+        contest takes as long as all first trainings at most: the time is worth more trials.
+        """
         section = self.section
-        is_early = now < section.untested * self.total
-        return Campaign(section.screen * self.total, 0.0 if is_early else section.contest * now)
+        screen = min(section.screen * self.total, _SCREENED * now)
+        screens = section.candidates * screen
+        is_tested = not is_first or now >= section.untested * self.total
+        contest = min(section.contest * now, screens) if is_tested else 0.0
+        takes = self._turns(2) * (screens + contest)
+        if not takes > 0.0 or room < _SHRUNK * takes:
+            return None
+        fits = min(room / takes, 1.0)
+        return Campaign(fits * screen, fits * contest)
 
-    def _screens(self, campaign: Campaign) -> float:
-        """Return the cost of all candidates of a campaign."""
-        return self.section.candidates * campaign.screen
+    def _turns(self, trainings: int) -> int:
+        """Return how often the workers take up trainings that could run side by side."""
+        return -(-trainings // self.workers)
 
-    def _affordable_at(self, progress: Progress, campaign: Campaign) -> float:
-        """Return the time from which a campaign takes no more than its share."""
-        if progress.campaigns == 0:
-            return progress.now
-        expected = progress.deciding + self._screens(campaign) + campaign.contest
-        return progress.now + max(expected / self.section.deciding - progress.trained, 0.0)
+    def _waits(self, progress: Progress) -> float:
+        """Return the cost of the trunk's own training until the campaigns are within their share.
+
+        The campaign that begins then may exceed it.
+        """
+        return max(progress.deciding / self.section.deciding - progress.trained, 0.0)

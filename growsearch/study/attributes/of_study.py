@@ -166,10 +166,14 @@ class Trunk(Stored):
         Cost of the trunk's own training, also where a growth took its place.
     deciding : float
         Cost of the training of candidates.
+    given_up : float
+        Seconds of updates of the trunk whose place a growth took.
     campaigns, legs : int
         Campaigns and trainings of the trunk so far.
     failures : int
         Trainings that diverged since the last that ended; each halved the learning rate.
+    measured : bool
+        True if costs are seconds.
     precision : str
         Of all updates.
     """
@@ -187,9 +191,11 @@ class Trunk(Stored):
     step_cost: StrictFloat = 0.0
     trained: StrictFloat = 0.0
     deciding: StrictFloat = 0.0
+    given_up: StrictFloat = 0.0
     campaigns: Count = 0
     legs: Count = 0
     failures: Count = 0
+    measured: StrictBool = False
     precision: StrictStr = "float32"
 
 
@@ -216,6 +222,10 @@ class Reading(Stored):
         The time for which a commit was due; 0 of any other reading.
     legs : int
         Trainings of the trunk so far.
+    seconds : float
+        Seconds of the updates that the network descends from.
+    cooling : float
+        Seconds of the updates of all forks that were cooled for it.
     """
 
     elapsed: StrictFloat
@@ -226,6 +236,8 @@ class Reading(Stored):
     sha256: StrictStr = ""
     mark: StrictFloat = 0.0
     legs: Count = 0
+    seconds: StrictFloat = 0.0
+    cooling: StrictFloat = 0.0
 
 
 class ReadingsAttribute(OneValue):
@@ -258,6 +270,9 @@ class PolishAttribute(StudyAttribute):
     lasts : tuple of str
         Of a trunk's decay: SHA-256 of each fork's network, from which its next part goes on; none
         after the last part.
+    validation_loss, seconds, cooling
+        Of a trunk's decay: the loss of the best network so far; the seconds of the updates that it
+        descends from; those of the updates of all forks.
     """
 
     attribute: ClassVar[str] = "polish"
@@ -268,6 +283,9 @@ class PolishAttribute(StudyAttribute):
     last: StrictStr
     failure: StrictStr = ""
     lasts: tuple[Sha256, ...] = ()
+    validation_loss: StrictFloat | None = None
+    seconds: StrictFloat = 0.0
+    cooling: StrictFloat = 0.0
 
 
 class FreedAttribute(OneValue):

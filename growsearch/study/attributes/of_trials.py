@@ -77,6 +77,8 @@ class Judgement(Trained):
     compared_at : int
         In a run with a trunk: the updates after which the candidates of a campaign were compared
         with one another, and with their controls; 0 is the last.
+    elapsed : float
+        In a run with a trunk: when the campaign was decided, by the unit of the run's costs.
     trunk : Trunk
         The run's trunk after a campaign, of its trial that was told last.
     """
@@ -88,6 +90,7 @@ class Judgement(Trained):
     reason: StrictStr = ""
     loss_gain: StrictFloat | None = None
     compared_at: Count = 0
+    elapsed: StrictFloat | None = None
     trunk: Trunk | None = None
 
 
