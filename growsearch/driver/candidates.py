@@ -16,7 +16,7 @@ from growsearch.driver.run import Run
 from growsearch.errors import RunError
 from growsearch.growth import Growth
 from growsearch.study.attributes import Candidate
-from growsearch.study.networks import is_referred_to
+from growsearch.study.named import is_referred_to
 from growsearch.study.optuna_private import is_enqueued
 from growsearch.study.run_state import RunState, read_state
 from growsearch.study.trials import (
@@ -167,7 +167,7 @@ def pending(run: Run, state: RunState, trial: FrozenTrial, job_of: JobOf | None 
 
 def start_of(state: RunState, about: Candidate) -> str:
     """Return the SHA-256 of the network that a trial grows."""
-    return about.start or state.sha256_of(about.parent)
+    return state.freed.stored(about.start) if about.start else state.sha256_of(about.parent)
 
 
 def _brief(

@@ -81,7 +81,7 @@ class Polished:
 
 @dataclass(frozen=True)
 class TrunkRead:
-    """The trunk was trained on alone, and read by its averages.
+    """The trunk was trained on, or a growth took its place; it was read by its averages.
 
     ``elapsed`` is in seconds; without a time budget, in updates of the first network.
     """

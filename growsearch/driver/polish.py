@@ -25,7 +25,7 @@ from growsearch.trials.job import ALWAYS, TrialJob
 from growsearch.trials.measurements import EvaluationJob, SpeedJob
 from growsearch.trials.outcome import TrialOutcome
 
-_WORTHWHILE = 0.1  # least share of the budget for which a finished polish begins again
+WORTHWHILE = 0.1  # least share of the budget for which a finished polish begins again
 _SLACK = 1.5  # how much slower the last evaluations may be than the one that was timed
 
 
@@ -76,7 +76,7 @@ def _begun(run: Run, asked: Polish, incumbent: Best) -> PolishAttribute | None:
     known = polish_of(run.study, incumbent)
     if known is not None and known.done >= asked.cycles * asked.parts:
         budget = run.clock.budget
-        if budget is None or run.clock.left < _WORTHWHILE * budget:
+        if budget is None or run.clock.left < WORTHWHILE * budget:
             return None
         known = None  # more time than before: once more from the start
     last, done = incumbent.sha256, 0

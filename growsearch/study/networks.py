@@ -14,7 +14,6 @@ from growsearch.errors import DamagedRunError, NetworkFileError, RunError
 from growsearch.networks import Network
 from growsearch.networks.store import NetworkStore
 from growsearch.study.attributes import (
-    AttributesNow,
     Candidate,
     FreedAttribute,
     HoldsAttributes,
@@ -22,7 +21,6 @@ from growsearch.study.attributes import (
     ReadingsAttribute,
     TeacherAttribute,
     TestAttribute,
-    TrunkAttribute,
 )
 from growsearch.study.untrusted import untrusted
 
@@ -146,15 +144,15 @@ def best_commit(study: HoldsAttributes, store: NetworkStore, incumbent: Best) ->
 
     A damaged or missing file is passed over, with a warning.
     """
-    readings, best = ReadingsAttribute.read(study), incumbent
+    readings, freed, best = ReadingsAttribute.read(study), freed_of(study), incumbent
     for each in () if readings is None else readings.commits:
         if each.validation_accuracy > best.validation_accuracy:
             try:
-                network = store.get(each.sha256)
+                network = store.get(sha256 := freed.stored(each.sha256))
             except NetworkFileError as error:
                 warn_damaged(f"the commit at {each.elapsed:.0f} is passed over: {error}")
                 continue
-            accuracy, path = each.validation_accuracy, store.path(each.sha256)
+            accuracy, path = each.validation_accuracy, store.path(sha256)
             best = Best(network, accuracy, each.trial, path, polished=True)
     return best
 
@@ -207,38 +205,3 @@ def ancestry_of(study: Study, trials: Sequence[FrozenTrial], candidate: Candidat
     if candidate.start:
         return candidate.start_flops
     return ancestry_flops(study, trials, candidate.parent)
-
-
-def networks_named(study: Study) -> set[str]:
-    """Return the SHA-256 of every file that the study needs: teacher's, trunk's, trials', polish's.
-
-    Raises
-    ------
-    RunError
-        When the attributes are not what growsearch writes.
-    """
-    now = AttributesNow.of(study)
-    named = _named_by(now)
-    for trial in study.get_trials(deepcopy=False):
-        candidate = Candidate.read(trial)
-        named |= candidate.needed | {candidate.sha256}
-    freed = freed_of(now)
-    return {freed.stored(sha256) for sha256 in named - {""}}
-
-
-def is_referred_to(study: Study, sha256: str) -> bool:
-    """Return whether the study names a network, or the rest of one whose slots were freed."""
-    now = AttributesNow.of(study)
-    if sha256 in _named_by(now) or sha256 in freed_of(now).value.values():
-        return True
-    return any(Candidate.names(trial, sha256) for trial in study.get_trials(deepcopy=False))
-
-
-def _named_by(now: AttributesNow) -> set[str]:
-    """Return the SHA-256 of the networks that the study's own attributes name."""
-    teacher, polish = TeacherAttribute.read(now), PolishAttribute.read(now)
-    trunk, readings = TrunkAttribute.read(now), ReadingsAttribute.read(now)
-    named = {teacher.sha256, teacher.last} if teacher else set()
-    named |= {polish.sha256, polish.last, *polish.lasts} if polish else set()
-    named |= {trunk.weights, trunk.average} if trunk else set()
-    return named | ({each.sha256 for each in readings.commits} if readings else set())

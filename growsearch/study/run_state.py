@@ -122,5 +122,5 @@ def read_state(
     if trunk is None:
         incumbent = incumbent_of(judged, teacher, store, freed)
     else:
-        incumbent = best_of_trunk(trunk, judged, teacher, store)
+        incumbent = best_of_trunk(trunk, judged, teacher, store, freed)
     return RunState(teacher, incumbent, trials, judged, laps, freed, trunk)

@@ -12,7 +12,7 @@ from optuna.distributions import BaseDistribution
 from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 
-from growsearch.study.attributes import FAILURE, INTERRUPTED, Candidate
+from growsearch.study.attributes import FAILURE, INTERRUPTED, OUTCOME, Candidate
 from growsearch.study.optuna_private import (
     added,
     is_enqueued,
@@ -84,6 +84,51 @@ def finish(
         study.tell(trial.number, value)
 
 
+def conclude(
+    study: Study, trial: FrozenTrial, judged: Candidate, failure: str | None = None
+) -> None:
+    """Write the outcome of a pending trial of a campaign, which stays pending until all are told.
+
+    Parameters
+    ----------
+    study : optuna.Study
+    trial : FrozenTrial
+    judged : Candidate
+        The outcome, written last; that of the campaign's last trial carries the trunk.
+    failure : str, optional
+        Why the trial is to fail.
+    """
+    if failure is not None:
+        set_attribute(study, trial, FAILURE, failure)
+    set_attribute(study, trial, OUTCOME, judged.to_attributes().get(OUTCOME, {}))
+
+
+def tell_concluded(study: Study) -> None:
+    """Tell the trials of a campaign, in order, if the outcomes of all of them are written."""
+    running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+    if not any(Candidate.carries_trunk(trial) for trial in running):
+        return
+    for trial in running:
+        about = Candidate.read(trial)
+        if not about.curve or about.gain is None:
+            fail(study, trial, str(trial.user_attrs.get(FAILURE, "failed")))
+            continue
+        value = about.curve[-1][1]
+        for step, accuracy, _ in about.curve:
+            if step:
+                set_intermediate_value(study, trial, step, accuracy - (value - about.gain))
+        study.tell(trial.number, value)
+
+
+def give_up(study: Study, trials: Sequence[FrozenTrial]) -> None:
+    """End pending trials that cannot be sent again; queued ones go back into the queue."""
+    for trial in trials:
+        if is_enqueued(trial):
+            put_back(study, trial)
+        else:
+            fail(study, trial, INTERRUPTED)
+
+
 def fail(study: Study, trial: Trial | FrozenTrial, reason: str) -> None:
     """End a running trial as failed, for a reason."""
     set_attribute(study, trial, FAILURE, reason)
@@ -122,13 +167,8 @@ def fail_interrupted(study: Study) -> None:
 
     Only the holder of the run's lock may call this: then no other process is running them.
     """
-    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        if is_pending(trial) or refusal_of(trial) is not None:
-            continue
-        if is_enqueued(trial):
-            put_back(study, trial)
-        else:
-            fail(study, trial, INTERRUPTED)
+    running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+    give_up(study, [t for t in running if not is_pending(t) and refusal_of(t) is None])
 
 
 def placed(trials: Sequence[FrozenTrial]) -> tuple[FrozenTrial, ...]:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial
 
 from growsearch.errors import NetworkFileError
 from growsearch.networks.store import NetworkStore
 from growsearch.study.attributes import (
     Candidate,
+    FreedAttribute,
     HoldsAttributes,
     Trunk,
     TrunkAttribute,
 )
 from growsearch.study.networks import Best, incumbent_of, warn_damaged
+from growsearch.study.trials import is_interrupted
 
 
 def trunk_of(study: HoldsAttributes, trials: Sequence[FrozenTrial]) -> Trunk | None:
@@ -32,24 +34,29 @@ def trunk_of(study: HoldsAttributes, trials: Sequence[FrozenTrial]) -> Trunk | N
     if found is None:
         return None
     for trial in reversed(trials):
-        if trial.state.is_finished() and trial.state != TrialState.FAIL:
+        if not trial.state.is_finished() or is_interrupted(trial):
+            continue
+        if Candidate.carries_trunk(trial):
             told = Candidate.read(trial).trunk
-            if told is not None:
-                return told if told.version > found.version else found
+            return told if told is not None and told.version > found.version else found
     return found
 
 
 def best_of_trunk(
-    trunk: Trunk, trials: Sequence[FrozenTrial], teacher: Best, store: NetworkStore
+    trunk: Trunk,
+    trials: Sequence[FrozenTrial],
+    teacher: Best,
+    store: NetworkStore,
+    freed: FreedAttribute,
 ) -> Best:
     """Return the trunk's averages as the incumbent.
 
     Where the file is damaged, the network of its last growth takes its place, with a warning.
     """
     try:
-        network = store.get(trunk.average)
+        network = store.get(sha256 := freed.stored(trunk.average))
     except NetworkFileError as error:
         warn_damaged(f"the trunk's averages are passed over: {error}")
-        return incumbent_of(trials, teacher, store)
-    path = store.path(trunk.average)
+        return incumbent_of(trials, teacher, store, freed)
+    path = store.path(sha256)
     return Best(network, trunk.validation_accuracy, trunk.trial, path)

@@ -11,8 +11,9 @@ import numpy as np
 from growsearch.atomic import PARTIAL
 from growsearch.errors import GrowsearchError, NetworkFileError
 from growsearch.execution.workers import IMAGES
-from growsearch.study.networks import networks_named
+from growsearch.study.named import networks_named
 from growsearch.study.open import WEIGHTS
+from growsearch.study.trials import is_interrupted
 from growsearch.trials.progress import FOLDER as PROGRESS
 from growsearch.upkeep.findings import Promise
 from growsearch.upkeep.snapshot import Snapshot
@@ -25,13 +26,8 @@ def networks(run: Snapshot) -> Promise:
     """Check the file of every network that the study names: its hash, its architecture."""
     store, faults = run.store, []
     named: dict[str, dict[str, str]] = {}  # SHA-256 -> whose network it is -> its architecture
-    for number, candidate in run.kept().items():
-        named.setdefault(candidate.sha256, {})[f"trial {number}"] = candidate.architecture
-    if run.teacher is not None:
-        named.setdefault(run.teacher.sha256, {})["the teacher"] = run.teacher.architecture
-    if run.polish is not None:
-        named.setdefault(run.polish.sha256, {})["the polish's best part"] = ""
-        named.setdefault(run.polish.last, {})["the polish's last part"] = ""
+    for sha256, whose, architecture in _named(run):
+        named.setdefault(sha256, {})[whose] = architecture
     for sha256, expected in named.items():
         try:
             found = str(store.get(run.freed.stored(sha256)).architecture)
@@ -46,6 +42,32 @@ def networks(run: Snapshot) -> Promise:
     without = len(named.keys() & run.freed.value.keys())
     notes = (f"{without} without optimizer slots, which were freed",) if without else ()
     return Promise("every network is there, with its bytes", len(named), tuple(faults), notes)
+
+
+def _named(run: Snapshot) -> Iterator[tuple[str, str, str]]:
+    """Yield each network that the study names: SHA-256, whose it is, its architecture if known."""
+    teacher, polish, trunk = run.teacher, run.polish, run.trunk
+    for number, candidate in run.kept().items():
+        yield candidate.sha256, f"trial {number}", candidate.architecture
+    if teacher is not None:
+        yield teacher.sha256, "the teacher", teacher.architecture
+        if teacher.last and trunk is None:
+            yield teacher.last, "the teacher's last update", teacher.architecture
+    if polish is not None:
+        yield polish.sha256, "the polish's best part", ""
+        yield polish.last, "the polish's last part", ""
+        for place, last in enumerate(polish.lasts):
+            yield last, f"the last part of fork {place + 1}", ""
+    if trunk is not None:
+        yield trunk.weights, "the trunk", run.architecture_of(trunk.trial)
+        yield trunk.average, "the trunk's averages", run.architecture_of(trunk.trial)
+    for each in run.readings:
+        if each.sha256:
+            yield each.sha256, f"the commit at {each.elapsed:g}", run.architecture_of(each.trial)
+    for number, candidate in run.candidates.items():
+        if candidate.start and not is_interrupted(run.trials[number]):
+            architecture = run.architecture_of(candidate.parent)
+            yield candidate.start, f"the parent of trial {number}", architecture
 
 
 def orphans(run: Snapshot) -> dict[str, int]:

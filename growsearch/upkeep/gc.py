@@ -156,9 +156,9 @@ def _without_need_of_slots(run: Snapshot) -> list[str]:
 
     A training may still start from an incumbent, as the next proposals will know it: each knows the
     trials before it but the ``window - 1`` last, and trials that are not finished may be repeated.
-    Also from the parent of a trial that is not finished or lacks controls, and from a network that
-    is polished. The polish's own networks are none
-    of these, and keep their slots.
+    Also from the parent of a trial that is not finished or lacks controls, from the trunk, and from
+    a network that is polished. The polish's own networks are none of these, and keep their slots,
+    as commits do.
     """
     if run.teacher is None:
         return []
@@ -173,14 +173,18 @@ def _without_need_of_slots(run: Snapshot) -> list[str]:
             for end in range(max(0, first - run.window + 1), len(order) + 1)
         }
     if run.polish is not None:
-        needed.add(run.polish.of)
+        needed |= {run.polish.of, run.polish.sha256, run.polish.last, *run.polish.lasts}
+    if run.trunk is not None:
+        needed |= {run.trunk.weights, run.trunk.average}
+    needed |= {each.sha256 for each in run.readings}
     lacking = run.lacking()
     for number, candidate in run.candidates.items():
         unfinished = run.trials[number].state == TrialState.RUNNING and candidate.growth_json
         if unfinished or number in lacking:
-            needed.add(state.sha256_of(candidate.parent))
+            needed.add(candidate.start or state.sha256_of(candidate.parent))
     known = {run.teacher.sha256, *(candidate.sha256 for candidate in run.kept().values())}
-    return sorted(known - needed - run.freed.value.keys())
+    known |= {candidate.start for _, candidate in run.counted().values()}
+    return sorted(known - needed - run.freed.value.keys() - {""})
 
 
 def _freed(run: Snapshot, sha256: str, amount: Amount, *, dry_run: bool) -> Amount:

@@ -24,6 +24,8 @@ from growsearch.study.attributes import (
     LapsAttribute,
     PendingTrialsAttribute,
     PolishAttribute,
+    Reading,
+    ReadingsAttribute,
     RunIdAttribute,
     SeedAttribute,
     SessionAttribute,
@@ -31,12 +33,14 @@ from growsearch.study.attributes import (
     SpentAttribute,
     TeacherAttribute,
     TestAttribute,
+    Trunk,
     WidthMultipleAttribute,
     WorkersAttribute,
 )
 from growsearch.study.lock import is_locked
 from growsearch.study.open import WEIGHTS
 from growsearch.study.trials import is_interrupted
+from growsearch.study.trunk import trunk_of
 
 T = TypeVar("T")
 
@@ -66,6 +70,10 @@ class Snapshot:
         The number of candidates that may be pending.
     data, teacher, polish, test
         The study's attributes; None where it has none.
+    trunk : Trunk or None
+        The trunk, if the run has one that can be read.
+    readings : tuple of Reading
+        Its anytime curve.
     freed : FreedAttribute
     is_worked_on : bool
         True if a driver holds the run.
@@ -87,6 +95,8 @@ class Snapshot:
     teacher: TeacherAttribute | None
     polish: PolishAttribute | None
     test: TestAttribute | None
+    trunk: Trunk | None
+    readings: tuple[Reading, ...]
     freed: FreedAttribute
     is_worked_on: bool
     read: int
@@ -112,6 +122,13 @@ class Snapshot:
             for number, (trial, candidate) in self.counted().items()
             if trial.state == TrialState.COMPLETE and candidate.kept
         }
+
+    def architecture_of(self, number: int | None) -> str:
+        """Return the stored architecture of a trial, of the teacher for None; "" if unknown."""
+        if number is None:
+            return "" if self.teacher is None else self.teacher.architecture
+        candidate = self.candidates.get(number)
+        return "" if candidate is None else candidate.architecture
 
     def architectures(self) -> tuple[dict[int | None, Architecture], list[str]]:
         """Return the architecture of each trial that has a growth, and one line for each fault.
@@ -190,6 +207,7 @@ def snapshot(folder: Path, study: Study, control_study: Study) -> Snapshot:
     window = reader(partial(PendingTrialsAttribute.read, study))
     space = reader(partial(SpaceAttribute.read, study))
     seed = reader(partial(SeedAttribute.read, study))
+    readings = reader(partial(ReadingsAttribute.read, study))
     return Snapshot(
         folder=folder,
         study=study,
@@ -203,6 +221,8 @@ def snapshot(folder: Path, study: Study, control_study: Study) -> Snapshot:
         teacher=reader(partial(TeacherAttribute.read, study)),
         polish=reader(partial(PolishAttribute.read, study)),
         test=reader(partial(TestAttribute.read, study)),
+        trunk=reader(partial(trunk_of, study, trials)),
+        readings=() if readings is None else readings.value,
         freed=reader(partial(FreedAttribute.read, study)) or FreedAttribute(),
         is_worked_on=worked_on_before or is_locked(folder),
         read=reader.read,

@@ -17,8 +17,12 @@ _ROUNDING = 1e-9  # of a fraction, through a database and a subtraction
 
 
 def values(run: Snapshot) -> Promise:
-    """Check that values are finite, end their curves, and give the gains over the parents."""
+    """Check that values are finite, end their curves, and give the gains over the parents.
+
+    The growths of one trunk, which no trial made, have gains over one value.
+    """
     faults, counted = [], run.counted()
+    trunks: dict[str, float] = {}  # SHA-256 of a trunk that grew -> the value of its averages
     for number, (trial, candidate) in counted.items():
         where = f"trial {number}"
         faults += _value_faults(where, trial, candidate)
@@ -26,8 +30,10 @@ def values(run: Snapshot) -> Promise:
             if not candidate.failure:
                 faults.append(f"{where}: failed without a reason")
             continue
-        parent = _value_of_parent(run, candidate)
         end = candidate.curve[-1][1] if candidate.curve else None
+        parent = _value_of_parent(run, candidate)
+        if candidate.start and end is not None and candidate.gain is not None:
+            parent = trunks.setdefault(candidate.start, end - candidate.gain)
         if parent is None or end is None:
             continue  # a fault of its own
         if candidate.gain is None or not _equal(candidate.gain, end - parent):

@@ -9,7 +9,8 @@ from growsearch.checks import expanded
 from growsearch.errors import DamagedRunError, GrowsearchError, RunError
 from growsearch.study.attributes import RunIdAttribute
 from growsearch.study.database import storage_errors
-from growsearch.study.networks import DamagedNetworkWarning, final_of, networks_named
+from growsearch.study.named import networks_named
+from growsearch.study.networks import DamagedNetworkWarning, final_of
 from growsearch.study.open import find
 from growsearch.study.run_id import check
 from growsearch.study.run_state import read_state
@@ -17,6 +18,7 @@ from growsearch.study.trials import is_pending
 from growsearch.upkeep import files, trials
 from growsearch.upkeep.findings import Promise, Verification
 from growsearch.upkeep.snapshot import Snapshot, snapshot
+from growsearch.upkeep.trunk import trunk
 
 
 def verify(folder: str | Path, storage: str | None = None) -> Verification:
@@ -53,6 +55,7 @@ def verify(folder: str | Path, storage: str | None = None) -> Verification:
                 trials.controls(run),
                 _running(run),
                 files.networks(run),
+                *([trunk(run)] if run.trunk is not None else []),
                 _best(run),
                 _end(run),
                 _identity(run, storage),

@@ -181,7 +181,7 @@ def test_a_trial_interrupted_before_its_note_gets_it(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("growsearch.driver.loop.write_note", interrupted)
+        patch.setattr("growsearch.driver.finish.write_note", interrupted)
         with pytest.raises(KeyboardInterrupt):
             search(tmp_path)
     seen: list[int] = []

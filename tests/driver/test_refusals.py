@@ -58,6 +58,7 @@ def test_a_run_from_before_a_key_goes_on_with_its_default(
     study, _ = studies(copy)
     stored = study.user_attrs["space"]
     del stored["judge"], stored["training"]["ema"], stored["polish"]
+    del stored["trunk"], stored["training"]["rewarm"], stored["training"]["timescale"]
     study.set_user_attr("space", stored)
     assert outcome(search(copy)) == outcome(finished)
     with pytest.raises(RunError, match=r"space\.training\.ema = 0\.0, not 0\.5"):

@@ -1,7 +1,8 @@
 """A campaign: growths tried beside the trunk, of which one or none takes its place.
 
-It is one transaction: its trials are told at its end, in order, and the last of them carries the
-trunk as it is then. A killed campaign is repeated, with the same trials, from the same trunk.
+It is one transaction: the outcomes of its trials are written at its end, last that of the last
+trial, which carries the trunk as it is then; after that all are told. A campaign that was killed
+before is repeated, with the same trials, from the same trunk.
 """
 
 from __future__ import annotations
@@ -9,19 +10,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
+
+from optuna.trial import FrozenTrial, TrialState
 
 from growsearch.driver.candidates import Pending, pending, propose, record_failure, refused
 from growsearch.driver.costs import Costs
 from growsearch.driver.run import Run
-from growsearch.driver.trunk.legs import Leg, advanced, forget, leg_job, leg_of, store_trunk
+from growsearch.driver.trunk.legs import Leg, advanced, forget, leg_job, leg_of
 from growsearch.driver.trunk.racer import Racer, contest_job, screening
 from growsearch.driver.trunk.readings import elapsed
 from growsearch.driver.trunk.timetable import Campaign
 from growsearch.driver.trunk.together import Work, carry_out_together
 from growsearch.errors import GrowsearchError
-from growsearch.study.attributes import INTERRUPTED, Candidate, Trunk
+from growsearch.study.attributes import Candidate, Trunk
 from growsearch.study.run_state import RunState, read_state
-from growsearch.study.trials import fail, finish, refusal_of
+from growsearch.study.trials import conclude, give_up, refusal_of, tell_concluded
 from growsearch.trials.judge import Decision, loss_gain
 from growsearch.trials.outcome import TrialOutcome
 from growsearch.trials.race import Gap, contest, gaps, loss_at, screen
@@ -45,6 +49,8 @@ class Ground:
     stage : Campaign
     left : float
         Cost until the decay of the trunk begins.
+    trials : int
+        Trials of the whole run, at most.
     """
 
     run: Run
@@ -53,13 +59,16 @@ class Ground:
     costs: Costs
     stage: Campaign
     left: float
+    trials: int
 
 
-def conduct(run: Run, state: RunState, costs: Costs, stage: Campaign, left: float) -> list[int]:
+def conduct(
+    run: Run, state: RunState, costs: Costs, stage: Campaign, left: float, trials: int
+) -> list[int]:
     """Carry out a campaign; return the numbers of its trials, which are told."""
     assert state.trunk is not None
     flops = state.incumbent.network.architecture.flops
-    ground = Ground(run, state.trunk, flops, costs, stage, left)
+    ground = Ground(run, state.trunk, flops, costs, stage, left, trials)
     racers = [Racer(each) for each in _trials(ground, state)]
     legs = _screen(ground, racers)
     if (best := _best(ground, racers, legs)) is not None:
@@ -82,14 +91,22 @@ def _trials(ground: Ground, state: RunState) -> list[Pending]:
                 found.append(refused(run, trial, reason))
                 continue
             try:
-                if Candidate.read(trial).start != ground.trunk.weights:
+                if not is_of(ground.trunk, trial):
                     raise GrowsearchError("another trunk's")
                 found.append(pending(run, state, trial, job_of))
             except GrowsearchError:  # of a trunk that is gone
-                fail(run.study, trial, INTERRUPTED)
+                give_up(run.study, [trial])
         while len(found) < run.window:
-            found.append(propose(run, read_state(run.study, run.store), job_of))
+            state = read_state(run.study, run.store)
+            if found and len(state.placed) >= ground.trials:
+                break
+            found.append(propose(run, state, job_of))
     return found
+
+
+def is_of(trunk: Trunk, trial: FrozenTrial) -> bool:
+    """Return whether a pending trial is a growth of a trunk as it is now."""
+    return trial.state == TrialState.RUNNING and Candidate.read(trial).start == trunk.weights
 
 
 # --- its trainings --------------------------------------------------------------------------------
@@ -234,26 +251,23 @@ def _read(legs: Sequence[Leg]) -> list[tuple[float, float]]:
 
 
 def _tell(ground: Ground, racers: Sequence[Racer], best: Racer | None, legs: Sequence[Leg]) -> None:
-    """Tell all trials, in order; the last one that did not fail carries the trunk."""
+    """Write the outcomes of all trials, the last of which carries the trunk, and tell them."""
     run = ground.run
     is_kept = best is not None and best.failure is None
     kept = best if is_kept and best and best.decision and best.decision.kept else None
     trunk = _after(ground, racers, kept, legs)
-    carrier = max((racer.number for racer in racers if racer.failure is None), default=None)
     now = elapsed(run, trunk)
     with run.clock.on(_PHASE):
         for racer in racers:
+            carried: dict[str, Any] = {"trunk": trunk} if racer is racers[-1] else {}
+            judged = _judged(ground, racer, legs, now, kept=racer is kept, **carried)
             run.guard.check()
-            if racer.failure is not None:
-                record_failure(run, racer.pending, racer.failure)
-            else:
-                carried = trunk if racer.number == carrier else None
-                _record(ground, racer, legs, now, kept=racer is kept, trunk=carried)
-        if carrier is None:
-            store_trunk(run, trunk)
+            conclude(run.study, racer.pending.trial, judged, racer.failure)
+        tell_concluded(run.study)
     trained = [outcome for racer in racers for outcome in racer.outcomes]
     forget(run, *(sha256 for each in trained for sha256 in (each.sha256, each.last)))
-    forget(run, *(sha256 for leg in legs for sha256 in (leg.trunk.weights, leg.trunk.average)))
+    trunks = (ground.trunk, *(leg.trunk for leg in legs))
+    forget(run, *(sha256 for each in trunks for sha256 in (each.weights, each.average)))
 
 
 def _after(
@@ -284,27 +298,16 @@ def _after(
     )
 
 
-def _record(
-    ground: Ground,
-    racer: Racer,
-    legs: Sequence[Leg],
-    now: float,
-    *,
-    kept: bool,
-    trunk: Trunk | None,
-) -> None:
-    """Write the outcome of a candidate into its trial, and tell."""
+def _judged(
+    ground: Ground, racer: Racer, legs: Sequence[Leg], now: float, *, kept: bool, **further: Any
+) -> Candidate:
+    """Return the outcome of a candidate as it is stored."""
+    if racer.failure is not None:
+        return Candidate(**further)
     outcome, decision = racer.outcome(), racer.decision
     assert decision is not None
-    base = ground.trunk.validation_accuracy
-    accuracy = outcome.final.accuracy
-    further: dict[str, object] = {"loss_gain": -_gaps(racer, legs)[-1].loss, "elapsed": now}
+    further |= {"loss_gain": -_gaps(racer, legs)[-1].loss, "elapsed": now}
     if len(racer.outcomes) > 1:
         further["compared_at"] = racer.outcomes[0].final.step
-    if trunk is not None:
-        further["trunk"] = trunk
-    judged = Candidate.judged(
-        outcome, gain=accuracy - base, kept=kept, reason=decision.reason, **further
-    )
-    steps = {point.step: point.accuracy - base for point in outcome.curve[1:]}
-    finish(ground.run.study, racer.pending.trial, judged, value=accuracy, gains=steps)
+    gain = outcome.final.accuracy - ground.trunk.validation_accuracy
+    return Candidate.judged(outcome, gain=gain, kept=kept, reason=decision.reason, **further)

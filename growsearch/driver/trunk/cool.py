@@ -48,6 +48,7 @@ def cool(run: Run, state: RunState, stage: Cool) -> None:
         trial=trunk.trial,
         sha256=sha256,
         mark=stage.mark,
+        legs=trunk.legs,
         seconds=seconds,
         cooling=found.seconds if isinstance(found, Forked) else 0.0,
     )
@@ -56,4 +57,4 @@ def cool(run: Run, state: RunState, stage: Cool) -> None:
     drawn = outline(network.architecture)
     run.on_event(Committed(reading.elapsed, accuracy, network.parameters, cooled, drawn))
     if isinstance(found, Forked):
-        forget(run, *found.lasts, *(each.sha256 for each in found.outcomes))
+        forget(run, *found.lasts, *found.networks)

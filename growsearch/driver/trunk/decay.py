@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from growsearch.driver.events import Polished
 from growsearch.driver.plans import cooled_plan, over_time
-from growsearch.driver.polish import end_of_last_training
+from growsearch.driver.polish import WORTHWHILE, end_of_last_training
 from growsearch.driver.run import Run
 from growsearch.driver.trunk.forks import Forked, train_forks
 from growsearch.driver.trunk.legs import forget
@@ -23,13 +23,16 @@ from growsearch.training import TrainingPlan
 def decay(run: Run, state: RunState) -> None:
     """Train forks of the trunk to the end of the run, and keep their average if it is better.
 
-    After each part the forks are stored: a kill loses one part.
+    After each part the forks are stored: a kill loses one part. After the last one nothing goes on
+    from them; with a longer time budget the decay begins again from the trunk.
     """
     trunk, section = state.trunk, run.space.trunk_section
     assert trunk is not None
     with run.clock.on("polish"):
         progress = _begun(run, state)
-        ends = end_of_last_training(run, trunk.average)
+        if progress.done >= section.parts or run.clock.left <= 0.0:
+            return
+        ends = end_of_last_training(run, progress.last)
         for part in range(progress.done, section.parts):
             plan = _plan_of(run, trunk, part, ends)
             if plan is None:  # no time is left
@@ -41,19 +44,25 @@ def decay(run: Run, state: RunState) -> None:
             if not isinstance(found, Forked):
                 failure = found.failure.reason if found.failure else ""
                 changed = {"done": section.parts, "failure": failure}
+                ended = {"last": before.sha256, "lasts": ()}
                 run.guard.check()
-                progress.model_copy(update=changed).write(run.study)
+                progress.model_copy(update=changed | ended).write(run.study)
+                forget(run, *before.lasts)
                 return
+            is_last = part + 1 == section.parts
             is_better = found.accuracy >= progress.validation_accuracy
             cooling = before.cooling + found.seconds
             seconds = trunk.seconds + found.share * cooling
+            if is_last:
+                costs = {"seconds": seconds, "cooling": cooling}
+                _read(run, trunk, found, state.incumbent.network.parameters, costs)
             progress = PolishAttribute(
                 of=before.of,
                 sha256=found.sha256 if is_better else before.sha256,
                 validation_accuracy=found.accuracy if is_better else before.validation_accuracy,
                 done=part + 1,
-                last=found.lasts[0],
-                lasts=tuple(found.lasts[i % len(found.lasts)] for i in range(section.forks)),
+                last=found.sha256 if is_last else found.lasts[0],
+                lasts=() if is_last else _goes_on(found, section.forks),
                 validation_loss=found.loss if is_better else before.validation_loss,
                 seconds=seconds if is_better else before.seconds,
                 cooling=cooling,
@@ -61,10 +70,7 @@ def decay(run: Run, state: RunState) -> None:
             run.guard.check()
             progress.write(run.study)
             run.write_spent()
-            if part + 1 == section.parts:
-                costs = {"seconds": seconds, "cooling": cooling}
-                _read(run, trunk, found, state.incumbent.network.parameters, costs)
-            forget(run, *before.lasts, before.sha256, *(each.sha256 for each in found.outcomes))
+            forget(run, *before.lasts, before.sha256, *found.lasts, *found.networks)
             run.on_event(Polished(part + 1, section.parts, found.accuracy, is_better))
 
 
@@ -72,8 +78,12 @@ def _begun(run: Run, state: RunState) -> PolishAttribute:
     """Return where the decay of the trunk stands."""
     trunk, forks = state.trunk, run.space.trunk_section.forks
     assert trunk is not None
-    known = polish_of(run.study, state.incumbent)
-    if known is not None and known.lasts:
+    known, parts = polish_of(run.study, state.incumbent), run.space.trunk_section.parts
+    if known is not None and known.done >= parts:
+        budget = run.clock.budget
+        if budget is None or run.clock.left < WORTHWHILE * budget:
+            return known
+    elif known is not None and known.lasts:
         try:
             for sha256 in known.lasts:
                 run.store.get(sha256)
@@ -89,6 +99,11 @@ def _begun(run: Run, state: RunState) -> PolishAttribute:
         last=trunk.weights,
         lasts=(trunk.weights,) * forks,
     )
+
+
+def _goes_on(found: Forked, forks: int) -> tuple[str, ...]:
+    """Return the networks from which the next part of each fork goes on; of forks that ended."""
+    return tuple(found.lasts[place % len(found.lasts)] for place in range(forks))
 
 
 def _plan_of(run: Run, trunk: Trunk, part: int, ends: float | None) -> TrainingPlan | None:
@@ -124,6 +139,7 @@ def _read(
             parameters=parameters,
             trial=trunk.trial,
             sha256=found.sha256,
+            legs=trunk.legs,
             **costs,
         ),
     )

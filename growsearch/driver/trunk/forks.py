@@ -27,6 +27,8 @@ class Forked:
         The share of the updates of all forks that the network descends from.
     lasts : tuple of str
         The SHA-256 of each fork's last update, from which its training can go on.
+    networks : tuple of str
+        The SHA-256 of each network that was stored to be read: of the forks, and of their average.
     outcomes : tuple of TrialOutcome
         Of the forks that ended.
     """
@@ -36,6 +38,7 @@ class Forked:
     loss: float
     share: float
     lasts: tuple[str, ...]
+    networks: tuple[str, ...]
     outcomes: tuple[TrialOutcome, ...]
 
     @property
@@ -100,4 +103,5 @@ def train_forks(
     loss, accuracy, sha256 = min(networks)
     if (loss, accuracy, sha256) == networks[-1]:
         share = 1.0  # of the average
-    return Forked(sha256, accuracy, loss, share, lasts, ended)
+    stored = tuple(each for _, _, each in networks)
+    return Forked(sha256, accuracy, loss, share, lasts, stored, ended)

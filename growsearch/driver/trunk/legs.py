@@ -11,16 +11,17 @@ from numpy.typing import NDArray
 from growsearch.driver.costs import Costs
 from growsearch.driver.plans import on_plan
 from growsearch.driver.run import Run
-from growsearch.errors import RunError, TrainingFailedError
+from growsearch.errors import DivergedError, RunError
 from growsearch.study.attributes import Trunk, TrunkAttribute
-from growsearch.study.networks import is_referred_to
+from growsearch.study.named import is_referred_to
+from growsearch.study.trunk import trunk_of
 from growsearch.trials.job import ALWAYS, TrialJob
 from growsearch.trials.outcome import TrialOutcome
 from growsearch.trials.race import Reading
 
 
-class LegFailedError(TrainingFailedError):
-    """A training of the trunk could not end."""
+class LegDivergedError(DivergedError):
+    """A training of the trunk diverged: it is repeated at a lower learning rate."""
 
 
 @dataclass(frozen=True)
@@ -73,11 +74,15 @@ def leg_of(costs: Costs, trunk: Trunk, outcome: TrialOutcome, flops: int) -> Leg
 
     Raises
     ------
-    LegFailedError
-        When the training could not end.
+    LegDivergedError
+        When the training diverged.
+    TrainingFailedError
+        When it could not end for another reason.
     """
+    if outcome.failure is not None and outcome.failure.kind == "diverged":
+        raise LegDivergedError(outcome.failure.reason)
     if outcome.failure is not None:
-        raise LegFailedError(outcome.failure.reason)
+        raise outcome.failure.error("the trunk")
     step_cost = costs.of_update(flops, outcome)
     steps = outcome.final.step
     after = advanced(
@@ -107,6 +112,7 @@ def advanced(trunk: Trunk, outcome: TrialOutcome, **changed: object) -> Trunk:
             "updates": trunk.updates + outcome.final.step,
             "seconds": trunk.seconds + outcome.seconds,
             "training_flops": trunk.training_flops + outcome.training_flops,
+            "failures": 0,
             **changed,
         }
     )
@@ -114,8 +120,11 @@ def advanced(trunk: Trunk, outcome: TrialOutcome, **changed: object) -> Trunk:
 
 def store_trunk(run: Run, trunk: Trunk) -> None:
     """Store the trunk as an attribute of the study, after a training of its own."""
+    before = trunk_of(run.study, run.study.get_trials(deepcopy=False))
     run.guard.check()
     TrunkAttribute(**trunk.model_dump()).write(run.study)
+    if before is not None:
+        forget(run, before.weights, before.average)
 
 
 def forget(run: Run, *networks: str | None) -> None:

@@ -5,23 +5,28 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from optuna.trial import TrialState
+
 from growsearch.driver.budget import Goal, reason_for_no_trial
 from growsearch.driver.controls import ControlTask, controls_for, lacking, record_control
-from growsearch.driver.costs import Costs
+from growsearch.driver.costs import within_price
 from growsearch.driver.finish import Callback, finish
 from growsearch.driver.run import Run
-from growsearch.driver.trunk.campaign import conduct
+from growsearch.driver.trunk.beginning import begin, slow_down
+from growsearch.driver.trunk.campaign import conduct, is_of
 from growsearch.driver.trunk.cool import cool
-from growsearch.driver.trunk.legs import LegFailedError, forget, leg_job, leg_of, store_trunk
+from growsearch.driver.trunk.legs import LegDivergedError, leg_job, leg_of, store_trunk
 from growsearch.driver.trunk.readings import read_trunk
 from growsearch.driver.trunk.timetable import Alone, Campaign, Progress, Timetable
 from growsearch.driver.trunk.together import Work, carry_out_together
-from growsearch.study.attributes import ReadingsAttribute, TeacherAttribute, Trunk
+from growsearch.errors import GrowsearchError
+from growsearch.study.attributes import ReadingsAttribute, Trunk
 from growsearch.study.optuna_private import stoppable
 from growsearch.study.run_state import RunState, read_state
+from growsearch.study.trials import fail, fail_interrupted, give_up, refusal_of, tell_concluded
+from growsearch.trials.outcome import Failure, TrialOutcome
 
 _ENDED = "the decay of the trunk began"
-_RETRIES = 3  # of a training of the trunk that diverged, each at half the learning rate
 
 
 def grow_trunk(run: Run, trials: int, callbacks: Sequence[Callback]) -> str:
@@ -34,31 +39,45 @@ def grow_trunk(run: Run, trials: int, callbacks: Sequence[Callback]) -> str:
     """
     with stoppable(run.study):
         goal = Goal(trials, len(read_state(run.study, run.store).counted))
-        costs = Costs(run.space.architecture.flops, measured=run.clock.budget is not None)
-        table = timetable_of(run)
-        _begin(run, costs)
-        failures, ended = 0, ""
+        table, ended = timetable_of(run), ""
+        _take_up(run)
+        begin(run)
         while True:
             _finish_told(run, goal, callbacks)
             state = read_state(run.study, run.store)
             assert state.trunk is not None
-            ended = reason_for_no_trial(state, goal, run.space, run.study) or ended
+            read_trunk(run, state)
+            waits = any(is_of(state.trunk, trial) for trial in state.trials)
+            ended = _reason_for_no_trial(run, state, goal) or ended
             progress = progress_of(run, state.trunk)
-            stage = table.next(progress, may_grow=not ended)
+            stage = table.next(progress, may_grow=waits or not ended)
             if stage is None:
+                _end(run, state, goal, callbacks)
                 return ended or _ENDED
             try:
                 if isinstance(stage, Campaign):
-                    conduct(run, state, costs, stage, table.decay_begins - progress.now)
+                    left = table.decay_begins - progress.now
+                    conduct(run, state, run.costs, stage, left, goal.trials)
                 elif isinstance(stage, Alone):
-                    _train_alone(run, state, costs, stage.cost)
+                    _train_alone(run, state, stage.cost)
                 else:
                     cool(run, state, stage)
-            except LegFailedError:
-                failures += 1
-                if failures > _RETRIES:
-                    raise
-                _slow_down(run, state.trunk)
+            except LegDivergedError as error:
+                slow_down(run, state.trunk, error)
+
+
+def _take_up(run: Run) -> None:
+    """Tell the trials of a campaign that was cut while they were told; end those half begun."""
+    if any(trial.state == TrialState.RUNNING for trial in run.study.get_trials(deepcopy=False)):
+        run.guard.take()  # before what is there is read: no other session changes it after this
+        tell_concluded(run.study)
+        fail_interrupted(run.study)
+
+
+def _reason_for_no_trial(run: Run, state: RunState, goal: Goal) -> str | None:
+    """Return why no other trial is made, where no update may cost more than the space allows."""
+    flops = state.incumbent.network.architecture.flops
+    return reason_for_no_trial(state, goal, within_price(run.space, flops, run.costs), run.study)
 
 
 def timetable_of(run: Run) -> Timetable:
@@ -82,48 +101,32 @@ def progress_of(run: Run, trunk: Trunk) -> Progress:
     )
 
 
-def _begin(run: Run, costs: Costs) -> None:
-    """Store the first network as the trunk, unless an earlier session did."""
-    if read_state(run.study, run.store).trunk is not None:
-        return
-    teacher = TeacherAttribute.read(run.study)
-    assert teacher is not None
-    steps, _, loss = teacher.curve[-1]
-    cost = teacher.seconds / steps if costs.measured and teacher.seconds else 1.0
-    trunk = Trunk(
-        weights=teacher.last or teacher.sha256,
-        average=teacher.sha256,
-        validation_accuracy=teacher.validation_accuracy,
-        validation_loss=loss,
-        learning_rate=run.space.teacher.learning_rate,
-        updates=steps,
-        seconds=teacher.seconds,
-        training_flops=teacher.training_flops,
-        step_cost=cost,
-        trained=steps * cost,
-        precision=teacher.precision or "float32",
-        measured=costs.measured,
-    )
-    store_trunk(run, trunk)
-    read_trunk(run, trunk)
-
-
-def _train_alone(run: Run, state: RunState, costs: Costs, cost: float) -> None:
+def _train_alone(run: Run, state: RunState, cost: float) -> None:
     """Train the trunk on, with the controls that are lacking beside it."""
-    trunk = state.trunk
+    trunk, costs = state.trunk, run.costs
     assert trunk is not None
     flops = state.incumbent.network.architecture.flops
 
     def on() -> Work:
         updates = costs.updates(cost, trunk.step_cost)
         outcome = yield leg_job(run, trunk, updates), "trunk"
-        after = leg_of(costs, trunk, outcome, flops).trunk
-        store_trunk(run, after)
-        read_trunk(run, after)
-        forget(run, trunk.weights, trunk.average)
+        store_trunk(run, leg_of(costs, trunk, outcome, flops).trunk)
 
     carry_out_together(run.dispatcher, [on(), *(_control(run, each) for each in _lacking(run))])
     run.write_spent()
+
+
+def _end(run: Run, state: RunState, goal: Goal, callbacks: Sequence[Callback]) -> None:
+    """Give the last trials their controls; end those whose campaign comes too late."""
+    for trial in state.trials:
+        if (reason := refusal_of(trial)) is not None:
+            fail(run.study, trial, reason)
+    running = run.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+    give_up(run.study, running)
+    if tasks := _lacking(run):
+        carry_out_together(run.dispatcher, [_control(run, each) for each in tasks])
+        run.write_spent()
+    _finish_told(run, goal, callbacks)
 
 
 def _lacking(run: Run) -> list[ControlTask]:
@@ -134,9 +137,16 @@ def _lacking(run: Run) -> list[ControlTask]:
 
 
 def _control(run: Run, task: ControlTask) -> Work:
-    """Train and store a control."""
+    """Train and store a control; a bug in its training fails it: it would only be repeated."""
     task.began = datetime.now()
-    outcome = yield task.job, "controls"
+    try:
+        outcome = yield task.job, "controls"
+    except (OSError, GrowsearchError):  # of the machine, the run folder or the data
+        raise
+    except Exception as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        record_control(run, task, TrialOutcome(failure=Failure("failed", reason)))
+        raise
     with run.clock.on("controls"):
         record_control(run, task, outcome)
 
@@ -144,15 +154,9 @@ def _control(run: Run, task: ControlTask) -> Work:
 def _finish_told(run: Run, goal: Goal, callbacks: Sequence[Callback]) -> None:
     """Note and announce the trials that were told, up to the first that lacks controls."""
     state = read_state(run.study, run.store)
-    waiting = set(lacking(run, state))
-    for trial in state.counted:
-        if trial.number in waiting:
+    waiting = {task.control.candidate for task in _lacking(run)}
+    for trial in state.placed:
+        if trial.number in waiting or not trial.state.is_finished():
             return
         if trial.number > state.laps.last:
             finish(run, trial.number, run.clock.passed, goal, callbacks)
-
-
-def _slow_down(run: Run, trunk: Trunk) -> None:
-    """Halve the trunk's learning rate, since a training diverged at it."""
-    changed = {"learning_rate": trunk.learning_rate / 2.0, "version": trunk.version + 1}
-    store_trunk(run, trunk.model_copy(update=changed))

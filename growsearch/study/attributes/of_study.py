@@ -170,6 +170,8 @@ class Trunk(Stored):
         Seconds of updates of the trunk whose place a growth took.
     campaigns, legs : int
         Campaigns and trainings of the trunk so far.
+    failures : int
+        Trainings that diverged since the last that ended; each halved the learning rate.
     measured : bool
         True if costs are seconds.
     precision : str
@@ -192,6 +194,7 @@ class Trunk(Stored):
     given_up: StrictFloat = 0.0
     campaigns: Count = 0
     legs: Count = 0
+    failures: Count = 0
     measured: StrictBool = False
     precision: StrictStr = "float32"
 
@@ -217,6 +220,8 @@ class Reading(Stored):
         Of a network that is kept; "" of one that was only read.
     mark : float
         The time for which a commit was due; 0 of any other reading.
+    legs : int
+        Trainings of the trunk so far.
     seconds : float
         Seconds of the updates that the network descends from.
     cooling : float
@@ -230,6 +235,7 @@ class Reading(Stored):
     trial: Count | None = None
     sha256: StrictStr = ""
     mark: StrictFloat = 0.0
+    legs: Count = 0
     seconds: StrictFloat = 0.0
     cooling: StrictFloat = 0.0
 
@@ -262,7 +268,8 @@ class PolishAttribute(StudyAttribute):
     failure : str
         Why the polish ended before its last part.
     lasts : tuple of str
-        Of a trunk's decay: SHA-256 of each fork's network, from which its next part goes on.
+        Of a trunk's decay: SHA-256 of each fork's network, from which its next part goes on; none
+        after the last part.
     validation_loss, seconds, cooling
         Of a trunk's decay: the loss of the best network so far; the seconds of the updates that it
         descends from; those of the updates of all forks.

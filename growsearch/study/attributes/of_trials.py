@@ -128,17 +128,15 @@ class Candidate(Description, Judgement):
     def names(trial: FrozenTrial, sha256: str) -> bool:
         """Return whether a trial names a network, by these few attributes."""
         outcome = _outcome(trial)
-        trunk = outcome.get("trunk")
         named = {outcome.get("sha256"), trial.user_attrs.get("start")}
-        if isinstance(trunk, dict):
+        if trial.state == TrialState.RUNNING and isinstance(trunk := outcome.get("trunk"), dict):
             named |= {trunk.get("weights"), trunk.get("average")}
         return sha256 in named
 
-    @property
-    def needed(self) -> set[str]:
-        """The SHA-256 of the networks that the trial names besides its own: start and trunk."""
-        trunk = set() if self.trunk is None else {self.trunk.weights, self.trunk.average}
-        return trunk | ({self.start} if self.start else set())
+    @staticmethod
+    def carries_trunk(trial: FrozenTrial) -> bool:
+        """Return whether a trial holds the trunk after its campaign, by this one attribute."""
+        return isinstance(_outcome(trial).get("trunk"), dict)
 
     def to_attributes(self) -> dict[str, Any]:
         """Return the attributes that were given to the constructor, ``parent`` last of all.
