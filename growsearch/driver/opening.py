@@ -113,7 +113,8 @@ def opened(session: Session) -> Iterator[Run]:
             use = Use(WorkersAttribute.read(study), dispatcher, processes)
             with clock.on("teacher"):
                 space = with_measured_widths(study, space, dispatcher)
-            sampler = sampler_of(space, session.seed, window)
+            # A campaign knows all trials before it, which are told.
+            sampler = sampler_of(space, session.seed, window if space.trunk is None else 1)
             study.sampler = sampler
             run = Run(
                 space=space,

@@ -162,7 +162,7 @@ class GainSampler(BaseSampler):
         for place, trial in enumerate(trials):
             if trial.number in self._mirrored or not self._is_inside(trial):
                 continue
-            if place >= settled:
+            if place >= settled or not trial.state.is_finished():
                 if trial.number not in self._running:
                     self._running[trial.number] = self._add(trial, None)
                 continue

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 
 from growsearch.checks import check_choice, whole_number
+from growsearch.net2net.units import Shares
 from growsearch.networks import Architecture, Network
 from growsearch.networks.layer import Layer
 
@@ -138,6 +139,13 @@ class Growth(ABC):
         """Return the site's growth by a factor of ``2**log2_factor``, or the nearest legal one."""
         del log2_factor, architecture, limits
         return self
+
+    def with_split(self, split: Shares | None) -> Self:
+        """Return the growth with another ``split`` of units, if it widens; see ``Widen``."""
+        if split is None or all(field.name != "split" for field in fields(self)):
+            return self
+        changed: dict[str, Any] = {"split": split}
+        return replace(self, **changed)
 
     @abstractmethod
     def grown(self, architecture: Architecture) -> Architecture:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
+from growsearch.checks import check_choice
 from growsearch.errors import InvalidInputError
 from growsearch.growth.compound import Compound, names_of
 from growsearch.growth.deepen import Deepen
 from growsearch.growth.deepen_all import stage_ends
 from growsearch.growth.growth import Growth, Limits
 from growsearch.growth.widen_all import WidenAll, largest, scaled, widths_of
+from growsearch.net2net.units import SHARES, Shares
 from growsearch.networks import Architecture
 
 
@@ -30,11 +32,14 @@ class WidenDeepen(Compound):
     deepened : str
         The layer behind which the new one stands; a search takes the last of a stage, as
         :class:`DeepenAll` does.
+    split : "equal", "random", "new" or None
+        As of :class:`Widen`.
     """
 
     layers: tuple[str, ...]
     widths: tuple[int, ...]
     deepened: str
+    split: Shares | None = None
 
     operation: ClassVar[str] = "widen_deepen"
 
@@ -45,6 +50,8 @@ class WidenDeepen(Compound):
             raise InvalidInputError(
                 f"deepened: expected the name of a layer, got {self.deepened!r}"
             )
+        if self.split is not None:
+            check_choice("split", self.split, SHARES)
 
     @classmethod
     def sites(cls, architecture: Architecture, limits: Limits) -> tuple[Self, ...]:
@@ -70,7 +77,7 @@ class WidenDeepen(Compound):
 
     @property
     def steps(self) -> tuple[Growth, ...]:
-        return WidenAll(self.layers, self.widths), Deepen(self.deepened)
+        return WidenAll(self.layers, self.widths, split=self.split), Deepen(self.deepened)
 
     @property
     def place(self) -> str:
@@ -86,7 +93,8 @@ class WidenDeepen(Compound):
 
     def __str__(self) -> str:
         widths = ", ".join(map(" ".join, zip(self.layers, map(str, self.widths), strict=True)))
-        return f"{self.operation}({widths}, behind {self.deepened})"
+        split = f", {self.split}" if self.split else ""
+        return f"{self.operation}({widths}, behind {self.deepened}{split})"
 
     def _is_legal(self, architecture: Architecture, limits: Limits) -> bool:
         """Return whether no width of the network more than doubles, and the limits are kept."""

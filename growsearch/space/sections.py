@@ -10,6 +10,7 @@ from pydantic import Field, field_validator, model_validator
 from growsearch.checks import LARGEST_SEED
 from growsearch.errors import ArchitectureError, InvalidInputError
 from growsearch.growth import GROWTHS, Treatment
+from growsearch.net2net.units import Shares
 from growsearch.networks import Architecture
 from growsearch.networks.network import Initializer
 from growsearch.space.plan_keys import KNOBS, ChoiceKeys, LastKeys, Rate, TrainingKeys
@@ -161,9 +162,14 @@ class Bounds(Section):
 
 
 class BriefTraining(Training):
-    """The training that every candidate and every control gets."""
+    """The training that every candidate and every control gets.
+
+    ``slots`` is the treatment of the optimizer's slots in a growth, and ``split`` that of the units
+    in one that widens; see :class:`growsearch.Widen`.
+    """
 
     slots: Treatment = "carry-rescaled"
+    split: Shares | None = None
 
 
 class Controls(Section):
@@ -240,8 +246,8 @@ class Trunk(Section):
 
     Each network is read by a moving average over the last ``average`` of a training. Before each
     commit, ``forks`` of the trunk are cooled for a share ``cool`` of the time that has passed, and
-    their average is stored. The trunk ends with a ``decay`` of as many forks, in ``parts`` that
-    are stored each.
+    their average is stored. The trunk ends with a ``decay``, in ``parts`` that are stored each; the
+    last part is trained in as many forks.
     """
 
     steps: Annotated[int, Field(ge=100, le=10**9)] = 20_000

@@ -33,7 +33,8 @@ class Best:
 
     It need not be that of ``study.best_trial``: the judge looks at losses too, and may refuse a
     candidate that has more images right, or keep one that has fewer. ``polished`` says that it
-    was trained on after the search.
+    was trained on after the search. ``validation_loss`` is known in a run with a trunk, where it
+    decides which network of the run is the best.
     """
 
     network: Network
@@ -41,6 +42,7 @@ class Best:
     trial_number: int | None
     path: Path
     polished: bool = False
+    validation_loss: float | None = None
 
     @property
     def sha256(self) -> str:
@@ -133,27 +135,28 @@ def final_of(study: Study, store: NetworkStore, incumbent: Best) -> Best:
     except NetworkFileError as error:
         warn_damaged(f"the polished network is passed over: {error}")
         return best
-    if polish.validation_accuracy < best.validation_accuracy:
+    known, loss = best.validation_loss, polish.validation_loss
+    if known is not None and loss is not None and loss > known:
         return best
     path, number = store.path(polish.sha256), incumbent.trial_number
-    return Best(network, polish.validation_accuracy, number, path, polished=True)
+    return Best(network, polish.validation_accuracy, number, path, True, loss)
 
 
 def best_commit(study: HoldsAttributes, store: NetworkStore, incumbent: Best) -> Best:
-    """Return the committed network of highest validation accuracy; the incumbent, if it is higher.
+    """Return the committed network of lowest validation loss; the incumbent, if its is lower.
 
     A damaged or missing file is passed over, with a warning.
     """
     readings, freed, best = ReadingsAttribute.read(study), freed_of(study), incumbent
     for each in () if readings is None else readings.commits:
-        if each.validation_accuracy > best.validation_accuracy:
+        if best.validation_loss is None or each.validation_loss < best.validation_loss:
             try:
                 network = store.get(sha256 := freed.stored(each.sha256))
             except NetworkFileError as error:
                 warn_damaged(f"the commit at {each.elapsed:.0f} is passed over: {error}")
                 continue
             accuracy, path = each.validation_accuracy, store.path(sha256)
-            best = Best(network, accuracy, each.trial, path, polished=True)
+            best = Best(network, accuracy, each.trial, path, True, each.validation_loss)
     return best
 
 

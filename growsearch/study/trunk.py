@@ -59,4 +59,5 @@ def best_of_trunk(
         warn_damaged(f"the trunk's averages are passed over: {error}")
         return incumbent_of(trials, teacher, store, freed)
     path = store.path(sha256)
-    return Best(network, trunk.validation_accuracy, trunk.trial, path)
+    loss = trunk.validation_loss
+    return Best(network, trunk.validation_accuracy, trunk.trial, path, validation_loss=loss)

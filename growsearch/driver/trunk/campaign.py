@@ -47,8 +47,8 @@ class Ground:
         FLOPs of one image's forward pass through it.
     costs : Costs
     stage : Campaign
-    left : float
-        Cost until the decay of the trunk begins.
+    left, whole : float
+        Cost until the decay of the trunk begins, now and from the begin of the run.
     trials : int
         Trials of the whole run, at most.
     """
@@ -59,16 +59,26 @@ class Ground:
     costs: Costs
     stage: Campaign
     left: float
+    whole: float
     trials: int
 
 
 def conduct(
-    run: Run, state: RunState, costs: Costs, stage: Campaign, left: float, trials: int
+    run: Run, state: RunState, stage: Campaign, *, left: float, whole: float, trials: int
 ) -> list[int]:
-    """Carry out a campaign; return the numbers of its trials, which are told."""
+    """Carry out a campaign; return the numbers of its trials, which are told.
+
+    Parameters
+    ----------
+    run : Run
+    state : RunState
+    stage : Campaign
+    left, whole, trials
+        As of ``Ground``.
+    """
     assert state.trunk is not None
     flops = state.incumbent.network.architecture.flops
-    ground = Ground(run, state.trunk, flops, costs, stage, left, trials)
+    ground = Ground(run, state.trunk, flops, run.costs, stage, left, whole, trials)
     racers = [Racer(each) for each in _trials(ground, state)]
     legs = _screen(ground, racers)
     if (best := _best(ground, racers, legs)) is not None:
@@ -151,7 +161,9 @@ def _contest(ground: Ground, best: Racer, legs: list[Leg]) -> list[Leg]:
     if best.failure is None:
         unit = "s" if ground.costs.measured else "updates of the first network"
         left = max(ground.left - sum(leg.cost for leg in on), 0.0)
-        best.decision = contest(_gaps(best, on), left, unit, noise=_noise(best, on))
+        best.decision = contest(
+            _gaps(best, on), left, unit, noise=_noise(best, on), share_left=left / ground.whole
+        )
     return on
 
 

@@ -21,10 +21,13 @@ from growsearch.training import TrainingPlan
 
 
 def decay(run: Run, state: RunState) -> None:
-    """Train forks of the trunk to the end of the run, and keep their average if it is better.
+    """Train the trunk to the end of the run, and keep the network at the end if it is better.
 
-    After each part the forks are stored: a kill loses one part. After the last one nothing goes on
-    from them; with a longer time budget the decay begins again from the trunk.
+    The last part is trained in forks, whose average is the end. Forks that part late have fewer
+    updates less than one training with all processors would have, and their average gains more
+    (benchmarks/README.md). After each part the network is stored: a kill loses one part. After the
+    last one nothing goes on from them; with a longer time budget the decay begins again from the
+    trunk.
     """
     trunk, section = state.trunk, run.space.trunk_section
     assert trunk is not None
@@ -37,9 +40,11 @@ def decay(run: Run, state: RunState) -> None:
             plan = _plan_of(run, trunk, part, ends)
             if plan is None:  # no time is left
                 return
-            purposes = [f"decay {part} {fork}" for fork in range(section.forks)]
+            is_last = part + 1 == section.parts
+            starts = progress.lasts * (section.forks if is_last else 1)
+            purposes = [f"decay {part} {fork}" for fork in range(len(starts))]
             seeds = [run.seed_of(trunk.legs, purpose) for purpose in purposes]
-            found = train_forks(run, f"decay {part + 1}", "polish", progress.lasts, plan, seeds)
+            found = train_forks(run, f"decay {part + 1}", "polish", starts, plan, seeds)
             before = progress
             if not isinstance(found, Forked):
                 failure = found.failure.reason if found.failure else ""
@@ -49,8 +54,7 @@ def decay(run: Run, state: RunState) -> None:
                 progress.model_copy(update=changed | ended).write(run.study)
                 forget(run, *before.lasts)
                 return
-            is_last = part + 1 == section.parts
-            is_better = found.accuracy >= progress.validation_accuracy
+            is_better = is_last and _is_better(found, progress)
             cooling = before.cooling + found.seconds
             seconds = trunk.seconds + found.share * cooling
             if is_last:
@@ -62,7 +66,7 @@ def decay(run: Run, state: RunState) -> None:
                 validation_accuracy=found.accuracy if is_better else before.validation_accuracy,
                 done=part + 1,
                 last=found.sha256 if is_last else found.lasts[0],
-                lasts=() if is_last else _goes_on(found, section.forks),
+                lasts=() if is_last else found.lasts,
                 validation_loss=found.loss if is_better else before.validation_loss,
                 seconds=seconds if is_better else before.seconds,
                 cooling=cooling,
@@ -76,7 +80,7 @@ def decay(run: Run, state: RunState) -> None:
 
 def _begun(run: Run, state: RunState) -> PolishAttribute:
     """Return where the decay of the trunk stands."""
-    trunk, forks = state.trunk, run.space.trunk_section.forks
+    trunk = state.trunk
     assert trunk is not None
     known, parts = polish_of(run.study, state.incumbent), run.space.trunk_section.parts
     if known is not None and known.done >= parts:
@@ -97,13 +101,14 @@ def _begun(run: Run, state: RunState) -> PolishAttribute:
         validation_accuracy=final.validation_accuracy,
         done=0,
         last=trunk.weights,
-        lasts=(trunk.weights,) * forks,
+        lasts=(trunk.weights,),
+        validation_loss=final.validation_loss,
     )
 
 
-def _goes_on(found: Forked, forks: int) -> tuple[str, ...]:
-    """Return the networks from which the next part of each fork goes on; of forks that ended."""
-    return tuple(found.lasts[place % len(found.lasts)] for place in range(forks))
+def _is_better(found: Forked, progress: PolishAttribute) -> bool:
+    """Return whether the end of the decay is better than the best network before it."""
+    return progress.validation_loss is None or found.loss <= progress.validation_loss
 
 
 def _plan_of(run: Run, trunk: Trunk, part: int, ends: float | None) -> TrainingPlan | None:

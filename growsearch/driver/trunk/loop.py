@@ -57,7 +57,8 @@ def grow_trunk(run: Run, trials: int, callbacks: Sequence[Callback]) -> str:
             try:
                 if isinstance(stage, Campaign):
                     left = table.decay_begins - progress.now
-                    conduct(run, state, run.costs, stage, left, goal.trials)
+                    whole = table.decay_begins
+                    conduct(run, state, stage, left=left, whole=whole, trials=goal.trials)
                 elif isinstance(stage, Alone):
                     _train_alone(run, state, stage.cost)
                 else:
