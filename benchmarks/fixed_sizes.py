@@ -96,12 +96,16 @@ def train(options: argparse.Namespace) -> dict[str, Any]:
         notation(SIZES[size_named(options.size)], data.classes), input_shape=data.image_shape
     )
     network = Network.initial(architecture, rng=options.seed, initializer=space.teacher.initializer)
+    trainer = gs.SlimTrainer(threads=options.threads)
+    trainer.warm_up()  # before the time that is left is known
     plan = plan_of(name, data.image_shape, options.rate)
     if options.updates:
         plan = replace(plan, steps=options.updates)
     else:
-        plan = replace(plan, seconds=options.seconds - (time.time() - options.began))
-    trainer = gs.SlimTrainer(threads=options.threads)
+        left = options.seconds - (time.time() - options.began)
+        if left <= 0.0:
+            raise SystemExit(f"--seconds: expected more than {options.seconds:g}, a start took that")
+        plan = replace(plan, seconds=left)
     found = trainer.train(network, data.train, plan, evaluate_on=data.validation, seed=options.seed)
     result = {
         "updates": found.final.step,

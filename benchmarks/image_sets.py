@@ -15,9 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from growsearch.datasets import LOADERS, Dataset, load
+from growsearch.datasets import LOADERS, Dataset, Split, load
 from growsearch.datasets.forms import first_and_rest
-from growsearch.datasets.stored import Split
 from growsearch.space import SearchSpace
 
 VALIDATION = 5000  # images, as of the published data sets
