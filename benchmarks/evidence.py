@@ -24,7 +24,7 @@ from growsearch.reproduction.job import environment
 from growsearch.training.slim.precision import has_native_bfloat16
 
 PAIRS = 20  # the fewest for the figures in README.md
-ARMS = ("random", "scratch", "scratch_compute", "continued")
+ARMS = ("random", "scratch", "scratch_compute", "continued", "continued_compute")
 
 
 def main() -> None:

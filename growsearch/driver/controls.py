@@ -88,6 +88,7 @@ def _tasks(
             arm,
             plan.steps,
             flops=architecture.flops,
+            candidate=after.flops,
             batch_size=plan.batch_size,
             ancestry=ancestry,
         )

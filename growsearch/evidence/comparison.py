@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from growsearch.evidence.acceleration import Acceleration, accelerations
 from growsearch.evidence.pairs import controls_of, differences, pairs
 from growsearch.evidence.statistics import FEWEST_PAIRS, Paired, holm, paired
 from growsearch.evidence.time_to_accuracy import TimeToAccuracy, times_to_accuracy
@@ -108,6 +109,9 @@ class Evidence:
         includes them.
     tuned : int
         Learning rates that each control was trained with, of which the best counts.
+    acceleration : tuple of Acceleration
+        The saving of compute against each control that has the compute of the whole lineage, over
+        all trials.
     """
 
     overall: tuple[Comparison, ...]
@@ -116,6 +120,7 @@ class Evidence:
     pruned: int = 0
     failed: int = 0
     tuned: int = 1
+    acceleration: tuple[Acceleration, ...] = ()
 
     def __str__(self) -> str:
         if not self.overall:
@@ -148,6 +153,7 @@ class Evidence:
             "given_up": self.pruned,
             "failed": self.failed,
             "tuned": self.tuned,
+            "acceleration": [asdict(each) for each in self.acceleration],
         }
 
 
@@ -172,6 +178,7 @@ def compare(records: Iterable[TrialRecord], held_out: HeldOut | None = None) -> 
         pruned=states.count("PRUNED"),
         failed=states.count("FAIL"),
         tuned=max((len(arm.tried) for t in trials for arm in t.arms.values()), default=0) or 1,
+        acceleration=accelerations(trials),
     )
 
 

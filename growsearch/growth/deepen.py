@@ -14,12 +14,17 @@ from growsearch.growth.blocks import block_end, block_of
 from growsearch.growth.growth import Growth, Limits, Setting
 from growsearch.growth.replicate import dtype_of, fresh, insert
 from growsearch.net2net import deeper
+from growsearch.net2net.norm import LARGEST_DEVIATION
 from growsearch.networks import Architecture, Network, Node
 from growsearch.networks.layer import Layer
 from growsearch.networks.layers.fitting import JOINS, NORM
 from growsearch.networks.reference import forward
 
 Array = NDArray[Any]
+
+# Of 1, 2, 4, 8 and 16 the least at which a trained network does not fall at a rate of .4 with
+# Nesterov momentum.
+_SCALE = 4.0
 
 
 @dataclass(frozen=True)
@@ -31,10 +36,14 @@ class Deepen(Growth):
     an identity is not exact: there it is a residual branch ``x + g(f(x))`` whose last layer g
     starts at zero, exact for every activation.
 
-    Where the block is normalised, so is the new layer. A batch norm starts as the identity: ``gamma
-    = sqrt(variance + epsilon)`` and ``beta = mean`` of its input, measured on a batch, are exact in
-    evaluation mode. A layer norm takes its statistics from each image and is never the identity,
-    so there too f, its norm and its activation stand in a residual branch.
+    Where the block is normalised, so is the new layer. A batch norm undoes its own statistics:
+    ``gamma = sqrt(variance + epsilon)`` and ``beta = mean``, measured on a batch, are exact in
+    evaluation mode. Its layer is 4 times the identity, since its scale changes no output but the
+    pace: an update turns a kernel with entries of 1 further than a trained one, and at a high rate
+    the accuracy falls (benchmarks/README.md).
+
+    A layer norm takes its statistics from each image and is never the identity, so there too f,
+    its norm and its activation stand in a residual branch.
 
     Parameters
     ----------
@@ -132,14 +141,18 @@ class Deepen(Growth):
         setting: Setting,
     ) -> dict[str, Mapping[str, Array]]:
         """Return weights with which the new layer, and its batch norm, are the identity."""
-        kernel, bias = deeper(random[first[0].name]["kernel"])
-        identity = {"kernel": kernel, "bias": bias}
-        weights: dict[str, Mapping[str, Array]] = {
-            first[0].name: {name: identity[name] for name in random[first[0].name]}
-        }
-        for node in first[1:]:
+        new, *norms = first
+        kernel, bias = deeper(random[new.name]["kernel"])
+        weights: dict[str, Mapping[str, Array]] = {}
+        if norms:
             mean, variance = _statistics(network, self.layer, len(bias), setting)
-            weights[node.name] = node.layer.identity(mean.astype(kernel.dtype), variance)
+            scale = _scale(variance)
+            kernel = (kernel * scale).astype(kernel.dtype)
+            (norm,) = norms
+            mean = mean.astype(kernel.dtype)
+            weights[norm.name] = norm.layer.identity(mean, variance, scale)
+        identity = {"kernel": kernel, "bias": bias}
+        weights[new.name] = {name: identity[name] for name in random[new.name]}
         return weights
 
 
@@ -156,6 +169,14 @@ def _follower(layer: Layer, activation: str, *, use_bias: bool = True) -> Layer:
     if follower is None:  # _can_deepen has asked
         raise AssertionError(f"{layer.kind} has no follower")
     return follower
+
+
+def _scale(variance: NDArray[np.float64]) -> float:
+    """Return the entries of a new kernel before a batch norm that can undo them.
+
+    They are 4, unless deviations are too large for the norm: its training mode would be off.
+    """
+    return _SCALE if _SCALE * np.sqrt(variance.max()) <= LARGEST_DEVIATION else 1.0
 
 
 def _statistics(

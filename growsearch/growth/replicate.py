@@ -29,6 +29,7 @@ from growsearch.net2net.arrays import (
     add_noise,
     copy_axis,
     normal,
+    redrawn,
     split_axis,
     split_axis_unevenly,
 )
@@ -49,13 +50,15 @@ def replicate(
     *,
     noise: float = 0.0,
     zero_sum: float = 0.0,
+    is_new: bool = False,
     new: Mapping[str, Mapping[str, Array]] | None = None,
     beside: str = "",
 ) -> Network:
     """Return the network on the flow's wider architecture.
 
     ``noise`` is added to new copies' kernels, and ``zero_sum`` is that of the weights that consume
-    the copies; ``new`` are the weights of new layers, which stand ``beside`` an old one.
+    the copies; with ``is_new`` the extra units are no copies, and their kernels are random;
+    ``new`` are the weights of new layers, which stand ``beside`` an old one.
     """
     old = network.architecture
 
@@ -85,6 +88,8 @@ def replicate(
             else:
                 array = split_axis(array, units, axis)
             if weight.fill == "kernel" and rule == Axis("copy", "out"):
+                if is_new:
+                    array = redrawn(array, units, axis, rng=setting.rng)
                 array = add_noise(array, units, axis, noise=noise, rng=setting.rng)
         return array
 
@@ -107,7 +112,7 @@ def replicate(
                     units,
                     axis,
                     degree=degree,
-                    treatment=setting.slots,
+                    treatment="carry-rescaled" if setting.slots == "carry-rescaled" else "carry",
                     adaptive=OPTIMIZERS[optimizer].adaptive,
                     inputs=max(spec.fan_in, 1),
                 )

@@ -31,10 +31,11 @@ class Widen(Growth):
         A layer with a width of its own (dense, convolution), not the output.
     width : int
         Its units after widening.
-    split : "equal", "random" or None
+    split : "equal", "random", "new" or None
         Shares of a unit's k copies: 1/k each, or drawn at random, which breaks the symmetry of
         the copies and is exact too. None is "random"; behind a layer norm or group norm, which
-        need equal shares, it is "equal".
+        need equal shares, it is "equal". With "new" the extra units are no copies: random weights
+        lie in front of them, as long as those of the old units, and zeros behind them.
     noise : float
         Relative noise on the kernels of new copies; above 0 the growth is not exact.
     zero_sum : float
@@ -86,7 +87,8 @@ class Widen(Growth):
         units = flow(
             network.architecture, self.layer, self.width, rng=setting.rng, split=self.split
         )
-        return replicate(network, units, setting, noise=self.noise, zero_sum=self.zero_sum)
+        noise, zero_sum, is_new = self.noise, self.zero_sum, self.split == "new"
+        return replicate(network, units, setting, noise=noise, zero_sum=zero_sum, is_new=is_new)
 
     @property
     def place(self) -> str:

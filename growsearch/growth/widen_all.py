@@ -6,16 +6,15 @@ import math
 from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Self, TypeVar
+from typing import Any, ClassVar, Self
 
-from growsearch.checks import number
+from growsearch.checks import check_choice, number
 from growsearch.errors import InvalidInputError, NotExactError
 from growsearch.growth.compound import Compound, names_of
 from growsearch.growth.growth import Limits
 from growsearch.growth.widen import Widen, width_step
+from growsearch.net2net.units import SHARES, Shares
 from growsearch.networks import Architecture
-
-_Found = TypeVar("_Found")
 
 # All factors are taken from one grid, so that a larger factor never grows less.
 _GRID = 4096  # factors an octave; neighbours are 0.02 % apart
@@ -36,12 +35,14 @@ class WidenAll(Compound):
     widths : sequence of int
         Units of each after widening.
     zero_sum : float
+    split : "equal", "random", "new" or None
         As of :class:`Widen`.
     """
 
     layers: tuple[str, ...]
     widths: tuple[int, ...]
     zero_sum: float = 0.0
+    split: Shares | None = None
 
     operation: ClassVar[str] = "widen_all"
 
@@ -49,6 +50,8 @@ class WidenAll(Compound):
         object.__setattr__(self, "layers", names_of("layers", self.layers))
         object.__setattr__(self, "widths", widths_of(self.layers, self.widths))
         object.__setattr__(self, "zero_sum", number("zero_sum", self.zero_sum, 0.0))
+        if self.split is not None:
+            check_choice("split", self.split, SHARES)
 
     @classmethod
     def sites(cls, architecture: Architecture, limits: Limits) -> tuple[Self, ...]:
@@ -62,18 +65,16 @@ class WidenAll(Compound):
     def sized(self, log2_factor: float, architecture: Architecture, limits: Limits) -> Self:
         """Widen each layer by the largest legal factor up to the given one, by a step at least."""
 
-        def legal(factor: float) -> Self | None:
+        def widths(factor: float) -> tuple[int, ...] | None:
             found = scaled(architecture, self.layers, factor, limits)
-            if found is None or tuple(found) != self.layers:
-                return None
-            return replace(self, widths=tuple(found.values()))
+            return tuple(found.values()) if found and tuple(found) == self.layers else None
 
-        return largest(log2_factor, legal) or self
+        return replace(self, widths=largest(log2_factor, widths) or self.widths)
 
     @property
     def steps(self) -> tuple[Widen, ...]:
         return tuple(
-            Widen(layer, width, zero_sum=self.zero_sum)
+            Widen(layer, width, split=self.split, zero_sum=self.zero_sum)
             for layer, width in zip(self.layers, self.widths, strict=True)
         )
 
@@ -89,7 +90,8 @@ class WidenAll(Compound):
     def __str__(self) -> str:
         widths = ", ".join(f"{step.layer} {step.width}" for step in self.steps)
         noise = f", zero_sum {self.zero_sum}" if self.zero_sum else ""
-        return f"{self.operation}({widths}{noise})"
+        split = f", {self.split}" if self.split else ""
+        return f"{self.operation}({widths}{split}{noise})"
 
 
 def widths_of(layers: Sequence[str], widths: Any) -> tuple[int, ...]:
@@ -127,14 +129,16 @@ def scaled(
     return widths if limits.allow_growth(architecture, wider) else None
 
 
-def largest(log2_factor: float, legal: Callable[[float], _Found | None]) -> _Found | None:
-    """Return the legal growth at the largest factor up to the given one, or None.
+def largest(
+    log2_factor: float, widths: Callable[[float], tuple[int, ...] | None]
+) -> tuple[int, ...] | None:
+    """Return the widths at the largest legal factor up to the given one, or None.
 
-    ``legal`` gives the growth at a factor, or None; beyond an illegal factor none is legal.
+    ``widths`` gives those at a factor, or None; beyond an illegal factor none is legal.
     """
     last = max(math.floor(log2_factor * _GRID), 0)
-    if (found := legal(last / _GRID)) is None:
+    if (found := widths(last / _GRID)) is None:
         # Widths rise with the factor, and legality falls off with them (width_step): bisect.
-        illegal = bisect_left(range(last), True, key=lambda grid: legal(grid / _GRID) is None)
-        found = legal((illegal - 1) / _GRID) if illegal else None
+        illegal = bisect_left(range(last), True, key=lambda grid: widths(grid / _GRID) is None)
+        found = widths((illegal - 1) / _GRID) if illegal else None
     return found

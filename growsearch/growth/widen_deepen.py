@@ -59,14 +59,14 @@ class WidenDeepen(Compound):
     def sized(self, log2_factor: float, architecture: Architecture, limits: Limits) -> Self:
         """Widen by the largest legal factor up to the given one, up to 2, by a step at least."""
 
-        def legal(factor: float) -> Self | None:
+        def widths(factor: float) -> tuple[int, ...] | None:
             found = scaled(architecture, self.layers, factor, limits)
-            if found is None or tuple(found) != self.layers:
+            if not found or tuple(found) != self.layers:
                 return None
             site = replace(self, widths=tuple(found.values()))
-            return site if site._is_legal(architecture, limits) else None
+            return site.widths if site._is_legal(architecture, limits) else None
 
-        return largest(min(log2_factor, 1.0), legal) or self
+        return replace(self, widths=largest(min(log2_factor, 1.0), widths) or self.widths)
 
     @property
     def steps(self) -> tuple[Growth, ...]:

@@ -112,11 +112,12 @@ def split_axis_unevenly(
     is_last = np.append(is_first[1:], True)
     end = units.intervals[1][order]
 
-    old = np.moveaxis(array, axis, 0)[source]
+    whole: Array = array
+    old = np.moveaxis(whole, axis, 0)[source]
     columns = (-1, *(1,) * (old.ndim - 1))
     with np.errstate(over="ignore"):  # what is infinite is clipped
-        largest = float(np.abs(array).max()) or 1.0
-        scale = noise * float(np.std(array / largest, dtype=np.float64))
+        largest = float(np.abs(whole).max()) or 1.0
+        scale = noise * float(np.std(whole / largest, dtype=np.float64))
         drawn = scale * rng.standard_normal(old.shape) * largest
         rest = old - old * end.astype(array.dtype).reshape(columns) + drawn
     spacing = _spacing(old)
@@ -136,6 +137,27 @@ def _spacing(array: Array) -> Array:
     kind = np.finfo(array.dtype)
     exponent = np.frexp(array)[1].astype(np.int64) - (kind.nmant + 1)
     return np.ldexp(1.0, np.maximum(exponent, int(kind.minexp) - kind.nmant))
+
+
+def redrawn(
+    array: NDArray[_Scalar], units: Units, axis: int, *, rng: np.random.Generator
+) -> NDArray[_Scalar]:
+    """Draw the weights of the extra units anew: normal, of the deviation of the old units' weights.
+
+    Parameters
+    ----------
+    array : array
+        Incoming weights, with a copy for each extra unit.
+    units : Units
+    axis : int
+        The axis of ``array`` that has the units.
+    rng : numpy.random.Generator
+    """
+    moved = np.moveaxis(array.copy(), axis, 0)
+    old = moved[~units.is_new]
+    drawn = rng.standard_normal((int(units.is_new.sum()), *moved.shape[1:]))
+    moved[units.is_new] = drawn * np.sqrt(np.mean(np.square(old, dtype=np.float64)))
+    return np.ascontiguousarray(np.moveaxis(moved, 0, axis))
 
 
 def add_noise(

@@ -11,7 +11,7 @@ from growsearch.net2net.layout import checked
 from growsearch.net2net.units import Units
 
 # Bounds of the standard deviations for which gamma² - epsilon is a float32 without rounding.
-_LEAST, _LARGEST = 2.0**-4, 2.0**7
+_LEAST, LARGEST_DEVIATION = 2.0**-4, 2.0**7
 
 
 def wider_norm(units: Units, *parameters: Any) -> tuple[Array | None, ...]:
@@ -49,7 +49,7 @@ def wider_norm(units: Units, *parameters: Any) -> tuple[Array | None, ...]:
 
 
 def deeper_norm(
-    mean: Any, variance: Any, *, epsilon: float = 1e-3
+    mean: Any, variance: Any, *, epsilon: float = 1e-3, scale: float = 1.0
 ) -> tuple[Array, Array, Array, Array]:
     """Return a batch norm that is the identity in evaluation mode, for the layer of ``deeper``.
 
@@ -64,12 +64,18 @@ def deeper_norm(
     epsilon : float
         The batch norm's. With a power of two, such as 2**-10, the identity holds without a
         rounding error in float32 too.
+    scale : float
+        A power of two by which the layer in front multiplies: its kernel is ``scale`` times the
+        identity, and layer and norm together are the identity. Behind a batch norm's layer a
+        factor of the kernel changes no output, but gradients are divided by it, so that an update
+        changes the kernel's direction ``scale²`` times less.
 
     Returns
     -------
     (gamma, beta, mean, variance)
-        Shapes (n,), in the dtype of ``mean``. The deviation is rounded to 10 bits, and kept between
-        2**-4 (a silent channel) and 2**7, so that ``gamma² - epsilon`` does not round.
+        Shapes (n,), in the dtype of ``mean``. The deviation of the norm's input is rounded to 10
+        bits, and kept between 2**-4 (a silent channel) and 2**7, so that its square less
+        ``epsilon`` does not round.
 
     Raises
     ------
@@ -95,11 +101,14 @@ def deeper_norm(
             f"variance: expected 0 or more with 0 <= epsilon < {_LEAST**2:g}, got "
             f"{variance.min():g} and {epsilon!r}"
         )
-    mantissa, exponent = np.frexp(np.sqrt(variance + epsilon))
-    gamma = np.ldexp(np.round(mantissa * 2**10), exponent - 10)
-    gamma = np.clip(gamma, _LEAST, _LARGEST)
+    if scale <= 0.0 or np.frexp(scale)[0] != 0.5:
+        raise ValueError(f"scale: expected a power of two, got {scale!r}")
+    mantissa, exponent = np.frexp(np.sqrt(variance * scale**2 + epsilon))
+    deviation = np.ldexp(np.round(mantissa * 2**10), exponent - 10)
+    deviation = np.clip(deviation, _LEAST, LARGEST_DEVIATION)
     dtype = mean.dtype
-    return gamma.astype(dtype), mean.copy(), mean.copy(), (gamma**2 - epsilon).astype(dtype)
+    gamma, scaled = (deviation / scale).astype(dtype), (mean * scale).astype(dtype)
+    return gamma, mean.copy(), scaled, (deviation**2 - epsilon).astype(dtype)
 
 
 def _one_a_unit(given: Any, units: int) -> Array:

@@ -8,8 +8,8 @@ from typing import Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-Shares = Literal["equal", "random"]
-SHARES: tuple[Shares, ...] = ("equal", "random")
+Shares = Literal["equal", "random", "new"]
+SHARES: tuple[Shares, ...] = ("equal", "random", "new")
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,9 +101,10 @@ class Units:
         old, new : int
             Widths before and after.
         rng : numpy.random.Generator
-        split : "equal" or "random"
+        split : "equal", "random" or "new"
             Shares 1/k for each of a unit's k copies, or drawn uniformly from the simplex
-            (Dirichlet): exact too, and it breaks the copies' symmetry without noise.
+            (Dirichlet): exact too, and it breaks the copies' symmetry without noise. "new" leaves
+            the whole share to the old units: the extra ones are new, and nothing uses them yet.
         balanced : bool
             Copy every unit equally often, as layer normalisation requires; ``new`` must then be
             a multiple of ``old``.
@@ -129,6 +130,8 @@ class Units:
             # Independent exponentials, normalised per unit, are Dirichlet(1, …, 1).
             draw = rng.exponential(size=new)
             share = draw / np.bincount(source, weights=draw, minlength=old)[source]
+        elif split == "new":
+            share = np.concatenate([np.ones(old), np.zeros(new - old)])
         else:
             raise ValueError(f"split: expected one of {', '.join(SHARES)}, got {split!r}")
         return cls(source, share, old)

@@ -210,10 +210,11 @@ class Layer(ABC):
         """
         raise TypeError(f"{self.kind} is no norm")
 
-    def identity(self, mean: Array, variance: Array) -> dict[str, Array]:
-        """Return the weights, in the dtype of ``mean``, of a norm that is the identity.
+    def identity(self, mean: Array, variance: Array, scale: float) -> dict[str, Array]:
+        """Return the weights, in the dtype of ``mean``, of a norm that divides by ``scale``.
 
-        It is so in evaluation mode. Mean and variance of its input have the shape (width,).
+        The layer in front multiplies by it; together they are the identity in evaluation mode.
+        Mean and variance of that layer's input have the shape (width,).
         """
         raise TypeError(f"{self.kind} cannot be the identity")
 

@@ -1,4 +1,4 @@
-"""The evidence of a run as tables: accuracy, time to accuracy, overall and by operation."""
+"""The evidence of a run as tables: accuracy, costs until one is reached, savings of compute."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from rich.console import RenderableType
 from rich.text import Text
 
+from growsearch.evidence.acceleration import Acceleration
 from growsearch.evidence.comparison import Comparison, Evidence
 from growsearch.evidence.statistics import FEWEST_PAIRS, Paired
 from growsearch.reports.evidence_notes import notes
@@ -26,6 +27,10 @@ _ABOUT_TIME = (
     f"Costs after the growth, {CANDIDATE} vs control: medians over the pairs in which both arms "
     "reach the accuracy."
 )
+_ABOUT_SAVING = (
+    f"Compute of {CANDIDATE} with all its ancestors until it first has the control's final "
+    "accuracy, against the control's whole training. Saving: 1 less their ratio."
+)
 _UNITS = {"PFLOPs": 1e15, "TFLOPs": 1e12, "GFLOPs": 1e9, "MFLOPs": 1e6}
 
 
@@ -34,6 +39,10 @@ def report(evidence: Evidence) -> RenderableType:
     if not evidence.overall:
         return Text("No control arm has run: nothing can be compared (see controls.arms).")
     parts = _tables(evidence.overall, "All trials", _ABOUT_ACCURACY, _ABOUT_TIME)
+    parts += [
+        titled(f"All trials: compute saved against {each.arm}", savings(each), _ABOUT_SAVING)
+        for each in evidence.acceleration
+    ]
     groups = list(dict.fromkeys(each.group for each in evidence.by_operation))
     for group in groups if len(groups) > 1 else []:
         compared = [each for each in evidence.by_operation if each.group == group]
@@ -119,6 +128,26 @@ def times_to_accuracy(comparisons: Sequence[Comparison], target: str) -> Rendera
     return made
 
 
+def savings(found: Acceleration) -> RenderableType:
+    """Return the saving of compute against one control, a row a measure; fits 80 columns."""
+    made = plain_table(
+        "of",
+        *("trials", "mean\nsaving", "95 % interval", "ahead,\nbehind"),
+        "pairs that\nreach it",
+    )
+    reached = f"{found.pairs - found.censored} of {found.pairs}"
+    for measure, of_it in (("FLOPs", found.flops), ("seconds", found.seconds)):
+        made.add_row(
+            measure,
+            str(of_it.n),
+            _number(of_it.mean, "+.0%"),
+            _interval(of_it, "+.0%"),
+            f"{of_it.ahead}, {of_it.behind}",
+            reached,
+        )
+    return made
+
+
 def variances(comparisons: Sequence[Comparison]) -> RenderableType:
     """Return the variance components of repeated differences, a row a control."""
     made = plain_table(
@@ -143,10 +172,11 @@ def _versus(values: tuple[float, float] | None, unit: float = 1.0) -> str:
     return f"{candidate} vs {control}"
 
 
-def _interval(found: Paired) -> str:
+def _interval(found: Paired, form: str = "+.4f") -> str:
     if found.interval is None:
         return "too few pairs" if found.n < FEWEST_PAIRS else "too alike"
-    return f"{found.interval[0]:+.4f} to {found.interval[1]:+.4f}"
+    low, high = found.interval
+    return f"{low:{form}} to {high:{form}}"
 
 
 def _number(value: float | None, form: str) -> str:

@@ -17,6 +17,7 @@ def notes(evidence: Evidence) -> list[Note]:
         *_questions(evidence),
         *_methods(evidence),
         *_compute(evidence),
+        *_saving(evidence),
         *_left_out(evidence),
         *_selection(evidence),
     ]
@@ -54,19 +55,32 @@ def _methods(evidence: Evidence) -> Iterator[Note]:
 
 def _compute(evidence: Evidence) -> Iterator[Note]:
     rows = _rows(evidence)
-    if paying := [arm for arm, row in rows.items() if row.pays_for_ancestors]:
+    own = [arm for arm, row in rows.items() if row.length == "flops"]
+    if paying := [arm for arm, row in rows.items() if row.length == "lineage"]:
+        others = f" {', '.join(own)}: for those of {CANDIDATE} alone." if own else ""
         yield (
             "compute",
-            f"Updates for the FLOPs of {CANDIDATE} and all its ancestors: "
-            f"{', '.join(paying)}. Other arms make the same number of updates as {CANDIDATE}.",
+            f"Updates for the FLOPs of {CANDIDATE} and all its ancestors: {', '.join(paying)}."
+            f"{others} Other arms make the same number of updates as {CANDIDATE}.",
         )
     elif from_scratch := [arm for arm, row in rows.items() if not row.inherits]:
-        others = " or ".join(arm for arm, row in ARMS.items() if row.pays_for_ancestors)
+        others = " or ".join(arm for arm, row in ARMS.items() if row.length == "lineage")
         yield (
             "compute",
             f"The updates of {CANDIDATE} itself, without those of its ancestors: "
             f"{', '.join(from_scratch)}. For equal compute, run {others}: --arms with another "
             "--out.",
+        )
+    equal = [arm for arm, row in rows.items() if row.grows and row.length == "updates"]
+    if equal or own:
+        parts = []
+        if equal:
+            parts.append(f"{', '.join(equal)} by the same updates of the same architecture")
+        if own:
+            parts.append(f"{', '.join(own)} by more updates of the parent's")
+        yield (
+            "additional",
+            f"Equal additional FLOPs, as where the parent exists already: {'; '.join(parts)}.",
         )
     if evidence.tuned > 1:
         yield (
@@ -74,6 +88,26 @@ def _compute(evidence: Evidence) -> Iterator[Note]:
             f"Each control has the best of {evidence.tuned} learning rates, chosen on the images "
             f"that are compared; {CANDIDATE} has one. That flatters the controls.",
         )
+
+
+def _saving(evidence: Evidence) -> Iterator[Note]:
+    if not evidence.acceleration:
+        return
+    yield (
+        "saving",
+        "Ancestors: the first network and all networks between it and the candidate. Trainings of "
+        "refused candidates and of controls, and all evaluations, are in neither sum. A candidate "
+        "that has the accuracy before its first update counts with its ancestors' whole trainings, "
+        "which is an upper bound of its compute.",
+    )
+    for each in evidence.acceleration:
+        if each.censored:
+            yield (
+                "never reached",
+                f"In {each.censored} of {each.pairs} pairs {CANDIDATE} never has the final "
+                f"accuracy of {each.arm}. They count with the lineage's whole compute, a lower "
+                "bound: the mean saving is an upper bound.",
+            )
 
 
 def _left_out(evidence: Evidence) -> Iterator[Note]:

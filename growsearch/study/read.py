@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from optuna.study import Study
 from optuna.trial import FrozenTrial
@@ -47,9 +48,19 @@ def gain_per_second_of(trial: FrozenTrial) -> float | None:
 def records(study: Study, control_study: Study) -> tuple[TrialRecord, ...]:
     """Return one record for each trial that counts, with its controls."""
     controls = controls_by_number(control_study)
-    return tuple(
-        record(trial, controls.get(trial.number, {})) for trial in trials_that_count(study)
-    )
+    teacher = TeacherAttribute.read(study)
+    found = [record(trial, controls.get(trial.number, {})) for trial in trials_that_count(study)]
+    # Trial -> FLOPs and seconds of its own and its ancestors' trainings; under None, the teacher's.
+    lineages: dict[int | None, tuple[float, float]] = {}
+    if teacher is not None and teacher.training_flops:  # 0: not stored
+        lineages[None] = teacher.training_flops, teacher.seconds
+    for place, each in enumerate(found):
+        if each.ancestry_flops is None and each.parent in lineages:
+            flops, seconds = lineages[each.parent]
+            own = each.arms[CANDIDATE]
+            lineages[each.number] = flops + own.flops, seconds + own.seconds
+            found[place] = replace(each, ancestry_flops=flops, ancestry_seconds=seconds)
+    return tuple(found)
 
 
 def trained(study: Study) -> list[tuple[int, float]]:
@@ -119,4 +130,5 @@ def record(trial: FrozenTrial, controls: ControlResults) -> TrialRecord:
         seconds=candidate.seconds + sum(result.seconds for result in controls.values()),
         kept=about.kept,
         reason=about.reason or about.failure or "",
+        ancestry_flops=about.start_flops if about.start else None,
     )

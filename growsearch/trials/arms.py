@@ -9,13 +9,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:  # the command line's help reads the table: a start imports what it needs
     import numpy as np
 
     from growsearch.growth import Filling, Growth, Treatment
     from growsearch.networks import Network
+
+# The length of an arm's training: as many updates as the candidate; the FLOPs of its training; or
+# those of its lineage, which is its training and those of all its ancestors.
+Length = Literal["updates", "flops", "lineage"]
 
 CANDIDATE = "net2net"
 _PASSES = 3  # a backward pass costs about two forward passes
@@ -30,7 +34,7 @@ class Start:
     parent : Network
     growth : Growth or None
         None where nothing grows, as in a polish.
-    slots : "reset", "carry" or "carry-rescaled"
+    slots : "reset", "carry", "carry-rescaled" or "carry-old"
         The treatment of the optimizer's slots.
     images : array or None
         A batch, on which new batch normalisations measure their statistics.
@@ -91,9 +95,9 @@ class Arm:
         Return the network from which the arm's training starts.
     grows : bool
         Whether the arm trains the grown architecture, or the parent's.
-    pays_for_ancestors : bool
-        True if the arm makes more updates, for the FLOPs that the training of the candidate's
-        ancestors took.
+    length : "updates", "flops" or "lineage"
+        The number of updates: the candidate's; those that take the FLOPs of the candidate's own
+        training; or those that take these FLOPs and the ones of all its ancestors' trainings.
     inherits : bool
         True if the arm's training starts from the parent's weights; False from scratch.
     """
@@ -101,7 +105,7 @@ class Arm:
     question: str
     start: Callable[[Start, np.random.Generator], Network]
     grows: bool = True
-    pays_for_ancestors: bool = False
+    length: Length = "updates"
     inherits: bool = True
 
 
@@ -111,9 +115,12 @@ ARMS: dict[str, Arm] = {
     "random": Arm("does preserving the function help?", _random),
     "scratch": Arm("does warm-starting pay at all?", _scratch, inherits=False),
     "scratch_compute": Arm(
-        "does it pay at equal compute?", _scratch, pays_for_ancestors=True, inherits=False
+        "does it pay at equal compute?", _scratch, length="lineage", inherits=False
     ),
     "continued": Arm("is it the growth, or just more training?", _continued, grows=False),
+    "continued_compute": Arm(
+        "and at equal additional compute?", _continued, grows=False, length="flops"
+    ),
 }
 
 
@@ -137,7 +144,9 @@ def training_flops(flops: int, steps: int, batch_size: int) -> float:
     return float(_PASSES * flops * steps * batch_size)
 
 
-def steps_of(arm: str, steps: int, *, flops: int, batch_size: int, ancestry: float) -> int:
+def steps_of(
+    arm: str, steps: int, *, flops: int, candidate: int, batch_size: int, ancestry: float
+) -> int:
     """Return the updates that an arm gets beside a candidate that gets ``steps``.
 
     Parameters
@@ -147,6 +156,8 @@ def steps_of(arm: str, steps: int, *, flops: int, batch_size: int, ancestry: flo
         Updates of the candidate.
     flops : int
         FLOPs of one image's forward pass through the arm's network.
+    candidate : int
+        The same of the candidate's network.
     batch_size : int
         Images an update.
     ancestry : float
@@ -154,11 +165,17 @@ def steps_of(arm: str, steps: int, *, flops: int, batch_size: int, ancestry: flo
 
     Examples
     --------
-    >>> steps_of("scratch", 60, flops=1_000, batch_size=50, ancestry=3e6)
+    >>> steps_of("scratch", 60, flops=900, candidate=900, batch_size=50, ancestry=2.7e6)
     60
-    >>> steps_of("scratch_compute", 60, flops=1_000, batch_size=50, ancestry=3e6)
+    >>> steps_of("scratch_compute", 60, flops=900, candidate=900, batch_size=50, ancestry=2.7e6)
     80
+    >>> steps_of("continued_compute", 60, flops=300, candidate=900, batch_size=50, ancestry=2.7e6)
+    180
     """
-    if not ARMS[arm].pays_for_ancestors:
+    length = ARMS[arm].length
+    if length == "updates":
         return steps
-    return steps + math.ceil(ancestry / training_flops(flops, 1, batch_size))
+    own = -(-steps * candidate // flops)  # rounded up
+    if length == "flops":
+        return own
+    return own + math.ceil(ancestry / training_flops(flops, 1, batch_size))

@@ -60,7 +60,7 @@ class TrialJob:
         Seed of all that is drawn before the training: copied units, new weights.
     order_seed : int
         Seed of the order of the images, of dropout and of augmentation.
-    slots : "reset", "carry" or "carry-rescaled"
+    slots : "reset", "carry", "carry-rescaled" or "carry-old"
         The treatment of the optimizer's slots in a growth.
     learning_rates : tuple of float
         Rates of a tuned control, instead of the plan's: the outcome is that of the best.

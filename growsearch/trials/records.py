@@ -103,6 +103,9 @@ class TrialRecord:
         The judge's reason, or the reason of a failure.
     repeats : mapping
         Arm, the candidate's included -> one result for each seed after the first.
+    ancestry_flops, ancestry_seconds : float or None
+        FLOPs and seconds of the trainings of the parent and all its ancestors; None where they are
+        not known.
     """
 
     number: int
@@ -124,6 +127,8 @@ class TrialRecord:
     reason: str
     layer_kind: str = ""
     repeats: Mapping[str, Mapping[int, ArmResult]] = field(default_factory=dict)
+    ancestry_flops: float | None = None
+    ancestry_seconds: float | None = None
 
     @property
     def parent_accuracy(self) -> float | None:

@@ -13,12 +13,13 @@ from growsearch.study.attributes import Candidate
 from growsearch.study.networks import DamagedNetworkWarning
 from growsearch.study.result import SearchResult
 from growsearch.training import Speed, TrainingPlan, TrainingResult
+from growsearch.trials.arms import controls
 from tests.fake_trainer import FakeTrainer
 from tests.small_search import TRIALS, interrupt, search, what
 
 pytestmark = pytest.mark.usefixtures("quick_sqlite")
 
-EVERY_ARM = 'controls.arms=["random", "scratch", "scratch_compute", "continued"]'
+EVERY_ARM = f"controls.arms={list(controls())}"
 
 
 def test_controls_are_a_sibling_study_paired_by_number(finished: SearchResult) -> None:
@@ -115,7 +116,7 @@ def test_a_tuned_control_gets_the_best_of_its_learning_rates(tmp_path: Path) -> 
 
 
 def test_equal_compute_buys_the_ancestrys_updates(tmp_path: Path) -> None:
-    """The scratch_compute arm's FLOPs are the candidate's and all its ancestors', one step off."""
+    """The arm's FLOPs are the candidate's and, from scratch, all its ancestors', one step off."""
     result = search(tmp_path, EVERY_ARM)
     teacher = result.study.user_attrs["teacher"]["training_flops"]
     own = {None: teacher}
@@ -126,9 +127,11 @@ def test_equal_compute_buys_the_ancestrys_updates(tmp_path: Path) -> None:
         own[record.number] = ancestry + candidate.flops
         for arm in ("random", "scratch"):
             assert record.arms[arm].curve[-1][0] == candidate.curve[-1][0]
-        compute = record.arms["scratch_compute"]
-        step = compute.flops / compute.curve[-1][0]
-        assert 0.0 <= compute.flops - (ancestry + candidate.flops) < step * (1 + 1e-9)
+        assert record.ancestry_flops == ancestry
+        for arm, paid in (("scratch_compute", ancestry), ("continued_compute", 0.0)):
+            compute = record.arms[arm]
+            step = compute.flops / compute.curve[-1][0]
+            assert 0.0 <= compute.flops - (paid + candidate.flops) < step * (1 + 1e-9)
         depth = max(depth, 0 if record.parent is None else 1)
     assert depth, "some candidate has a grandparent"
     assert (
@@ -185,7 +188,7 @@ def test_arms_are_compared_at_one_precision(tmp_path: Path) -> None:
     taken = [Candidate.read(trial).precision for trial in result.study.trials]
     assert set(taken) == {"float32", "bfloat16"}
     after = iter(trainer.plans)
-    expected = [taken[1]] * 3 + [taken[2]] * 5 + [taken[3]] * 5
+    expected = [taken[1]] * 4 + [taken[2]] * 6 + [taken[3]] * 6  # from trial 1 scratch on
     assert [plan.precision for plan in after] == expected
 
 

@@ -18,7 +18,7 @@ SMALL = [
     "judge.margin=0.0",
     "limits.width=64",
 ]
-TRIALS = 12
+TRIALS = 13
 
 
 @pytest.fixture(scope="module")

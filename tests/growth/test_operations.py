@@ -18,12 +18,15 @@ from growsearch.growth import (
     TREATMENTS,
     AddBranch,
     AddSkip,
+    Compound,
     Deepen,
+    DeepenAll,
     EnlargeKernel,
     Growth,
     Limits,
     Widen,
     WidenAll,
+    WidenDeepen,
     grow,
     growth_from_json,
     sites,
@@ -335,6 +338,8 @@ REFUSALS = [
     (WINDOWS, EnlargeKernel("conv2", (4, 3)), "conv2: in a 4x3 .* reads other pixels"),
     (WINDOWS, EnlargeKernel("conv1", (3, 1)), "conv1: expected a larger kernel than 3x1, got 3x1"),
     (WINDOWS, EnlargeKernel("dense4", 3), "dense4: expected a convolution, got dense"),
+    (OUTPUT_BLOCK, DeepenAll(("fc1",)), "fc1: .*got the output layer"),
+    (CASES["grouped"], WidenDeepen(("conv0",), (7,), "conv1"), "conv0: .*2 equal groups: 4 -> 7"),
     (PADDED, AddSkip("conv0", "conv2"), "conv0 -> conv2: .*at least as large .*5x4 and 7x6 pixels"),
     (PADDED, AddSkip("conv2", "conv0"), "conv2 -> conv0: expected a source .*before the target"),
     (PADDED, AddSkip("conv0", "dense4"), "dense4: expected a target before the output layer"),
@@ -397,7 +402,20 @@ def test_unknown_layers_are_named():
         {"operation": "widen_all", "layers": ["conv1"], "widths": 8},
         {"operation": "widen_all", "layers": [["conv1"]], "widths": [8]},
         {"operation": "widen_all", "layers": ["conv1"], "widths": ["8"]},
+        {"operation": "widen_all", "layers": ["conv1", "conv1"], "widths": [8, 16]},
+        {"operation": "widen_all", "layers": ["conv1"], "widths": [8], "zero_sum": -1.0},
+        {"operation": "widen", "layer": "conv1", "width": 8, "zero_sum": math.nan},
         {"operation": "deepen", "layer": "conv1", "batch_norm": "yes"},
+        {"operation": "deepen_all", "layers": "conv1"},
+        {"operation": "deepen_all", "layers": []},
+        {"operation": "deepen_all", "layers": ["conv1", 2]},
+        {"operation": "deepen_all", "layers": ["conv1", "conv1"]},
+        {"operation": "deepen_all", "layers": ["conv1"], "batch_norm": 1},
+        {"operation": "deepen_all", "layers": {"conv1": 1}},
+        {"operation": "widen_deepen", "layers": ["conv1"], "widths": [8]},
+        {"operation": "widen_deepen", "layers": ["conv1"], "widths": [8], "deepened": ["conv1"]},
+        {"operation": "widen_deepen", "layers": ["conv1"], "widths": 8, "deepened": "conv1"},
+        {"operation": "widen_deepen", "layers": ["conv1"], "widths": [0], "deepened": "conv1"},
         {"operation": "enlarge_kernel", "layer": "conv1", "kernel": 0},
         {"operation": "enlarge_kernel", "layer": "conv1", "kernel": [5]},
         {"operation": "enlarge_kernel", "layer": "conv1", "kernel": [5, 5.0]},
@@ -545,6 +563,9 @@ def test_noise_is_a_number(value):
     """Of 0 or more: any other value is refused by name."""
     with pytest.raises(InvalidInputError, match="noise: expected 0 or more, got"):
         Widen("conv1", 8, noise=value)
+    for growth in (Widen("conv1", 8), WidenAll(("conv1",), (8,))):
+        with pytest.raises(InvalidInputError, match="zero_sum: expected 0 or more, got"):
+            replace(growth, zero_sum=value)
 
 
 @pytest.mark.parametrize("noise", [1e-3, 0.1])
@@ -574,6 +595,8 @@ def test_new_names_do_not_collide():
         network = grow(network, Deepen("conv0"), rng=0)
     architecture = network.architecture
     for operation in GROWTHS.values():
+        if operation is WidenDeepen:
+            continue  # a layer reaches a width once; the new names are those of Deepen
         for site in operation.sites(architecture, SMALL)[:4]:
             if len(site.grown(architecture)) > len(architecture):
                 for _ in range(2):
@@ -630,6 +653,89 @@ def test_widening_all_is_widening_each(treatment):
             for layer, width in zip(growth.layers, growth.widths, strict=True):
                 each = grow(each, Widen(layer, width), rng=rng, slots=treatment)
             assert child.sha256 == each.sha256
+
+
+@pytest.mark.parametrize("treatment", TREATMENTS)
+def test_compounds_are_their_steps(treatment):
+    """Weights and slots are those of one growth after the other, with the same draws."""
+    for architecture in CASES.values():
+        parent = trained(architecture)
+        batch = images_for(architecture, seed=1)
+        for growth in every_growth(architecture):
+            if isinstance(growth, Compound):
+                child = grow(parent, growth, rng=3, slots=treatment, images=batch)
+                rng, each = np.random.default_rng(3), parent
+                assert len(growth.steps) >= 2
+                for step in growth.steps:
+                    each = grow(each, step, rng=rng, slots=treatment, images=batch)
+                assert child.sha256 == each.sha256
+
+
+STAGES = Architecture.parse(
+    "5x5x16(conv1)-pool1-3x3x32(conv2)-pool2-3x3x64(conv3)-global_avg_pool(gap)-10(fc1)",
+    (28, 28, 1),
+)
+
+
+def test_several_stages_deepen_at_once():
+    """The last two stages, or all three; behind the last layer of each, once it has several."""
+    every = DeepenAll.sites(STAGES, Limits())
+    assert [site.layers for site in every] == [("conv1", "conv2", "conv3"), ("conv2", "conv3")]
+    deeper = every[1].grown(STAGES)
+    assert list(producers(deeper)) == ["conv1", "conv2", "conv2_deep", "conv3", "conv3_deep", "fc1"]
+    assert [site.layers for site in DeepenAll.sites(deeper, Limits())] == [
+        ("conv1", "conv2_deep", "conv3_deep"),
+        ("conv2_deep", "conv3_deep"),
+    ]
+    assert every[1].sizes(STAGES) == ("4 layers", "6 layers")
+    mixed = Architecture.parse("3x3x4(conv1)-3x3x8(conv2)-8(fc1)-6(fc2)-3(fc3)", (6, 6, 1))
+    found = [site.layers for site in DeepenAll.sites(mixed, Limits())]
+    assert found == [("conv1", "conv2"), ("fc1", "fc2")]  # of one type each
+
+
+def test_limits_hold_for_a_compound_as_a_whole():
+    """There is no site where each layer alone has room but not both."""
+    assert len(Deepen.sites(STAGES, Limits(layers=5))) == 3
+    assert DeepenAll.sites(STAGES, Limits(layers=5)) == ()
+    two = DeepenAll(("conv2", "conv3")).grown(STAGES)
+    for limit in ("parameters", "flops"):
+        exact = Limits(**{limit: getattr(two, limit)})
+        assert [s.layers for s in DeepenAll.sites(STAGES, exact)] == [("conv2", "conv3")]
+        assert DeepenAll.sites(STAGES, Limits(**{limit: getattr(two, limit) - 1})) == ()
+    (widest,) = WidenAll.sites(STAGES, Limits())
+    assert WidenDeepen.sites(STAGES, Limits(parameters=widest.grown(STAGES).parameters)) == ()
+
+
+def test_wider_and_deeper_at_once_doubles_each_width_at_most():
+    """By the factor asked for, up to 2; a step that more than doubles a width is no site."""
+    limits = Limits(width_multiple=16)
+    every = WidenDeepen.sites(STAGES, limits)
+    assert [site.deepened for site in every] == ["conv1", "conv2", "conv3"]
+    assert {site.widths for site in every} == {(32, 48, 80)}
+    for factor, widths in ((0.5, (32, 48, 96)), (1.0, (32, 64, 128)), (3.0, (32, 64, 128))):
+        assert {site.sized(factor, STAGES, limits).widths for site in every} == {widths}
+    assert WidenAll.sites(STAGES, Limits(width_multiple=24))
+    assert WidenDeepen.sites(STAGES, Limits(width_multiple=40)) == ()
+    for factor in np.linspace(0.0, 3.0, 13):
+        for limits in (Limits(), Limits(width_multiple=3), Limits(parameters=60_000)):
+            for site in WidenDeepen.sites(STAGES, limits):
+                grown = site.sized(factor, STAGES, limits).grown(STAGES)
+                assert_within(STAGES, grown, limits)
+                for name, width in producers(STAGES).items():
+                    assert producers(grown)[name] <= 2 * width
+
+
+def test_a_normalised_new_layer_turns_as_slowly_as_trained_ones():
+    """Its kernel is 4 times the identity, which its batch norm undoes, for any usual input."""
+    parent = trained(CASES["batch norm"])
+    batch = images_for(parent.architecture, seed=1)
+    child = grow(parent, Deepen("conv0"), rng=0, images=batch)
+    kernel = child.weights["conv0_deep"]["kernel"]
+    assert np.array_equal(kernel[1, 1], 4.0 * np.eye(3))
+    loud = grow(parent, Deepen("conv0"), rng=0, images=1e3 * batch)
+    assert np.array_equal(loud.weights["conv0_deep"]["kernel"][1, 1], np.eye(3))
+    plain = grow(parent, Deepen("conv0", batch_norm=False), rng=0, images=batch)
+    assert np.array_equal(plain.weights["conv0_deep"]["kernel"][1, 1], np.eye(3))
 
 
 def test_tied_layers_widen_once():

@@ -14,9 +14,12 @@ from growsearch.growth import (
     AddBranch,
     AddSkip,
     Deepen,
+    DeepenAll,
     EnlargeKernel,
     Limits,
     Widen,
+    WidenAll,
+    WidenDeepen,
     branch,
     deepen,
     grow,
@@ -88,6 +91,20 @@ def test_many_copies_of_one_unit_keep_every_logit(factor, split):
             assert change(parent, child) <= TOLERANCE, (name, growth)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", CASES)
+def test_zero_sum_noise_keeps_every_logit(name, dtype):
+    """Of a tenth of the weights' deviation and of three: <= 1e-9 relative; weights do move."""
+    parent = trained(CASES[name], dtype=dtype)
+    for site in Widen.sites(parent.architecture, Limits()):
+        width = 3 * parent.architecture[site.layer].layer.width
+        even = grow(parent, Widen(site.layer, width), rng=1)
+        for noise in (0.1, 3.0):
+            child = grow(parent, Widen(site.layer, width, zero_sum=noise), rng=1)
+            assert change(parent, child) <= TOLERANCE, (site, noise)
+            assert child.sha256 != even.sha256
+
+
 @pytest.mark.parametrize("batch_norm", [False, True, None])
 @pytest.mark.parametrize("name", CASES)
 def test_deepening_is_exact_with_and_without_batch_norm(name, batch_norm):
@@ -118,9 +135,9 @@ def test_batch_norm_of_a_deepened_layer_has_its_inputs_statistics():
     batch = images_for(parent.architecture, seed=1, count=50)
     conv = parent.architecture.nodes[0].name
     child = grow(parent, Deepen(conv), rng=0, images=batch)
-    norm = child.weights[f"{conv}_deep_bn"]
+    norm, kernel = child.weights[f"{conv}_deep_bn"], child.weights[f"{conv}_deep"]["kernel"]
     end = deepen.block_end(parent.architecture, conv).name
-    x = forward(parent, batch, at=end).reshape(-1, len(norm["mean"]))
+    x = kernel.max() * forward(parent, batch, at=end).reshape(-1, len(norm["mean"]))
     assert difference(x.mean(axis=0), norm["mean"]) <= 1e-6
     assert np.all(np.abs(np.sqrt(norm["variance"] / x.var(axis=0)) - 1.0) <= 2e-3)
 
@@ -179,6 +196,18 @@ def _share_off(monkeypatch):
         )
 
     monkeypatch.setattr(replicate, "split_axis", split)
+
+
+def _noise_that_sums_to_something(monkeypatch):
+    def split(array, units, axis, *, noise, rng):
+        even = replicate.split_axis(array, units, axis)
+        return even + (noise * array.std() * rng.normal(size=even.shape)).astype(array.dtype)
+
+    monkeypatch.setattr(replicate, "split_axis_unevenly", split)
+
+
+def _scale_not_undone(monkeypatch):
+    _break_identity(monkeypatch, lambda kernel: 2.0 * kernel)
 
 
 def _split_axis_copied(monkeypatch):
@@ -353,6 +382,8 @@ def _concatenated_in_front(monkeypatch):
 # How the core is broken, and a growth that must show it: case, class, number of the site, width.
 FAULTS = [
     (_share_off, "conv-flatten-dense", Widen("conv0", 7)),
+    (_noise_that_sums_to_something, "conv-flatten-dense", Widen("conv0", 7, zero_sum=0.1)),
+    (_noise_that_sums_to_something, "batch norm", WidenAll(("conv0",), (7,), 0.1)),
     (_split_axis_copied, "conv-flatten-dense", Widen("conv0", 7)),
     (_copies_of_other_units, "conv-flatten-dense", Widen("conv0", 7)),
     (_bias_forgotten, "conv-flatten-dense", Widen("conv0", 7)),
@@ -368,6 +399,9 @@ FAULTS = [
     (_identity_off_centre, "conv-flatten-dense", Deepen("conv0")),
     (_identity_behind_tanh, "smooth", Deepen("conv0")),
     (_identity_behind_layer_norm, "layer norm", Deepen("dense4", batch_norm=False)),
+    (_identity_permuted, "batch norm", DeepenAll(("conv0", "dense5"))),
+    (_scale_not_undone, "batch norm", Deepen("conv0")),
+    (_split_axis_copied, "batch norm", WidenDeepen(("conv0", "dense5"), (6, 10), "dense5")),
     (_gamma_without_epsilon, "batch norm", Deepen("conv0")),
     (_beta_forgotten, "batch norm", Deepen("conv0")),
     (_kernel_at_the_corner, "conv-flatten-dense", EnlargeKernel("conv0", 5)),

@@ -15,9 +15,11 @@ from growsearch.growth import (
     AddSkip,
     Deepen,
     EnlargeKernel,
+    Growth,
     Limits,
     Widen,
     WidenAll,
+    WidenDeepen,
     grow,
 )
 from growsearch.growth.flow import flow
@@ -194,6 +196,11 @@ def pulled_back(
     return gradient
 
 
+def is_wider(growth: Growth) -> bool:
+    """True if the growth copies units, alone or beside others."""
+    return isinstance(growth, Widen | WidenAll | WidenDeepen)
+
+
 def parent_with(optimizer: str) -> tuple[Network, np.random.Generator]:
     rng = np.random.default_rng(11)
     parent = trained(CASES["conv-flatten-dense"])
@@ -246,6 +253,44 @@ def test_rescaled_copies_step_together_as_far_as_the_old_unit(optimizer):
             )
 
 
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "momentum"])
+def test_old_units_keep_their_slots_and_new_ones_start_without_direction(optimizer):
+    """carry-old: bit by bit at old places; else 0 in degree 1 and the copied unit's in degree 2.
+
+    Weights that no new unit touches keep theirs.
+    """
+    parent, _ = parent_with(optimizer)
+    child = grow(parent, Widen("conv0", 8), rng=4, slots="carry-old")
+    units = flow(parent.architecture, "conv0", 8, rng=np.random.default_rng(4)).units["conv0"]
+    axes = {("conv0", "kernel"): 3, ("conv0", "bias"): 0, ("conv2", "kernel"): 2}
+    assert child.slots.step == parent.slots.step
+    for slot, degree in OPTIMIZERS[optimizer].degrees.items():
+        for layer, arrays in parent.slots.values[slot].items():
+            for weight, old in arrays.items():
+                expected = old
+                if (axis := axes.get((layer, weight))) is not None:
+                    expected = np.take(old, units.source, axis=axis)
+                    if degree == 1:
+                        np.moveaxis(expected, axis, 0)[units.is_new] = 0.0
+                assert np.array_equal(child.slots.values[slot][layer][weight], expected)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_carry_old_is_carry_where_no_unit_is_copied(name):
+    """New layers, frames of kernels and appended units start the same: without direction."""
+    parent = trained(CASES[name])
+    for growth in every_growth(parent.architecture):
+        if not is_wider(growth):
+            one, other = (
+                grow(parent, growth, rng=1, slots=slots) for slots in ("carry", "carry-old")
+            )
+            if not isinstance(growth, AddSkip | AddBranch):
+                assert one.sha256 == other.sha256, growth
+            for layer, arrays in other.slots.values["m"].items():
+                for weight, m in arrays.items():
+                    assert np.array_equal(m, one.slots.values["m"][layer][weight]), growth
+
+
 @pytest.mark.parametrize("fill", ["net2net", "random"])
 @pytest.mark.parametrize("name", CASES)
 def test_new_weights_have_nowhere_to_go_but_steps_of_usual_length(name, fill):
@@ -274,7 +319,7 @@ def test_new_weights_have_nowhere_to_go_but_steps_of_usual_length(name, fill):
                         assert np.count_nonzero(m) == np.count_nonzero(before)
                         assert np.isin(before, m).all()
                         assert (v > 0.0).all() or not (old["v"][layer][weight] > 0.0).all()
-                    elif m.shape == before.shape and not isinstance(growth, Widen):
+                    elif m.shape == before.shape and not is_wider(growth):
                         assert np.array_equal(m, before)
 
 
@@ -288,7 +333,7 @@ def test_rescaled_new_weights_step_together_as_far_as_one(name, fill):
     """
     parent = trained(CASES[name])
     for growth in every_growth(parent.architecture):
-        if isinstance(growth, Widen | WidenAll):
+        if is_wider(growth):
             continue  # its new weights are copies
         carried, rescaled = (
             grow(parent, growth, rng=1, fill=fill, slots=s).slots.values for s in TREATMENTS[1:3]

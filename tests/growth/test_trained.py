@@ -26,6 +26,7 @@ def residual() -> Architecture:
     draft.add(DepthwiseConv((3, 3), stride=(2, 2)))
     draft.add(Flatten())
     draft.add(Dense(12, activation="tanh"))
+    draft.add(Dense(8))
     draft.add(Dense(10, activation="linear"))
     return Architecture(draft.input_shape, tuple(draft.nodes))
 

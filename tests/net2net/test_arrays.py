@@ -11,7 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from growsearch.net2net import Units
-from growsearch.net2net.arrays import add_noise, copy_axis, normal, split_axis
+from growsearch.net2net.arrays import (
+    add_noise,
+    copy_axis,
+    normal,
+    split_axis,
+    split_axis_unevenly,
+)
 from tests.strategies import DTYPES, any_weights, dtypes, seeds, units
 
 AXES = (0, 1, 2, -1)
@@ -52,6 +58,39 @@ def test_shares_of_any_weight_sum_to_it_exactly(case):
     sums = np.zeros(whole.shape, dtype=object)
     np.add.at(sums, made.source, exactly(parts))
     assert np.array_equal(sums, exactly(whole))
+
+
+@settings(max_examples=300)
+@given(arrays_with_units(), st.sampled_from([1e-3, 0.5, 1e3]), seeds)
+def test_noise_between_copies_sums_to_zero_exactly(case, noise, seed):
+    """In exact arithmetic, the noisy copies of any finite weight sum to it; none is larger."""
+    array, made, axis = case
+    rng = np.random.default_rng(seed)
+    parts = split_axis_unevenly(array, made, axis, noise=noise, rng=rng)
+    assert parts.dtype == array.dtype
+    assert (np.abs(parts) <= np.abs(np.take(array, made.source, axis=axis))).all()
+    parts, whole = np.moveaxis(parts, axis, 0), np.moveaxis(array, axis, 0)
+    sums = np.zeros(whole.shape, dtype=object)
+    np.add.at(sums, made.source, exactly(parts))
+    assert np.array_equal(sums, exactly(whole))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_noise_between_copies_turns_them_apart(dtype):
+    """Each pair of copies moves by about the deviation asked for, where weights leave it room.
+
+    Copies are no multiples of one another any more: their gradients have other directions.
+    """
+    rng = np.random.default_rng(0)
+    array = (3.0 + rng.normal(size=(4, 2000))).astype(dtype)
+    made = Units.replicate(4, 8, rng=rng, balanced=True)
+    even, uneven = (
+        split_axis(array, made, 0).astype(float),
+        split_axis_unevenly(array, made, 0, noise=0.1, rng=rng).astype(float),
+    )
+    assert 0.09 < (uneven - even).std() / array.astype(float).std() < 0.11
+    assert np.corrcoef(uneven[0], uneven[4])[0, 1] < 0.99
+    assert np.corrcoef(even[0], even[4])[0, 1] > 0.999
 
 
 @given(arrays_with_units())

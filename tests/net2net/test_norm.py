@@ -47,16 +47,19 @@ def test_parameters_that_do_not_fit_are_refused(parameter, message):
         wider_norm(units, parameter)
 
 
-@given(seeds, st.sampled_from([1e-3, 1e-5, 2.0**-10, 0.0]))
-def test_a_new_batch_norm_is_the_identity_in_evaluation_mode(seed, epsilon):
-    """For any statistics, silent channels among them, to the precision of float32."""
+@given(seeds, st.sampled_from([1e-3, 1e-5, 2.0**-10, 0.0]), st.sampled_from([0.5, 1.0, 4.0]))
+def test_a_new_batch_norm_is_the_identity_in_evaluation_mode(seed, epsilon, scale):
+    """For any statistics, silent channels among them, to the precision of float32.
+
+    Behind a layer that multiplies by ``scale`` it divides by it.
+    """
     rng = np.random.default_rng(seed)
     mean = rng.normal(size=6).astype(np.float32)
     variance = np.append(rng.uniform(0.0, 50.0, 5), 0.0)
-    found = deeper_norm(mean, variance, epsilon=epsilon)
+    found = deeper_norm(mean, variance, epsilon=epsilon, scale=scale)
     assert {array.dtype for array in found} == {np.dtype(np.float32)}
     x = rng.normal(size=(9, 6))
-    out = normalized(x, *(array.astype(np.float64) for array in found), epsilon)
+    out = normalized(scale * x, *(array.astype(np.float64) for array in found), epsilon)
     tolerance = 1e-12 if epsilon == 2.0**-10 else 1e-6
     assert np.abs(out - x).max() <= tolerance * max(1.0, np.abs(x).max())
 
@@ -73,3 +76,10 @@ def test_a_new_batch_norm_is_the_identity_in_evaluation_mode(seed, epsilon):
 def test_statistics_that_cannot_be_are_refused(mean, variance, epsilon):
     with pytest.raises(ValueError, match="variance: expected"):
         deeper_norm(mean, variance, epsilon=epsilon)
+
+
+@pytest.mark.parametrize("scale", [3.0, 0.0, -2.0])
+def test_a_scale_that_would_round_is_refused(scale):
+    """Only powers of two multiply without a rounding error."""
+    with pytest.raises(ValueError, match="scale: expected a power of two"):
+        deeper_norm(np.zeros(2), np.ones(2), scale=scale)

@@ -60,6 +60,27 @@ def test_rescaled_copies_move_their_sum_by_the_old_step(adaptive):
     np.testing.assert_allclose(summed, (m / np.sqrt(v) if adaptive else m).ravel())
 
 
+@pytest.mark.parametrize("degree", [1, 2])
+@given(layers(), seeds, splits, st.integers(1, 6))
+def test_slots_of_old_units_stay_and_those_of_new_ones_have_no_direction(
+    degree, pair, seed, split, extra
+):
+    """carry-old: old places bit by bit; new units are 0 in degree 1, their unit's in degree 2."""
+    units = Units.replicate(
+        pair.width, pair.width + extra, rng=np.random.default_rng(seed), split=split
+    )
+    options = {"degree": degree, "treatment": "carry-old", "layout": pair.layout}
+    s1, t1, _ = wider_slots(*pair.teacher, units, **options)
+    axis = 0 if pair.layout == "OIHW" else -1
+    expected = np.take(pair.w1, units.source, axis=axis)
+    if degree == 1:
+        np.moveaxis(expected, axis, 0)[units.is_new] = 0.0
+    assert np.array_equal(s1, expected)
+    if t1 is not None:
+        new = np.zeros(extra) if degree == 1 else pair.b1[units.source[pair.width :]]
+        assert np.array_equal(t1, np.append(pair.b1, new).astype(t1.dtype))
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [({"degree": 3}, "degree"), ({"degree": 1, "treatment": "reset"}, "treatment")],

@@ -294,6 +294,25 @@ def test_a_pad_of_no_finite_bias_is_refused(bias):
         random_pad(*DENSE, 6, rng=0, bias=bias)
 
 
+@pairs
+@given(layers(), extra_units, splits, seeds)
+def test_noise_that_sums_to_zero_keeps_every_output(pair, extra, split, seed):
+    """The sums of outgoing weights stay, to 1e-15 of their scale; incoming ones are copied."""
+    old, new = pair.width, pair.width + extra
+    options = {"rng": seed, "split": split, "layout": pair.layout}
+    even = wider(*pair.teacher, new, **options)
+    v1, _, v2 = wider(*pair.teacher, new, zero_sum=0.5, **options)
+    assert np.array_equal(v1, even[0])
+    whole, parts = (summed_over_units(w2, n, pair.layout) for w2, n in ((pair.w2, old), (v2, new)))
+    assert np.max(np.abs(whole - parts)) <= 1e-15 * new * scale(pair)
+
+
+@pytest.mark.parametrize("noise", [-0.1, float("nan"), float("inf")])
+def test_zero_sum_noise_that_is_no_deviation_is_refused(noise):
+    with pytest.raises(ValueError, match="zero_sum: expected a finite number, 0 or more, got"):
+        wider(*DENSE, 6, rng=0, zero_sum=noise)
+
+
 @pytest.mark.parametrize("noise", [-0.1, float("nan"), float("inf")])
 def test_noise_that_is_no_deviation_is_refused(noise):
     """Noise is a finite number, 0 or more."""

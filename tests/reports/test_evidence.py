@@ -11,7 +11,7 @@ from rich.console import Console
 from growsearch.evidence.comparison import Evidence, HeldOut, compare
 from growsearch.reports.evidence import report
 from growsearch.trials.arms import ARMS, Arm
-from growsearch.trials.records import ArmResult
+from growsearch.trials.records import ArmResult, TrialRecord
 from tests.made_up_trials import arm, trials
 
 
@@ -146,11 +146,70 @@ def test_notes_follow_from_the_rows_of_the_arms(monkeypatch: pytest.MonkeyPatch)
     assert "fresh does a fresh start pay?" in text
     assert selection not in told("random")
 
-    pays = Arm("and at equal compute?", start, inherits=False, pays_for_ancestors=True)
+    pays = Arm("and at equal compute?", start, inherits=False, length="lineage")
     monkeypatch.setitem(ARMS, "fresh", pays)
     text = told("fresh")
     assert "all its ancestors: fresh. Other arms" in text
     assert unpaid not in text
+
+
+def with_ancestors(count: int) -> list[TrialRecord]:
+    """Trials whose ancestors took 4e9 FLOPs and 1 s, beside 1e10 FLOPs and 2 s of each arm."""
+    return [replace(each, ancestry_flops=4e9, ancestry_seconds=1.0) for each in trials(count)]
+
+
+def test_the_saving_of_compute_has_a_table() -> None:
+    """The candidate starts above scratch_compute's end: 60 % of the FLOPs, half of the seconds."""
+    text = printed(compare(with_ancestors(8)), 80)
+    title = "All trials: compute saved against scratch_compute"
+    lines = [line.rstrip() for line in text[text.index(title) :].splitlines()[:8]]
+    assert lines == [
+        title,
+        "Compute of net2net with all its ancestors until it first has the control's final",
+        "accuracy, against the control's whole training. Saving: 1 less their ratio.",
+        "                   mean                 ahead,  pairs that",
+        "of       trials  saving  95 % interval  behind    reach it",
+        "──────────────────────────────────────────────────────────",
+        "FLOPs         8    +60%      too alike    8, 0      8 of 8",
+        "seconds       8    +50%      too alike    8, 0      8 of 8",
+    ]
+    told = " ".join(text.split())
+    assert "Trainings of refused candidates and of controls, and all evaluations, are in" in told
+    assert "never reached" not in told
+    assert "compute saved" not in words(compare(trials(8)))  # ancestors of unknown cost
+
+
+def test_pairs_that_never_reach_it_are_told() -> None:
+    """They count with the whole compute, and the note says that the mean is an upper bound."""
+    made = with_ancestors(8)
+    worse = {**made[0].arms, "net2net": arm(0.8, first=0.7)}
+    made[0] = replace(made[0], arms=worse)
+    text = words(compare(made))
+    assert "7 of 8" in text
+    assert "In 1 of 8 pairs net2net never has the final accuracy of scratch_compute." in text
+    assert "the mean saving is an upper bound" in text
+
+
+def test_equal_additional_compute_is_told() -> None:
+    """Arms that have the FLOPs of the candidate's own training, and how they come to have them."""
+
+    def told(*arms: str) -> str:
+        made = [
+            replace(each, arms=dict.fromkeys(("net2net", *arms), each.arms["random"]))
+            for each in trials(8)
+        ]
+        return words(compare(made))
+
+    start = "Equal additional FLOPs, as where the parent exists already: "
+    scratch = "scratch by the same updates of the same architecture"
+    more = "continued_compute by more updates of the parent's"
+    assert f"{start}{scratch}; {more}." in told("scratch", "continued_compute")
+    assert f"{start}{scratch}." in told("scratch", "continued")
+    assert f"{start}{more}." in told("continued_compute", "scratch_compute")
+    assert "continued_compute: for those of net2net alone. Other arms" in told(
+        "continued_compute", "scratch_compute"
+    )
+    assert start not in told("continued")
 
 
 def test_each_control_that_ran_has_its_question() -> None:

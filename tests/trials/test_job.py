@@ -84,12 +84,25 @@ def test_a_failure_is_its_error_in_one_line(error: Exception, kind: str) -> None
     assert str(again) == f"teacher: {failure.reason}"
 
 
-def test_an_arm_of_equal_compute_is_paid_for_its_ancestors() -> None:
+@pytest.mark.parametrize(
+    ("arm", "expected"),
+    [*((arm, {"scratch_compute": 70}.get(arm, 60)) for arm in ARMS if ARMS[arm].grows)],
+)
+def test_an_arm_of_equal_compute_is_paid_for_its_ancestors(arm: str, expected: int) -> None:
     """As many more updates as the ancestors' FLOPs buy it, rounded up; other arms get none."""
-    one = training_flops(1_000, 1, 50)
-    for arm in ARMS:
-        steps = steps_of(arm, 60, flops=1_000, batch_size=50, ancestry=9.5 * one)
-        assert steps == (70 if arm == "scratch_compute" else 60)
+    ancestry = 9.5 * training_flops(1_000, 1, 50)
+    steps = steps_of(arm, 60, flops=1_000, candidate=1_000, batch_size=50, ancestry=ancestry)
+    assert steps == expected
+
+
+@pytest.mark.parametrize(("candidate", "expected"), [(1_000, 60), (2_500, 150), (1_001, 61)])
+def test_the_parent_trains_on_for_the_candidates_flops(candidate: int, expected: int) -> None:
+    """Equal additional compute: at least the FLOPs of the candidate's own training, no ancestry."""
+    sizes = {"flops": 1_000, "candidate": candidate, "batch_size": 50}
+    assert steps_of("continued_compute", 60, **sizes, ancestry=1e12) == expected
+    assert steps_of("continued", 60, **sizes, ancestry=1e12) == 60
+    own = training_flops(candidate, 60, 50)
+    assert training_flops(1_000, expected, 50) >= own > training_flops(1_000, expected - 1, 50)
 
 
 @pytest.mark.usefixtures("quick_sqlite")

@@ -210,4 +210,6 @@ def test_seeds_are_the_same_in_every_version() -> None:
 
 def test_only_the_candidate_is_no_control() -> None:
     """Every other arm answers a question."""
-    assert controls() == ("random", "scratch", "scratch_compute", "continued")
+    assert controls() == (
+        *("random", "scratch", "scratch_compute", "continued", "continued_compute"),
+    )

@@ -65,8 +65,8 @@ class BatchNorm(Layer):
     def norm_like(self, width: int, activation: str) -> dict[str, Layer]:
         return {"bn": BatchNorm(momentum=self.momentum, activation=activation)}
 
-    def identity(self, mean: Array, variance: Array) -> dict[str, Array]:
-        weights = deeper_norm(mean, variance, epsilon=self.epsilon)
+    def identity(self, mean: Array, variance: Array, scale: float) -> dict[str, Array]:
+        weights = deeper_norm(mean, variance, epsilon=self.epsilon, scale=scale)
         return dict(zip(("gamma", "beta", "mean", "variance"), weights, strict=True))
 
 
