@@ -104,7 +104,9 @@ def train(options: argparse.Namespace) -> dict[str, Any]:
     else:
         left = options.seconds - (time.time() - options.began)
         if left <= 0.0:
-            raise SystemExit(f"--seconds: expected more than {options.seconds:g}, a start took that")
+            raise SystemExit(
+                f"--seconds: expected more than {options.seconds:g}, a start took that"
+            )
         plan = replace(plan, seconds=left)
     found = trainer.train(network, data.train, plan, evaluate_on=data.validation, seed=options.seed)
     result = {

@@ -25,6 +25,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -113,6 +114,7 @@ class Contender:
                 networks.append(self._held(folder))
 
         folder = self._folder(name)
+        shutil.rmtree(folder, ignore_errors=True)  # a run that was killed would go on
         networks: list[Any] = []
         result = gs.search(
             space,
