@@ -56,7 +56,7 @@ def optuna_keras(dataset: Dataset, seed: int, ends: float, report: Report, *, ex
         nonlocal best
         keras.backend.clear_session()
         build = expert_network if expert else plain_network
-        model, batch, epochs = build(trial, len(dataset.train))
+        model, batch, epochs = build(trial, dataset)
         model.fit(
             dataset.train.images,
             dataset.train.labels,
@@ -85,13 +85,12 @@ def optuna_keras(dataset: Dataset, seed: int, ends: float, report: Report, *, ex
         study.optimize(objective, n_trials=1)
 
 
-def plain_network(trial: Any, images: int) -> tuple[Any, int, int]:
+def plain_network(trial: Any, dataset: Dataset) -> tuple[Any, int, int]:
     """Build a tutorial's network: one to three convolutions, a dense layer, dropout, Adam."""
     import keras
     from keras import layers
 
-    del images
-    model = keras.Sequential([keras.Input((28, 28, 1))])
+    model = keras.Sequential([keras.Input(dataset.image_shape)])
     for n in range(trial.suggest_int("convolutions", 1, 3)):
         filters = trial.suggest_int(f"filters{n}", 16, 128)
         kernel = trial.suggest_categorical(f"kernel{n}", [3, 5])
@@ -100,7 +99,7 @@ def plain_network(trial: Any, images: int) -> tuple[Any, int, int]:
     model.add(layers.Flatten())
     model.add(layers.Dense(trial.suggest_int("units", 32, 512, log=True), activation="relu"))
     model.add(layers.Dropout(trial.suggest_float("dropout", 0.0, 0.5)))
-    model.add(layers.Dense(10, activation="softmax"))
+    model.add(layers.Dense(dataset.classes, activation="softmax"))
     rate = trial.suggest_float("learning_rate", 1e-4, 1e-2, log=True)
     batch = trial.suggest_categorical("batch", [32, 64, 128])
     model.compile(
@@ -109,14 +108,19 @@ def plain_network(trial: Any, images: int) -> tuple[Any, int, int]:
     return model, batch, PLAIN_EPOCHS
 
 
-def expert_network(trial: Any, images: int) -> tuple[Any, int, int]:
-    """Build a network of widths and layers that suit this machine and MNIST."""
+def expert_network(trial: Any, dataset: Dataset) -> tuple[Any, int, int]:
+    """Build a network of widths and layers that suit this machine, and images that suit the data.
+
+    Images other than MNIST's are mirrored, as in the search spaces of growsearch.
+    """
     import keras
     from keras import layers
 
     batch = 128
-    shift = trial.suggest_int("shift", 0, 2) / 28
-    model = keras.Sequential([keras.Input((28, 28, 1))])
+    shift = trial.suggest_int("shift", 0, 2) / dataset.image_shape[0]
+    model = keras.Sequential([keras.Input(dataset.image_shape)])
+    if dataset.name != "mnist":
+        model.add(layers.RandomFlip("horizontal", dtype="float32"))
     if shift:
         model.add(layers.RandomTranslation(shift, shift, fill_mode="constant", dtype="float32"))
     for n, (low, high) in enumerate([(16, 48), (32, 96), (64, 160)]):
@@ -128,10 +132,12 @@ def expert_network(trial: Any, images: int) -> tuple[Any, int, int]:
         if n < 2:
             model.add(layers.MaxPooling2D())
     model.add(layers.GlobalAveragePooling2D())
-    model.add(layers.Dense(10, dtype="float32"))
+    model.add(layers.Dense(dataset.classes, dtype="float32"))
     model.add(layers.Activation("softmax", dtype="float32"))
     rate = trial.suggest_float("learning_rate", 1e-3, 1e-2, log=True)
-    schedule = keras.optimizers.schedules.CosineDecay(rate, EXPERT_EPOCHS * images // batch)
+    schedule = keras.optimizers.schedules.CosineDecay(
+        rate, EXPERT_EPOCHS * len(dataset.train) // batch
+    )
     model.compile(
         keras.optimizers.Adam(schedule), "sparse_categorical_crossentropy", metrics=["accuracy"]
     )

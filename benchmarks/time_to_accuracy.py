@@ -2,11 +2,12 @@
 
 Every contender is a process of its own, one after the other, and starts with nothing:
 
-growsearch   ``growsearch run mnist --time-budget BUDGET``: starts small, grows, polishes
-continued    the same run in which nothing may grow: the teacher is polished for the rest
+growsearch   ``growsearch run mnist --time-budget BUDGET``: a trunk grows, and is committed to
+mnist_fast   the search before there were trunks: brief trials, then a long polish
+continued    the same search in which nothing may grow: the teacher is polished for the rest
 scratch      the same search, every candidate trained from random weights, as the teacher was
 final        the network that growsearch ended with, trained from random weights for all the time:
-             one cycle, then a cycle with averaged weights, as the last of the polish
+             one cycle, then a cycle with averaged weights, as the last of the polish of mnist_fast
 plain        Optuna (TPE, MedianPruner) over Keras networks from scratch, as tutorials have it
 expert       the same with knowledge of the machine and the data: see peers.py
 autokeras    AutoKeras's defaults, where it is installed
@@ -14,14 +15,17 @@ autokeras    AutoKeras's defaults, where it is installed
 A contender's curve is the test accuracy of the network it held at the time; networks are chosen on
 validation images, and those of growsearch are tested after their run, outside its time.
 
-    python benchmarks/time_to_accuracy.py --data DIR [--budget 600] [--seeds 3]
+    python benchmarks/time_to_accuracy.py --data [NAME=]PATH [--budget 600] [--seeds 3]
         [--only growsearch,final] [--out runs/time_to_accuracy]
+
+``final`` reads the run of growsearch in the same folder.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -29,12 +33,14 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import anytime
+import image_sets
 import numpy as np
 from machine import deviation, processor, versions
 
-SPACE = "mnist"
 MARKS = (0.1, 0.2, 0.4, 1.0)  # of the budget: 1, 2, 4 and 10 minutes of ten
-CONTENDERS = ("growsearch", "continued", "scratch", "final", "plain", "expert", "autokeras")
+SEARCHES = ("mnist_fast", "continued", "scratch")
+CONTENDERS = ("growsearch", *SEARCHES, "final", "plain", "expert", "autokeras")
 
 
 class Contender:
@@ -55,7 +61,9 @@ class Contender:
         """Compete, then write the curve and its circumstances as JSON."""
         name = self.options.child
         about: dict[str, Any] = {}
-        if name in ("growsearch", "continued", "scratch"):
+        if name == "growsearch":
+            about = self._growsearch()
+        elif name in SEARCHES:
             about = self._search(name)
         elif name == "final":
             about = self._final()
@@ -68,6 +76,16 @@ class Contender:
     def _path(self, name: str) -> Path:
         return Path(self.options.out) / f"{name}-{self.options.seed}.json"
 
+    def _folder(self, name: str) -> Path:
+        return Path(self.options.out) / f"{name}-{self.options.seed}"
+
+    def _growsearch(self) -> dict[str, Any]:
+        data, seed, out = self.options.data, self.options.seed, self._folder("growsearch")
+        seconds = anytime.run(data, self.options.budget / 60.0, seed, out)
+        found = anytime.read(data, out)
+        self.points = [(each["seconds"], each["test_accuracy"]) for each in found["points"]]
+        return {"seconds": seconds, **found["about"]}
+
     def _search(self, name: str) -> dict[str, Any]:
         import optuna
 
@@ -76,17 +94,16 @@ class Contender:
         from growsearch.trials import arms
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        space, overrides = gs.SearchSpace.load(SPACE), list[str]()
+        data = image_sets.dataset(self.options.data)
+        space = image_sets.before_trunks(data.name, data.image_shape)
         if name == "continued":  # nothing can grow, so the polish takes all the time
-            overrides = [f"limits.parameters={space.architecture.parameters}"]
+            space = space.replace(limits={"parameters": space.architecture.parameters})
         if name == "scratch":  # each gets the teacher's training: a warm restart is too short
             arms.ARMS[arms.CANDIDATE] = arms.ARMS["scratch"]
             teacher = space.teacher
-            lowest, highest = teacher.learning_rate / 2, teacher.learning_rate * 1.5
-            overrides = [f"choices.learning_rate=[{lowest}, {highest}]"]
-            overrides += [
-                f"training.{key}={getattr(teacher, key)}" for key in ("steps", "schedule", "shift")
-            ]
+            rates = (teacher.learning_rate / 2, teacher.learning_rate * 1.5)
+            own = {key: getattr(teacher, key) for key in ("steps", "schedule", "shift")}
+            space = space.replace(choices={"learning_rate": rates}, training=own)
         held: list[float] = []
 
         def on_event(event: object) -> None:
@@ -96,19 +113,21 @@ class Contender:
                 held.append(time.time())
                 networks.append(self._held(folder))
 
-        folder = Path(self.options.out) / f"{name}-{self.options.seed}"
+        folder = self._folder(name)
+        shutil.rmtree(folder, ignore_errors=True)  # a run that was killed would go on
         networks: list[Any] = []
         result = gs.search(
-            gs.SearchSpace.load(SPACE, overrides),
+            space,
             time_budget=self.options.budget,
-            data=self.options.data,
+            data=data,
             seed=self.options.seed,
             out=folder,
+            workers=anytime.WORKERS if name == "mnist_fast" else 0,  # scratch changes this process
             on_event=on_event,
             began=time.monotonic() - (time.time() - self.began),
         )
         ended = time.time()
-        trainer, test = gs.SlimTrainer(), gs.load_data("mnist", self.options.data).test
+        trainer, test = gs.SlimTrainer(), data.test
         for at, network in zip(held, networks, strict=True):
             self.report(trainer.evaluate(network, test).accuracy, at)
         return {
@@ -131,9 +150,9 @@ class Contender:
 
         import growsearch as gs
 
-        grown = self._held(Path(self.options.out) / f"growsearch-{self.options.seed}")
-        space, architecture = gs.SearchSpace.load(SPACE), grown.architecture
-        data = gs.load_data("mnist", self.options.data)
+        architecture = self._held(self._folder("growsearch")).architecture
+        data = image_sets.dataset(self.options.data)
+        space = image_sets.before_trunks(data.name, data.image_shape)
         assert space.polish
         rate = space.teacher.learning_rate  # what suits random weights
         one_cycle = replace(space.polish.plan, schedule="one_cycle", learning_rate=rate)
@@ -155,9 +174,7 @@ class Contender:
     def _peer(self, name: str) -> None:
         import peers
 
-        import growsearch as gs
-
-        data = gs.load_data("mnist", self.options.data)
+        data = image_sets.dataset(self.options.data)
         if name == "autokeras":
             peers.autokeras(data, self.options.seed, self.ends, self.report)
         else:
@@ -180,7 +197,7 @@ def compete(options: argparse.Namespace, names: list[str]) -> None:
             if not path.exists():
                 command = [sys.executable, __file__, "--child", name, "--seed", str(seed)]
                 command += ["--began", repr(time.time()), "--budget", str(options.budget)]
-                command += ["--data", options.data] if options.data else []
+                command += ["--data", options.data]
                 subprocess.run([*command, "--out", options.out], check=True)
             found = json.loads(path.read_text())
             if (budget := found.get("budget", options.budget)) != options.budget:
@@ -214,7 +231,9 @@ def spread(values: list[float]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--data", help="MNIST; see growsearch run --help")
+    parser.add_argument(
+        "--data", metavar="[NAME=]PATH", default="mnist=", help="mnist, fashion_mnist or JPEG files"
+    )
     parser.add_argument("--budget", type=float, default=600.0, help="seconds of each contender")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--only", default=",".join(CONTENDERS))
@@ -227,6 +246,7 @@ def main() -> None:
         Contender(options).run()
         return
     Path(options.out).mkdir(parents=True, exist_ok=True)
+    options.data = image_sets.prepared(options.data, Path(options.out))
     names = [
         name for name in options.only.split(",") if name != "autokeras" or find_spec("autokeras")
     ]
