@@ -252,12 +252,12 @@ class Trunk(Section):
 
     steps: Annotated[int, Field(ge=100, le=10**9)] = 20_000
     candidates: Annotated[int, Field(ge=1, le=64)] = 3
-    screen: Annotated[float, Field(gt=0.0, le=0.2)] = 0.008
+    screen: Annotated[float, Field(gt=0.0, le=0.2)] = 0.005
     contest: Annotated[float, Field(ge=0.0, le=1.0)] = 0.15
     untested: Annotated[float, Field(ge=0.0, le=1.0)] = 0.1
     tolerance: Annotated[float, Field(ge=0.0, le=10.0)] = 0.2
     dearest: Annotated[float, Field(ge=1.0, le=100.0)] = 2.5
-    deciding: Annotated[float, Field(gt=0.0, le=10.0)] = 0.8
+    deciding: Annotated[float, Field(gt=0.0, le=10.0)] = 0.4
     until: Annotated[float, Field(ge=0.0, le=1.0)] = 0.55
     average: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.25
     cool: Annotated[float, Field(gt=0.0, le=0.5)] = 0.2

@@ -151,6 +151,8 @@ def contest(
         return Decision(False, f"not yet: {behind}, and no closer than before")
     wait = max(trend.level_at() - found[-1].cost, 0.0)
     pace = f"level in {wait:.0f} {unit} at this pace, of {left:.0f} {unit} that are left"
+    if wait > left:
+        return Decision(False, f"not yet: {behind}, and not level in the {left:.0f} {unit} left")
     if wait > PATIENCE * left:
         return Decision(False, f"not yet: {behind}, {pace}")
     loss, errors = trend.at(found[-1].cost + PATIENCE * left)

@@ -14,7 +14,9 @@ _MINUTE = 60.0
 _UNLIMITED = 10**6  # workers
 _SHORTEST = 0.01, 0.1  # of the total, of the time that has passed: no stage is shorter than both
 _LONGEST = 0.1  # of the total: after each stage the trunk is stored
-_SCREENED = 1 / 3  # of the time that has passed: no candidate's first training is longer
+_SCREENED = 1 / 6  # of the time that has passed: no candidate's first training is longer
+_CONTESTED = 2  # first trainings of a campaign: no contest takes longer
+_AROUND = 1.5  # of a campaign's cost: with graphs and evaluations it takes so long
 _SHRUNK = 0.4  # of a campaign's cost: it may take so little to end before the next commit
 
 
@@ -187,14 +189,14 @@ class Timetable:
         """Return a campaign that begins now and has some room; None where that is too little.
 
         Early in a long run candidates are trained for less, since the trunk's loss falls fast. The
-        contest takes as long as all first trainings at most: the time is worth more trials.
+        contest takes twice as long as all first trainings at most: the time is worth more trials.
         """
         section = self.section
         screen = min(section.screen * self.total, _SCREENED * now)
         screens = section.candidates * screen
         is_tested = not is_first or now >= section.untested * self.total
-        contest = min(section.contest * now, screens) if is_tested else 0.0
-        takes = self._turns(2) * (screens + contest)
+        contest = min(section.contest * now, _CONTESTED * screens) if is_tested else 0.0
+        takes = _AROUND * self._turns(2) * (screens + contest)
         if not takes > 0.0 or room < _SHRUNK * takes:
             return None
         fits = min(room / takes, 1.0)
