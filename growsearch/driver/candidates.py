@@ -87,6 +87,9 @@ def propose(run: Run, state: RunState, job_of: JobOf | None = None) -> Pending:
         return _dequeued(run, state, job_of)
     index = len(state.placed)
     params = run.sampler.propose(state.placed, index)
+    operations = run.space.choices.operations
+    if state.trunk is not None and index < len(operations):
+        params["op"] = operations[index]  # each is tried once before any is drawn
     about = _description(run, state, index, params)
     run.guard.check()
     trial = begin(run.study, params, distributions(run.space), about)

@@ -225,7 +225,11 @@ def _failing(run: Run, racer: Racer) -> Iterator[None]:
 
 
 def _best(ground: Ground, racers: Sequence[Racer], legs: Sequence[Leg]) -> Racer | None:
-    """Refuse the candidates that are too far behind; return the best of the others."""
+    """Refuse the candidates that are too far behind; return the best of the others.
+
+    Where a comparison on the same images cannot tell two of them apart, the operation that the
+    space names first is preferred.
+    """
     tolerance = ground.run.space.trunk_section.tolerance
     sound = [racer for racer in racers if racer.failure is None]
     for racer in sound:
@@ -233,11 +237,24 @@ def _best(ground: Ground, racers: Sequence[Racer], legs: Sequence[Leg]) -> Racer
         racer.decision = screen(gap, loss_at(_read(legs), gap.cost), tolerance)
     left = [racer for racer in sound if racer.decision is not None and racer.decision.kept]
     best = min(left, key=lambda racer: _gaps(racer, legs)[-1].loss, default=None)
+    if best is not None:
+        level = [racer for racer in left if _is_level(racer, best)]
+        order = ground.run.space.choices.operations
+        best = min(level, key=lambda racer: order.index(racer.pending.about.operation))
     for racer in left:
         if racer is not best and racer.decision is not None and best is not None:
-            better = f"behind trial {best.number}, the best of its campaign"
+            better = f"trial {best.number} is preferred in its campaign"
             racer.decision = Decision(False, f"{racer.decision.reason}: {better}")
     return best
+
+
+def _is_level(racer: Racer, best: Racer) -> bool:
+    """Return whether a candidate is no more behind another than the noise of the comparison."""
+    one, other = racer.outcomes[0].losses, best.outcomes[0].losses
+    if racer is best or one is None or other is None:
+        return racer is best
+    gain, error = loss_gain(one, other)
+    return gain >= -error
 
 
 def _gaps(racer: Racer, legs: Sequence[Leg]) -> tuple[Gap, ...]:
