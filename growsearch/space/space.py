@@ -32,6 +32,7 @@ from growsearch.space.sections import (
     Trunk,
 )
 from growsearch.training import TrainingPlan, no_decay
+from growsearch.training.plan import ENDLESS
 
 
 class SearchSpace(Section):
@@ -91,14 +92,25 @@ class SearchSpace(Section):
                     f"expected at most {limits.width}, the value of limits.width: a new width is "
                     "a multiple of it",
                 )
-        if self.trunk is not None and self.polish is not None:
-            raise SectionError("polish", "expected none beside [trunk], which ends with a decay")
+        if self.trunk is not None:
+            self._leaves_the_decay_to_the_trunk()
         if (
             self.choices.weight_decay is not None
             and OPTIMIZERS[self.training.optimizer].decay is None
         ):
             raise SectionError("choices.weight_decay", no_decay(self.training.optimizer))
         return self
+
+    def _leaves_the_decay_to_the_trunk(self) -> None:
+        """Refuse a polish and a schedule with an end beside a trunk: its one decay is its last."""
+        if self.polish is not None:
+            raise SectionError("polish", "expected none beside [trunk], which ends with a decay")
+        for name, section in (("teacher", self.teacher), ("training", self.training)):
+            if section.schedule not in ENDLESS:
+                raise SectionError(
+                    f"{name}.schedule",
+                    f"expected {' or '.join(ENDLESS)} beside [trunk], which ends with a decay",
+                )
 
     @property
     def architecture(self) -> Architecture:

@@ -14,6 +14,7 @@ from growsearch.training.fields import Interval, Key, Knob, OneOf, Whole, check_
 EVERYWHERE = Key.TRAINING | Key.LAST | Key.CHOICE
 PRECISIONS = ("auto", "float32", "bfloat16")
 SCHEDULES = ("constant", "linear", "cosine", "one_cycle", "wsd", "inverse_sqrt")
+ENDLESS = ("constant", "inverse_sqrt")  # no rate of these depends on the last step
 
 
 @dataclass(frozen=True)
@@ -164,7 +165,7 @@ class TrainingPlan:
 
     def _check_warmup(self) -> None:
         """Refuse a warm-up that is not over where the schedule's fall begins."""
-        if not self.warmup or self.schedule in ("constant", "inverse_sqrt"):  # these have no end
+        if not self.warmup or self.schedule in ENDLESS:
             return
         if self.schedule == "one_cycle":
             raise InvalidInputError(

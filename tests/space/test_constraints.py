@@ -8,6 +8,7 @@ import pytest
 
 from growsearch.errors import InvalidInputError, SearchSpaceError
 from growsearch.space import SearchSpace
+from growsearch.training.plan import SCHEDULES
 from tests.space_values import refused, values, with_value
 
 IMPOSSIBLE = [
@@ -175,6 +176,23 @@ def test_a_schedule_fits_its_training(section: str, keys: dict[str, Any], named:
     changed = values()
     changed[section] = {**changed.get(section, {}), "steps": 9} | keys
     assert f"{section}.{named}" in refused(SearchSpace.parse, changed)
+
+
+@pytest.mark.parametrize("section", ["teacher", "training"])
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_a_trunk_has_no_schedule_with_an_end(section: str, schedule: str) -> None:
+    """Its rate falls to 0 once, in its decay; without a trunk every schedule is accepted."""
+    changed = values()
+    changed[section] |= {"schedule": schedule}
+    SearchSpace.parse(changed)
+    changed["trunk"] = {}
+    if schedule in ("constant", "inverse_sqrt"):
+        SearchSpace.parse(changed)
+    else:
+        named = f"{section}.schedule: expected constant or inverse_sqrt beside [trunk], which ends"
+        message = refused(SearchSpace.parse, changed)
+        assert named in message
+        assert message.endswith(f"got {schedule!r}")
 
 
 def test_a_decay_to_choose_needs_an_optimizer_that_decays() -> None:

@@ -28,7 +28,8 @@ def test_shipped_spaces_load(name: str) -> None:
 
 def test_these_spaces_ship() -> None:
     """The names are sorted."""
-    assert SearchSpace.shipped() == ("digits", "mnist", "mnist_residual", "net2net")
+    names = ("digits", "fashion_mnist", "mnist", "mnist_residual", "net2net")
+    assert SearchSpace.shipped() == names
 
 
 @pytest.mark.parametrize(("alias", "name"), ALIASES.items())
