@@ -283,9 +283,8 @@ def test_redrawn_units_have_the_mean_square_of_the_old_ones():
     rng = np.random.default_rng(0)
     made = Units.replicate(100, 300, rng=rng, split="new")
     copied = copy_axis(2.0 + 7.0 * rng.normal(size=(500, 100)), made, 1)
-    new, old = (
-        redrawn(copied, made, 1, rng=rng)[:, which] for which in (made.is_new, ~made.is_new)
-    )
+    drawn = redrawn(copied, made, 1, rng=rng)
+    new, old = drawn[:, made.is_new], drawn[:, ~made.is_new]
     relative = np.sqrt(np.mean(new**2) / np.mean(old**2))
     assert abs(relative - 1.0) <= 5 / np.sqrt(2 * new.size)
     assert np.array_equal(redrawn(0.0 * copied, made, 1, rng=rng), 0.0 * copied)

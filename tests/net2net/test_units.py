@@ -102,7 +102,7 @@ def test_one_block_of_tiled_units_is_the_units(made, groups):
     tiled = made.tile(groups)
     assert tiled.block(groups) == made
     share = tiled.share.copy()
-    share[0] /= 2
+    share[0] += 0.5
     assert Units(tiled.source.copy(), share, tiled.old).block(groups) is None
 
 
