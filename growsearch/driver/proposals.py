@@ -76,7 +76,7 @@ def decode(
         place = min(int(params["position"] * len(legal)), len(legal) - 1)
         for site in (*legal[place:], *legal[:place]):
             growth = site.sized(params["log2_factor"], architecture, space.growth_limits)
-            growth = growth.with_split(space.training.split)
+            growth = growth.with_split(space.training.split, architecture)
             if str(growth) not in tried:
                 return growth
             drawn = drawn or growth

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 
 from growsearch.checks import check_choice, whole_number
+from growsearch.errors import NotExactError
 from growsearch.net2net.units import Shares
 from growsearch.networks import Architecture, Network
 from growsearch.networks.layer import Layer
@@ -140,12 +141,20 @@ class Growth(ABC):
         del log2_factor, architecture, limits
         return self
 
-    def with_split(self, split: Shares | None) -> Self:
-        """Return the growth with another ``split`` of units, if it widens; see ``Widen``."""
+    def with_split(self, split: Shares | None, architecture: Architecture) -> Self:
+        """Return the growth with another ``split`` of units, if it widens; see ``Widen``.
+
+        It stays as it is where that would not be exact: some norms need equal shares.
+        """
         if split is None or all(field.name != "split" for field in fields(self)):
             return self
         changed: dict[str, Any] = {"split": split}
-        return replace(self, **changed)
+        other = replace(self, **changed)
+        try:
+            other.grown(architecture)
+        except NotExactError:
+            return self
+        return other
 
     @abstractmethod
     def grown(self, architecture: Architecture) -> Architecture:

@@ -10,7 +10,7 @@ from typing import ClassVar, Self
 import numpy as np
 
 from growsearch.checks import check_choice, number, whole_number
-from growsearch.errors import NotExactError
+from growsearch.errors import InvalidInputError, NotExactError
 from growsearch.growth.flow import flow, pattern_of
 from growsearch.growth.growth import Growth, Limits, Setting
 from growsearch.growth.replicate import replicate
@@ -57,8 +57,7 @@ class Widen(Growth):
         object.__setattr__(self, "width", whole_number("width", self.width, 1))
         for name in ("noise", "zero_sum"):
             object.__setattr__(self, name, number(name, getattr(self, name), 0.0))
-        if self.split is not None:
-            check_choice("split", self.split, SHARES)
+        check_split(self.split, self.zero_sum)
 
     @classmethod
     def sites(cls, architecture: Architecture, limits: Limits) -> tuple[Self, ...]:
@@ -96,6 +95,17 @@ class Widen(Growth):
 
     def sizes(self, architecture: Architecture) -> tuple[str, str]:
         return str(architecture[self.layer].layer.width), str(self.width)
+
+
+def check_split(split: Shares | None, zero_sum: float = 0.0) -> None:
+    """Refuse a split that does not exist, or one that does not go with zero-sum noise."""
+    if split is None:
+        return
+    check_choice("split", split, SHARES)
+    if split == "new" and zero_sum > 0.0:
+        raise InvalidInputError(
+            f"zero_sum: expected 0 as split new makes no copies, got {zero_sum}"
+        )
 
 
 def _smallest(architecture: Architecture, layer: str, limits: Limits) -> tuple[str, int] | None:

@@ -8,12 +8,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
-from growsearch.checks import check_choice, number
+from growsearch.checks import number
 from growsearch.errors import InvalidInputError, NotExactError
 from growsearch.growth.compound import Compound, names_of
 from growsearch.growth.growth import Limits
-from growsearch.growth.widen import Widen, width_step
-from growsearch.net2net.units import SHARES, Shares
+from growsearch.growth.widen import Widen, check_split, width_step
+from growsearch.net2net.units import Shares
 from growsearch.networks import Architecture
 
 # All factors are taken from one grid, so that a larger factor never grows less.
@@ -50,8 +50,7 @@ class WidenAll(Compound):
         object.__setattr__(self, "layers", names_of("layers", self.layers))
         object.__setattr__(self, "widths", widths_of(self.layers, self.widths))
         object.__setattr__(self, "zero_sum", number("zero_sum", self.zero_sum, 0.0))
-        if self.split is not None:
-            check_choice("split", self.split, SHARES)
+        check_split(self.split, self.zero_sum)
 
     @classmethod
     def sites(cls, architecture: Architecture, limits: Limits) -> tuple[Self, ...]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
-from growsearch.checks import check_choice
 from growsearch.errors import InvalidInputError
 from growsearch.growth.compound import Compound, names_of
 from growsearch.growth.deepen import Deepen
 from growsearch.growth.deepen_all import stage_ends
 from growsearch.growth.growth import Growth, Limits
+from growsearch.growth.widen import check_split
 from growsearch.growth.widen_all import WidenAll, largest, scaled, widths_of
-from growsearch.net2net.units import SHARES, Shares
+from growsearch.net2net.units import Shares
 from growsearch.networks import Architecture
 
 
@@ -50,8 +50,7 @@ class WidenDeepen(Compound):
             raise InvalidInputError(
                 f"deepened: expected the name of a layer, got {self.deepened!r}"
             )
-        if self.split is not None:
-            check_choice("split", self.split, SHARES)
+        check_split(self.split)
 
     @classmethod
     def sites(cls, architecture: Architecture, limits: Limits) -> tuple[Self, ...]:

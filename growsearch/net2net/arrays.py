@@ -142,7 +142,7 @@ def _spacing(array: Array) -> Array:
 def redrawn(
     array: NDArray[_Scalar], units: Units, axis: int, *, rng: np.random.Generator
 ) -> NDArray[_Scalar]:
-    """Draw the weights of the extra units anew: normal, of the deviation of the old units' weights.
+    """Draw the weights of the extra units anew: normal, of the root mean square of the old ones.
 
     Parameters
     ----------
@@ -156,7 +156,7 @@ def redrawn(
     moved = np.moveaxis(array.copy(), axis, 0)
     old = moved[~units.is_new]
     drawn = rng.standard_normal((int(units.is_new.sum()), *moved.shape[1:]))
-    moved[units.is_new] = drawn * np.sqrt(np.mean(np.square(old, dtype=np.float64)))
+    moved[units.is_new] = drawn * (np.linalg.norm(old.astype(np.float64)) / max(old.size, 1) ** 0.5)
     return np.ascontiguousarray(np.moveaxis(moved, 0, axis))
 
 

@@ -17,6 +17,7 @@ from growsearch.net2net.arrays import (
     constant,
     copy_axis,
     normal,
+    redrawn,
     split_axis,
     split_axis_unevenly,
 )
@@ -59,8 +60,10 @@ def wider(
         (:func:`~growsearch.net2net.wider_norm`), a depthwise convolution, an optimizer's slots.
     rng : numpy.random.Generator or int
         Draws which units are copied, unless they are given, and the noise; an int is a seed.
-    split : "equal" or "random"
-        How the copies of one unit share its outgoing weights; both are exact.
+    split : "equal", "random" or "new"
+        How the copies of one unit share its outgoing weights. With "new" the extra units are no
+        copies: their incoming weights are random, as long as those of w1, and their outgoing
+        weights are zero. All three are exact.
     noise : float
         Standard deviation of noise on the new copies' incoming weights, relative to that of all
         widened ones. Above 0 it breaks the copies' symmetry, and exactness.
@@ -91,12 +94,17 @@ def wider(
     for name, value in (("noise", noise), ("zero_sum", zero_sum)):
         if not 0.0 <= value < np.inf:
             raise ValueError(f"{name}: expected a finite number, 0 or more, got {value!r}")
+    if split == "new" and zero_sum > 0.0:
+        raise ValueError(f"zero_sum: expected 0 as split new makes no copies, got {zero_sum!r}")
     pair = layers_of(w1, b1, w2, new_width, layout)
     generator = np.random.default_rng(rng)
-    units = new_width
+    units, is_new = new_width, False
     if not isinstance(units, Units):
         units = Units.replicate(pair.width, units, rng=generator, split=split)
+        is_new = split == "new"
     copied = copy_axis(pair.w1, units, pair.outputs)
+    if is_new:
+        copied = redrawn(copied, units, pair.outputs, rng=generator)
     new_w1 = add_noise(copied, units, pair.outputs, noise=noise, rng=generator)
     new_b1 = None if pair.b1 is None else copy_axis(pair.b1, units, 0)
     unfolded, axis = pair.unfolded

@@ -53,7 +53,7 @@ def searched(minutes: float, seed: int, *tests: tuple[float, float]) -> Row:
 
 
 def test_a_row_comes_back_from_its_line() -> None:
-    """What is written as JSON is read as the same row."""
+    """A row that is written as JSON is read as the same row."""
     before = row("fixed", "deep", 1.0, 3, Point(60.0, 0.9, 0.3, 0.91, 70_586), rate=0.4)
     assert Row.from_json(json.loads(json.dumps(before.to_json()))) == before
 
@@ -185,7 +185,7 @@ def test_one_seed_has_no_error() -> None:
 
 
 def test_regret_at_a_mark_needs_every_run() -> None:
-    """Where one seed of ours held nothing yet, there is no regret to tell, and no mean."""
+    """If one seed of ours held nothing yet, there is no regret to tell, and no mean."""
     rows = [trained("deep", 1.0, 0, 0.92, 0.2), trained("deep", 10.0, 0, 0.95, 0.1)]
     rows += [searched(10.0, 0, (62.0, 0.91), (600.0, 0.94)), searched(10.0, 1, (600.0, 0.96))]
     assert regret_at(rows, "made_up", 1.0) is None

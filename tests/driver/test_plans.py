@@ -94,7 +94,7 @@ counts = st.tuples(st.integers(1, 5000), st.integers(1, 8)).filter(lambda two: t
 
 @given(counts)
 def test_readings_lie_at_equal_distances(known: tuple[int, int]) -> None:
-    """No more than asked for; each is of an average over its last share, at least 10 updates."""
+    """No more than asked for; each is of an average over its last share, or over 100 updates."""
     updates, readings = known
     for plan in (
         on_plan(SPACE, trunk(), updates, readings=readings),
@@ -102,7 +102,8 @@ def test_readings_lie_at_equal_distances(known: tuple[int, int]) -> None:
     ):
         assert plan.steps == updates
         assert 1 <= -(-updates // plan.evaluate_every) <= readings
-        window = max(0.25 * updates / readings, 10.0)
+        longest = max(updates / 3.0, 2.0)  # of a short training: it begins with the start's weights
+        window = min(max(0.25 * updates / readings, 100.0), longest)
         assert 1.0 / (1.0 - plan.ema) == pytest.approx(window)
 
 
@@ -117,8 +118,19 @@ def test_a_growth_and_its_trunk_are_read_alike(known: tuple[int, int]) -> None:
 
 def test_the_averages_window_is_never_shorter_than_some_updates() -> None:
     """The decay of an average of 100 updates is .99; that of one update would average nothing."""
-    assert average_over(100.0) == pytest.approx(0.99)
-    assert average_over(0.0) == average_over(10.0) == pytest.approx(0.9)
+    assert average_over(400, 0.25) == average_over(400, 0.01) == pytest.approx(0.99)
+    assert average_over(800, 0.25) == pytest.approx(0.995)
+    assert average_over(800, 0.25, readings=2) == pytest.approx(0.99)
+    assert average_over(1, 0.25) == average_over(6, 0.25) == pytest.approx(0.5)
+
+
+@given(st.integers(1, 5000), st.floats(0.01, 0.99), st.integers(1, 8))
+def test_an_average_forgets_the_weights_at_the_start(
+    updates: int, share: float, readings: int
+) -> None:
+    """At the end of a training they count for a twentieth at most."""
+    if updates >= 6:
+        assert average_over(updates, share, readings) ** updates <= 0.05
 
 
 # --- candidates -----------------------------------------------------------------------------------
@@ -179,9 +191,10 @@ def test_a_cooled_fork_falls_from_the_trunks_rate_to_nothing(
 
 def test_a_cooled_fork_is_read_at_its_end() -> None:
     """By an average over its last twentieth, where the rate is near 0; nothing is re-warmed."""
-    plan = cooled_plan(SPACE, trunk(), 1000)
-    assert (plan.evaluate_every, plan.rewarm, plan.warmup) == (1000, 0, 0)
-    assert 1.0 / (1.0 - plan.ema) == pytest.approx(50.0)
+    plan = cooled_plan(SPACE, trunk(), 4000)
+    assert (plan.evaluate_every, plan.rewarm, plan.warmup) == (4000, 0, 0)
+    assert 1.0 / (1.0 - plan.ema) == pytest.approx(200.0)
+    assert cooled_plan(SPACE, trunk(), 1000).ema == pytest.approx(0.99)  # 100 updates at least
 
 
 def test_a_plan_over_time_falls_with_the_time() -> None:

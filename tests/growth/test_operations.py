@@ -32,6 +32,7 @@ from growsearch.growth import (
     sites,
 )
 from growsearch.growth.growth import RANDOM_BIAS, RANDOM_STD
+from growsearch.net2net.units import SHARES
 from growsearch.networks import INPUT, Architecture, Network, Node, Slots
 from growsearch.networks.layers import (
     Add,
@@ -60,6 +61,10 @@ from tests.strategies import seeds
 def producers(architecture: Architecture) -> dict[str, int]:
     """The width of every layer that has one of its own."""
     return {n.name: n.layer.width for n in architecture.nodes if n.layer.is_producer}
+
+
+# The layers of a compound growth, as JSON has them.
+ONE_LAYER = {"layers": ["conv1"], "widths": [8]}
 
 
 def kernels(architecture: Architecture) -> dict[str, tuple[int, int]]:
@@ -405,6 +410,9 @@ def test_unknown_layers_are_named():
         {"operation": "widen_all", "layers": ["conv1", "conv1"], "widths": [8, 16]},
         {"operation": "widen_all", "layers": ["conv1"], "widths": [8], "zero_sum": -1.0},
         {"operation": "widen", "layer": "conv1", "width": 8, "zero_sum": math.nan},
+        {"operation": "widen", "layer": "conv1", "width": 8, "split": "new", "zero_sum": 0.5},
+        {"operation": "widen_deepen", **ONE_LAYER, "deepened": "conv1", "split": "half"},
+        {"operation": "widen_all", **ONE_LAYER, "split": "half"},
         {"operation": "deepen", "layer": "conv1", "batch_norm": "yes"},
         {"operation": "deepen_all", "layers": "conv1"},
         {"operation": "deepen_all", "layers": []},
@@ -436,8 +444,67 @@ def test_what_is_no_growth_is_refused(value):
 @given(seeds)
 def test_growths_survive_json(seed):
     """Every growth is read from its JSON text as it was written."""
-    for growth in every_growth(random_architecture(seed), seed=seed):
-        assert growth_from_json(json.loads(json.dumps(growth.to_json()))) == growth
+    architecture = random_architecture(seed)
+    for growth in every_growth(architecture, seed=seed):
+        changed = (growth.with_split(split, architecture) for split in (None, *SHARES))
+        for each in (growth, *changed):
+            assert growth_from_json(json.loads(json.dumps(each.to_json()))) == each
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_split_of_a_space_is_taken_where_it_is_exact(name):
+    """Growths that widen take it, and say so; behind a norm of equal shares, they stay."""
+    parent = trained(CASES[name])
+    norms = [n for n in parent.architecture.nodes if isinstance(n.layer, LayerNorm | GroupNorm)]
+    taken = []
+    for growth in every_growth(parent.architecture):
+        other = growth.with_split("new", parent.architecture)
+        assert growth.with_split(None, parent.architecture) is growth
+        assert other.grown(parent.architecture) == growth.grown(parent.architecture)
+        if not isinstance(growth, Widen | WidenAll | WidenDeepen):
+            assert other is growth
+        elif other is growth:
+            assert norms
+        else:
+            taken.append(other)
+            assert other.split == "new"
+            assert "new" in str(other)
+            assert "new" not in str(growth)
+    assert taken
+
+
+def test_new_units_have_random_weights_in_front_and_zeros_behind():
+    """Of the old filters' length, to 5 standard errors; all that is old stays bit by bit."""
+    parent = trained(case(Conv((3, 3), 64), MaxPool(), Conv((3, 3), 32), shape=(6, 6, 16)))
+    first, last = (parent.weights[layer]["kernel"] for layer in ("conv0", "conv2"))
+    child = grow(parent, Widen("conv0", 192, split="new"), rng=1)
+    new = child.weights["conv0"]["kernel"]
+    assert np.array_equal(new[..., :64], first)
+    assert np.array_equal(child.weights["conv2"]["kernel"][:, :, :64], last)
+    assert not child.weights["conv2"]["kernel"][:, :, 64:].any()
+    drawn = new[..., 64:].astype(np.float64)
+    relative = np.sqrt(np.mean(drawn**2) / np.mean(first.astype(np.float64) ** 2))
+    assert abs(relative - 1.0) <= 5 / np.sqrt(2 * drawn.size)
+    assert len(np.unique(drawn)) > 0.99 * drawn.size
+    for layer in ("conv2", "dense4"):
+        assert np.array_equal(child.weights[layer]["bias"], parent.weights[layer]["bias"])
+
+
+def test_new_units_have_a_random_counterpart():
+    """The control pads with random weights behind too, as it does for copies: other outputs."""
+    parent = trained(CASES["conv-flatten-dense"])
+    one, other = (
+        grow(parent, Widen("conv0", 7, split=split), rng=1, fill="random")
+        for split in ("new", "random")
+    )
+    assert one.architecture == other.architecture
+    assert change(parent, one) > 1e-3
+    for layer, weight, corner in (
+        ("conv0", "kernel", np.s_[..., :3]),
+        ("conv2", "kernel", np.s_[:, :, :3]),
+    ):
+        assert np.array_equal(one.weights[layer][weight][corner], parent.weights[layer][weight])
+    assert one.weights["conv2"]["kernel"][:, :, 3:].all()
 
 
 @pytest.mark.parametrize("option", ["fill", "slots"])
@@ -566,6 +633,8 @@ def test_noise_is_a_number(value):
     for growth in (Widen("conv1", 8), WidenAll(("conv1",), (8,))):
         with pytest.raises(InvalidInputError, match="zero_sum: expected 0 or more, got"):
             replace(growth, zero_sum=value)
+        with pytest.raises(InvalidInputError, match="zero_sum: expected 0 as split new makes no"):
+            replace(growth, zero_sum=0.5, split="new")
 
 
 @pytest.mark.parametrize("noise", [1e-3, 0.1])

@@ -105,6 +105,37 @@ def test_zero_sum_noise_keeps_every_logit(name, dtype):
             assert child.sha256 != even.sha256
 
 
+def widened_by_new_units(architecture):
+    """Every layer by itself, all layers at once, and all with a new layer."""
+    one = Widen.sites(architecture, Limits())
+    widths = {site.layer: 3 * architecture[site.layer].layer.width for site in one}
+    several = (*WidenAll.sites(architecture, Limits()), *WidenDeepen.sites(architecture, Limits()))
+    for growth in (*(Widen(*site) for site in widths.items()), *several):
+        yield replace(growth, split="new")
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", CASES)
+def test_new_units_keep_every_logit(name, dtype):
+    """Widen, WidenAll, WidenDeepen with split new: <= 1e-9 relative; where not, refused in a line.
+
+    Only a norm that needs equal shares refuses them.
+    """
+    parent = trained(CASES[name], dtype=dtype)
+    batch, refused = images_for(parent.architecture, seed=1), []
+    for growth in widened_by_new_units(parent.architecture):
+        try:
+            child = grow(parent, growth, rng=1, images=batch)
+        except NotExactError as error:
+            refused.append(str(error))
+        else:
+            assert change(parent, child) <= TOLERANCE, growth
+    for line in refused:
+        assert line.endswith("needs equal shares of a unit's copies, got split new"), line
+        assert "\n" not in line
+    assert bool(refused) == (name in EQUAL_SHARES)
+
+
 @pytest.mark.parametrize("batch_norm", [False, True, None])
 @pytest.mark.parametrize("name", CASES)
 def test_deepening_is_exact_with_and_without_batch_norm(name, batch_norm):
@@ -195,6 +226,15 @@ def _share_off(monkeypatch):
             off.share, tuple(set(range(array.ndim)) - {axis})
         )
 
+    monkeypatch.setattr(replicate, "split_axis", split)
+
+
+def _new_units_used(monkeypatch):
+    def split(array, units, axis):
+        share = np.where(units.share == 0.0, 1e-3, units.share)
+        return original(array, Units(units.source, share, units.old), axis)
+
+    original = replicate.split_axis
     monkeypatch.setattr(replicate, "split_axis", split)
 
 
@@ -385,6 +425,8 @@ FAULTS = [
     (_noise_that_sums_to_something, "conv-flatten-dense", Widen("conv0", 7, zero_sum=0.1)),
     (_noise_that_sums_to_something, "batch norm", WidenAll(("conv0",), (7,), 0.1)),
     (_split_axis_copied, "conv-flatten-dense", Widen("conv0", 7)),
+    (_split_axis_copied, "conv-flatten-dense", Widen("conv0", 7, split="new")),
+    (_new_units_used, "batch norm", WidenAll(("conv0",), (7,), split="new")),
     (_copies_of_other_units, "conv-flatten-dense", Widen("conv0", 7)),
     (_bias_forgotten, "conv-flatten-dense", Widen("conv0", 7)),
     (_flatten_channels_first, "conv-flatten-dense", Widen("conv2", 7)),

@@ -70,7 +70,9 @@ def drawn(operation: str, architecture: Architecture, rng: np.random.Generator) 
     layer, width = layers[place], architecture[layers[place]].layer.width
     units = int(rng.integers(1, width + 1))
     if operation == "widen":
-        return Widen(layer, width + units, zero_sum=float(rng.choice([0.0, 0.5])))
+        zero_sum = float(rng.choice([0.0, 0.5]))
+        growth = Widen(layer, width + units, zero_sum=zero_sum)
+        return growth if zero_sum else growth.with_split(rng.choice([None, "new"]), architecture)
     if operation == "deepen":
         return Deepen(layer)
     if operation == "add_branch":

@@ -117,9 +117,10 @@ def as_slots(found: Gradients) -> Slots:
 SPLIT_NAMES = [
     (s, n) for s in SHARES for n in NAMES if s == "equal" or n not in ("layer norm", "group norm")
 ]
+COPIED_NAMES = [(s, n) for s, n in SPLIT_NAMES if s != "new"]
 
 
-@pytest.mark.parametrize(("split", "name"), SPLIT_NAMES)
+@pytest.mark.parametrize(("split", "name"), COPIED_NAMES)
 def test_carried_slots_are_the_gradients_of_the_grown_network(name, split):
     """Slots m = g and v = g², widened, are the new network's g and g²: <= 1e-5 of the layer's."""
     parent = trained(CASES[name])
@@ -176,6 +177,47 @@ def test_gradients_summed_over_copies_are_the_old(split, name):
                 back = pulled_back(parent.architecture, layer, weight, gradient, units)
                 error = np.abs(back - old[layer][weight]).max()
                 assert error <= TOLERANCE * scale, (site, layer, weight)
+
+
+def test_gradients_reach_new_units_from_behind():
+    """Zeros behind a new unit get a gradient at once; the random weights in front get none yet."""
+    parent = trained(CASES["batch norm"])
+    child = grow(parent, Widen("conv0", 7, "new"), rng=4)
+    found = gradients(child)
+    behind = found["dense5"]["kernel"].reshape(-1, 7, 5)
+    for unit in range(3, 7):
+        assert np.abs(behind[:, unit]).max() > 1e-3 * np.abs(behind[:, :3]).max()
+        # No copy of another unit: no other one has its gradient.
+        others = np.delete(behind, unit, axis=1)
+        assert np.abs(others - behind[:, [unit]]).max(axis=(0, 2)).min() > 1e-4
+    assert not found["conv0"]["kernel"][..., 3:].any()
+    assert found["conv0"]["kernel"][..., :3].all()
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "momentum"])
+@pytest.mark.parametrize("slots", ["carry", "carry-rescaled", "carry-old"])
+def test_slots_of_new_units_have_no_direction(optimizer, slots):
+    """Of degree 1 they are zero, in front and behind; of degree 2 positive; old ones are carried.
+
+    Behind, ``carry-rescaled`` multiplies those of degree 2 by the inputs of a consumer.
+    """
+    parent, _ = parent_with(optimizer)
+    child = grow(parent, Widen("conv0", 8, "new"), rng=4, slots=slots)
+    units = flow(parent.architecture, "conv0", 8, rng=np.random.default_rng(4), split="new")
+    source = units.units["conv0"].source[3:]
+    inputs = child.architecture.weights["conv2"]["kernel"].fan_in
+    for slot, degree in OPTIMIZERS[optimizer].degrees.items():
+        old, new = parent.slots.values[slot], child.slots.values[slot]
+        for layer, weight, axis, times in (
+            ("conv0", "kernel", 3, 1),
+            ("conv0", "bias", 0, 1),
+            ("conv2", "kernel", 2, inputs if slots == "carry-rescaled" else 1),
+        ):
+            before = np.moveaxis(old[layer][weight], axis, 0)
+            after = np.moveaxis(new[layer][weight], axis, 0)
+            assert np.array_equal(after[:3], before)
+            expected = before[source] * times if degree == 2 else 0.0 * before[source]
+            assert np.array_equal(after[3:], expected.astype(before.dtype)), (slot, layer, weight)
 
 
 def pulled_back(

@@ -15,6 +15,7 @@ from growsearch.net2net.arrays import (
     add_noise,
     copy_axis,
     normal,
+    redrawn,
     split_axis,
     split_axis_unevenly,
 )
@@ -260,6 +261,34 @@ def test_noise_is_relative_to_the_weights_standard_deviation():
     noise = (add_noise(copied, made, 1, noise=0.01, rng=rng) - copied)[:, made.is_new]
     relative = noise.std() / copied.std()
     assert abs(relative - 0.01) <= 0.01 * 5 / np.sqrt(2 * noise.size)
+
+
+@given(dtypes, st.integers(0, 1), seeds)
+def test_redrawn_units_are_new_ones_only(dtype, axis, seed):
+    """Old units stay bit by bit, each new one changes; the array given stays as it is."""
+    rng = np.random.default_rng(seed)
+    made = Units.replicate(6, 15, rng=rng, split="new")
+    shape = (6, 20) if axis == 0 else (20, 6)
+    copied = copy_axis(rng.normal(size=shape).astype(dtype), made, axis)
+    before = copied.copy()
+    drawn = redrawn(copied, made, axis, rng=rng)
+    assert drawn.dtype == dtype
+    assert drawn.flags.c_contiguous
+    assert np.array_equal(copied, before)
+    assert np.array_equal((drawn != copied).any(axis=1 - axis), made.is_new)
+
+
+def test_redrawn_units_have_the_mean_square_of_the_old_ones():
+    """To 5 standard errors; of zeros they are zeros, of no inputs they are empty."""
+    rng = np.random.default_rng(0)
+    made = Units.replicate(100, 300, rng=rng, split="new")
+    copied = copy_axis(2.0 + 7.0 * rng.normal(size=(500, 100)), made, 1)
+    drawn = redrawn(copied, made, 1, rng=rng)
+    new, old = drawn[:, made.is_new], drawn[:, ~made.is_new]
+    relative = np.sqrt(np.mean(new**2) / np.mean(old**2))
+    assert abs(relative - 1.0) <= 5 / np.sqrt(2 * new.size)
+    assert np.array_equal(redrawn(0.0 * copied, made, 1, rng=rng), 0.0 * copied)
+    assert redrawn(copied[:0], made, 1, rng=rng).shape == (0, 300)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -22,10 +22,15 @@ def test_old_units_keep_their_places_and_the_extra_ones_copy_them_in_order(old, 
 
 @given(units())
 def test_shares_of_a_units_copies_sum_to_one(made):
-    """The shares of one unit's copies sum to 1, to a rounding of 1e-14; each is positive."""
+    """The shares of one unit's copies sum to 1, to a rounding of 1e-14.
+
+    Each is positive, or 0 where another copy has the whole share.
+    """
     sums = np.bincount(made.source, weights=made.share, minlength=made.old)
     assert np.max(np.abs(sums - 1.0)) <= 1e-14
-    assert np.all(made.share > 0)
+    assert np.all(made.share >= 0)
+    whole = made.source[made.share == 1.0]
+    assert np.isin(made.source[made.share == 0.0], whole).all()
 
 
 def test_equal_shares_are_one_over_the_number_of_copies():
@@ -38,6 +43,13 @@ def test_random_shares_differ():
     """split="random" breaks the symmetry: no two copies of one unit have the same share."""
     made = Units.replicate(3, 50, rng=np.random.default_rng(0), split="random")
     assert len(np.unique(made.share)) == 50
+
+
+def test_new_units_have_no_share():
+    """split="new" leaves each old unit its whole share, wherever the extra units come from."""
+    made = Units.replicate(3, 50, rng=np.random.default_rng(0), split="new")
+    assert np.array_equal(made.share, ~made.is_new)
+    assert np.array_equal(made.source[:3], [0, 1, 2])
 
 
 def test_which_unit_is_copied_is_drawn_uniformly():
@@ -90,7 +102,7 @@ def test_one_block_of_tiled_units_is_the_units(made, groups):
     tiled = made.tile(groups)
     assert tiled.block(groups) == made
     share = tiled.share.copy()
-    share[0] /= 2
+    share[0] += 0.5
     assert Units(tiled.source.copy(), share, tiled.old).block(groups) is None
 
 
@@ -138,7 +150,7 @@ def test_units_are_equal_by_value_and_cannot_be_changed():
         ({"new": 3}, "expected more than 3 units, got 3"),
         ({"new": 2}, "expected more than 3 units, got 2"),
         ({"new": 7, "balanced": True}, "every unit is to be copied equally often: 3 -> 7"),
-        ({"split": "half"}, "split: expected one of equal, random, got 'half'"),
+        ({"split": "half"}, "split: expected one of equal, random, new, got 'half'"),
     ],
 )
 def test_what_cannot_be_replicated_is_refused(change, message):

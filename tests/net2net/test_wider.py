@@ -307,6 +307,41 @@ def test_noise_that_sums_to_zero_keeps_every_output(pair, extra, split, seed):
     assert np.max(np.abs(whole - parts)) <= 1e-15 * new * scale(pair)
 
 
+@pairs
+@given(layers(), extra_units, seeds)
+def test_new_units_keep_every_output(pair, extra, seed):
+    """Old weights stay bit by bit, new outgoing ones are 0: max |Δ| <= 1e-13 of the scale."""
+    new = pair.width + extra
+    v1, _, v2 = wider(*pair.teacher, new, rng=seed, split="new", layout=pair.layout)
+    student = wider(*pair.teacher, new, rng=seed, split="new", layout=pair.layout)
+    assert v1.dtype == pair.w1.dtype
+    assert verify_wider(pair.teacher, student, layout=pair.layout) <= 1e-13 * scale(pair)
+    axis = 0 if pair.layout == "OIHW" else -1
+    old, drawn = np.split(v1, [pair.width], axis)
+    assert np.array_equal(old, pair.w1)
+    assert (drawn != 0.0).any()
+    assert not np.isin(drawn, old).all()
+    assert np.count_nonzero(v2) == np.count_nonzero(pair.w2)
+
+
+@pytest.mark.parametrize("layout", ["IO", "OI"])
+def test_new_units_are_as_long_as_the_old_ones(layout):
+    """Of normal weights in front, of the old ones' mean square: to 5 standard errors."""
+    w1, w2 = 3.0 * np.random.default_rng(0).normal(size=(200, 50)), np.ones((50, 2))
+    teacher = (w1, None, w2) if layout == "IO" else (w1.T, None, w2.T)
+    v1 = wider(*teacher, 250, rng=0, split="new", layout=layout)[0]
+    drawn = (v1 if layout == "IO" else v1.T)[:, 50:]
+    error = 1.0 / np.sqrt(2 * drawn.size)
+    assert abs(np.sqrt(np.mean(drawn**2) / np.mean(w1**2)) - 1.0) <= 5 * error
+    assert abs(drawn.mean()) <= 5 * 3.0 / np.sqrt(drawn.size)
+
+
+def test_new_units_have_no_zero_sum_noise():
+    """Nothing is copied: noise between copies has no place."""
+    with pytest.raises(ValueError, match=r"zero_sum: expected 0 as split new makes no copies, got"):
+        wider(*DENSE, 6, rng=0, split="new", zero_sum=0.5)
+
+
 @pytest.mark.parametrize("noise", [-0.1, float("nan"), float("inf")])
 def test_zero_sum_noise_that_is_no_deviation_is_refused(noise):
     with pytest.raises(ValueError, match="zero_sum: expected a finite number, 0 or more, got"):
@@ -322,7 +357,7 @@ def test_noise_that_is_no_deviation_is_refused(noise):
 
 def test_an_unknown_split_is_refused():
     """The error lists the splits there are."""
-    with pytest.raises(ValueError, match="split: expected one of equal, random, got 'half'"):
+    with pytest.raises(ValueError, match="split: expected one of equal, random, new, got 'half'"):
         wider(*DENSE, 6, rng=0, split="half")
 
 

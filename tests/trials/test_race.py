@@ -103,7 +103,7 @@ def test_a_decision_has_no_scale(found: list[Gap], noise: float, scale: float) -
 @given(contests, noises)
 @example([Gap(4.0, 0.04), Gap(6.0, 0.03), Gap(8.0, 0.02)], 0.001)
 def test_near_the_end_no_promise_is_kept(found: list[Gap], noise: float) -> None:
-    """Where no cost is left, a growth must be level already, by its mean or by its trend."""
+    """If no cost is left, a growth must be level already, by its mean or by its trend."""
     if contest(found, 0.0, noise=noise).kept:
         trend = Trend.of(found)
         assert trend is not None
@@ -146,10 +146,16 @@ def test_the_end_of_the_screening_is_no_evidence_of_being_ahead() -> None:
         ),
         (
             (0.04, 0.035, 0.032),
-            100.0,
+            300.0,
             False,
             "not yet: loss +0.0335 ± 0.0020 at equal cost, level in 217 s at this pace, "
-            "of 100 s that are left",
+            "of 300 s that are left",
+        ),
+        (
+            (0.04, 0.035, 0.032),
+            100.0,
+            False,
+            "not yet: loss +0.0335 ± 0.0020 at equal cost, and not level in the 100 s left",
         ),
         (
             (0.003, 0.002, 0.001),
@@ -185,8 +191,11 @@ def test_the_reason_says_why_now_or_why_not_yet(
 def test_a_unit_is_named() -> None:
     """Costs are seconds, or updates of the first network."""
     unit = "updates of the first network"
-    decision = contest([Gap(40.0, 0.1), Gap(80.0, 0.09)], 100.0, unit)
-    assert f"level in 40880 {unit} at this pace, of 100 {unit} that are left" in decision.reason
+    known = [Gap(40.0, 0.1), Gap(80.0, 0.09)]
+    reason = contest(known, 50_000.0, unit).reason
+    assert f"level in 40880 {unit} at this pace, of 50000 {unit} that are left" in reason
+    assert f"and not level in the 100 {unit} left" in contest(known, 100.0, unit).reason
+    assert f"ahead of the trunk 80 {unit} after" in contest([Gap(80.0, -0.1)], 100.0, unit).reason
 
 
 # --- the trend ------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from growsearch.driver.run import Run
 from growsearch.driver.trunk.legs import Leg, advanced, forget, leg_job, leg_of
 from growsearch.driver.trunk.racer import Racer, contest_job, screening
 from growsearch.driver.trunk.readings import elapsed
-from growsearch.driver.trunk.timetable import Campaign
+from growsearch.driver.trunk.timetable import Campaign, Timetable
 from growsearch.driver.trunk.together import Work, carry_out_together
 from growsearch.errors import GrowsearchError
 from growsearch.study.attributes import Candidate, Trunk
@@ -28,7 +28,7 @@ from growsearch.study.run_state import RunState, read_state
 from growsearch.study.trials import conclude, give_up, refusal_of, tell_concluded
 from growsearch.trials.judge import Decision, loss_gain
 from growsearch.trials.outcome import TrialOutcome
-from growsearch.trials.race import Gap, contest, gaps, loss_at, screen
+from growsearch.trials.race import Gap, contest, expected_gain, gaps, loss_at, screen
 
 _PHASE = "candidates"
 _READINGS = 3  # of a contest, besides that of its begin
@@ -47,8 +47,10 @@ class Ground:
         FLOPs of one image's forward pass through it.
     costs : Costs
     stage : Campaign
-    left, whole : float
-        Cost until the decay of the trunk begins, now and from the begin of the run.
+    left : float
+        Cost until the decay of the trunk begins.
+    now, total : float
+        The time of the run that has passed, and the whole.
     trials : int
         Trials of the whole run, at most.
     """
@@ -59,12 +61,13 @@ class Ground:
     costs: Costs
     stage: Campaign
     left: float
-    whole: float
+    now: float
+    total: float
     trials: int
 
 
 def conduct(
-    run: Run, state: RunState, stage: Campaign, *, left: float, whole: float, trials: int
+    run: Run, state: RunState, stage: Campaign, table: Timetable, now: float, trials: int
 ) -> list[int]:
     """Carry out a campaign; return the numbers of its trials, which are told.
 
@@ -73,12 +76,16 @@ def conduct(
     run : Run
     state : RunState
     stage : Campaign
-    left, whole, trials
-        As of ``Ground``.
+    table : Timetable
+    now : float
+        The time of the run that has passed.
+    trials : int
+        Trials of the whole run, at most.
     """
     assert state.trunk is not None
     flops = state.incumbent.network.architecture.flops
-    ground = Ground(run, state.trunk, flops, run.costs, stage, left, whole, trials)
+    left = table.decay_begins - now
+    ground = Ground(run, state.trunk, flops, run.costs, stage, left, now, table.total, trials)
     racers = [Racer(each) for each in _trials(ground, state)]
     legs = _screen(ground, racers)
     if (best := _best(ground, racers, legs)) is not None:
@@ -162,7 +169,7 @@ def _contest(ground: Ground, best: Racer, legs: list[Leg]) -> list[Leg]:
         unit = "s" if ground.costs.measured else "updates of the first network"
         left = max(ground.left - sum(leg.cost for leg in on), 0.0)
         best.decision = contest(
-            _gaps(best, on), left, unit, noise=_noise(best, on), share_left=left / ground.whole
+            _gaps(best, on), left, unit, noise=_noise(best, on), expected=_expected(ground, best)
         )
     return on
 
@@ -225,36 +232,29 @@ def _failing(run: Run, racer: Racer) -> Iterator[None]:
 
 
 def _best(ground: Ground, racers: Sequence[Racer], legs: Sequence[Leg]) -> Racer | None:
-    """Refuse the candidates that are too far behind; return the best of the others.
-
-    Where a comparison on the same images cannot tell two of them apart, the operation that the
-    space names first is preferred.
-    """
+    """Refuse the candidates that are too far behind; return the one with the best prospect."""
     tolerance = ground.run.space.trunk_section.tolerance
     sound = [racer for racer in racers if racer.failure is None]
     for racer in sound:
         gap = _gaps(racer, legs)[-1]
         racer.decision = screen(gap, loss_at(_read(legs), gap.cost), tolerance)
     left = [racer for racer in sound if racer.decision is not None and racer.decision.kept]
-    best = min(left, key=lambda racer: _gaps(racer, legs)[-1].loss, default=None)
-    if best is not None:
-        level = [racer for racer in left if _is_level(racer, best)]
-        order = ground.run.space.choices.operations
-        best = min(level, key=lambda racer: order.index(racer.pending.about.operation))
+
+    def prospect(racer: Racer) -> float:
+        return _expected(ground, racer) - _gaps(racer, legs)[-1].loss
+
+    best = max(left, key=prospect, default=None)
     for racer in left:
         if racer is not best and racer.decision is not None and best is not None:
-            better = f"trial {best.number} is preferred in its campaign"
+            better = f"trial {best.number} has the better prospect"
             racer.decision = Decision(False, f"{racer.decision.reason}: {better}")
     return best
 
 
-def _is_level(racer: Racer, best: Racer) -> bool:
-    """Return whether a candidate is no more behind another than the noise of the comparison."""
-    one, other = racer.outcomes[0].losses, best.outcomes[0].losses
-    if racer is best or one is None or other is None:
-        return racer is best
-    gain, error = loss_gain(one, other)
-    return gain >= -error
+def _expected(ground: Ground, racer: Racer) -> float:
+    """Return the gain of a candidate to expect by the end of the run, in nats."""
+    dearer = ground.costs.expected(1.0, racer.pending.about.flops, ground.flops)
+    return expected_gain(ground.trunk.validation_loss, dearer, ground.now, ground.total)
 
 
 def _gaps(racer: Racer, legs: Sequence[Leg]) -> tuple[Gap, ...]:

@@ -56,9 +56,7 @@ def grow_trunk(run: Run, trials: int, callbacks: Sequence[Callback]) -> str:
                 return ended or _ENDED
             try:
                 if isinstance(stage, Campaign):
-                    left = table.decay_begins - progress.now
-                    whole = table.decay_begins
-                    conduct(run, state, stage, left=left, whole=whole, trials=goal.trials)
+                    conduct(run, state, stage, table, progress.now, goal.trials)
                 elif isinstance(stage, Alone):
                     _train_alone(run, state, stage.cost)
                 else:

@@ -49,7 +49,7 @@ class Racer:
 
     @property
     def failure(self) -> str | None:
-        """Why its training could not end; None if it could."""
+        """The reason that its training could not end; None if it could."""
         failures = [each.failure.reason for each in self.outcomes if each.failure is not None]
         return failures[0] if failures else None
 

@@ -302,7 +302,7 @@ def test_a_trunk_that_always_diverges_is_one_line() -> None:
 
 
 @pytest.mark.parametrize("lost", [("weights",), ("average",), ("weights", "average")])
-@pytest.mark.parametrize("training", ["trial 2", "decay 1 1"])
+@pytest.mark.parametrize("training", ["trial 2", "decay 1"])
 def test_a_trunk_whose_files_are_lost_goes_on_from_another_network(
     lost: tuple[str, ...], training: str
 ) -> None:
