@@ -256,11 +256,11 @@ class Trunk(Section):
     contest: Annotated[float, Field(ge=0.0, le=1.0)] = 0.15
     untested: Annotated[float, Field(ge=0.0, le=1.0)] = 0.1
     tolerance: Annotated[float, Field(ge=0.0, le=10.0)] = 0.2
-    dearest: Annotated[float, Field(ge=1.0, le=100.0)] = 2.5
+    dearest: Annotated[float, Field(ge=1.0, le=100.0)] = 2.0
     deciding: Annotated[float, Field(gt=0.0, le=10.0)] = 0.4
     until: Annotated[float, Field(ge=0.0, le=1.0)] = 0.55
     average: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.25
-    cool: Annotated[float, Field(gt=0.0, le=0.5)] = 0.2
+    cool: Annotated[float, Field(gt=0.0, le=0.5)] = 0.15
     decay: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.4
     parts: Annotated[int, Field(ge=1, le=100)] = 2
     forks: Annotated[int, Field(ge=1, le=16)] = 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import cache
 from typing import Any
 
@@ -13,7 +14,9 @@ from hypothesis import strategies as st
 from growsearch.driver.proposals import decode, distributions, may_grow, outside
 from growsearch.growth import GROWTHS, Growth
 from growsearch.networks import Architecture
+from growsearch.networks.layers import Conv, LayerNorm
 from growsearch.space import SearchSpace
+from tests.growth_cases import case
 
 SMALL = [
     "teacher.architecture=3x3x4(conv1)-pool1-3x3x6(conv2)-pool2-8(fc1)-10(fc2)",
@@ -26,6 +29,12 @@ SMALL = [
 ]
 
 
+# Units in front of the layer norm are copied with equal shares, whatever the space asks for.
+NORMALISED = "teacher.architecture=" + json.dumps(
+    case(Conv((3, 3), 4), LayerNorm(), Conv((3, 3), 4), shape=(8, 8, 1)).to_json()
+)
+
+
 @cache
 def spaces() -> tuple[SearchSpace, ...]:
     return (
@@ -34,6 +43,7 @@ def spaces() -> tuple[SearchSpace, ...]:
         SearchSpace.load("digits", [*SMALL, 'choices.operations=["widen"]']),
         SearchSpace.load("mnist_residual", ["limits.parameters=200_000"]),
         SearchSpace.load("net2net", ["limits.width=4096"]),
+        SearchSpace.load("digits", [*SMALL, NORMALISED, 'training.split="new"']),
     )
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from growsearch.growth import Deepen, Limits, Widen, grow
+from growsearch.net2net.units import SHARES
 from growsearch.networks import Network
 from tests.bare_graph import slim_logits
 from tests.growth_cases import CASES, difference, images_for, trained
@@ -28,10 +29,13 @@ def without_dropout(architecture):
     )
 
 
-@pytest.mark.parametrize("split", ["equal", "random"])
+@pytest.mark.parametrize("split", SHARES)
 @pytest.mark.parametrize("name", NORMALIZED)
 def test_widening_through_batch_norm_keeps_training_mode_too(name, split):
-    """A copy has its unit's batch statistics: max |Δ| <= 1e-5 of the largest output."""
+    """A copy has its unit's batch statistics: max |Δ| <= 1e-5 of the largest output.
+
+    New units have their own, and no layer uses them yet.
+    """
     parent = trained(without_dropout(CASES[name]))
     images = images_for(parent.architecture, seed=3, count=16)
     before = outputs(parent, images)

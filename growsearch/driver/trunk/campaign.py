@@ -140,8 +140,8 @@ def _screen(ground: Ground, racers: Sequence[Racer]) -> list[Leg]:
     readings, cost = 1, max(planned)
     if ground.stage.contest > 0.0:
         readings, cost = len(racers), sum(planned)
-    _carry_out(
-        ground,
+    carry_out_together(
+        ground.run.dispatcher,
         [
             _trunk_on(ground, legs, cost, readings=readings),
             *(_first_training(ground, racer) for racer in racers),
@@ -158,8 +158,8 @@ def _contest(ground: Ground, best: Racer, legs: list[Leg]) -> list[Leg]:
         best.decision = Decision(True, f"now: {best.decision.reason}; {early}")
         return legs
     on = list(legs)
-    _carry_out(
-        ground,
+    carry_out_together(
+        ground.run.dispatcher,
         [
             _trunk_on(ground, on, ground.stage.contest, readings=_READINGS),
             _second_training(ground, best),
@@ -181,10 +181,6 @@ def _planned(ground: Ground, racer: Racer) -> float:
     flops = racer.pending.about.flops
     one = ground.costs.expected(ground.trunk.step_cost, flops, ground.flops)
     return max(racer.pending.job.plan.steps * one, ground.stage.screen)
-
-
-def _carry_out(ground: Ground, works: Sequence[Work]) -> None:
-    carry_out_together(ground.run.dispatcher, works)
 
 
 def _trunk_on(ground: Ground, legs: list[Leg], cost: float, *, readings: int) -> Work:
@@ -282,8 +278,7 @@ def _read(legs: Sequence[Leg]) -> list[tuple[float, float]]:
 def _tell(ground: Ground, racers: Sequence[Racer], best: Racer | None, legs: Sequence[Leg]) -> None:
     """Write the outcomes of all trials, the last of which carries the trunk, and tell them."""
     run = ground.run
-    is_kept = best is not None and best.failure is None
-    kept = best if is_kept and best and best.decision and best.decision.kept else None
+    kept = best if best is not None and best.is_kept else None
     trunk = _after(ground, racers, kept, legs)
     now = elapsed(run, trunk)
     with run.clock.on(_PHASE):

@@ -54,6 +54,11 @@ class Racer:
         return failures[0] if failures else None
 
     @property
+    def is_kept(self) -> bool:
+        """True if it takes the trunk's place."""
+        return self.failure is None and self.decision is not None and self.decision.kept
+
+    @property
     def cost(self) -> float:
         """The cost of its trainings that ended."""
         return self.readings[-1][0] if self.readings else 0.0
