@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -48,10 +49,10 @@ def space(*overrides: str) -> SearchSpace:
 
 
 def interrupt(training: str) -> Callable[[Any], None]:
-    """Ctrl-C in the middle of a training."""
+    """Ctrl-C in the middle of a training, named by a pattern as of a shell."""
 
     def on_event(event: Any) -> None:
-        if isinstance(event, Training) and event.what == training and event.step:
+        if isinstance(event, Training) and event.step and fnmatchcase(event.what, training):
             raise KeyboardInterrupt
 
     return on_event
