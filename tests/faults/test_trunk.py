@@ -33,7 +33,8 @@ def test_kills_of_a_trunk_change_nothing(
     pause: tuple[float, float],
 ) -> None:
     """The same trunk, commits and decay, the same trials; and no file that nothing names."""
-    runs = begin(trainer=FaultyTrainer(seconds=1.0), trials=TRIALS, overrides=TRUNK)
+    trainer, campaign = FaultyTrainer(seconds=1.0), space().trunk_section.candidates
+    runs = begin(trainer=trainer, trials=TRIALS, pending_trials=campaign, overrides=TRUNK)
     found, lost = killed_until_done(runs, random.Random(kills), pause, most=kills)
     assert found == kills
     result = gs.load_result(tmp_path / "run")

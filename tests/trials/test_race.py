@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from growsearch.trials.race import Gap, Trend, contest, gaps, loss_at, screen
+from growsearch.trials.race import Gap, Trend, contest, expected_gain, gaps, loss_at, screen
 
 # --- losses and gaps ------------------------------------------------------------------------------
 
@@ -119,6 +119,35 @@ def test_a_gap_that_is_no_number_keeps_nothing(place: int) -> None:
     assert not contest(found, 1000.0, noise=0.0001).kept
     assert not contest([Gap(4.0, -0.1), Gap(8.0, -0.1)], 1000.0, noise=math.nan).kept
     assert not contest([Gap(4.0, -0.1), Gap(8.0, -0.1)], 1000.0, noise=math.inf).kept
+
+
+@given(contests, noises, st.floats(0.0, 2.0), st.floats(0.0, 2.0))
+@example([Gap(4.0, 0.004), Gap(6.0, 0.004)], 0.002, 0.0, 0.006)
+def test_an_expected_gain_turns_no_decision_against_a_growth(
+    found: list[Gap], noise: float, expected: float, more: float
+) -> None:
+    """It stands against the gap: a growth may be behind by it, less half the noise."""
+    if contest(found, 100.0, noise=noise, expected=expected).kept:
+        assert contest(found, 100.0, noise=noise, expected=expected + more).kept
+    late = [Gap(gap.cost, expected - 0.51 * noise - 0.001) for gap in found]
+    assert contest(late, 0.0, noise=noise, expected=expected).kept
+    late = [Gap(gap.cost, expected - 0.49 * noise + 0.001) for gap in found]
+    assert not contest(late, 0.0, noise=noise, expected=expected).kept
+
+
+@given(st.floats(0.01, 2.0), st.floats(1.0, 4.0), st.floats(0.01, 1.0), st.floats(1.0, 30_000.0))
+def test_a_gain_is_expected_of_dearer_networks_while_time_is_left(
+    loss: float, dearer: float, share: float, whole: float
+) -> None:
+    """In proportion to the loss, to the doublings of the price, and to those of the time."""
+    now = share * whole
+    gain = expected_gain(loss, dearer, now, whole)
+    assert gain >= 0.0
+    assert expected_gain(2.0 * loss, dearer, now, whole) == pytest.approx(2.0 * gain)
+    assert expected_gain(loss, dearer**2, now, whole) == pytest.approx(2.0 * gain)
+    assert expected_gain(loss, dearer, now, whole / share) == pytest.approx(2.0 * gain, abs=1e-9)
+    assert expected_gain(loss, dearer, whole, whole) == 0.0
+    assert expected_gain(loss, 1.0 / dearer, now, whole) == 0.0
 
 
 def test_the_end_of_the_screening_is_no_evidence_of_being_ahead() -> None:
