@@ -121,7 +121,7 @@ def search(
     if not all(callable(callback) for callback in callbacks):
         raise InvalidInputError(f"callbacks: expected callables, got {callbacks!r}")
     time_budget = space.search.time_budget if time_budget is None else time_budget
-    if time_budget == math.inf:
+    if isinstance(time_budget, float) and time_budget == math.inf:
         time_budget = None
     if time_budget is not None:
         time_budget = number("time_budget", time_budget, 0.0, above=True, unit="seconds")

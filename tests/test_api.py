@@ -19,6 +19,7 @@ from growsearch.datasets import Dataset, Split
 from growsearch.driver.events import JobEnded, Started, TeacherReady, Training, TrialFinished
 from growsearch.errors import DataError, InvalidInputError, SearchSpaceError
 from growsearch.training import Evaluation, Point, TrainingResult
+from tests import fake_trainer
 
 Arrays = tuple[
     tuple[NDArray[np.uint8], NDArray[np.int64]], tuple[NDArray[np.uint8], NDArray[np.int64]]
@@ -99,15 +100,24 @@ def test_counts_are_whole_numbers(name: str, value: object, nowhere: Path) -> No
 
 
 @pytest.mark.parametrize(
-    "value", [0, 0.0, -1, float("inf"), float("-inf"), float("nan"), "soon", True, [1]]
+    "value", [0, 0.0, -1, float("-inf"), float("nan"), "soon", True, [1], np.array([1.0, 2.0])]
 )
 def test_a_time_budget_is_a_time(value: Any, nowhere: Path) -> None:
-    """A budget is a number, finite and more than nothing."""
+    """A budget is a number of seconds above 0."""
     del nowhere
     with pytest.raises(
         InvalidInputError, match=r"^time_budget: expected more than 0 seconds, got "
     ):
         gs.search("digits", time_budget=value)
+
+
+def test_infinity_is_no_time_budget(tmp_path: Path) -> None:
+    """It takes the place of the space's own, which is too short for a trial."""
+    space = fake_trainer.space(search={"time_budget": 1e-6})
+    options = {"data": fake_trainer.images(), "trainer": fake_trainer.FakeTrainer(), "trials": 1}
+    assert gs.search(space, out=tmp_path / "own", **options).trials == ()
+    result = gs.search(space, out=tmp_path / "none", time_budget=float("inf"), **options)
+    assert len(result.trials) == 1
 
 
 @pytest.mark.parametrize("space", ["nonsense", "nonsense.toml", Path("nonsense.toml"), ""])
