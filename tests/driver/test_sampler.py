@@ -231,14 +231,15 @@ def test_parameters_are_drawn_together() -> None:
 
 
 def test_asking_leaves_nothing_behind() -> None:
-    """It is fitted on the finished trials, each once, however often it is asked."""
+    """It is fitted on finished trials, each once, and knows what is pending, as running."""
     used = sampler()
     study = run(used, 12)
     for _ in range(3):
         study.ask(SPACE)
     finished = [trial for trial in used._mirror.trials if trial.state.is_finished()]
     assert [trial.value for trial in finished] == [gain_of(t) for t in study.trials[:12]]
-    assert len(used._mirror.trials) == 13  # and its own
+    running = [trial.params for trial in used._mirror.trials if not trial.state.is_finished()]
+    assert running == [{}, *(trial.params for trial in study.trials[12:14])]  # and its own
 
 
 # --- a window of pending trials -------------------------------------------------------------------

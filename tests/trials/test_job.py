@@ -24,7 +24,7 @@ from growsearch.trials.progress import OnPoint
 from growsearch.trials.worker import WorkerContext
 from tests.fake_trainer import FakeTrainer, images, space
 
-ARCHITECTURE = Architecture.parse("3x3x4(conv1)-pool1-6(fc1)-3(fc2)", (8, 8, 1))
+ARCHITECTURE = Architecture.parse("3x3x4(conv1)-pool1-3x3x4(conv2)-pool2-6(fc1)-3(fc2)", (8, 8, 1))
 LARGEST = 2000  # bytes of a pickled job: far below the 64 KiB of a pipe, so that no send can block
 PLAN = TrainingPlan(
     60, learning_rate=0.01, optimizer="momentum", augmentation=Augmentation(shift=1)
