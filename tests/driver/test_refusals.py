@@ -74,7 +74,7 @@ def test_a_run_from_before_a_key_goes_on_with_its_default(
         ({"seed": -1}, "seed"),
         ({"time_budget": 0.0}, "time_budget"),
         ({"time_budget": float("nan")}, "time_budget"),
-        ({"time_budget": float("inf")}, "time_budget"),
+        ({"time_budget": -float("inf")}, "time_budget"),
         ({"storage": 5}, "storage: expected the URL of a database, got 5"),
         ({"out": 5}, "out: expected the path of a folder, got 5"),
         ({"out": ""}, "out: expected the path of a folder, got ''"),

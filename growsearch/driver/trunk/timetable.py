@@ -107,7 +107,7 @@ class Timetable:
     >>> table.decay_begins, table.marks
     (360.0, (60.0, 120.0, 240.0))
     >>> table.next(Progress(now=15.0, trained=8.0, deciding=0.0, campaigns=0, cooled=0.0))
-    Campaign(screen=4.8, contest=0.0)
+    Campaign(screen=2.5, contest=0.0)
     """
 
     section: Trunk
