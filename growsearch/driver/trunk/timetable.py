@@ -17,6 +17,7 @@ _LONGEST = 0.1  # of the total: after each stage the trunk is stored
 _SCREENED = 1 / 6  # of the time that has passed: no candidate's first training is longer
 _CONTESTED = 2  # first trainings of a campaign: no contest takes longer
 _AROUND = 1.5  # of a campaign's cost: with graphs and evaluations it takes so long
+_GRAPH = 3.0  # seconds that a new architecture's graph takes, on one of two processors
 _SHRUNK = 0.4  # of a campaign's cost: it may take so little to end before the next commit
 
 
@@ -100,6 +101,8 @@ class Timetable:
         The time of the first commit; each later one is at twice the time of the one before.
     workers : int
         Trainings that run side by side; more of them take turns.
+    graph : float
+        The time that each candidate takes besides its training.
 
     Examples
     --------
@@ -114,11 +117,12 @@ class Timetable:
     total: float
     first_mark: float
     workers: int = _UNLIMITED
+    graph: float = 0.0
 
     @classmethod
     def of_seconds(cls, section: Trunk, budget: float, workers: int = _UNLIMITED) -> Timetable:
         """Return the timetable of a run with a time budget: commits at 1, 2, 4, 8 … minutes."""
-        return cls(section, budget, _MINUTE, workers)
+        return cls(section, budget, _MINUTE, workers, _GRAPH)
 
     @classmethod
     def of_updates(cls, section: Trunk) -> Timetable:
@@ -197,6 +201,8 @@ class Timetable:
         is_tested = not is_first or now >= section.untested * self.total
         contest = min(section.contest * now, _CONTESTED * screens) if is_tested else 0.0
         takes = _AROUND * self._turns(2) * (screens + contest)
+        if not is_first:
+            room -= section.candidates * self.graph
         if not takes > 0.0 or room < _SHRUNK * takes:
             return None
         fits = min(room / takes, 1.0)
