@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +15,6 @@ from growsearch.driver.run import Run
 from growsearch.errors import RunError
 from growsearch.growth import Growth
 from growsearch.study.attributes import Candidate
-from growsearch.study.named import is_referred_to
 from growsearch.study.optuna_private import is_enqueued
 from growsearch.study.run_state import RunState, read_state
 from growsearch.study.trials import (
@@ -229,9 +227,8 @@ def record(run: Run, candidate: Pending, outcome: TrialOutcome, decision: Decisi
     run.guard.check()
     value = None if outcome.ended_early else accuracy
     finish(run.study, candidate.trial, judged, value=value, gains=gains)
-    if outcome.sha256 and not decision.kept and not is_referred_to(run.study, outcome.sha256):
-        with suppress(OSError):  # a file that nothing names does no harm
-            run.store.remove(outcome.sha256)
+    if not decision.kept:
+        run.forget(outcome.sha256)
 
 
 def record_failure(run: Run, candidate: Pending, reason: str) -> None:

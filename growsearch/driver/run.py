@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TypeVar
 
 import numpy as np
@@ -20,6 +22,7 @@ from growsearch.driver.use import Use
 from growsearch.execution.dispatch import Dispatcher
 from growsearch.networks.store import NetworkStore
 from growsearch.space import SearchSpace
+from growsearch.study.named import is_referred_to
 from growsearch.study.optuna_private import storage_of
 from growsearch.trials.measurements import EvaluationJob
 from growsearch.trials.seeds import seed_of
@@ -68,7 +71,7 @@ class Run:
     on_event: OnEvent
     _losses: dict[str, NDArray[np.float32] | None] = field(init=False, default_factory=dict)
 
-    @property
+    @cached_property
     def costs(self) -> Costs:
         """The unit of the run's costs."""
         return Costs(self.space.architecture.flops, measured=self.clock.budget is not None)
@@ -101,6 +104,13 @@ class Run:
             for each in (self.study, self.control_study)
         )
         return study, control_study
+
+    def forget(self, *networks: str | None) -> None:
+        """Remove the networks that nothing names any more."""
+        for sha256 in sorted({each for each in networks if each}):
+            if not is_referred_to(self.study, sha256):
+                with suppress(OSError):  # a file that nothing names does no harm
+                    self.store.remove(sha256)
 
     def write_spent(self) -> None:
         """Store the time that the run has taken, by phase."""

@@ -17,7 +17,7 @@ from optuna.trial import FrozenTrial, TrialState
 from growsearch.driver.candidates import Pending, pending, propose, record_failure, refused
 from growsearch.driver.costs import Costs
 from growsearch.driver.run import Run
-from growsearch.driver.trunk.legs import Leg, advanced, forget, leg_job, leg_of
+from growsearch.driver.trunk.legs import Leg, advanced, leg_job, leg_of
 from growsearch.driver.trunk.racer import Racer, contest_job, screening
 from growsearch.driver.trunk.readings import elapsed
 from growsearch.driver.trunk.timetable import Campaign, Timetable
@@ -29,6 +29,7 @@ from growsearch.study.trials import conclude, give_up, refusal_of, tell_conclude
 from growsearch.trials.judge import Decision, loss_gain
 from growsearch.trials.outcome import TrialOutcome
 from growsearch.trials.race import Gap, contest, expected_gain, gaps, loss_at, screen
+from growsearch.trials.worker import Crash
 
 _PHASE = "candidates"
 _READINGS = 3  # of a contest, besides that of its begin
@@ -216,11 +217,10 @@ def _failing(run: Run, racer: Racer) -> Iterator[None]:
     """Fail a trial in whose training a bug was met: the same command would only repeat it."""
     try:
         yield
-    except (OSError, GrowsearchError):  # of the machine, the run folder or the data
-        raise
     except Exception as error:
-        reason = " ".join(f"{type(error).__name__}: {error}".split())
-        record_failure(run, racer.pending, reason)
+        crash = Crash.of(error)
+        if crash.is_bug:
+            record_failure(run, racer.pending, crash.reason)
         raise
 
 
@@ -289,9 +289,9 @@ def _tell(ground: Ground, racers: Sequence[Racer], best: Racer | None, legs: Seq
             conclude(run.study, racer.pending.trial, judged, racer.failure)
         tell_concluded(run.study)
     trained = [outcome for racer in racers for outcome in racer.outcomes]
-    forget(run, *(sha256 for each in trained for sha256 in (each.sha256, each.last)))
+    run.forget(*(sha256 for each in trained for sha256 in (each.sha256, each.last)))
     trunks = (ground.trunk, *(leg.trunk for leg in legs))
-    forget(run, *(sha256 for each in trunks for sha256 in (each.weights, each.average)))
+    run.forget(*(sha256 for each in trunks for sha256 in (each.weights, each.average)))
 
 
 def _after(

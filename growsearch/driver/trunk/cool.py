@@ -6,7 +6,6 @@ from growsearch.driver.events import Committed
 from growsearch.driver.plans import cooled_plan, over_time
 from growsearch.driver.run import Run
 from growsearch.driver.trunk.forks import Forked, train_forks
-from growsearch.driver.trunk.legs import forget
 from growsearch.driver.trunk.readings import add_reading, elapsed
 from growsearch.driver.trunk.timetable import Cool
 from growsearch.networks.outline import outline
@@ -57,4 +56,4 @@ def cool(run: Run, state: RunState, stage: Cool) -> None:
     drawn = outline(network.architecture)
     run.on_event(Committed(reading.elapsed, accuracy, network.parameters, cooled, drawn))
     if isinstance(found, Forked):
-        forget(run, *found.lasts, *found.networks)
+        run.forget(*found.lasts, *found.networks)

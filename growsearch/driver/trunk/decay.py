@@ -11,7 +11,6 @@ from growsearch.driver.plans import cooled_plan, over_time
 from growsearch.driver.polish import WORTHWHILE, end_of_last_training
 from growsearch.driver.run import Run
 from growsearch.driver.trunk.forks import Forked, train_forks
-from growsearch.driver.trunk.legs import forget
 from growsearch.driver.trunk.readings import add_reading, elapsed
 from growsearch.errors import NetworkFileError
 from growsearch.study.attributes import PolishAttribute, Reading, Trunk
@@ -52,7 +51,7 @@ def decay(run: Run, state: RunState) -> None:
                 ended = {"last": before.sha256, "lasts": ()}
                 run.guard.check()
                 progress.model_copy(update=changed | ended).write(run.study)
-                forget(run, *before.lasts)
+                run.forget(*before.lasts)
                 return
             is_better = is_last and _is_better(found, progress)
             cooling = before.cooling + found.seconds
@@ -74,7 +73,7 @@ def decay(run: Run, state: RunState) -> None:
             run.guard.check()
             progress.write(run.study)
             run.write_spent()
-            forget(run, *before.lasts, before.sha256, *found.lasts, *found.networks)
+            run.forget(*before.lasts, before.sha256, *found.lasts, *found.networks)
             run.on_event(Polished(part + 1, section.parts, found.accuracy, is_better))
 
 

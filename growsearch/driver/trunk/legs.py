@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,7 +12,6 @@ from growsearch.driver.plans import on_plan
 from growsearch.driver.run import Run
 from growsearch.errors import DivergedError, RunError
 from growsearch.study.attributes import Trunk, TrunkAttribute
-from growsearch.study.named import is_referred_to
 from growsearch.study.trunk import trunk_of
 from growsearch.trials.job import ALWAYS, TrialJob
 from growsearch.trials.outcome import TrialOutcome
@@ -124,12 +122,4 @@ def store_trunk(run: Run, trunk: Trunk) -> None:
     run.guard.check()
     TrunkAttribute(**trunk.model_dump()).write(run.study)
     if before is not None:
-        forget(run, before.weights, before.average)
-
-
-def forget(run: Run, *networks: str | None) -> None:
-    """Remove the networks that nothing names any more."""
-    for sha256 in sorted({each for each in networks if each}):
-        if not is_referred_to(run.study, sha256):
-            with suppress(OSError):  # a file that nothing names does no harm
-                run.store.remove(sha256)
+        run.forget(before.weights, before.average)

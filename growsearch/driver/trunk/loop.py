@@ -19,12 +19,12 @@ from growsearch.driver.trunk.legs import LegDivergedError, leg_job, leg_of, stor
 from growsearch.driver.trunk.readings import read_trunk
 from growsearch.driver.trunk.timetable import Alone, Campaign, Progress, Timetable
 from growsearch.driver.trunk.together import Work, carry_out_together
-from growsearch.errors import GrowsearchError
 from growsearch.study.attributes import ReadingsAttribute, Trunk
 from growsearch.study.optuna_private import stoppable
 from growsearch.study.run_state import RunState, read_state
 from growsearch.study.trials import fail, fail_interrupted, give_up, refusal_of, tell_concluded
 from growsearch.trials.outcome import Failure, TrialOutcome
+from growsearch.trials.worker import Crash
 
 _ENDED = "the decay of the trunk began"
 
@@ -140,11 +140,10 @@ def _control(run: Run, task: ControlTask) -> Work:
     task.began = datetime.now()
     try:
         outcome = yield task.job, "controls"
-    except (OSError, GrowsearchError):  # of the machine, the run folder or the data
-        raise
     except Exception as error:
-        reason = " ".join(f"{type(error).__name__}: {error}".split())
-        record_control(run, task, TrialOutcome(failure=Failure("failed", reason)))
+        crash = Crash.of(error)
+        if crash.is_bug:
+            record_control(run, task, TrialOutcome(failure=Failure("failed", crash.reason)))
         raise
     with run.clock.on("controls"):
         record_control(run, task, outcome)

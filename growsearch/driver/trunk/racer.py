@@ -63,11 +63,6 @@ class Racer:
         """The cost of its trainings that ended."""
         return self.readings[-1][0] if self.readings else 0.0
 
-    @property
-    def updates(self) -> int:
-        """Its updates since the growth."""
-        return sum(each.final.step for each in self.outcomes if each.failure is None)
-
     def take(self, outcome: TrialOutcome, costs: Costs) -> None:
         """Take the outcome of a training."""
         before = self.cost
