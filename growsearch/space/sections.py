@@ -260,7 +260,7 @@ class Trunk(Section):
     tolerance: Annotated[float, Field(ge=0.0, le=10.0)] = 0.2
     passes: Annotated[float, Field(gt=0.0, le=10**6)] = 6.0
     dearest: Annotated[float, Field(ge=1.0, le=100.0)] = 2.0
-    deciding: Annotated[float, Field(gt=0.0, le=10.0)] = 0.3
+    deciding: Annotated[float, Field(gt=0.0, le=10.0)] = 0.4
     until: Annotated[float, Field(ge=0.0, le=1.0)] = 0.5
     average: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.25
     cool: Annotated[float, Field(gt=0.0, le=0.5)] = 0.2
