@@ -15,7 +15,7 @@ from growsearch.driver.run import Run
 from growsearch.errors import RunError
 from growsearch.growth import Growth
 from growsearch.space import SearchSpace
-from growsearch.study.attributes import Candidate, TeacherAttribute
+from growsearch.study.attributes import Candidate
 from growsearch.study.optuna_private import is_enqueued
 from growsearch.study.run_state import RunState, read_state
 from growsearch.study.trials import (
@@ -170,11 +170,9 @@ def space_of_growths(run: Run, state: RunState) -> SearchSpace:
     space, trunk = run.space, state.trunk
     if trunk is None:
         return space
-    teacher = TeacherAttribute.read(run.study)
-    assert teacher is not None
     left = space.trunk_section.steps - trunk.trained
     if run.clock.budget is not None:
-        left = run.clock.left / run.costs.of_first_update(teacher)
+        left = run.clock.left / run.first_update
     flops = state.incumbent.network.architecture.flops
     epoch = len(run.images["train"]) / space.training.batch_size
     return within_price(space, flops, run.costs, left=left, epoch=epoch)

@@ -246,7 +246,9 @@ class Trunk(Section):
     that is left holds r times ``passes`` passes over the training images. A campaign begins when
     those before took at most ``deciding`` of the trunk's own training; none after ``until``.
 
-    Each network is read by a moving average over the last ``average`` of a training. Before each
+    The rate of "inverse_sqrt" falls over ``timescale`` of the run's length in updates of the first
+    network, or over ``training.timescale`` where that is more. Each network is read by a moving
+    average over the last ``average`` of a training. Before each
     commit, ``forks`` of the trunk are cooled for a share ``cool`` of the time that has passed, and
     their average is stored. The trunk ends with a ``decay``, in ``parts`` that are stored each; the
     last part is trained in as many forks.
@@ -262,6 +264,7 @@ class Trunk(Section):
     dearest: Annotated[float, Field(ge=1.0, le=100.0)] = 2.0
     deciding: Annotated[float, Field(gt=0.0, le=10.0)] = 0.4
     until: Annotated[float, Field(ge=0.0, le=1.0)] = 0.5
+    timescale: Annotated[float, Field(ge=0.0, le=1.0)] = 0.05
     average: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.25
     cool: Annotated[float, Field(gt=0.0, le=0.5)] = 0.2
     decay: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.4
