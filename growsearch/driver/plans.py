@@ -36,7 +36,7 @@ def paced(space: SearchSpace, length: float) -> SearchSpace:
     --------
     >>> space = SearchSpace.load("fashion_mnist")
     >>> [paced(space, length).training.timescale for length in (10_000, 40_000, 80_000)]
-    [1200, 2000, 4000]
+    [1200, 1200, 2400]
     """
     timescale = max(round(space.trunk_section.timescale * length), space.training.timescale)
     training = space.training.model_copy(update={"timescale": timescale})

@@ -264,7 +264,7 @@ class Trunk(Section):
     dearest: Annotated[float, Field(ge=1.0, le=100.0)] = 2.0
     deciding: Annotated[float, Field(gt=0.0, le=10.0)] = 0.4
     until: Annotated[float, Field(ge=0.0, le=1.0)] = 0.5
-    timescale: Annotated[float, Field(ge=0.0, le=1.0)] = 0.05
+    timescale: Annotated[float, Field(ge=0.0, le=1.0)] = 0.03
     average: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.25
     cool: Annotated[float, Field(gt=0.0, le=0.5)] = 0.2
     decay: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.4
