@@ -7,19 +7,22 @@ branches into one width group, and demands travel backwards to the layers that f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from math import lcm, prod
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from heapq import heappop, heappush
+from math import prod
+from typing import Self
 
 import numpy as np
 
 from growsearch.checks import check_memory
 from growsearch.errors import NotExactError
+from growsearch.growth.change import Change
+from growsearch.growth.pattern import Pattern
 from growsearch.net2net import Units
 from growsearch.net2net.units import Shares
 from growsearch.networks import INPUT, Architecture, Node
-from growsearch.networks.layer import TiedUnitsError
+from growsearch.networks.layer import Shape, TiedUnitsError
 
 _BYTES = 64  # of a unit while units are drawn
 
@@ -58,12 +61,47 @@ def flow(
     """
     pattern = pattern_of(architecture, layer)
     split = split or ("equal" if pattern.balanced else "random")
-    if (obstacle := pattern.obstacle(width, split)) is not None:
-        raise NotExactError(f"{layer}: {obstacle}")
-    _check_memory(architecture, layer, width)
+    _check_width(architecture, layer, pattern, width, split)
     units, producers = _settle(architecture, layer, pattern.draw(width, rng, split))
     wider = {p: architecture[p].layer.widened(len(units[p])) for p in producers}
     return Flow(units, architecture.with_layers(wider))
+
+
+def widening(
+    architecture: Architecture,
+    layer: str,
+    width: int,
+    pattern: Pattern | None = None,
+    *,
+    split: Shares | None = None,
+) -> Change:
+    """Return the change of the graph by :func:`flow`, whose draw of units changes weights alone.
+
+    Parameters
+    ----------
+    architecture : Architecture
+    layer : str
+    width : int
+    pattern : Pattern, optional
+        As :func:`pattern_of` finds it, if it is known already.
+    """
+    pattern = pattern or pattern_of(architecture, layer)
+    split = split or ("equal" if pattern.balanced else "random")
+    _check_width(architecture, layer, pattern, width, split)
+    if len(pattern.tied) == 1:
+        return Change(architecture, {layer: architecture[layer].layer.widened(width)})
+    drawn = pattern.draw(width, np.random.default_rng(0), split)
+    _, fixed = _settle(architecture, layer, drawn)
+    wider = {name: architecture[name].layer.widened(len(each)) for name, each in fixed.items()}
+    return Change(architecture, wider)
+
+
+def _check_width(
+    architecture: Architecture, layer: str, pattern: Pattern, width: int, split: Shares
+) -> None:
+    if (obstacle := pattern.obstacle(width, split)) is not None:
+        raise NotExactError(f"{layer}: {obstacle}")
+    _check_memory(architecture, layer, width)
 
 
 def _check_memory(architecture: Architecture, layer: str, units: int) -> None:
@@ -84,22 +122,70 @@ def append_units(architecture: Architecture, name: str, nodes: Sequence[Node]) -
     OutOfMemoryError
         When the units need more memory than this machine has.
     """
-    old = architecture.shapes[name][-1]
-    extra = architecture.shapes_of(nodes)[nodes[-1].name][-1] - old
-    _check_memory(architecture, name, old + extra)
-    source = np.concatenate([np.arange(old), np.zeros(extra, np.intp)])
-    share = np.concatenate([np.ones(old), np.zeros(extra)])
-    try:
-        units, fixed = _settle(architecture, name, Units(source, share, old))
-    except TiedUnitsError as tied:
-        raise NotExactError(f"{name}: appended units do not fit: {tied}") from None
-    for node in nodes:
-        if tied_source := next((i for i in node.inputs if i != name and i in units), None):
-            raise NotExactError(f"{name}: a sum ties it to {tied_source}, which is to be appended")
-    behind = {producer: len(each) for producer, each in fixed.items() if producer != name}
-    wider = {producer: architecture[producer].layer.widened(n) for producer, n in behind.items()}
-    grown = architecture.insert(name, nodes, output=nodes[-1].name, layers=wider)
-    return Flow(units, grown, appended=name)
+    extra = architecture.shapes_of(nodes)[nodes[-1].name][-1] - architecture.shapes[name][-1]
+    appended = Appended.of(architecture, name, extra)
+    return Flow(appended.units, appended.change(nodes).after, appended=name)
+
+
+@dataclass(frozen=True)
+class Appended:
+    """Units appended to an output of a graph, and what they reach.
+
+    Parameters
+    ----------
+    architecture : Architecture
+    name : str
+        The output.
+    units : mapping
+        The units of every output that is reached, by layer name.
+    fixed : mapping
+        Those of the producers that must widen too.
+    """
+
+    architecture: Architecture
+    name: str
+    units: Mapping[str, Units]
+    fixed: Mapping[str, Units]
+
+    @classmethod
+    def of(cls, architecture: Architecture, name: str, extra: int) -> Self:
+        """Append ``extra`` units; the number does not decide whether a layer behind takes them.
+
+        Raises
+        ------
+        NotExactError, OutOfMemoryError
+            As :func:`append_units`.
+        """
+        old = architecture.shapes[name][-1]
+        _check_memory(architecture, name, old + extra)
+        source = np.concatenate([np.arange(old), np.zeros(extra, np.intp)])
+        share = np.concatenate([np.ones(old), np.zeros(extra)])
+        try:
+            units, fixed = _settle(architecture, name, Units(source, share, old))
+        except TiedUnitsError as tied:
+            raise NotExactError(f"{name}: appended units do not fit: {tied}") from None
+        behind = {producer: each for producer, each in fixed.items() if producer != name}
+        return cls(architecture, name, units, behind)
+
+    def change(self, nodes: Sequence[Node]) -> Change:
+        """Return the change by nodes that append the units.
+
+        Raises
+        ------
+        NotExactError
+            When the nodes read one of the outputs that are reached.
+        """
+        for node in nodes:
+            for source in node.inputs:
+                if source != self.name and source in self.units:
+                    raise NotExactError(
+                        f"{self.name}: a sum ties it to {source}, which is to be appended"
+                    )
+        wider = {
+            name: self.architecture[name].layer.widened(len(each))
+            for name, each in self.fixed.items()
+        }
+        return Change(self.architecture, wider, tuple(nodes), self.name)
 
 
 def pattern_of(architecture: Architecture, layer: str) -> Pattern:
@@ -122,108 +208,14 @@ def pattern_of(architecture: Architecture, layer: str) -> Pattern:
         if (obstacle := pattern.contradiction) is not None:
             raise NotExactError(f"{layer}: {obstacle}")
         try:
-            _settle(architecture, layer, pattern.probe())
+            _, fixed = _settle(architecture, layer, pattern.probe())
         except TiedUnitsError as tied:
             stricter = pattern.joined(tied.need)
             if stricter == pattern:
                 raise NotExactError(f"{layer}: {tied}") from None
             pattern = stricter
         else:
-            return pattern
-
-
-@dataclass(frozen=True)
-class Pattern:
-    """The structure that drawn units must have, learnt from the layers that they meet.
-
-    Parameters
-    ----------
-    old : int
-        Units before.
-    cuts : frozenset of int
-        Where the branches of a concatenation meet: no unit moves across.
-    groups : int
-        Equal blocks of units, each widened alike.
-    balanced : str or None
-        The kind of layer for which every unit is copied equally often, if any.
-    """
-
-    old: int
-    cuts: frozenset[int] = frozenset()
-    groups: int = 1
-    balanced: str | None = None
-
-    def joined(self, need: Mapping[str, Any]) -> Pattern:
-        """Return the pattern that satisfies one more need, in the terms of TiedUnitsError."""
-        return Pattern(
-            self.old,
-            self.cuts | {cut for cut in need.get("cuts", ()) if 0 < cut < self.old},
-            lcm(self.groups, need.get("groups", 1)),
-            self.balanced or need.get("balanced"),
-        )
-
-    @property
-    def contradiction(self) -> str | None:
-        """The reason why no width at all is exact, or None."""
-        if self.old % self.groups:
-            return f"its units are tied to {self.groups} equal groups, got {self.old} units"
-        if self.groups > 1 and self.cuts:
-            return "its units are tied to groups and to the branches of a concatenation"
-        return None
-
-    def obstacle(self, width: int, split: Shares) -> str | None:
-        """Return the reason why this width is not exact, or None."""
-        if width <= self.old:
-            return f"expected more than its {self.old} units, got {width}"
-        if self.balanced and width % self.old:
-            return f"{self.balanced} needs every unit copied equally often: {self.old} -> {width}"
-        if self.balanced and split != "equal":
-            return f"{self.balanced} needs equal shares of a unit's copies, got split {split}"
-        if width % self.groups:
-            return f"its units stand in {self.groups} equal groups: {self.old} -> {width}"
-        return None
-
-    @property
-    def step(self) -> int:
-        """The step between exact widths; at its multiples every tied layer grows in proportion."""
-        return self.old if self.balanced or self.cuts else self.groups
-
-    def draw(self, width: int, rng: np.random.Generator, split: Shares) -> Units:
-        """Draw units of this pattern."""
-
-        def segment(old: int, new: int) -> Units:
-            return Units.replicate(
-                old, new, rng=rng, split=split, balanced=self.balanced is not None
-            )
-
-        return self._segments(width, segment)
-
-    def probe(self) -> Units:
-        """Return units of this pattern that satisfy no stricter pattern by chance.
-
-        All extra units copy a segment's first, so that they stand apart from the last segment;
-        and no two shares are equal, so that no two segments are alike.
-        """
-        if self.balanced:
-            return self.draw(2 * self.old, np.random.default_rng(0), "equal")
-        rng = np.random.default_rng(0)
-
-        def segment(old: int, new: int) -> Units:
-            source = np.concatenate([np.arange(old), np.zeros(new - old, np.intp)])
-            share = rng.exponential(size=new)
-            return Units(source, share / np.bincount(source, weights=share)[source], old)
-
-        return self._segments(2 * self.old, segment)
-
-    def _segments(self, width: int, segment: Callable[[int, int], Units]) -> Units:
-        edges = [0, *sorted(self.cuts), self.old]
-        # The extra units spread over the segments in proportion, the rest to the last.
-        ends = [edge * (width - self.old) // self.old for edge in edges]
-        segments = []
-        for low, high, a, b in zip(edges, edges[1:], ends, ends[1:], strict=False):
-            old, new = (high - low) // self.groups, (high - low + b - a) // self.groups
-            segments.append(Units.unchanged(old) if new == old else segment(old, new))
-        return Units.concatenate(segments).tile(self.groups)
+            return replace(pattern, tied=tuple(fixed))
 
 
 def _settle(
@@ -236,16 +228,14 @@ def _settle(
     """
     fixed = {start: units}
     while True:
-        reached: dict[str, Units] = {}
+        reached = {start: units} if start == INPUT else {}
         settled = True
-        for node in architecture.nodes:
+        for node in _downstream(architecture, fixed, reached):
             incoming = [reached.get(name) for name in node.inputs]
-            if node.name not in fixed and not any(incoming):
-                continue  # nothing that grows is near
             shapes = architecture.input_shapes(node)
             passes_on = not node.layer.is_producer and any(each is not None for each in incoming)
             if node.layer.is_producer:
-                _check_groups(architecture, node.name, incoming[0])
+                _check_groups(node, shapes, incoming[0])
             if node.name in fixed:
                 if passes_on:
                     raise NotExactError(f"{start}: its own units would follow the new ones")
@@ -269,6 +259,24 @@ def _settle(
             return reached, fixed
 
 
+def _downstream(
+    architecture: Architecture, fixed: Mapping[str, Units], reached: Mapping[str, Units]
+) -> Iterator[Node]:
+    """Yield, in the graph's order, what is fixed and what reads an output that is reached then."""
+    places, consumers = architecture.places, architecture.consumers
+    waiting = [places[name] for name in fixed if name != INPUT]
+    waiting += [places[node.name] for name in reached for node in consumers[name]]
+    known = set(waiting)
+    waiting = sorted(known)  # a heap
+    while waiting:
+        node = architecture.nodes[heappop(waiting)]
+        yield node
+        for consumer in consumers[node.name] if node.name in reached else ():
+            if (place := places[consumer.name]) not in known:
+                known.add(place)
+                heappush(waiting, place)
+
+
 def _demand(
     architecture: Architecture,
     name: str,
@@ -278,6 +286,8 @@ def _demand(
     tie: str,
 ) -> None:
     """Require ``units`` of the output ``name``, back to the layers that produce it."""
+    if name == INPUT and fixed.get(name) == units:
+        return
     if name == INPUT:
         raise NotExactError(f"{tie} ties its units to the network's input, which cannot widen")
     node = architecture[name]
@@ -295,13 +305,14 @@ def _demand(
         raise TiedUnitsError(f"{name}: units stand in {groups} groups", groups=groups)
 
 
-def _check_groups(architecture: Architecture, name: str, units: Units | None) -> None:
+def _check_groups(node: Node, shapes: tuple[Shape, ...], units: Units | None) -> None:
     """Raise TiedUnitsError unless the units are alike in each group of a grouped layer."""
     if units is None:
         return
-    for weight in architecture.weights[name].values():
+    for weight in node.layer.weights(*shapes).values():
         for axis in weight.axes.values():
             if axis.of == "in" and axis.groups > 1 and units.block(axis.groups) is None:
                 raise TiedUnitsError(
-                    f"{name}: its input units stand in {axis.groups} groups", groups=axis.groups
+                    f"{node.name}: its input units stand in {axis.groups} groups",
+                    groups=axis.groups,
                 )

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields, replace
+from functools import lru_cache
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 
 from growsearch.checks import check_choice, whole_number
 from growsearch.errors import NotExactError
+from growsearch.growth.change import Change
 from growsearch.net2net.units import Shares
 from growsearch.networks import Architecture, Network
 from growsearch.networks.layer import Layer
@@ -57,11 +59,13 @@ class Limits:
 
     def allow(self, architecture: Architecture) -> bool:
         """Return whether ``architecture`` keeps the limits on layers, parameters and FLOPs."""
-        producers = [node for node in architecture.nodes if node.layer.is_producer]
+        return self._allow_size(architecture)
+
+    def _allow_size(self, of: Architecture | Change) -> bool:
         return (
-            (self.layers is None or len(producers) <= self.layers)
-            and (self.parameters is None or architecture.parameters <= self.parameters)
-            and (self.flops is None or architecture.flops <= self.flops)
+            (self.layers is None or of.producers <= self.layers)
+            and (self.parameters is None or of.parameters <= self.parameters)
+            and (self.flops is None or of.flops <= self.flops)
         )
 
     def allow_width(self, width: int) -> bool:
@@ -78,6 +82,13 @@ class Limits:
             for node in after.nodes
         )
         return all(self._allow_layer(old, new) for old, new in layers) and self.allow(after)
+
+    def allow_change(self, change: Change) -> bool:
+        """Return whether the changed graph lies within all limits, as :meth:`allow_growth` does."""
+        replaced = ((change.before[name].layer, new) for name, new in change.layers.items())
+        added = ((None, node.layer) for node in change.nodes)
+        layers = (*replaced, *added)
+        return all(self._allow_layer(old, new) for old, new in layers) and self._allow_size(change)
 
     def _allow_layer(self, old: Layer | None, new: Layer) -> bool:
         if old == new:
@@ -191,3 +202,15 @@ class Growth(ABC):
             f"{getattr(self, f.name)}" for f in fields(self) if getattr(self, f.name) != f.default
         )
         return f"{self.operation}({values})"
+
+
+@lru_cache(maxsize=64)
+def sites_of(
+    operation: type[Growth], architecture: Architecture, limits: Limits
+) -> tuple[Growth, ...]:
+    """Return the sites of an operation; those of the last graphs are remembered.
+
+    A search asks for those of the incumbent again for every trial, and some operations build on the
+    sites of others.
+    """
+    return operation.sites(architecture, limits)

@@ -7,12 +7,11 @@ from bisect import bisect_left
 from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
-import numpy as np
-
 from growsearch.checks import check_choice, number, whole_number
 from growsearch.errors import InvalidInputError, NotExactError
-from growsearch.growth.flow import flow, pattern_of
+from growsearch.growth.flow import flow, pattern_of, widening
 from growsearch.growth.growth import Growth, Limits, Setting
+from growsearch.growth.pattern import Pattern
 from growsearch.growth.replicate import replicate
 from growsearch.net2net.units import SHARES, Shares
 from growsearch.networks import Architecture, Network
@@ -70,17 +69,20 @@ class Widen(Growth):
 
     def sized(self, log2_factor: float, architecture: Architecture, limits: Limits) -> Self:
         wanted = architecture[self.layer].layer.width * 2.0**log2_factor
-        step = width_step(architecture, self.layer, limits)
+        pattern = pattern_of(architecture, self.layer)
+        step = step_of(architecture, self.layer, pattern, limits)
+
+        def is_beyond(width: int) -> bool:
+            change = widening(architecture, self.layer, width, pattern)
+            return not limits.allow_change(change)
+
         # All these widths are exact, and above an illegal width none is legal: bisect.
         widths = range(self.width, round(wanted / step) * step + 1, step)
-        fits = bisect_left(
-            widths, True, key=lambda width: not _within(architecture, self.layer, width, limits)
-        )
+        fits = bisect_left(widths, True, key=is_beyond)
         return replace(self, width=widths[fits - 1]) if fits else self
 
     def grown(self, architecture: Architecture) -> Architecture:
-        rng = np.random.default_rng(0)  # the draw changes weights, not the architecture
-        return flow(architecture, self.layer, self.width, rng=rng, split=self.split).architecture
+        return widening(architecture, self.layer, self.width, split=self.split).after
 
     def apply(self, network: Network, setting: Setting) -> Network:
         units = flow(
@@ -111,31 +113,24 @@ def check_split(split: Shares | None, zero_sum: float = 0.0) -> None:
 def _smallest(architecture: Architecture, layer: str, limits: Limits) -> tuple[str, int] | None:
     """Return the smallest legal widening of a layer, or None."""
     try:
-        step = width_step(architecture, layer, limits)
+        pattern = pattern_of(architecture, layer)
     except NotExactError:
         return None
+    step = step_of(architecture, layer, pattern, limits)
     width = (architecture[layer].layer.width // step + 1) * step
-    return (layer, width) if _within(architecture, layer, width, limits) else None
+    is_legal = limits.allow_change(widening(architecture, layer, width, pattern))
+    return (layer, width) if is_legal else None
 
 
-def width_step(architecture: Architecture, layer: str, limits: Limits) -> int:
+def step_of(architecture: Architecture, layer: str, pattern: Pattern, limits: Limits) -> int:
     """Return the number whose multiples are the layer's exact widths that the limits allow.
 
     Each layer that widens with this one then has a multiple of ``limits.width_multiple`` units too.
     """
-    pattern = pattern_of(architecture, layer)
     multiple = limits.width_multiple
     if not pattern.cuts:
         return math.lcm(pattern.step, multiple)
     # Branches of a concatenation have widths of their own, which grow in proportion.
-    doubled = flow(architecture, layer, 2 * pattern.old, rng=np.random.default_rng(0)).architecture
-    tied = (
-        node.layer.width for node in architecture.nodes if doubled[node.name].layer != node.layer
-    )
+    doubled = widening(architecture, layer, 2 * pattern.old, pattern).layers
+    tied = (wider.width for name, wider in doubled.items() if wider != architecture[name].layer)
     return pattern.step * math.lcm(*(multiple // math.gcd(multiple, width) for width in tied))
-
-
-def _within(architecture: Architecture, layer: str, width: int, limits: Limits) -> bool:
-    """Return whether the network, and each layer that widens with this one, keeps the limits."""
-    wider = flow(architecture, layer, width, rng=np.random.default_rng(0)).architecture
-    return limits.allow_growth(architecture, wider)

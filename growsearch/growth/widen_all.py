@@ -6,13 +6,15 @@ import math
 from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, ClassVar, Self
 
 from growsearch.checks import number
 from growsearch.errors import InvalidInputError, NotExactError
 from growsearch.growth.compound import Compound, names_of
-from growsearch.growth.growth import Limits
-from growsearch.growth.widen import Widen, check_split, width_step
+from growsearch.growth.flow import pattern_of, widening
+from growsearch.growth.growth import Limits, sites_of
+from growsearch.growth.widen import Widen, check_split, step_of
 from growsearch.net2net.units import Shares
 from growsearch.networks import Architecture
 
@@ -55,18 +57,20 @@ class WidenAll(Compound):
     @classmethod
     def sites(cls, architecture: Architecture, limits: Limits) -> tuple[Self, ...]:
         """Return one site where at least two layers may widen, each by its smallest step."""
-        layers = [site.layer for site in Widen.sites(architecture, limits)]
-        widths = scaled(architecture, layers, 0.0, limits)
-        if widths is None or len(widths) < 2:
+        layers = tuple(site.place for site in sites_of(Widen, architecture, limits))
+        found = scaled(architecture, layers, 0.0, limits)
+        if found is None or len(found.widths) < 2:
             return ()
-        return (cls(tuple(widths), tuple(widths.values())),)
+        return (cls(tuple(found.widths), tuple(found.widths.values())),)
 
     def sized(self, log2_factor: float, architecture: Architecture, limits: Limits) -> Self:
         """Widen each layer by the largest legal factor up to the given one, by a step at least."""
 
         def widths(factor: float) -> tuple[int, ...] | None:
             found = scaled(architecture, self.layers, factor, limits)
-            return tuple(found.values()) if found and tuple(found) == self.layers else None
+            if found is None or tuple(found.widths) != self.layers:
+                return None
+            return tuple(found.widths.values())
 
         return replace(self, widths=largest(log2_factor, widths) or self.widths)
 
@@ -105,9 +109,18 @@ def widths_of(layers: Sequence[str], widths: Any) -> tuple[int, ...]:
     return tuple(Widen(layer, width).width for layer, width in zip(layers, widths, strict=True))
 
 
+@dataclass(frozen=True)
+class Scaled:
+    """The widths of layers that grew by one factor, by name, and the graph with them."""
+
+    widths: Mapping[str, int]
+    architecture: Architecture
+
+
+@lru_cache(maxsize=16)
 def scaled(
-    architecture: Architecture, layers: Sequence[str], log2_factor: float, limits: Limits
-) -> Mapping[str, int] | None:
+    architecture: Architecture, layers: tuple[str, ...], log2_factor: float, limits: Limits
+) -> Scaled | None:
     """Return the widths of all layers by one factor, by a step at least; None if not legal.
 
     A layer that has grown with one before it is left out. Steps are those of the graph as far as it
@@ -119,13 +132,14 @@ def scaled(
         if wider[layer].layer.width != before:
             continue
         try:
-            step = width_step(wider, layer, limits)
+            pattern = pattern_of(wider, layer)
+            step = step_of(wider, layer, pattern, limits)
             least = (before // step + 1) * step
             widths[layer] = max(least, round(before * 2.0**log2_factor / step) * step)
-            wider = Widen(layer, widths[layer]).grown(wider)
+            wider = widening(wider, layer, widths[layer], pattern).after
         except NotExactError:
             return None
-    return widths if limits.allow_growth(architecture, wider) else None
+    return Scaled(widths, wider) if limits.allow_growth(architecture, wider) else None
 
 
 def largest(

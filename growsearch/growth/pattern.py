@@ -1,0 +1,110 @@
+"""The pattern in which the units of a layer must be drawn, for all the layers that they meet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from math import lcm
+from typing import Any
+
+import numpy as np
+
+from growsearch.net2net import Units
+from growsearch.net2net.units import Shares
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """The structure that drawn units must have, learnt from the layers that they meet.
+
+    Parameters
+    ----------
+    old : int
+        Units before.
+    cuts : frozenset of int
+        Where the branches of a concatenation meet: no unit moves across.
+    groups : int
+        Equal blocks of units, each widened alike.
+    balanced : str or None
+        The kind of layer for which every unit is copied equally often, if any.
+    tied : tuple of str
+        The layers that widen, once they are known: the layer itself, and those tied to it.
+    """
+
+    old: int
+    cuts: frozenset[int] = frozenset()
+    groups: int = 1
+    balanced: str | None = None
+    tied: tuple[str, ...] = ()
+
+    def joined(self, need: Mapping[str, Any]) -> Pattern:
+        """Return the pattern that satisfies one more need, in the terms of TiedUnitsError."""
+        return Pattern(
+            self.old,
+            self.cuts | {cut for cut in need.get("cuts", ()) if 0 < cut < self.old},
+            lcm(self.groups, need.get("groups", 1)),
+            self.balanced or need.get("balanced"),
+        )
+
+    @property
+    def contradiction(self) -> str | None:
+        """The reason why no width at all is exact, or None."""
+        if self.old % self.groups:
+            return f"its units are tied to {self.groups} equal groups, got {self.old} units"
+        if self.groups > 1 and self.cuts:
+            return "its units are tied to groups and to the branches of a concatenation"
+        return None
+
+    def obstacle(self, width: int, split: Shares) -> str | None:
+        """Return the reason why this width is not exact, or None."""
+        if width <= self.old:
+            return f"expected more than its {self.old} units, got {width}"
+        if self.balanced and width % self.old:
+            return f"{self.balanced} needs every unit copied equally often: {self.old} -> {width}"
+        if self.balanced and split != "equal":
+            return f"{self.balanced} needs equal shares of a unit's copies, got split {split}"
+        if width % self.groups:
+            return f"its units stand in {self.groups} equal groups: {self.old} -> {width}"
+        return None
+
+    @property
+    def step(self) -> int:
+        """The step between exact widths; at its multiples every tied layer grows in proportion."""
+        return self.old if self.balanced or self.cuts else self.groups
+
+    def draw(self, width: int, rng: np.random.Generator, split: Shares) -> Units:
+        """Draw units of this pattern."""
+
+        def segment(old: int, new: int) -> Units:
+            return Units.replicate(
+                old, new, rng=rng, split=split, balanced=self.balanced is not None
+            )
+
+        return self._segments(width, segment)
+
+    def probe(self) -> Units:
+        """Return units of this pattern that satisfy no stricter pattern by chance.
+
+        All extra units copy a segment's first, so that they stand apart from the last segment;
+        and no two shares are equal, so that no two segments are alike.
+        """
+        if self.balanced:
+            return self.draw(2 * self.old, np.random.default_rng(0), "equal")
+        rng = np.random.default_rng(0)
+
+        def segment(old: int, new: int) -> Units:
+            source = np.concatenate([np.arange(old), np.zeros(new - old, np.intp)])
+            share = rng.exponential(size=new)
+            return Units(source, share / np.bincount(source, weights=share)[source], old)
+
+        return self._segments(2 * self.old, segment)
+
+    def _segments(self, width: int, segment: Callable[[int, int], Units]) -> Units:
+        edges = [0, *sorted(self.cuts), self.old]
+        # The extra units spread over the segments in proportion, the rest to the last.
+        ends = [edge * (width - self.old) // self.old for edge in edges]
+        segments = []
+        for low, high, a, b in zip(edges, edges[1:], ends, ends[1:], strict=False):
+            old, new = (high - low) // self.groups, (high - low + b - a) // self.groups
+            segments.append(Units.unchanged(old) if new == old else segment(old, new))
+        return Units.concatenate(segments).tile(self.groups)
