@@ -22,7 +22,7 @@ from growsearch.growth.pattern import Pattern
 from growsearch.net2net import Units
 from growsearch.net2net.units import Shares
 from growsearch.networks import INPUT, Architecture, Node
-from growsearch.networks.layer import Shape, TiedUnitsError
+from growsearch.networks.layer import Layer, Shape, TiedUnitsError
 
 _BYTES = 64  # of a unit while units are drawn
 
@@ -50,7 +50,8 @@ def flow(
 ) -> Flow:
     """Let ``layer`` have ``width`` units and follow them to wherever they are absorbed.
 
-    Without a ``split`` shares are random wherever that is exact.
+    Without a ``split`` shares are random wherever that is exact, and extra units are copies
+    wherever a pattern of copies has this width.
 
     Raises
     ------
@@ -59,19 +60,17 @@ def flow(
     OutOfMemoryError
         When the units need more memory than this machine has.
     """
-    pattern = pattern_of(architecture, layer)
-    split = split or ("equal" if pattern.balanced else "random")
-    _check_width(architecture, layer, pattern, width, split)
-    units, producers = _settle(architecture, layer, pattern.draw(width, rng, split))
-    wider = {p: architecture[p].layer.widened(len(units[p])) for p in producers}
-    return Flow(units, architecture.with_layers(wider))
+    pattern = _pattern_for(architecture, layer, width, split, None)
+    drawn = pattern.draw(width, rng, split or pattern.usual_split)
+    units, fixed = _settle(architecture, layer, drawn)
+    return Flow(units, architecture.with_layers(_layers(architecture, units, fixed)))
 
 
 def widening(
     architecture: Architecture,
     layer: str,
     width: int,
-    pattern: Pattern | None = None,
+    patterns: Sequence[Pattern] | None = None,
     *,
     split: Shares | None = None,
 ) -> Change:
@@ -82,26 +81,46 @@ def widening(
     architecture : Architecture
     layer : str
     width : int
-    pattern : Pattern, optional
-        As :func:`pattern_of` finds it, if it is known already.
+    patterns : sequence of Pattern, optional
+        As :func:`patterns_of` finds them, if they are known already.
+    split : "equal", "random" or "new", optional
     """
-    pattern = pattern or pattern_of(architecture, layer)
-    split = split or ("equal" if pattern.balanced else "random")
-    _check_width(architecture, layer, pattern, width, split)
-    if len(pattern.tied) == 1:
+    pattern = _pattern_for(architecture, layer, width, split, patterns)
+    if len(pattern.tied) == 1 and pattern.is_plain:
         return Change(architecture, {layer: architecture[layer].layer.widened(width)})
-    drawn = pattern.draw(width, np.random.default_rng(0), split)
-    _, fixed = _settle(architecture, layer, drawn)
-    wider = {name: architecture[name].layer.widened(len(each)) for name, each in fixed.items()}
-    return Change(architecture, wider)
+    drawn = pattern.draw(width, np.random.default_rng(0), split or pattern.usual_split)
+    return Change(architecture, _layers(architecture, *_settle(architecture, layer, drawn)))
 
 
-def _check_width(
-    architecture: Architecture, layer: str, pattern: Pattern, width: int, split: Shares
-) -> None:
-    if (obstacle := pattern.obstacle(width, split)) is not None:
-        raise NotExactError(f"{layer}: {obstacle}")
+def _pattern_for(
+    architecture: Architecture,
+    layer: str,
+    width: int,
+    split: Shares | None,
+    patterns: Sequence[Pattern] | None,
+) -> Pattern:
+    """Return the first pattern with this width."""
+    patterns = patterns or patterns_of(architecture, layer)
+    obstacles = [each.obstacle(width, split or each.usual_split) for each in patterns]
+    if None not in obstacles:
+        raise NotExactError(f"{layer}: {obstacles[0]}")
     _check_memory(architecture, layer, width)
+    return patterns[obstacles.index(None)]
+
+
+def _layers(
+    architecture: Architecture, units: Mapping[str, Units], fixed: Mapping[str, Units]
+) -> dict[str, Layer]:
+    """Return the layers that change with units: producers that widen, norms behind them."""
+    layers: dict[str, Layer] = {
+        name: architecture[name].layer.widened(len(each)) for name, each in fixed.items()
+    }
+    for name, each in units.items():
+        for node in architecture.consumers[name]:
+            fitted = node.layer.fitted(each)
+            if not node.layer.is_producer and fitted is not node.layer:
+                layers[node.name] = fitted
+    return layers
 
 
 def _check_memory(architecture: Architecture, layer: str, units: int) -> None:
@@ -188,10 +207,12 @@ class Appended:
         return Change(self.architecture, wider, tuple(nodes), self.name)
 
 
-def pattern_of(architecture: Architecture, layer: str) -> Pattern:
-    """Find the pattern in which units must be drawn, from all the layers that they reach.
+def patterns_of(architecture: Architecture, layer: str) -> tuple[Pattern, ...]:
+    """Find the patterns in which units may be drawn, from all the layers that they reach.
 
-    It depends on the graph alone, so no random draw decides legality or the wider architecture.
+    They depend on the graph alone, so no random draw decides legality or the wider architecture.
+    There are several where a norm can be kept in several ways: by copies of all units, at
+    multiples of their number, comes first.
 
     Raises
     ------
@@ -203,19 +224,34 @@ def pattern_of(architecture: Architecture, layer: str) -> Pattern:
         raise NotExactError(f"{layer}: {node.layer.kind} has no width of its own to widen")
     if node.layer.mixes_units:
         raise NotExactError(f"{layer}: each of its units depends on all of them")
-    pattern = Pattern(node.layer.width).joined(node.layer.needs)
-    while True:
-        if (obstacle := pattern.contradiction) is not None:
-            raise NotExactError(f"{layer}: {obstacle}")
-        try:
-            _, fixed = _settle(architecture, layer, pattern.probe())
-        except TiedUnitsError as tied:
-            stricter = pattern.joined(tied.need)
-            if stricter == pattern:
-                raise NotExactError(f"{layer}: {tied}") from None
-            pattern = stricter
-        else:
-            return replace(pattern, tied=tuple(fixed))
+    reasons: list[str] = []
+    start = Pattern(node.layer.width).joined(node.layer.needs)
+    patterns = tuple(dict.fromkeys(_found(architecture, layer, start, reasons)))
+    if not patterns:
+        raise NotExactError(reasons[0])
+    return patterns
+
+
+def _found(
+    architecture: Architecture, layer: str, pattern: Pattern, reasons: list[str]
+) -> Iterator[Pattern]:
+    """Yield the patterns that are at least as strict as one; say why where there are none."""
+    if (obstacle := pattern.contradiction) is not None:
+        reasons.append(f"{layer}: {obstacle}")
+        return
+    try:
+        _, fixed = _settle(architecture, layer, pattern.probe())
+    except TiedUnitsError as tied:
+        stricter = [pattern.joined(need) for need in (tied.need, *tied.alternatives)]
+        if stricter[0] == pattern:
+            reasons.append(f"{layer}: {tied}")
+        for each in stricter:
+            if each != pattern:
+                yield from _found(architecture, layer, each, reasons)
+    except NotExactError as error:
+        reasons.append(str(error))
+    else:
+        yield replace(pattern, tied=tuple(fixed))
 
 
 def _settle(
@@ -239,14 +275,15 @@ def _settle(
             if node.name in fixed:
                 if passes_on:
                     raise NotExactError(f"{start}: its own units would follow the new ones")
-                reached[node.name] = fixed[node.name]
+                reached[node.name] = node.layer.behind(fixed[node.name])
             elif passes_on:
                 full = tuple(
-                    each if each is not None else Units.unchanged(shape[-1])
+                    Units.unchanged(shape[-1]) if each is None else node.layer.seen(each)
                     for each, shape in zip(incoming, shapes, strict=True)
                 )
-                reached[node.name] = node.layer.through(full, *shapes)
-                required = node.layer.required(reached[node.name], *shapes)
+                passed = node.layer.through(full, *shapes)
+                reached[node.name] = node.layer.behind(passed)
+                required = node.layer.required(passed, *shapes)
                 for name, have, need in zip(node.inputs, full, required, strict=True):
                     if have != need:
                         _demand(architecture, name, need, fixed, tie=f"{start}: {node.name}")
@@ -291,6 +328,8 @@ def _demand(
     if name == INPUT:
         raise NotExactError(f"{tie} ties its units to the network's input, which cannot widen")
     node = architecture[name]
+    if units.extra != "copies" and not node.layer.gives(units):
+        raise TiedUnitsError(f"{name}: its extra units are no {units.extra}, which {tie} needs")
     if not node.layer.is_producer and name not in fixed:
         shapes = architecture.input_shapes(node)
         required = node.layer.required(units, *shapes)

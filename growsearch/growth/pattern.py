@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from growsearch.net2net import Units
-from growsearch.net2net.units import Shares
+from growsearch.net2net.units import Extra, Shares
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,10 @@ class Pattern:
         Equal blocks of units, each widened alike.
     balanced : str or None
         The kind of layer for which every unit is copied equally often, if any.
+    extras : frozenset of "mean" or "zero"
+        What some norm needs the extra units to be, instead of copies.
+    blocks : int
+        Neighbouring units that are copied together, the groups of a group norm; 0 for none.
     tied : tuple of str
         The layers that widen, once they are known: the layer itself, and those tied to it.
     """
@@ -35,15 +39,20 @@ class Pattern:
     cuts: frozenset[int] = frozenset()
     groups: int = 1
     balanced: str | None = None
+    extras: frozenset[Extra] = frozenset()
+    blocks: int = 0
     tied: tuple[str, ...] = ()
 
     def joined(self, need: Mapping[str, Any]) -> Pattern:
         """Return the pattern that satisfies one more need, in the terms of TiedUnitsError."""
+        blocks = [each for each in (self.blocks, need.get("blocks", 0)) if each]
         return Pattern(
             self.old,
             self.cuts | {cut for cut in need.get("cuts", ()) if 0 < cut < self.old},
             lcm(self.groups, need.get("groups", 1)),
             self.balanced or need.get("balanced"),
+            self.extras | ({need["extra"]} if "extra" in need else set()),
+            lcm(*blocks) if blocks else 0,
         )
 
     @property
@@ -53,7 +62,22 @@ class Pattern:
             return f"its units are tied to {self.groups} equal groups, got {self.old} units"
         if self.groups > 1 and self.cuts:
             return "its units are tied to groups and to the branches of a concatenation"
+        ways = [*self.extras, *["blocks"] * bool(self.blocks), *["balanced"] * bool(self.balanced)]
+        is_placed = bool(self.cuts) or self.groups > 1  # in which zeros may stand anywhere
+        is_odd = is_placed and ways in (["mean"], ["blocks"])
+        if len(ways) > 1 or is_odd or (self.blocks and self.old % self.blocks):
+            return "no one way of widening suits all the layers that its units meet"
         return None
+
+    @property
+    def usual_split(self) -> Shares:
+        """The shares that are drawn where none are asked for."""
+        return "equal" if self.balanced or self.extras else "random"
+
+    @property
+    def is_plain(self) -> bool:
+        """True if extra units are copies of single units, and no norm changes with them."""
+        return not self.extras and not self.blocks
 
     def obstacle(self, width: int, split: Shares) -> str | None:
         """Return the reason why this width is not exact, or None."""
@@ -63,19 +87,28 @@ class Pattern:
             return f"{self.balanced} needs every unit copied equally often: {self.old} -> {width}"
         if self.balanced and split != "equal":
             return f"{self.balanced} needs equal shares of a unit's copies, got split {split}"
+        if self.extras and split != "equal":
+            return f"its extra units are no copies, which have shares, got split {split}"
         if width % self.groups:
             return f"its units stand in {self.groups} equal groups: {self.old} -> {width}"
+        if self.blocks and width % self.blocks:
+            return f"its units stand in groups of {self.blocks}: {self.old} -> {width}"
         return None
 
     @property
     def step(self) -> int:
         """The step between exact widths; at its multiples every tied layer grows in proportion."""
-        return self.old if self.balanced or self.cuts else self.groups
+        return self.old if self.balanced or self.cuts else self.blocks or self.groups
 
     def draw(self, width: int, rng: np.random.Generator, split: Shares) -> Units:
         """Draw units of this pattern."""
+        if self.blocks:
+            old, new = self.old // self.blocks, width // self.blocks
+            return Units.replicate(old, new, rng=rng, split=split).expand(after=self.blocks)
 
         def segment(old: int, new: int) -> Units:
+            for extra in self.extras:
+                return Units.extended(old, new, extra)
             return Units.replicate(
                 old, new, rng=rng, split=split, balanced=self.balanced is not None
             )
@@ -88,15 +121,18 @@ class Pattern:
         All extra units copy a segment's first, so that they stand apart from the last segment;
         and no two shares are equal, so that no two segments are alike.
         """
-        if self.balanced:
-            return self.draw(2 * self.old, np.random.default_rng(0), "equal")
         rng = np.random.default_rng(0)
+        if self.balanced or self.extras:
+            return self.draw(2 * self.old, rng, "equal")
 
         def segment(old: int, new: int) -> Units:
             source = np.concatenate([np.arange(old), np.zeros(new - old, np.intp)])
             share = rng.exponential(size=new)
             return Units(source, share / np.bincount(source, weights=share)[source], old)
 
+        if self.blocks:
+            blocks = self.old // self.blocks
+            return segment(blocks, 2 * blocks).expand(after=self.blocks)
         return self._segments(2 * self.old, segment)
 
     def _segments(self, width: int, segment: Callable[[int, int], Units]) -> Units:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
 from growsearch.checks import check_choice, number, whole_number
 from growsearch.errors import InvalidInputError, NotExactError
-from growsearch.growth.flow import flow, pattern_of, widening
+from growsearch.growth.flow import flow, patterns_of, widening
 from growsearch.growth.growth import Growth, Limits, Setting
 from growsearch.growth.pattern import Pattern
 from growsearch.growth.replicate import replicate
@@ -32,8 +33,10 @@ class Widen(Growth):
         Its units after widening.
     split : "equal", "random", "new" or None
         Shares of a unit's k copies: 1/k each, or drawn at random, which breaks the symmetry of
-        the copies and is exact too. None is "random"; behind a layer norm or group norm, which
-        need equal shares, it is "equal". With "new" the extra units are no copies: random weights
+        the copies and is exact too. None is "random"; behind a layer norm or RMS norm, which need
+        equal shares, it is "equal". To widths that are no multiple of the old one the extra units
+        of these norms are no copies: the mean of all units, or zeros, which they normalise to 0
+        and whose consumers have random weights. With "new" the extra units are no copies: random weights
         lie in front of them, as long as those of the old units, and zeros behind them.
     noise : float
         Relative noise on the kernels of new copies; above 0 the growth is not exact.
@@ -69,11 +72,11 @@ class Widen(Growth):
 
     def sized(self, log2_factor: float, architecture: Architecture, limits: Limits) -> Self:
         wanted = architecture[self.layer].layer.width * 2.0**log2_factor
-        pattern = pattern_of(architecture, self.layer)
-        step = step_of(architecture, self.layer, pattern, limits)
+        patterns = patterns_of(architecture, self.layer)
+        step = step_of(architecture, self.layer, patterns, limits)
 
         def is_beyond(width: int) -> bool:
-            change = widening(architecture, self.layer, width, pattern)
+            change = widening(architecture, self.layer, width, patterns)
             return not limits.allow_change(change)
 
         # All these widths are exact, and above an illegal width none is legal: bisect.
@@ -113,24 +116,30 @@ def check_split(split: Shares | None, zero_sum: float = 0.0) -> None:
 def _smallest(architecture: Architecture, layer: str, limits: Limits) -> tuple[str, int] | None:
     """Return the smallest legal widening of a layer, or None."""
     try:
-        pattern = pattern_of(architecture, layer)
+        patterns = patterns_of(architecture, layer)
     except NotExactError:
         return None
-    step = step_of(architecture, layer, pattern, limits)
+    step = step_of(architecture, layer, patterns, limits)
     width = (architecture[layer].layer.width // step + 1) * step
-    is_legal = limits.allow_change(widening(architecture, layer, width, pattern))
+    is_legal = limits.allow_change(widening(architecture, layer, width, patterns))
     return (layer, width) if is_legal else None
 
 
-def step_of(architecture: Architecture, layer: str, pattern: Pattern, limits: Limits) -> int:
-    """Return the number whose multiples are the layer's exact widths that the limits allow.
+def step_of(
+    architecture: Architecture, layer: str, patterns: Sequence[Pattern], limits: Limits
+) -> int:
+    """Return the least number whose multiples are exact widths of the layer that limits allow.
 
     Each layer that widens with this one then has a multiple of ``limits.width_multiple`` units too.
     """
+    return min(_step(architecture, layer, pattern, limits) for pattern in patterns)
+
+
+def _step(architecture: Architecture, layer: str, pattern: Pattern, limits: Limits) -> int:
     multiple = limits.width_multiple
     if not pattern.cuts:
         return math.lcm(pattern.step, multiple)
     # Branches of a concatenation have widths of their own, which grow in proportion.
-    doubled = widening(architecture, layer, 2 * pattern.old, pattern).layers
-    tied = (wider.width for name, wider in doubled.items() if wider != architecture[name].layer)
+    doubled = widening(architecture, layer, 2 * pattern.old, (pattern,)).layers.values()
+    tied = (wider.width for wider in doubled if wider.is_producer)
     return pattern.step * math.lcm(*(multiple // math.gcd(multiple, width) for width in tied))

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Self
 from growsearch.checks import number
 from growsearch.errors import InvalidInputError, NotExactError
 from growsearch.growth.compound import Compound, names_of
-from growsearch.growth.flow import pattern_of, widening
+from growsearch.growth.flow import patterns_of, widening
 from growsearch.growth.growth import Limits, sites_of
 from growsearch.growth.widen import Widen, check_split, step_of
 from growsearch.net2net.units import Shares
@@ -132,11 +132,11 @@ def scaled(
         if wider[layer].layer.width != before:
             continue
         try:
-            pattern = pattern_of(wider, layer)
-            step = step_of(wider, layer, pattern, limits)
+            patterns = patterns_of(wider, layer)
+            step = step_of(wider, layer, patterns, limits)
             least = (before // step + 1) * step
             widths[layer] = max(least, round(before * 2.0**log2_factor / step) * step)
-            wider = widening(wider, layer, widths[layer], pattern).after
+            wider = widening(wider, layer, widths[layer], patterns).after
         except NotExactError:
             return None
     return Scaled(widths, wider) if limits.allow_growth(architecture, wider) else None
