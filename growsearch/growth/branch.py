@@ -10,7 +10,7 @@ from typing import ClassVar, Self
 from growsearch.checks import whole_number
 from growsearch.errors import InvalidInputError, NotExactError
 from growsearch.growth.blocks import block_end, block_of
-from growsearch.growth.change import Change
+from growsearch.growth.edit import Edit
 from growsearch.growth.flow import Appended, append_units
 from growsearch.growth.growth import Growth, Limits, Setting
 from growsearch.growth.replicate import dtype_of, replicate
@@ -75,9 +75,9 @@ class AddBranch(Growth):
         return replace(self, units=every[fits - 1]) if fits else self
 
     def grown(self, architecture: Architecture) -> Architecture:
-        return self._change(architecture).after
+        return self._edit(architecture).after
 
-    def _change(self, architecture: Architecture) -> Change:
+    def _edit(self, architecture: Architecture) -> Edit:
         node = architecture[self.layer]
         if not node.layer.branch_kernels or node is architecture.output:
             what = "the output layer" if node is architecture.output else node.layer.kind
@@ -88,10 +88,10 @@ class AddBranch(Growth):
         if end is architecture.output:
             raise NotExactError(f"{self.layer}: expected a layer before the output")
         nodes = self._nodes(architecture)
-        return Appended.of(architecture, end.name, self.units).change(nodes)
+        return Appended.of(architecture, end.name, self.units).edit(nodes)
 
     def apply(self, network: Network, setting: Setting) -> Network:
-        self._change(network.architecture)  # raises, with the reason, where it is not exact
+        self._edit(network.architecture)  # raises, with the reason, where it is not exact
         end = block_end(network.architecture, self.layer).name
         nodes = self._nodes(network.architecture)
         flow = append_units(network.architecture, end, nodes)
@@ -112,7 +112,7 @@ class AddBranch(Growth):
     def _is_legal(self, architecture: Architecture, limits: Limits) -> bool:
         width = architecture[self.layer].layer.width + self.units
         try:
-            return limits.allow_width(width) and limits.allow_change(self._change(architecture))
+            return limits.allow_width(width) and limits.allow_edit(self._edit(architecture))
         except NotExactError:
             return False
 

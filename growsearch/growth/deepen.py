@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from growsearch.errors import InvalidInputError, NotExactError
 from growsearch.growth.blocks import block_end, block_of
-from growsearch.growth.change import Change
+from growsearch.growth.edit import Edit
 from growsearch.growth.growth import Growth, Limits, Setting
 from growsearch.growth.replicate import dtype_of, fresh, insert
 from growsearch.net2net import deeper
@@ -69,12 +69,12 @@ class Deepen(Growth):
     @classmethod
     def sites(cls, architecture: Architecture, limits: Limits) -> tuple[Self, ...]:
         every = (cls(node.name) for node in architecture.nodes if _can_deepen(node, architecture))
-        return tuple(site for site in every if limits.allow_change(site._change(architecture)))
+        return tuple(site for site in every if limits.allow_edit(site._edit(architecture)))
 
     def grown(self, architecture: Architecture) -> Architecture:
-        return self._change(architecture).after
+        return self._edit(architecture).after
 
-    def _change(self, architecture: Architecture) -> Change:
+    def _edit(self, architecture: Architecture) -> Edit:
         node = architecture[self.layer]
         if not _can_deepen(node, architecture):
             is_output = block_end(architecture, self.layer) is architecture.output
@@ -85,7 +85,7 @@ class Deepen(Growth):
             )
         end = block_end(architecture, self.layer).name
         first, last = self._nodes(architecture)
-        return Change(architecture, nodes=(*first, *last), behind=end)
+        return Edit(architecture, nodes=(*first, *last), behind=end)
 
     def apply(self, network: Network, setting: Setting) -> Network:
         architecture = self.grown(network.architecture)
@@ -110,7 +110,7 @@ class Deepen(Growth):
         return self.layer
 
     def sizes(self, architecture: Architecture) -> tuple[str, str]:
-        after = self._change(architecture).producers
+        after = self._edit(architecture).producers
         return f"{architecture.producers} layers", f"{after} layers"
 
     def _nodes(self, architecture: Architecture) -> tuple[list[Node], list[Node]]:

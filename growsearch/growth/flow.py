@@ -17,7 +17,7 @@ import numpy as np
 
 from growsearch.checks import check_memory
 from growsearch.errors import NotExactError
-from growsearch.growth.change import Change
+from growsearch.growth.edit import Edit
 from growsearch.growth.pattern import Pattern
 from growsearch.net2net import Units
 from growsearch.net2net.units import Shares
@@ -73,8 +73,8 @@ def widening(
     patterns: Sequence[Pattern] | None = None,
     *,
     split: Shares | None = None,
-) -> Change:
-    """Return the change of the graph by :func:`flow`, whose draw of units changes weights alone.
+) -> Edit:
+    """Return the edit of the graph by :func:`flow`, whose draw of units changes weights alone.
 
     Parameters
     ----------
@@ -87,9 +87,9 @@ def widening(
     """
     pattern = _pattern_for(architecture, layer, width, split, patterns)
     if len(pattern.tied) == 1 and pattern.is_plain:
-        return Change(architecture, {layer: architecture[layer].layer.widened(width)})
+        return Edit(architecture, {layer: architecture[layer].layer.widened(width)})
     drawn = pattern.draw(width, np.random.default_rng(0), split or pattern.usual_split)
-    return Change(architecture, _layers(architecture, *_settle(architecture, layer, drawn)))
+    return Edit(architecture, _layers(architecture, *_settle(architecture, layer, drawn)))
 
 
 def _pattern_for(
@@ -143,7 +143,7 @@ def append_units(architecture: Architecture, name: str, nodes: Sequence[Node]) -
     """
     extra = architecture.shapes_of(nodes)[nodes[-1].name][-1] - architecture.shapes[name][-1]
     appended = Appended.of(architecture, name, extra)
-    return Flow(appended.units, appended.change(nodes).after, appended=name)
+    return Flow(appended.units, appended.edit(nodes).after, appended=name)
 
 
 @dataclass(frozen=True)
@@ -186,8 +186,8 @@ class Appended:
         behind = {producer: each for producer, each in fixed.items() if producer != name}
         return cls(architecture, name, units, behind)
 
-    def change(self, nodes: Sequence[Node]) -> Change:
-        """Return the change by nodes that append the units.
+    def edit(self, nodes: Sequence[Node]) -> Edit:
+        """Return the edit by nodes that append the units.
 
         Raises
         ------
@@ -204,7 +204,7 @@ class Appended:
             name: self.architecture[name].layer.widened(len(each))
             for name, each in self.fixed.items()
         }
-        return Change(self.architecture, wider, tuple(nodes), self.name)
+        return Edit(self.architecture, wider, tuple(nodes), self.name)
 
 
 def patterns_of(architecture: Architecture, layer: str) -> tuple[Pattern, ...]:
@@ -230,6 +230,20 @@ def patterns_of(architecture: Architecture, layer: str) -> tuple[Pattern, ...]:
     if not patterns:
         raise NotExactError(reasons[0])
     return patterns
+
+
+def pattern_of(architecture: Architecture, layer: str) -> Pattern:
+    """Return the pattern in which extra units are copies of single units.
+
+    Raises
+    ------
+    NotExactError
+        When no such pattern keeps the function; names the reason.
+    """
+    for pattern in patterns_of(architecture, layer):
+        if pattern.is_plain:
+            return pattern
+    raise NotExactError(f"{layer}: a norm that it is tied to takes no copies of single units")
 
 
 def _found(

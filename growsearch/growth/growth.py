@@ -11,7 +11,7 @@ import numpy as np
 
 from growsearch.checks import check_choice, whole_number
 from growsearch.errors import NotExactError
-from growsearch.growth.change import Change
+from growsearch.growth.edit import Edit
 from growsearch.net2net.units import Shares
 from growsearch.networks import Architecture, Network
 from growsearch.networks.layer import Layer
@@ -61,7 +61,7 @@ class Limits:
         """Return whether ``architecture`` keeps the limits on layers, parameters and FLOPs."""
         return self._allow_size(architecture)
 
-    def _allow_size(self, of: Architecture | Change) -> bool:
+    def _allow_size(self, of: Architecture | Edit) -> bool:
         return (
             (self.layers is None or of.producers <= self.layers)
             and (self.parameters is None or of.parameters <= self.parameters)
@@ -83,12 +83,12 @@ class Limits:
         )
         return all(self._allow_layer(old, new) for old, new in layers) and self.allow(after)
 
-    def allow_change(self, change: Change) -> bool:
-        """Return whether the changed graph lies within all limits, as :meth:`allow_growth` does."""
-        replaced = ((change.before[name].layer, new) for name, new in change.layers.items())
-        added = ((None, node.layer) for node in change.nodes)
+    def allow_edit(self, edit: Edit) -> bool:
+        """Return whether the edited graph lies within all limits, as :meth:`allow_growth` does."""
+        replaced = ((edit.before[name].layer, new) for name, new in edit.layers.items())
+        added = ((None, node.layer) for node in edit.nodes)
         layers = (*replaced, *added)
-        return all(self._allow_layer(old, new) for old, new in layers) and self._allow_size(change)
+        return all(self._allow_layer(old, new) for old, new in layers) and self._allow_size(edit)
 
     def _allow_layer(self, old: Layer | None, new: Layer) -> bool:
         if old == new:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from growsearch.checks import whole_number
 from growsearch.errors import InvalidInputError, NotExactError
-from growsearch.growth.change import Change
+from growsearch.growth.edit import Edit
 from growsearch.growth.growth import Growth, Limits, Setting
 from growsearch.growth.replicate import fresh, rebuild, unlearnt
 from growsearch.net2net import enlarge_kernel
@@ -81,12 +81,12 @@ class EnlargeKernel(Growth):
         return best
 
     def grown(self, architecture: Architecture) -> Architecture:
-        return self._change(architecture).after
+        return self._edit(architecture).after
 
-    def _change(self, architecture: Architecture) -> Change:
+    def _edit(self, architecture: Architecture) -> Edit:
         self._offsets(architecture)
         layer = architecture[self.layer].layer
-        return Change(architecture, {self.layer: layer.with_kernel(self.kernel)})
+        return Edit(architecture, {self.layer: layer.with_kernel(self.kernel)})
 
     def apply(self, network: Network, setting: Setting) -> Network:
         architecture = self.grown(network.architecture)
@@ -125,7 +125,7 @@ class EnlargeKernel(Growth):
         if max(self.kernel) > (limits.kernel or _LARGEST):
             return False
         try:
-            return limits.allow_change(self._change(architecture))
+            return limits.allow_edit(self._edit(architecture))
         except NotExactError:
             return False
 

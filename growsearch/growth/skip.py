@@ -11,7 +11,7 @@ import numpy as np
 from growsearch.checks import check_choice
 from growsearch.errors import NotExactError
 from growsearch.growth.blocks import block_end
-from growsearch.growth.change import Change
+from growsearch.growth.edit import Edit
 from growsearch.growth.flow import Appended, append_units
 from growsearch.growth.growth import Growth, Limits, Setting
 from growsearch.growth.replicate import dtype_of, fresh, insert, replicate
@@ -108,9 +108,7 @@ class AddSkip(Growth):
             raise NotExactError(f"{self.source} -> {self.target}: {error}") from None
 
 
-def shortcut(
-    name: str, start: str, end: str, here: Shape, there: Shape, merge: Join
-) -> list[Node]:
+def shortcut(name: str, start: str, end: str, here: Shape, there: Shape, merge: Join) -> list[Node]:
     """Return the nodes of a shortcut between outputs of two shapes; the last one joins them.
 
     For a sum the node in front of it has the weights.
@@ -152,8 +150,8 @@ class _Target:
             return False
         key = merge, self._architecture.shapes[start]
         if key not in self._allowed:
-            change = self._change(start, merge)
-            self._allowed[key] = change is not None and self._limits.allow_change(change)
+            edit = self._edit(start, merge)
+            self._allowed[key] = edit is not None and self._limits.allow_edit(edit)
         return self._allowed[key]
 
     @cached_property
@@ -164,18 +162,18 @@ class _Target:
         except NotExactError:
             return None
 
-    def _change(self, start: str, merge: Join) -> Change | None:
+    def _edit(self, start: str, merge: Join) -> Edit | None:
         here, there = self._architecture.shapes[start], self._architecture.shapes[self._end]
         try:
             nodes = shortcut(self._name, start, self._end, here, there, merge)
         except ValueError:
             return None
         if merge == "sum":
-            return Change(self._architecture, nodes=tuple(nodes), behind=self._end)
+            return Edit(self._architecture, nodes=tuple(nodes), behind=self._end)
         assert self._appended is not None
         wider = {}
         for tied, units in self._appended.fixed.items():
             layer = self._architecture[tied].layer
             more = here[-1] * (len(units) - layer.width)
             wider[tied] = layer.widened(layer.width + more)
-        return Change(self._architecture, wider, tuple(nodes), self._end)
+        return Edit(self._architecture, wider, tuple(nodes), self._end)

@@ -34,10 +34,10 @@ class Widen(Growth):
     split : "equal", "random", "new" or None
         Shares of a unit's k copies: 1/k each, or drawn at random, which breaks the symmetry of
         the copies and is exact too. None is "random"; behind a layer norm or RMS norm, which need
-        equal shares, it is "equal". To widths that are no multiple of the old one the extra units
-        of these norms are no copies: the mean of all units, or zeros, which they normalise to 0
-        and whose consumers have random weights. With "new" the extra units are no copies: random weights
-        lie in front of them, as long as those of the old units, and zeros behind them.
+        equal shares, it is "equal". With "new" the extra units are no copies: random weights lie in
+        front of them, as long as those of the old units, and zeros behind them. To widths that are
+        no multiple of the old one, a layer norm gets units that it normalises to 0 (the mean of all
+        units; zeros for an RMS norm), and whatever reads them has random weights.
     noise : float
         Relative noise on the kernels of new copies; above 0 the growth is not exact.
     zero_sum : float
@@ -76,8 +76,8 @@ class Widen(Growth):
         step = step_of(architecture, self.layer, patterns, limits)
 
         def is_beyond(width: int) -> bool:
-            change = widening(architecture, self.layer, width, patterns)
-            return not limits.allow_change(change)
+            edit = widening(architecture, self.layer, width, patterns)
+            return not limits.allow_edit(edit)
 
         # All these widths are exact, and above an illegal width none is legal: bisect.
         widths = range(self.width, round(wanted / step) * step + 1, step)
@@ -121,7 +121,7 @@ def _smallest(architecture: Architecture, layer: str, limits: Limits) -> tuple[s
         return None
     step = step_of(architecture, layer, patterns, limits)
     width = (architecture[layer].layer.width // step + 1) * step
-    is_legal = limits.allow_change(widening(architecture, layer, width, patterns))
+    is_legal = limits.allow_edit(widening(architecture, layer, width, patterns))
     return (layer, width) if is_legal else None
 
 

@@ -133,7 +133,7 @@ class Architecture:
     def _shapes(
         known: Mapping[str, Shape], nodes: Iterable[Node], like: Architecture | None = None
     ) -> Mapping[str, Shape]:
-        """Return ``known`` shapes and those of nodes; of nodes ``like`` old ones, the old shapes."""
+        """Return ``known`` shapes and those of nodes; nodes ``like`` old ones have their shapes."""
         shapes = dict(known)
         for node in nodes:
             if like is not None and (old := like.by_name.get(node.name)) is not None:
@@ -223,9 +223,7 @@ class Architecture:
     def _made_of(self, nodes: Iterable[Node], layers: Mapping[str, Layer]) -> Architecture:
         """Return a graph of these nodes; only what differs from this graph is worked out anew."""
         made = object.__new__(type(self))
-        every = (
-            Node(n.name, layers[n.name], n.inputs) if n.name in layers else n for n in nodes
-        )
+        every = (Node(n.name, layers[n.name], n.inputs) if n.name in layers else n for n in nodes)
         made.__dict__.update(input_shape=self.input_shape, nodes=tuple(every))
         made._check_graph(self.by_name)
         known = {INPUT: self.input_shape}

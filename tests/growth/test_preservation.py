@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
@@ -87,11 +88,11 @@ def test_many_copies_of_one_unit_keep_every_logit(factor, split):
         for site in Widen.sites(architecture, Limits()):
             old = architecture[site.layer].layer.width
             growth = Widen(site.layer, factor * old, split=split)
-            try:
-                child = grow(parent, growth, rng=1)
-            except NotExactError as error:
-                assert (split, name in EQUAL_SHARES) == ("random", True), error
+            if split == "random" and name in EQUAL_SHARES:
+                with suppress(NotExactError):  # a norm needs equal shares
+                    assert change(parent, grow(parent, growth, rng=1)) <= TOLERANCE
                 continue
+            child = grow(parent, growth, rng=1)
             copies = flow(architecture, site.layer, factor * old, rng=np.random.default_rng(1))
             assert max(copies.units[site.layer].copies) >= 3
             assert change(parent, child) <= TOLERANCE, (name, growth)

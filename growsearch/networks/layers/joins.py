@@ -60,7 +60,8 @@ class Concat(Layer):
         parts = []
         for low, high in pairwise(edges):
             mine = (units.source >= low) & (units.source < high)
-            parts.append(Units(units.source[mine] - low, units.share[mine], high - low, units.extra))
+            source = units.source[mine] - low
+            parts.append(Units(source, units.share[mine], high - low, units.extra))
         if Units.concatenate(parts) != units:
             raise TiedUnitsError(
                 "units behind a concatenation are tied to its branches", cuts=tuple(edges[1:-1])

@@ -1,4 +1,4 @@
-"""Changes of a graph: layers replaced, nodes put in; measured without a copy of the graph."""
+"""Edits of a graph: layers replaced, nodes put in; measured without a copy of the graph."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from growsearch.networks.layer import Layer, Shape
 
 
 @dataclass(frozen=True)
-class Change:
+class Edit:
     """Some layers of a graph replaced, and nodes put behind one of its outputs.
 
-    A search for sites asks of thousands of changes whether they keep the limits; the graph is built
-    of those that are applied.
+    A search for sites asks of thousands of edits whether they keep the limits; the graph is built of
+    those that are applied.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ class Change:
 
     @cached_property
     def after(self) -> Architecture:
-        """The graph with the change."""
+        """The graph with the edit."""
         if not self.nodes:
             return self.before.with_layers(self.layers)
         output = self.nodes[-1].name
@@ -61,7 +61,7 @@ class Change:
 
     @cached_property
     def _more(self) -> tuple[int, int]:
-        """The parameters and FLOPs that are added: those of the layers that the change reaches."""
+        """The parameters and FLOPs that are added: those of the layers that the edit reaches."""
         before, shapes, costs = self.before, dict[str, Shape](), list[tuple[int, int]]()
         for node in self.nodes:
             inputs = tuple(shapes.get(name) or before.shapes[name] for name in node.inputs)
