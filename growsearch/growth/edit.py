@@ -16,8 +16,8 @@ from growsearch.networks.layer import Layer, Shape
 class Edit:
     """Some layers of a graph replaced, and nodes put behind one of its outputs.
 
-    A search for sites asks of thousands of edits whether they keep the limits; the graph is built of
-    those that are applied.
+    A search for sites asks of thousands of edits whether they keep the limits; the graph is built
+    for those that are applied.
 
     Parameters
     ----------
