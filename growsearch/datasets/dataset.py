@@ -3,6 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Any, TypeVar
 
 import numpy as np
@@ -76,12 +77,16 @@ class Dataset:
     stand_in : bool
         True if these images replace the ones that were asked for.
     classes : int
-        Number of classes; 0 means one more than the largest label in `train`.
+        Number of classes; 0 means that of `class_names`, or else one more than the largest label in
+        `train`.
+    class_names : tuple of str, optional
+        Name of each class, in the order of the labels; no two alike.
 
     Raises
     ------
     DataError
-        If the splits differ in image shape, or a label is not below `classes`.
+        If the splits differ in image shape, a label is not below `classes`, or the names are not
+        one for each class.
 
     Examples
     --------
@@ -98,18 +103,28 @@ class Dataset:
     source: str
     stand_in: bool = False
     classes: int = 0
+    class_names: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         if self.classes < 0:
             raise DataError(f"{self.name}: expected at least 1 class, got {self.classes}")
-        if not (is_given := self.classes > 0):
-            object.__setattr__(self, "classes", int(self.train.labels.max()) + 1)
-            if (least := self._least) > 0:
-                raise DataError(
-                    f"{self.name} from {self.source}: expected labels from 0, got {least} to "
-                    f"{self.classes - 1}: class 0 is empty: subtract {least} from all labels, or "
-                    "give the number of classes"
-                )
+        if self.class_names is not None:
+            object.__setattr__(self, "class_names", _checked_names(self.class_names, self.name))
+        is_given = self.classes > 0 or self.class_names is not None
+        if self.classes == 0:
+            named = len(self.class_names or ())
+            object.__setattr__(self, "classes", named or int(self.train.labels.max()) + 1)
+        if self.class_names is not None and len(self.class_names) != self.classes:
+            raise DataError(
+                f"{self.name}: expected {self.classes} class names, one a class, "
+                f"got {len(self.class_names)}: name each class"
+            )
+        if not is_given and (least := self._least) > 0:
+            raise DataError(
+                f"{self.name} from {self.source}: expected labels from 0, got {least} to "
+                f"{self.classes - 1}: class 0 is empty: subtract {least} from all labels, or "
+                "give the number of classes"
+            )
         for part, split in self._splits():
             where = f"{self.name} {part} from {self.source}"
             shape = _image_shape(split)
@@ -195,6 +210,17 @@ def _checked_images(given: ArrayLike) -> Images:
 def _checked_labels(given: ArrayLike) -> Labels:
     labels = _as_array(given, "labels")
     return _frozen(class_numbers(labels))
+
+
+def _checked_names(given: Any, name: str) -> tuple[str, ...]:
+    names = (given,) if isinstance(given, str) else tuple(given)
+    for each in names:
+        if not isinstance(each, str) or not each:
+            raise DataError(f"{name}: expected class names as texts, got {each!r}: name each class")
+    for one, other in pairwise(sorted(names)):
+        if one == other:
+            raise DataError(f"{name}: expected each class name once, got {one!r} twice: rename one")
+    return tuple(map(str, names))  # numpy's texts are no JSON
 
 
 def _as_array(given: ArrayLike, what: str) -> NDArray[Any]:

@@ -95,6 +95,28 @@ def numbered(
     return found, known
 
 
+def with_numbers(arrays: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...] | None]:
+    """Return the arrays of a data set with class numbers in the place of names, and the names.
+
+    Labels that are numbers are left as they are.
+
+    Parameters
+    ----------
+    arrays : mapping
+        ``x_train``, ``y_train``, ….
+
+    Examples
+    --------
+    >>> with_numbers({"x_train": [[0], [1]], "y_train": ["dog", "cat"]})
+    ({'x_train': [[0], [1]], 'y_train': array([1, 0])}, ('cat', 'dog'))
+    """
+    labels = {name[2:]: np.asarray(each) for name, each in arrays.items() if name[:2] == "y_"}
+    if all(each.dtype.kind not in f"{_TEXTS}O" for each in labels.values()):
+        return dict(arrays), None
+    numbers, names = numbered(labels)
+    return {**arrays, **{f"y_{part}": each for part, each in numbers.items()}}, names
+
+
 @contextmanager
 def _naming(part: str) -> Iterator[None]:
     """Put the name of a split in front of an error about its labels."""

@@ -63,7 +63,7 @@ def test_numbers_have_no_names() -> None:
     ("parts", "names", "words"),
     [
         ({"train": np.array(["cat"]), "test": np.array([0])}, None, "test: expected names of cl"),
-        ({"train": np.array(["cat", "emu"])}, ("cat", "dog"), "train: expected names of classes am"),
+        ({"train": np.array(["cat", "emu"])}, ("cat", "dog"), "train: expected names of classes"),
         ({"train": np.array([0]), "test": np.array([0.5])}, None, "test: expected class numbers"),
         ({"train": np.array([0]), "test": np.array([-1])}, None, "test: expected labels from 0"),
         ({"train": np.zeros((2, 2, 2))}, None, "train: expected labels of shape (n,)"),
