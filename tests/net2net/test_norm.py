@@ -135,7 +135,7 @@ def test_a_stretched_norm_keeps_its_dtype(dtype):
         Units.extended(3, 4, "mean"), np.ones(3, dtype), np.ones(3, dtype), epsilon=0.1
     )
     assert gamma.dtype == beta.dtype == dtype
-    assert np.array_equal(gamma, np.full(4, np.sqrt(0.75)).astype(dtype))
+    assert np.allclose(gamma, np.sqrt(0.75), rtol=float(np.finfo(dtype).eps))
     assert epsilon == pytest.approx(0.075)
 
 
