@@ -11,7 +11,7 @@ from growsearch.checks import whole_number
 from growsearch.errors import InvalidInputError, NotExactError
 from growsearch.growth.blocks import block_end, block_of
 from growsearch.growth.edit import Edit
-from growsearch.growth.flow import Appended, append_units
+from growsearch.growth.flow import append_units, appended_to
 from growsearch.growth.growth import Growth, Limits, Setting
 from growsearch.growth.replicate import dtype_of, replicate
 from growsearch.networks import Architecture, Network, Node
@@ -88,7 +88,9 @@ class AddBranch(Growth):
         if end is architecture.output:
             raise NotExactError(f"{self.layer}: expected a layer before the output")
         nodes = self._nodes(architecture)
-        return Appended.of(architecture, end.name, self.units).edit(nodes)
+        appended = appended_to(architecture, end.name)
+        appended.check(nodes)
+        return appended.edit(nodes, self.units)
 
     def apply(self, network: Network, setting: Setting) -> Network:
         self._edit(network.architecture)  # raises, with the reason, where it is not exact

@@ -69,12 +69,13 @@ class Deepen(Growth):
     @classmethod
     def sites(cls, architecture: Architecture, limits: Limits) -> tuple[Self, ...]:
         every = (cls(node.name) for node in architecture.nodes if _can_deepen(node, architecture))
-        return tuple(site for site in every if limits.allow_edit(site._edit(architecture)))
+        return tuple(site for site in every if limits.allow_edit(site.edit(architecture)))
 
     def grown(self, architecture: Architecture) -> Architecture:
-        return self._edit(architecture).after
+        return self.edit(architecture).after
 
-    def _edit(self, architecture: Architecture) -> Edit:
+    def edit(self, architecture: Architecture) -> Edit:
+        """Return the edit of the graph; raise what :meth:`grown` raises."""
         node = architecture[self.layer]
         if not _can_deepen(node, architecture):
             is_output = block_end(architecture, self.layer) is architecture.output
@@ -110,7 +111,7 @@ class Deepen(Growth):
         return self.layer
 
     def sizes(self, architecture: Architecture) -> tuple[str, str]:
-        after = self._edit(architecture).producers
+        after = self.edit(architecture).producers
         return f"{architecture.producers} layers", f"{after} layers"
 
     def _nodes(self, architecture: Architecture) -> tuple[list[Node], list[Node]]:

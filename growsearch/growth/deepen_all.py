@@ -45,7 +45,10 @@ class DeepenAll(Compound):
             for number, layer in enumerate(ends)
             if len(later := [end for end in ends[number:] if kinds[end] == kinds[layer]]) > 1
         ]
-        return tuple(s for s in every if limits.allow_growth(architecture, s.grown(architecture)))
+        edits = {layer: Deepen(layer).edit(architecture) for layer in ends}
+        return tuple(
+            site for site in every if limits.allow_edit(*(edits[layer] for layer in site.layers))
+        )
 
     @property
     def steps(self) -> tuple[Deepen, ...]:

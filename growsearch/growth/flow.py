@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from heapq import heappop, heappush
 from math import prod
-from typing import Self
 
 import numpy as np
 
@@ -25,6 +25,7 @@ from growsearch.networks import INPUT, Architecture, Node
 from growsearch.networks.layer import Layer, Shape, TiedUnitsError
 
 _BYTES = 64  # of a unit while units are drawn
+_SMALL = 2**26  # bytes that every machine has; to ask it takes longer than to draw units
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,8 @@ def _layers(
 
 def _check_memory(architecture: Architecture, layer: str, units: int) -> None:
     positions = prod(architecture.shapes[layer][:-1])  # each has the units, where it is flattened
-    check_memory(f"{layer} with {units:,} units", _BYTES * units * positions)
+    if (needed := _BYTES * units * positions) > _SMALL:
+        check_memory(f"{layer} with {units:,} units", needed)
 
 
 def append_units(architecture: Architecture, name: str, nodes: Sequence[Node]) -> Flow:
@@ -142,8 +144,9 @@ def append_units(architecture: Architecture, name: str, nodes: Sequence[Node]) -
         When the units need more memory than this machine has.
     """
     extra = architecture.shapes_of(nodes)[nodes[-1].name][-1] - architecture.shapes[name][-1]
-    appended = Appended.of(architecture, name, extra)
-    return Flow(appended.units, appended.edit(nodes).after, appended=name)
+    appended = appended_to(architecture, name, extra)
+    appended.check(nodes)
+    return Flow(appended.units, appended.edit(nodes, extra).after, appended=name)
 
 
 @dataclass(frozen=True)
@@ -159,52 +162,51 @@ class Appended:
         The units of every output that is reached, by layer name.
     fixed : mapping
         Those of the producers that must widen too.
+    extra : int
+        The number of units appended.
     """
 
     architecture: Architecture
     name: str
     units: Mapping[str, Units]
     fixed: Mapping[str, Units]
+    extra: int
 
-    @classmethod
-    def of(cls, architecture: Architecture, name: str, extra: int) -> Self:
-        """Append ``extra`` units; the number does not decide whether a layer behind takes them.
-
-        Raises
-        ------
-        NotExactError, OutOfMemoryError
-            As :func:`append_units`.
-        """
-        old = architecture.shapes[name][-1]
-        _check_memory(architecture, name, old + extra)
-        source = np.concatenate([np.arange(old), np.zeros(extra, np.intp)])
-        share = np.concatenate([np.ones(old), np.zeros(extra)])
-        try:
-            units, fixed = _settle(architecture, name, Units(source, share, old))
-        except TiedUnitsError as tied:
-            raise NotExactError(f"{name}: appended units do not fit: {tied}") from None
-        behind = {producer: each for producer, each in fixed.items() if producer != name}
-        return cls(architecture, name, units, behind)
-
-    def edit(self, nodes: Sequence[Node]) -> Edit:
-        """Return the edit by nodes that append the units.
-
-        Raises
-        ------
-        NotExactError
-            When the nodes read one of the outputs that are reached.
-        """
+    def check(self, nodes: Sequence[Node]) -> None:
+        """Raise NotExactError if the nodes that append the units read an output that they reach."""
         for node in nodes:
             for source in node.inputs:
                 if source != self.name and source in self.units:
                     raise NotExactError(
                         f"{self.name}: a sum ties it to {source}, which is to be appended"
                     )
-        wider = {
-            name: self.architecture[name].layer.widened(len(each))
-            for name, each in self.fixed.items()
-        }
+
+    def edit(self, nodes: Sequence[Node], extra: int) -> Edit:
+        """Return the edit by nodes that append ``extra`` units, which follow the same ways."""
+        wider = {}
+        for tied, units in self.fixed.items():
+            layer = self.architecture[tied].layer
+            more = (len(units) - layer.width) // self.extra
+            wider[tied] = layer.widened(layer.width + more * extra)
         return Edit(self.architecture, wider, tuple(nodes), self.name)
+
+
+def appended_to(architecture: Architecture, name: str, extra: int = 1) -> Appended:
+    """Append units to an output; their number does not decide whether a layer behind takes them.
+
+    Raises
+    ------
+    NotExactError, OutOfMemoryError
+        As :func:`append_units`.
+    """
+    old = architecture.shapes[name][-1]
+    _check_memory(architecture, name, old + extra)
+    try:
+        units, fixed = _settle(architecture, name, Units.extended(old, old + extra, "copies"))
+    except TiedUnitsError as tied:
+        raise NotExactError(f"{name}: appended units do not fit: {tied}") from None
+    behind = {producer: each for producer, each in fixed.items() if producer != name}
+    return Appended(architecture, name, units, behind, extra)
 
 
 def patterns_of(architecture: Architecture, layer: str) -> tuple[Pattern, ...]:
@@ -297,7 +299,8 @@ def _settle(
                 )
                 passed = node.layer.through(full, *shapes)
                 reached[node.name] = node.layer.behind(passed)
-                required = node.layer.required(passed, *shapes)
+                ties = len(full) > 1 and node.layer.ties_inputs
+                required = node.layer.required(passed, *shapes) if ties else full
                 for name, have, need in zip(node.inputs, full, required, strict=True):
                     if have != need:
                         _demand(architecture, name, need, fixed, tie=f"{start}: {node.name}")
@@ -362,10 +365,15 @@ def _check_groups(node: Node, shapes: tuple[Shape, ...], units: Units | None) ->
     """Raise TiedUnitsError unless the units are alike in each group of a grouped layer."""
     if units is None:
         return
-    for weight in node.layer.weights(*shapes).values():
-        for axis in weight.axes.values():
-            if axis.of == "in" and axis.groups > 1 and units.block(axis.groups) is None:
-                raise TiedUnitsError(
-                    f"{node.name}: its input units stand in {axis.groups} groups",
-                    groups=axis.groups,
-                )
+    for groups in _input_groups(node.layer, shapes):
+        if units.block(groups) is None:
+            raise TiedUnitsError(
+                f"{node.name}: its input units stand in {groups} groups", groups=groups
+            )
+
+
+@lru_cache(maxsize=4096)
+def _input_groups(layer: Layer, shapes: tuple[Shape, ...]) -> tuple[int, ...]:
+    """Return the numbers of groups in which a layer's weights read its input's units."""
+    axes = (axis for weight in layer.weights(*shapes).values() for axis in weight.axes.values())
+    return tuple({axis.groups for axis in axes if axis.of == "in" and axis.groups > 1})

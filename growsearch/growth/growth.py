@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from typing import Any, ClassVar, Literal, Self
@@ -59,13 +60,20 @@ class Limits:
 
     def allow(self, architecture: Architecture) -> bool:
         """Return whether ``architecture`` keeps the limits on layers, parameters and FLOPs."""
-        return self._allow_size(architecture)
+        return self._allow_sizes((Edit(architecture),))
 
-    def _allow_size(self, of: Architecture | Edit) -> bool:
+    def _allow_sizes(self, edits: Sequence[Edit]) -> bool:
+        before = edits[0].before
+
+        def is_within(most: int | None, size: Callable[[Architecture | Edit], int]) -> bool:
+            if most is None:
+                return True
+            return size(before) + sum(size(edit) - size(before) for edit in edits) <= most
+
         return (
-            (self.layers is None or of.producers <= self.layers)
-            and (self.parameters is None or of.parameters <= self.parameters)
-            and (self.flops is None or of.flops <= self.flops)
+            is_within(self.layers, lambda of: of.producers)
+            and is_within(self.parameters, lambda of: of.parameters)
+            and is_within(self.flops, lambda of: of.flops)
         )
 
     def allow_width(self, width: int) -> bool:
@@ -83,12 +91,15 @@ class Limits:
         )
         return all(self._allow_layer(old, new) for old, new in layers) and self.allow(after)
 
-    def allow_edit(self, edit: Edit) -> bool:
-        """Return whether the edited graph lies within all limits, as :meth:`allow_growth` does."""
-        replaced = ((edit.before[name].layer, new) for name, new in edit.layers.items())
-        added = ((None, node.layer) for node in edit.nodes)
+    def allow_edit(self, *edits: Edit) -> bool:
+        """Return whether an edited graph lies within all limits, as :meth:`allow_growth` does.
+
+        Several edits of one graph add up: none changes what another one reaches.
+        """
+        replaced = ((e.before[name].layer, new) for e in edits for name, new in e.layers.items())
+        added = ((None, node.layer) for edit in edits for node in edit.nodes)
         layers = (*replaced, *added)
-        return all(self._allow_layer(old, new) for old, new in layers) and self._allow_size(edit)
+        return all(self._allow_layer(old, new) for old, new in layers) and self._allow_sizes(edits)
 
     def _allow_layer(self, old: Layer | None, new: Layer) -> bool:
         if old == new:

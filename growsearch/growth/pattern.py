@@ -79,6 +79,12 @@ class Pattern:
         """True if extra units are copies of single units, and no norm changes with them."""
         return not self.extras and not self.blocks
 
+    @property
+    def is_free(self) -> bool:
+        """True if the layer widens alone, to any width, however wide the layers around it are."""
+        is_tied = len(self.tied) > 1 or self.groups > 1 or self.cuts or self.balanced
+        return self.is_plain and not is_tied
+
     def obstacle(self, width: int, split: Shares) -> str | None:
         """Return the reason why this width is not exact, or None."""
         if width <= self.old:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import ClassVar, Self
 
 import numpy as np
@@ -12,7 +11,7 @@ from growsearch.checks import check_choice
 from growsearch.errors import NotExactError
 from growsearch.growth.blocks import block_end
 from growsearch.growth.edit import Edit
-from growsearch.growth.flow import Appended, append_units
+from growsearch.growth.flow import Appended, append_units, appended_to
 from growsearch.growth.growth import Growth, Limits, Setting
 from growsearch.growth.replicate import dtype_of, fresh, insert, replicate
 from growsearch.networks import INPUT, Architecture, Network, Node
@@ -51,15 +50,15 @@ class AddSkip(Growth):
         layers = [n.name for n in architecture.nodes if n.layer.is_producer]
         ends = {INPUT: INPUT, **{name: block_end(architecture, name).name for name in layers}}
         found: list[Self] = []
+        places = {INPUT: -1, **architecture.places}
         for number, target in enumerate(layers[:-1]):
-            if ends[target] == architecture.output.name:
+            end = ends[target]
+            if end == architecture.output.name:
                 continue
-            allowed = _Target(architecture, ends[target], limits)
+            allowed = _Target(architecture, end, limits)
             for source in (INPUT, *layers[:number]):
-                start = ends[source]
-                if allowed.may_start_at(start):
-                    legal = (merge for merge in JOINS if allowed.allows(start, merge))
-                    found.extend(cls(source, target, merge) for merge in legal)
+                if places[ends[source]] < places[end]:
+                    found.extend(cls(source, target, join) for join in allowed.joins(ends[source]))
         return tuple(found)
 
     def grown(self, architecture: Architecture) -> Architecture:
@@ -132,48 +131,36 @@ class _Target:
 
     def __init__(self, architecture: Architecture, end: str, limits: Limits) -> None:
         self._architecture, self._end, self._limits = architecture, end, limits
-        self._name = architecture.new_name(f"{end}_skip")
         # A source that is joined to the output already is no site.
         self._joined = {name for node in architecture.consumers[end] for name in node.inputs}
-        self._place = architecture.places[end]
-        self._allowed: dict[tuple[Join, Shape], bool] = {}
-
-    def may_start_at(self, start: str) -> bool:
-        """Return whether a shortcut may start at an output, as far as the order decides."""
-        is_before = start == INPUT or self._architecture.places[start] < self._place
-        return is_before and start not in self._joined
-
-    def allows(self, start: str, merge: Join) -> bool:
-        """Return whether the shortcut from an output keeps the function, and the limits."""
-        appended = self._appended if merge == "concat" else None
-        if merge == "concat" and (appended is None or start in appended.units):
-            return False
-        key = merge, self._architecture.shapes[start]
-        if key not in self._allowed:
-            edit = self._edit(start, merge)
-            self._allowed[key] = edit is not None and self._limits.allow_edit(edit)
-        return self._allowed[key]
-
-    @cached_property
-    def _appended(self) -> Appended | None:
-        """One unit appended to the output; None if some layer behind takes none."""
+        self._name = architecture.new_name(f"{end}_skip")
         try:
-            return Appended.of(self._architecture, self._end, 1)
-        except NotExactError:
-            return None
+            self._appended: Appended | None = appended_to(architecture, end)
+        except NotExactError:  # some layer behind takes no more units
+            self._appended = None
+        self._allowed: dict[Shape, tuple[Join, ...]] = {}
 
-    def _edit(self, start: str, merge: Join) -> Edit | None:
+    def joins(self, start: str) -> tuple[Join, ...]:
+        """Return the ways in which a shortcut from an output before this one may be joined."""
+        if start in self._joined:
+            return ()
+        shape = self._architecture.shapes[start]
+        if shape not in self._allowed:
+            self._allowed[shape] = tuple(join for join in JOINS if self._allows(start, join))
+        allowed = self._allowed[shape]
+        if self._appended is not None and start in self._appended.units:
+            return tuple(join for join in allowed if join == "sum")
+        return allowed
+
+    def _allows(self, start: str, merge: Join) -> bool:
         here, there = self._architecture.shapes[start], self._architecture.shapes[self._end]
         try:
             nodes = shortcut(self._name, start, self._end, here, there, merge)
         except ValueError:
-            return None
-        if merge == "sum":
-            return Edit(self._architecture, nodes=tuple(nodes), behind=self._end)
-        assert self._appended is not None
-        wider = {}
-        for tied, units in self._appended.fixed.items():
-            layer = self._architecture[tied].layer
-            more = here[-1] * (len(units) - layer.width)
-            wider[tied] = layer.widened(layer.width + more)
-        return Edit(self._architecture, wider, tuple(nodes), self._end)
+            return False
+        edit = Edit(self._architecture, nodes=tuple(nodes), behind=self._end)
+        if merge == "concat":
+            if self._appended is None:
+                return False
+            edit = self._appended.edit(nodes, here[-1])
+        return self._limits.allow_edit(edit)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import ClassVar, Self
 
 from growsearch.checks import check_choice, number, whole_number
@@ -64,9 +66,8 @@ class Widen(Growth):
     @classmethod
     def sites(cls, architecture: Architecture, limits: Limits) -> tuple[Self, ...]:
         smallest = (
-            _smallest(architecture, node.name, limits)
-            for node in architecture.nodes
-            if node.layer.is_producer and node is not architecture.output
+            _smallest(architecture, layer, patterns, limits)
+            for layer, patterns in patterns_in(architecture).items()
         )
         return tuple(cls(*site) for site in smallest if site is not None)
 
@@ -113,12 +114,21 @@ def check_split(split: Shares | None, zero_sum: float = 0.0) -> None:
         )
 
 
-def _smallest(architecture: Architecture, layer: str, limits: Limits) -> tuple[str, int] | None:
+@lru_cache(maxsize=8)
+def patterns_in(architecture: Architecture) -> Mapping[str, tuple[Pattern, ...]]:
+    """Return the patterns of every layer of a graph that may widen, in the graph's order."""
+    found = {}
+    for node in architecture.nodes:
+        if node.layer.is_producer and node is not architecture.output:
+            with suppress(NotExactError):
+                found[node.name] = patterns_of(architecture, node.name)
+    return found
+
+
+def _smallest(
+    architecture: Architecture, layer: str, patterns: Sequence[Pattern], limits: Limits
+) -> tuple[str, int] | None:
     """Return the smallest legal widening of a layer, or None."""
-    try:
-        patterns = patterns_of(architecture, layer)
-    except NotExactError:
-        return None
     step = step_of(architecture, layer, patterns, limits)
     width = (architecture[layer].layer.width // step + 1) * step
     is_legal = limits.allow_edit(widening(architecture, layer, width, patterns))

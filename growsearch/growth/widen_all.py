@@ -14,9 +14,10 @@ from growsearch.errors import InvalidInputError, NotExactError
 from growsearch.growth.compound import Compound, names_of
 from growsearch.growth.flow import patterns_of, widening
 from growsearch.growth.growth import Limits, sites_of
-from growsearch.growth.widen import Widen, check_split, step_of
+from growsearch.growth.widen import Widen, check_split, patterns_in, step_of
 from growsearch.net2net.units import Shares
 from growsearch.networks import Architecture
+from growsearch.networks.layer import Layer
 
 # All factors are taken from one grid, so that a larger factor never grows less.
 _GRID = 4096  # factors an octave; neighbours are 0.02 % apart
@@ -127,18 +128,27 @@ def scaled(
     has grown: a wider layer may leave the next one with other exact widths.
     """
     wider, widths = architecture, dict[str, int]()
+    alone = dict[str, Layer]()  # layers that widen at once, since each is free
     for layer in layers:
-        before = architecture[layer].layer.width
-        if wider[layer].layer.width != before:
+        before = architecture[layer].layer
+        if wider[layer].layer.width != before.width:
             continue
+        patterns = patterns_in(architecture).get(layer, ())
+        is_free = any(pattern.is_free for pattern in patterns)
         try:
-            patterns = patterns_of(wider, layer)
+            if not is_free:
+                wider, alone = wider.with_layers(alone), {}
+                patterns = patterns_of(wider, layer)
             step = step_of(wider, layer, patterns, limits)
-            least = (before // step + 1) * step
-            widths[layer] = max(least, round(before * 2.0**log2_factor / step) * step)
-            wider = widening(wider, layer, widths[layer], patterns).after
+            least = (before.width // step + 1) * step
+            widths[layer] = max(least, round(before.width * 2.0**log2_factor / step) * step)
+            if is_free:
+                alone[layer] = before.widened(widths[layer])
+            else:
+                wider = widening(wider, layer, widths[layer], patterns).after
         except NotExactError:
             return None
+    wider = wider.with_layers(alone)
     return Scaled(widths, wider) if limits.allow_growth(architecture, wider) else None
 
 

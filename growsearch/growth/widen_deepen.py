@@ -103,10 +103,10 @@ class WidenDeepen(Compound):
 def _is_legal(
     architecture: Architecture, wider: Architecture, deepened: str, limits: Limits
 ) -> bool:
-    """Return whether no width of the network more than doubles, and the limits are kept."""
+    """Return whether no width more than doubles, and deepening leaves the limits kept."""
     doubled = all(
         wider[node.name].layer.width <= 2 * node.layer.width
         for node in architecture.nodes
         if node.layer.is_producer
     )
-    return doubled and limits.allow_growth(architecture, Deepen(deepened).grown(wider))
+    return doubled and limits.allow_edit(Deepen(deepened).edit(wider))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, Self
+from functools import lru_cache
+from typing import Literal, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,9 @@ from numpy.typing import NDArray
 Shares = Literal["equal", "random", "new"]
 SHARES: tuple[Shares, ...] = ("equal", "random", "new")
 Extra = Literal["copies", "mean", "zero"]
+
+
+_Units = TypeVar("_Units", bound="Units")
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +92,7 @@ class Units:
     @classmethod
     def unchanged(cls, width: int) -> Self:
         """Return units of which each copies itself."""
-        return cls(np.arange(width), np.ones(width), width)
+        return _unchanged(cls, width)
 
     @classmethod
     def replicate(
@@ -243,3 +247,8 @@ class Units:
         extras = {part.extra for part in parts if len(part) > part.old}
         extra: Extra = "zero" if extras == {"zero"} else "copies"  # no branch has the mean of all
         return Units(source, np.concatenate([p.share for p in parts]), int(offsets[-1]), extra)
+
+
+@lru_cache(maxsize=1024)
+def _unchanged(kind: type[_Units], width: int) -> _Units:
+    return kind(np.arange(width), np.ones(width), width)

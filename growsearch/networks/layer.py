@@ -167,6 +167,7 @@ class Layer(ABC):
         """
         return (units,) * len(shapes)
 
+    ties_inputs: ClassVar[bool] = True  # False where several inputs widen each by itself
     takes: ClassVar[tuple[Extra, ...]] = ()  # the extra units that pass, beside copies
 
     def seen(self, units: Units) -> Units:

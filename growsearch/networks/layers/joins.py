@@ -39,6 +39,7 @@ class Concat(Layer):
     """Concatenation along the channels."""
 
     kind: ClassVar[str] = "concat"
+    ties_inputs: ClassVar[bool] = False
     takes: ClassVar[tuple[Extra, ...]] = ("zero",)
     inputs: ClassVar[tuple[int, int]] = (2, 1_000)
 
