@@ -104,7 +104,9 @@ def _pattern_for(
     patterns = patterns or patterns_of(architecture, layer)
     obstacles = [each.obstacle(width, split or each.usual_split) for each in patterns]
     if None not in obstacles:
-        raise NotExactError(f"{layer}: {obstacles[0]}")
+        has_width = [each.obstacle(width, each.usual_split) is None for each in patterns]
+        reason = obstacles[has_width.index(True)] if any(has_width) else obstacles[0]
+        raise NotExactError(f"{layer}: {reason}")
     _check_memory(architecture, layer, width)
     return patterns[obstacles.index(None)]
 
