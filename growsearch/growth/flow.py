@@ -100,15 +100,14 @@ def _pattern_for(
     split: Shares | None,
     patterns: Sequence[Pattern] | None,
 ) -> Pattern:
-    """Return the first pattern with this width."""
+    """Return the first pattern with this width, which alone decides the wider architecture."""
     patterns = patterns or patterns_of(architecture, layer)
-    obstacles = [each.obstacle(width, split or each.usual_split) for each in patterns]
-    if None not in obstacles:
-        has_width = [each.obstacle(width, each.usual_split) is None for each in patterns]
-        reason = obstacles[has_width.index(True)] if any(has_width) else obstacles[0]
-        raise NotExactError(f"{layer}: {reason}")
+    fitting = (each for each in patterns if each.obstacle(width, each.usual_split) is None)
+    pattern = next(fitting, patterns[0])
+    if (obstacle := pattern.obstacle(width, split or pattern.usual_split)) is not None:
+        raise NotExactError(f"{layer}: {obstacle}")
     _check_memory(architecture, layer, width)
-    return patterns[obstacles.index(None)]
+    return pattern
 
 
 def _layers(
