@@ -1,4 +1,4 @@
-"""From one network to a larger one; each operation is one class in one file."""
+"""From one network to another; each operation is one class in one file."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import numpy as np
 
 from growsearch.errors import InvalidInputError
 from growsearch.growth.branch import AddBranch
+from growsearch.growth.change import Change, measure_change
+from growsearch.growth.classes import AddClasses
 from growsearch.growth.compound import Compound
 from growsearch.growth.deepen import Deepen
 from growsearch.growth.deepen_all import DeepenAll
@@ -21,13 +23,18 @@ from growsearch.growth.growth import (
     Setting,
     Treatment,
 )
+from growsearch.growth.inputs import AddInputs
 from growsearch.growth.kernel import EnlargeKernel
+from growsearch.growth.narrow import Narrow
+from growsearch.growth.narrow_all import NarrowAll
+from growsearch.growth.remove import Remove
 from growsearch.growth.skip import AddSkip
 from growsearch.growth.widen import Widen
 from growsearch.growth.widen_all import WidenAll
 from growsearch.growth.widen_deepen import WidenDeepen
 from growsearch.networks import Architecture, Network
 
+# Exact, and to a larger network with the same inputs and outputs.
 GROWTHS: dict[str, type[Growth]] = {
     growth.operation: growth
     for growth in (
@@ -35,6 +42,12 @@ GROWTHS: dict[str, type[Growth]] = {
         *(EnlargeKernel, AddSkip, AddBranch),
     )
 }
+# To a smaller network, exactly or not; a search may use them too.
+SHRINKS: dict[str, type[Growth]] = {each.operation: each for each in (Narrow, NarrowAll, Remove)}
+SEARCHED: dict[str, type[Growth]] = {**GROWTHS, **SHRINKS}
+# To another number of inputs or outputs, which the data of a search do not have.
+ENDS: dict[str, type[Growth]] = {each.operation: each for each in (AddClasses, AddInputs)}
+OPERATIONS: dict[str, type[Growth]] = {**SEARCHED, **ENDS}
 
 
 def grow(
@@ -47,6 +60,8 @@ def grow(
     images: Any = None,
 ) -> Network:
     """Apply a growth to a network; returns a new one and leaves the parent as it is.
+
+    :func:`measure_change` compares the two, where the growth is not exact.
 
     Parameters
     ----------
@@ -62,7 +77,8 @@ def grow(
         Treatment of the optimizer's slots, as growth/replicate.py defines. The default loses least
         in the first 100 updates (benchmarks/README.md).
     images : array, optional
-        A batch on which new batch normalisations measure their input.
+        A batch on which new batch normalisations measure their input, and ``Narrow`` the
+        activations of the units.
 
     Raises
     ------
@@ -98,7 +114,7 @@ def growth_from_json(value: Any) -> Growth:
     """
     try:
         options = dict(value)
-        growth = GROWTHS[options.pop("operation")](**options)
+        growth = OPERATIONS[options.pop("operation")](**options)
         hints = get_type_hints(type(growth))
         for field in fields(growth):
             name = getattr(growth, field.name)
@@ -106,7 +122,7 @@ def growth_from_json(value: Any) -> Growth:
                 raise TypeError(f"{field.name}: expected the name of a layer, got {name!r}")
     except (TypeError, KeyError, ValueError) as error:
         raise InvalidInputError(
-            f"a growth: expected an operation among {', '.join(GROWTHS)} with its options, "
+            f"a growth: expected an operation among {', '.join(OPERATIONS)} with its options, "
             f"got {value!r} ({error})"
         ) from None
     return growth
@@ -115,17 +131,28 @@ def growth_from_json(value: Any) -> Growth:
 def sites(
     architecture: Architecture, limits: Limits | None = None
 ) -> dict[str, tuple[Growth, ...]]:
-    """Return the smallest legal growth at every place, by operation."""
+    """Return the smallest legal growth at every place, by operation.
+
+    Those of ``GROWTHS`` are exact. Those of ``SHRINKS`` make the network smaller and are mostly
+    not: a search judges them by what they reach.
+    """
     within = limits or Limits()
-    return {name: growth.sites(architecture, within) for name, growth in GROWTHS.items()}
+    return {name: growth.sites(architecture, within) for name, growth in OPERATIONS.items()}
 
 
 __all__ = [
+    "ENDS",
     "FILLINGS",
     "GROWTHS",
+    "OPERATIONS",
+    "SEARCHED",
+    "SHRINKS",
     "TREATMENTS",
     "AddBranch",
+    "AddClasses",
+    "AddInputs",
     "AddSkip",
+    "Change",
     "Compound",
     "Deepen",
     "DeepenAll",
@@ -133,6 +160,9 @@ __all__ = [
     "Filling",
     "Growth",
     "Limits",
+    "Narrow",
+    "NarrowAll",
+    "Remove",
     "Setting",
     "Treatment",
     "Widen",
@@ -140,5 +170,6 @@ __all__ = [
     "WidenDeepen",
     "grow",
     "growth_from_json",
+    "measure_change",
     "sites",
 ]

@@ -102,6 +102,36 @@ def append_units(architecture: Architecture, name: str, nodes: Sequence[Node]) -
     return Flow(units, grown, appended=name)
 
 
+def widen_input(architecture: Architecture, units: Units) -> Flow:
+    """Give the network's input these units, and follow them to the layers that read it.
+
+    Raises
+    ------
+    NotExactError
+        When a layer cannot take them; names the reason.
+    """
+    check_memory("the input", _BYTES * len(units) * prod(architecture.input_shape[:-1]))
+    try:
+        reached, fixed = _settle(architecture, INPUT, units)
+    except TiedUnitsError as tied:
+        raise NotExactError(f"{INPUT}: new channels do not fit: {tied}") from None
+    wider = {p: architecture[p].layer.widened(len(each)) for p, each in fixed.items() if p != INPUT}
+    nodes = (Node(n.name, wider.get(n.name, n.layer), n.inputs) for n in architecture.nodes)
+    shape = (*architecture.input_shape[:-1], len(units))
+    return Flow(reached, Architecture(shape, tuple(nodes)))
+
+
+def follow(
+    architecture: Architecture, layer: str, units: Units
+) -> tuple[Mapping[str, Units], tuple[str, ...]]:
+    """Follow units of a layer that fit its pattern.
+
+    Returns the units of every output reached, and the layers that must widen with this one.
+    """
+    reached, fixed = _settle(architecture, layer, units)
+    return reached, tuple(fixed)
+
+
 def pattern_of(architecture: Architecture, layer: str) -> Pattern:
     """Find the pattern in which units must be drawn, from all the layers that they reach.
 
@@ -236,7 +266,7 @@ def _settle(
     """
     fixed = {start: units}
     while True:
-        reached: dict[str, Units] = {}
+        reached = {start: units} if start == INPUT else {}
         settled = True
         for node in architecture.nodes:
             incoming = [reached.get(name) for name in node.inputs]
@@ -264,7 +294,7 @@ def _settle(
             if node.name in reached and node.name != start and node.layer.mixes_units:
                 raise NotExactError(f"{start}: each unit of {node.name} depends on all of them")
         if architecture.output.name in reached:
-            raise NotExactError(f"{start}: widening it would change the network's outputs")
+            raise NotExactError(f"{start}: another width would change the network's outputs")
         if settled:
             return reached, fixed
 
@@ -278,6 +308,8 @@ def _demand(
     tie: str,
 ) -> None:
     """Require ``units`` of the output ``name``, back to the layers that produce it."""
+    if name == INPUT and fixed.get(name) == units:
+        return
     if name == INPUT:
         raise NotExactError(f"{tie} ties its units to the network's input, which cannot widen")
     node = architecture[name]
