@@ -16,7 +16,7 @@ from growsearch.networks import Architecture
 
 @dataclass(frozen=True)
 class NarrowAll(Compound):
-    """Give each of ``layers`` its smaller width of ``widths``: :class:`Narrow`, one after the other.
+    """Give each of ``layers`` its smaller width of ``widths``, by :class:`Narrow`, in this order.
 
     Parameters
     ----------

@@ -175,7 +175,7 @@ def shift_of(network: Network, ties: Ties, reader: Reader, dropped: Mask, inputs
 
     Returns
     -------
-    float64 array, shape (positions of the output…, width)
+    float64 array, shape of the reader's output
     """
     cells = ties.cells[reader.source]
     goes = (cells >= 0) & dropped[cells]
@@ -184,7 +184,8 @@ def shift_of(network: Network, ties: Ties, reader: Reader, dropped: Mask, inputs
     arrays = network.weights[reader.layer]
     weights = {n: np.asarray(a, np.float64) for n, a in arrays.items() if n != "bias"}
     layer = network.architecture[reader.layer].layer.with_activation("linear")
-    return compute(layer, [x], weights)[0]
+    added: Float = compute(layer, [x], weights)[0]
+    return added
 
 
 def absorber_of(network: Network, reader: Reader) -> tuple[str, str, float] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -114,6 +114,7 @@ class Ties:
                 yield axis, rule, np.repeat(cells[: len(cells) // rule.groups], rule.repeat)
 
 
+@lru_cache(maxsize=512)
 def ties_of(architecture: Architecture, layer: str) -> Ties:
     """Find the ties of a layer: widen it to twice its width, and see which channels follow.
 

@@ -57,7 +57,8 @@ class Fewer:
     def kept(self) -> NDArray[np.intp]:
         """The old unit that is kept as each new one; shape (new,)."""
         new, first = np.unique(self.into, return_index=True)
-        return first[new >= 0]
+        kept: NDArray[np.intp] = first[new >= 0]
+        return kept
 
     @property
     def merged(self) -> NDArray[np.intp]:
@@ -80,7 +81,8 @@ class Fewer:
 
 def keep_axis(array: Array, fewer: Fewer, axis: int) -> Array:
     """Keep the slices of the kept units along an axis: incoming weights, biases, gamma."""
-    return np.take(_fits(array, fewer, axis), fewer.kept, axis)
+    kept: Array = np.take(_fits(array, fewer, axis), fewer.kept, axis)
+    return kept
 
 
 def merge_axis(array: Array, fewer: Fewer, axis: int) -> Array:

@@ -53,7 +53,7 @@ ROUNDING = 1e-14
 
 def ending(*layers: Layer) -> Architecture:
     """A convolution, then these layers at the end."""
-    nodes = [Node("conv", Conv((3, 3), 5), (INPUT,))]
+    nodes = [Node("conv", Conv((3, 3), 6), (INPUT,))]
     for number, layer in enumerate(layers):
         nodes.append(Node(f"end{number}", layer, (nodes[-1].name,)))
     return Architecture((5, 4, 2), tuple(nodes))
@@ -203,7 +203,7 @@ def test_a_prior_needs_a_bias_and_a_probability_that_it_can_give():
         grow(bare, AddClasses(1, prior=0.1), rng=0)
     rectified = trained(ENDINGS["convolution, ReLU, pooling, softmax"])
     images = images_for(rectified.architecture)
-    with pytest.raises(InvalidInputError, match="prior: expected a probability .*got 1e-09"):
+    with pytest.raises(InvalidInputError, match=r"prior: expected a probability .*got 1e-09"):
         grow(rectified, AddClasses(1, prior=1e-9), rng=0, images=images)
 
 

@@ -320,7 +320,7 @@ def test_activation_beats_magnitude_where_units_hardly_vary():
 
 def test_activations_need_images():
     network = trained(CASES["conv-flatten-dense"])
-    with pytest.raises(InvalidInputError, match="conv0: expected images .*narrow by magnitude"):
+    with pytest.raises(InvalidInputError, match=r"conv0: expected images .*narrow by magnitude"):
         grow(network, Narrow("conv0", 2, "activation"), rng=0)
 
 
@@ -353,7 +353,7 @@ REFUSALS = [
     (
         CASES["residual, projected"],
         Narrow("dense10", 2),
-        "dense10: another width would change the .* outputs",
+        "dense10: another width would change",
     ),
     (CASES["sum with concatenation"], Narrow("conv4", 1), "conv4: .*each of the 2 branches"),
     (CASES["depthwise"], Narrow("depthwise_conv1", 2), "depthwise_conv1: .*no width of its own"),
