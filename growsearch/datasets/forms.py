@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from growsearch.datasets.dataset import Dataset, Images, Split, split_from
 from growsearch.datasets.idx import idx_hash, read_idx
+from growsearch.datasets.labels import with_numbers
 from growsearch.datasets.npz import read_npz
 from growsearch.errors import DataError, DataNotFoundError
 
@@ -77,6 +78,7 @@ def dataset_from(
         arrays, source = _read(path), str(path)
     else:
         arrays, source = _pairs(data), "arrays in memory"
+    arrays, class_names = _numbered(arrays, source)
     parts = {
         part: split_from(arrays[f"x_{part}"], arrays[f"y_{part}"], where=f"{source}: {part}")
         for part in ("train", "validation", "test")
@@ -102,7 +104,18 @@ def dataset_from(
         parts["test"],
         source=source,
         classes=classes,
+        class_names=class_names if class_names and len(class_names) == classes else None,
     )
+
+
+def _numbered(arrays: dict[str, Any], source: str) -> tuple[dict[str, Any], tuple[str, ...] | None]:
+    """Return arrays with class numbers as labels, and the classes' names if labels were names."""
+    try:
+        return with_numbers(arrays)
+    except DataError as error:
+        raise DataError(f"{source}: {error}") from error
+    except ValueError:  # ragged labels, of which a split says what is wrong
+        return arrays, None
 
 
 def first_and_rest(split: Split, most: int) -> tuple[Split, Split]:

@@ -8,7 +8,7 @@ from typing import ClassVar, Self
 
 from growsearch.checks import check_choice
 from growsearch.growth.compound import Compound, names_of
-from growsearch.growth.growth import Limits
+from growsearch.growth.growth import Limits, sites_of
 from growsearch.growth.narrow import BY, By, Narrow, legal_widths
 from growsearch.growth.widen_all import widths_of
 from growsearch.networks import Architecture
@@ -42,7 +42,7 @@ class NarrowAll(Compound):
     @classmethod
     def sites(cls, architecture: Architecture, limits: Limits) -> tuple[Self, ...]:
         """Return one site where at least two layers may narrow, each by its smallest step."""
-        layers = [site.layer for site in Narrow.sites(architecture, limits)]
+        layers = [site.place for site in sites_of(Narrow, architecture, limits)]
         widths = _smaller(architecture, layers, 0.0, limits)
         if len(widths) < 2:
             return ()
