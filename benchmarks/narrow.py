@@ -37,6 +37,7 @@ from row_file import Row, RowFile
 from growsearch import datasets
 from growsearch.datasets import Split
 from growsearch.growth import Limits, NarrowAll, grow
+from growsearch.growth.narrow import By
 from growsearch.networks import Architecture, Network
 from growsearch.training import Augmentation, TrainingPlan
 from growsearch.training.slim import SlimTrainer
@@ -115,7 +116,7 @@ class Bench:
         steps = self.steps(more)
         row: Row = {"arm": arm, "seed": seed, "more": more}
         if arm in NARROWED:
-            by = "magnitude" if arm == "magnitude" else "activation"
+            by: By = "magnitude" if arm == "magnitude" else "activation"
             start = grow(
                 self.parent(seed),
                 replace(self.growth, by=by),

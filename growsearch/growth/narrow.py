@@ -92,7 +92,7 @@ class Narrow(Growth):
 
         A limit is none on what gets smaller; ``width_multiple`` is one.
         """
-        found = []
+        found: list[Self] = []
         for node in architecture.nodes:
             if node.layer.is_producer and node is not architecture.output:
                 widths = legal_widths(architecture, node.name, limits)
@@ -221,18 +221,16 @@ def _spare_first(ties: Ties, kept: tuple[int, ...], spare: Droppable, twin: Cell
     """
     may_go = spare.may_go
     into = np.arange(len(may_go))
-    is_needed = np.zeros(len(may_go), bool)  # others were merged into it
     for segment, stay in zip(ties.segments, kept, strict=True):
         excess = len(segment) - stay
         for cell in reversed(segment):
             if not excess:
                 break
-            # A copy is merged, so that slots are summed, though one without weights could go too.
-            if twin[cell] != cell and not may_go[twin[cell]]:
+            # A copy is merged though it could be dropped, for the unit that it goes into may stay.
+            if twin[cell] != cell:
                 into[cell] = twin[cell]
-                is_needed[twin[cell]] = True
-            elif may_go[cell] and not is_needed[cell]:
-                into[cell] = _DROPPED
+            elif may_go[into == cell].all():
+                into[into == cell] = _DROPPED
             else:
                 continue
             excess -= 1

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import ClassVar, Self
 
 from growsearch.checks import check_choice
 from growsearch.growth.compound import Compound, names_of
 from growsearch.growth.growth import Limits, sites_of
 from growsearch.growth.narrow import BY, By, Narrow, legal_widths
+from growsearch.growth.ties import ties_of
 from growsearch.growth.widen_all import widths_of
 from growsearch.networks import Architecture
 
@@ -79,16 +81,21 @@ def _smaller(
 ) -> Mapping[str, int]:
     """Return the widths of all layers by one factor, by a step at least.
 
-    A layer that has narrowed with one before it is left out.
+    A layer that has narrowed with one before it is left out. The others are not tied to it: their
+    legal widths stay as they are.
     """
-    narrower, widths = architecture, dict[str, int]()
+    widths, done = dict[str, int](), set[str]()
     for layer in layers:
         before = architecture[layer].layer.width
-        if narrower[layer].layer.width == before:
+        if layer not in done:
             wanted = before * 2.0**-log2_factor
-            legal = legal_widths(narrower, layer, limits)
-            nearest = min(legal, key=lambda width: abs(width - wanted), default=None)
+            legal = legal_widths(architecture, layer, limits)
+            nearest = min(legal, key=partial(_distance, wanted), default=None)
             if nearest is not None:
                 widths[layer] = nearest
-                narrower = Narrow(layer, nearest).grown(narrower)
+                done |= set(ties_of(architecture, layer).producers)
     return widths
+
+
+def _distance(wanted: float, width: int) -> float:
+    return abs(width - wanted)

@@ -75,7 +75,9 @@ ENDINGS = {
     "convolution, ReLU, pooling, softmax": ending(
         Conv((1, 1), 3), GlobalMaxPool(), Activation("softmax")
     ),
-    "flatten of one position": ending(Conv((5, 4), 3, padding="valid"), Flatten()),
+    "flatten of one position": ending(
+        Conv((5, 4), 3, padding="valid", activation="linear"), Flatten()
+    ),
     "norm at the end": ending(GlobalAvgPool(), Dense(3, "linear"), BatchNorm()),
     "an image of classes": ending(Conv((1, 1), 3, activation="linear")),
     "sum of two": summed(Add()),
@@ -124,7 +126,7 @@ def test_old_logits_of_random_graphs_stay(seed):
     assert measure_change(parent, child).relative <= ROUNDING
 
 
-@pytest.mark.parametrize("name", ENDINGS)
+@pytest.mark.parametrize("name", [name for name in ENDINGS if "ReLU" not in name])
 def test_a_bias_gives_new_classes_their_probability(name):
     """On average over the images: a twentieth each, whatever the first weights are."""
     parent = trained(ENDINGS[name])
@@ -156,8 +158,8 @@ def test_first_weights_are_zero_the_mean_or_random():
     assert not zero["kernel"][:, 3:].any()
     assert not zero["bias"][3:].any()
     for column in (3, 4):
-        np.testing.assert_allclose(mean["kernel"][:, column], old["kernel"].mean(1), rtol=1e-6)
-    np.testing.assert_allclose(mean["bias"][3:], old["bias"].mean(), rtol=1e-6)
+        np.testing.assert_allclose(mean["kernel"][:, column], old["kernel"].mean(1), atol=1e-6)
+    np.testing.assert_allclose(mean["bias"][3:], old["bias"].mean(), atol=1e-6)
     assert np.abs(drawn["kernel"][:, 3] - drawn["kernel"][:, 4]).min() > 0.0
     assert 0.2 < np.abs(drawn["kernel"][:, 3:]).mean() / np.abs(old["kernel"]).mean() < 5.0
     again = grow(parent, AddClasses(2, "random"), rng=3).weights["end1"]["kernel"]
@@ -371,7 +373,7 @@ def test_a_channel_that_is_read_is_seen(monkeypatch):
     """A new channel with weights that are not zero changes the outputs."""
 
     def flow(architecture, units):
-        share = np.where(units.share > 0.0, units.share, 1e-3)
+        share = np.where(units.share > 0.0, 0.5, 0.25)
         return original(architecture, Units(units.source, share, units.old))
 
     original = inputs.widen_input

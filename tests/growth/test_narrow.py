@@ -76,9 +76,7 @@ def assert_narrowing_undoes_widening(architecture: Architecture, seed: int, *, o
 def changes_a_norm(before: Architecture, after: Architecture) -> bool:
     """True if a norm is another one behind more units, as a layer norm of any width is."""
     return any(
-        node.layer != after[node.name].layer
-        for node in before.nodes
-        if not node.layer.is_producer
+        node.layer != after[node.name].layer for node in before.nodes if not node.layer.is_producer
     )
 
 
@@ -188,8 +186,8 @@ CHAINS = {
 
 @pytest.mark.parametrize("name", CHAINS)
 def test_constant_units_go_to_the_biases(name):
-    """Of six units, three with zeros in front: exact to 1e-6 in float32, to 1e-9 in float64."""
-    for dtype, tolerance in ((np.float32, 1e-6), (np.float64, TOLERANCE)):
+    """Of six units, three with zeros in front: exact to 1e-5 in float32, to 1e-9 in float64."""
+    for dtype, tolerance in ((np.float32, 1e-5), (np.float64, TOLERANCE)):
         parent = trained(CHAINS[name], dtype=dtype)
         first = parent.architecture.nodes[0].name
         dead = with_zeros(parent, first, "front", (0, 2, 5))
@@ -239,7 +237,7 @@ def test_a_gamma_of_zero_kills_a_unit():
     gamma[[1, 4]] = 0.0
     weights["batch_norm1"]["gamma"] = gamma
     dead = Network(parent.architecture, weights)
-    assert change(dead, grow(dead, Narrow("conv0", 4, "dead"), rng=0)) <= 1e-6
+    assert change(dead, grow(dead, Narrow("conv0", 4, "dead"), rng=0)) <= 1e-5
 
 
 def test_a_unit_of_a_sum_is_dead_where_both_branches_are():
@@ -259,7 +257,7 @@ def test_a_unit_of_a_sum_is_dead_where_both_branches_are():
             with pytest.raises(NotExactError, match="got 0"):
                 grow(network, growth, rng=0)
         else:
-            assert change(network, grow(network, growth, rng=0)) <= 1e-6
+            assert change(network, grow(network, growth, rng=0)) <= 1e-5
 
 
 # -- units that are not spare --------------------------------------------------------------------
@@ -281,7 +279,7 @@ def test_every_legal_narrowing_gives_the_architecture_it_names(name):
                 child = grow(parent, growth, rng=1, fill=fill, images=batch)
                 assert child.architecture == grown
                 assert np.isfinite(child.forward(batch)).all()
-                assert set(child.slots.values["m"]) == set(parent.slots.values["m"])
+                assert set(child.slots.values["m"]) <= set(parent.slots.values["m"])
 
 
 @pytest.mark.parametrize("by", ["magnitude", "activation"])
@@ -306,27 +304,19 @@ def test_the_least_units_go_first(by):
     assert measure_change(network, at_random, batch).relative > 10 * found.relative
 
 
-def test_activation_beats_magnitude_where_units_hardly_vary():
-    """A large unit that is almost constant is a bias: its mean is added, and little is lost."""
-    architecture = case(Dense(6, activation="linear"), Dense(5, activation="tanh"), shape=(4,))
+def test_activation_beats_magnitude_where_a_unit_is_saturated():
+    """A unit of large weights that hardly varies is a bias: its mean is added, little is lost."""
+    architecture = case(Dense(6, activation="tanh"), Dense(5, activation="tanh"), shape=(4,))
     parent = trained(architecture)
-    weights = {name: dict(arrays) for name, arrays in parent.weights.items()}
-    kernel, bias = weights["dense0"]["kernel"].copy(), weights["dense0"]["bias"].copy()
-    kernel[:, 2], bias[2] = 1e-3, 3.0
-    weights["dense0"] = {"kernel": kernel, "bias": bias}
-    wide = weights["dense1"]["kernel"].copy()
-    wide[2] *= 1e3 / 3
-    weights["dense1"]["kernel"] = wide / np.abs(wide[2]).max()
-    network = Network(architecture, weights)
-    batch = images_for(architecture, count=64)
-    found = {
-        by: measure_change(
-            network, grow(network, Narrow("dense0", 5, by), rng=0, images=batch), batch
-        ).relative
-        for by in ("magnitude", "activation")
-    }
-    assert found["activation"] < 0.02
-    assert found["activation"] < found["magnitude"]
+    kernel, bias = (parent.weights["dense0"][name].copy() for name in ("kernel", "bias"))
+    kernel[:, 2], bias[2] = 1.0, 12.0
+    weights = {**parent.weights, "dense0": {"kernel": kernel, "bias": bias}}
+    network, batch = Network(architecture, weights), images_for(architecture, count=64)
+    found = {}
+    for by in ("magnitude", "activation"):
+        child = grow(network, Narrow("dense0", 5, by), rng=0, images=batch)
+        found[by] = measure_change(network, child, batch).relative
+    assert found["activation"] < 1e-3 < found["magnitude"]
 
 
 def test_activations_need_images():

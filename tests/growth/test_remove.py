@@ -6,7 +6,8 @@ import pytest
 
 from growsearch.errors import ArchitectureError, InvalidInputError, NotExactError
 from growsearch.growth import Deepen, Limits, Remove, grow
-from tests.growth_cases import CASES, change, images_for, same, trained
+from growsearch.networks.layers import Conv
+from tests.growth_cases import CASES, case, change, images_for, same, trained
 
 
 @pytest.mark.parametrize("batch_norm", [True, False, None])
@@ -27,8 +28,9 @@ def test_removing_undoes_deepening(name, batch_norm):
 
 def test_what_is_no_identity_is_refused_unless_asked():
     """By how much it is none is said; with exact false it goes, and the outputs change."""
-    parent = trained(CASES["residual"])
-    (site, *_) = Remove.sites(parent.architecture, Limits())
+    parent = trained(case(Conv((3, 3), 3), Conv((3, 3), 3, activation="tanh")))
+    (site,) = Remove.sites(parent.architecture, Limits())
+    assert site == Remove("conv1", exact=False)
     with pytest.raises(NotExactError, match=rf"{site.layer}: expected an identity.*exact=False"):
         grow(parent, Remove(site.layer), rng=0)
     child = grow(parent, site, rng=0)
