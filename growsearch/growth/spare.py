@@ -95,7 +95,8 @@ def droppable(network: Network, ties: Ties) -> Droppable:
     for reader in readers_of(network, ties):
         to_cells, elsewhere = _uses(network, ties, reader)
         may_go = ~elsewhere
-        for cell in np.flatnonzero((elsewhere | to_cells.any(axis=1)) & constant[reader.source]):
+        is_used = elsewhere | to_cells.any(axis=1)
+        for cell in np.flatnonzero(is_used & constant[reader.source]).tolist():
             values = probes(network, ties) if values is None else values
             if _is_foldable(network, ties, reader, cell, values[reader.source]):
                 may_go[cell], to_cells[cell] = True, False
@@ -265,7 +266,7 @@ def _uses(network: Network, ties: Ties, reader: Reader) -> tuple[Mask, Mask]:
             continue
         behind, outward = axes["copy", "out"]
         pairs = np.moveaxis(array, (axis, behind), (0, 1))
-        used = pairs.reshape(len(inward), len(outward), -1).any(axis=2)
+        used: Mask = np.any(pairs.reshape(len(inward), len(outward), -1), axis=2)
         for entry in np.flatnonzero(inward >= 0):
             to_cells[inward[entry], outward[(outward >= 0) & used[entry]]] = True
             elsewhere[inward[entry]] |= bool(used[entry, outward < 0].any())
@@ -283,4 +284,5 @@ def _slices(network: Network, ties: Ties, layer: str) -> Iterator[tuple[Array, C
 def _sums(array: Array, cells: Cells, number: int) -> Float:
     """Sum an array over all but its first axis, and over the entries of each cell."""
     each = array.reshape(len(array), -1).sum(axis=1, dtype=np.float64)
-    return np.bincount(cells[cells >= 0], weights=each[cells >= 0], minlength=number)
+    weights = each[cells >= 0]
+    return np.bincount(cells[cells >= 0], weights=weights, minlength=number).astype(np.float64)

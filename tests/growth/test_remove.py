@@ -13,7 +13,7 @@ from tests.growth_cases import CASES, case, change, images_for, same, trained
 @pytest.mark.parametrize("batch_norm", [True, False, None])
 @pytest.mark.parametrize("name", ["conv-flatten-dense", "batch norm", "residual", "dense only"])
 def test_removing_undoes_deepening(name, batch_norm):
-    """Where the new layer is an identity: the old network bit for bit, slots too."""
+    """The old network is back bit for bit, slots too, as the new layer is an identity."""
     parent = trained(CASES[name])
     batch = images_for(parent.architecture, seed=1)
     for site in Deepen.sites(parent.architecture, Limits()):
