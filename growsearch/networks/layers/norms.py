@@ -128,7 +128,7 @@ class _NormOfPositions(_NormOfImages):
     def fitted(self, units: Units) -> Self:
         if units.extra != self.neutral:
             return self
-        return replace(self, epsilon=self.epsilon * stretch(units))
+        return replace(self, **{"epsilon": self.epsilon * stretch(units)})
 
     def factor(self, weight: str, units: Units) -> float:
         return stretch(units) ** 0.5 if (weight, units.extra) == ("gamma", self.neutral) else 1.0
@@ -141,7 +141,7 @@ class LayerNorm(_NormOfPositions):
     epsilon: float = 1e-3
 
     kind: ClassVar[str] = "layer_norm"
-    takes: ClassVar[tuple[Extra, ...]] = ("mean",)
+    passed_extras: ClassVar[tuple[Extra, ...]] = ("mean",)
     neutral: ClassVar[Extra] = "mean"
     title: ClassVar[str] = "layer norm"
     statistics: ClassVar[str] = "mean and variance"
