@@ -11,6 +11,8 @@ __version__ = "0.1.0"
 # Public name -> the module it comes from.
 _HOME = {
     "AddBranch": "growsearch.growth",
+    "AddClasses": "growsearch.growth",
+    "AddInputs": "growsearch.growth",
     "AddSkip": "growsearch.growth",
     "Architecture": "growsearch.networks",
     "Augmentation": "growsearch.training",
@@ -20,8 +22,11 @@ _HOME = {
     "GrowsearchError": "growsearch.errors",
     "Limits": "growsearch.growth",
     "LocalExecutor": "growsearch.execution.local",
+    "Narrow": "growsearch.growth",
+    "NarrowAll": "growsearch.growth",
     "Network": "growsearch.networks",
     "RayExecutor": "growsearch.execution.ray",
+    "Remove": "growsearch.growth",
     "SearchResult": "growsearch.study.result",
     "SearchSpace": "growsearch.space",
     "SlimTrainer": "growsearch.training.slim",
@@ -33,6 +38,7 @@ _HOME = {
     "grow": "growsearch.growth",
     "load_data": "growsearch.datasets",
     "load_result": "growsearch.study.result",
+    "measure_change": "growsearch.growth",
     "reproduce": "growsearch.reproduction.run",
     "search": "growsearch.api",
     "sites": "growsearch.growth",
@@ -41,6 +47,8 @@ _ALIAS = {"load_data": "load"}
 
 __all__ = [
     "AddBranch",
+    "AddClasses",
+    "AddInputs",
     "AddSkip",
     "Architecture",
     "Augmentation",
@@ -50,8 +58,11 @@ __all__ = [
     "GrowsearchError",
     "Limits",
     "LocalExecutor",
+    "Narrow",
+    "NarrowAll",
     "Network",
     "RayExecutor",
+    "Remove",
     "SearchResult",
     "SearchSpace",
     "SlimTrainer",
@@ -63,6 +74,7 @@ __all__ = [
     "grow",
     "load_data",
     "load_result",
+    "measure_change",
     "net2net",
     "reproduce",
     "search",
@@ -79,13 +91,19 @@ if TYPE_CHECKING:
     from growsearch.execution.ray import RayExecutor
     from growsearch.growth import (
         AddBranch,
+        AddClasses,
+        AddInputs,
         AddSkip,
         Deepen,
         EnlargeKernel,
         Limits,
+        Narrow,
+        NarrowAll,
+        Remove,
         Widen,
         WidenAll,
         grow,
+        measure_change,
         sites,
     )
     from growsearch.interop.keras import from_keras

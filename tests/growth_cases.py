@@ -375,6 +375,13 @@ def change(parent: Network, child: Network) -> float:
     return difference(forward(parent, images), forward(child, images))
 
 
+def same(one: Network, other: Network) -> bool:
+    """True if two networks have one architecture and the same weights, bit for bit."""
+    return Network(one.architecture, one.weights).sha256 == (
+        Network(other.architecture, other.weights).sha256
+    )
+
+
 def every_growth(
     architecture: Architecture, *, seed: int = 0, limits: Limits = SMALL
 ) -> Iterator[Growth]:

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
-from growsearch.growth import GROWTHS, TREATMENTS
+from growsearch.growth import SEARCHED, TREATMENTS
 from growsearch.networks.network import INITIALIZERS
 from growsearch.space import SearchSpace, sections
 from growsearch.training.fields import OneOf
@@ -46,7 +46,7 @@ def test_every_row_is_a_key() -> None:
 @pytest.mark.parametrize(
     "choices",
     [
-        *(GROWTHS, controls(), TREATMENTS, INITIALIZERS, sections.LastCycle.model_fields),
+        *(SEARCHED, controls(), TREATMENTS, INITIALIZERS, sections.LastCycle.model_fields),
         get_args(sections.Rule),
         get_args(sections.Search.model_fields["objective"].annotation),
         *(knob.rule.choices for knob in plan_knobs() if isinstance(knob.rule, OneOf)),

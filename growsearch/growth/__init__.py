@@ -1,4 +1,4 @@
-"""From one network to a larger one; each operation is one class in one file."""
+"""From one network to another; each operation is one class in one file."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import numpy as np
 
 from growsearch.errors import InvalidInputError
 from growsearch.growth.branch import AddBranch
+from growsearch.growth.change import Change, measure_change
+from growsearch.growth.classes import AddClasses
 from growsearch.growth.compound import Compound
 from growsearch.growth.deepen import Deepen
 from growsearch.growth.deepen_all import DeepenAll
@@ -22,13 +24,18 @@ from growsearch.growth.growth import (
     Treatment,
     sites_of,
 )
+from growsearch.growth.inputs import AddInputs
 from growsearch.growth.kernel import EnlargeKernel
+from growsearch.growth.narrow import Narrow
+from growsearch.growth.narrow_all import NarrowAll
+from growsearch.growth.remove import Remove
 from growsearch.growth.skip import AddSkip
 from growsearch.growth.widen import Widen
 from growsearch.growth.widen_all import WidenAll
 from growsearch.growth.widen_deepen import WidenDeepen
 from growsearch.networks import Architecture, Network
 
+# Exact, and to a larger network with the same inputs and outputs.
 GROWTHS: dict[str, type[Growth]] = {
     growth.operation: growth
     for growth in (
@@ -36,6 +43,12 @@ GROWTHS: dict[str, type[Growth]] = {
         *(EnlargeKernel, AddSkip, AddBranch),
     )
 }
+# To a smaller network, exactly or not; a search may use them too.
+SHRINKS: dict[str, type[Growth]] = {each.operation: each for each in (Narrow, NarrowAll, Remove)}
+SEARCHED: dict[str, type[Growth]] = {**GROWTHS, **SHRINKS}
+# To another number of inputs or outputs, which the data of a search do not have.
+ENDS: dict[str, type[Growth]] = {each.operation: each for each in (AddClasses, AddInputs)}
+OPERATIONS: dict[str, type[Growth]] = {**SEARCHED, **ENDS}
 
 
 def grow(
@@ -48,6 +61,8 @@ def grow(
     images: Any = None,
 ) -> Network:
     """Apply a growth to a network; returns a new one and leaves the parent as it is.
+
+    :func:`measure_change` compares the two, where the growth is not exact.
 
     Parameters
     ----------
@@ -63,7 +78,8 @@ def grow(
         Treatment of the optimizer's slots, as growth/replicate.py defines. The default loses least
         in the first 100 updates (benchmarks/README.md).
     images : array, optional
-        A batch on which new batch normalisations measure their input.
+        A batch on which new batch normalisations measure their input, and ``Narrow`` the
+        activations of the units.
 
     Raises
     ------
@@ -107,7 +123,7 @@ def growth_from_json(value: Any) -> Growth:
     """
     try:
         options = dict(value)
-        growth = GROWTHS[options.pop("operation")](**options)
+        growth = OPERATIONS[options.pop("operation")](**options)
         hints = get_type_hints(type(growth))
         for field in fields(growth):
             name = getattr(growth, field.name)
@@ -115,7 +131,7 @@ def growth_from_json(value: Any) -> Growth:
                 raise TypeError(f"{field.name}: expected the name of a layer, got {name!r}")
     except (TypeError, KeyError, ValueError) as error:
         raise InvalidInputError(
-            f"a growth: expected an operation among {', '.join(GROWTHS)} with its options, "
+            f"a growth: expected an operation among {', '.join(OPERATIONS)} with its options, "
             f"got {value!r} ({error})"
         ) from None
     return growth
@@ -125,6 +141,9 @@ def sites(
     architecture: Architecture | Network, limits: Limits | None = None
 ) -> dict[str, tuple[Growth, ...]]:
     """Return the smallest legal growth at every place, by operation.
+
+    Those of ``GROWTHS`` are exact. Those of ``SHRINKS`` make the network smaller and are mostly
+    not: a search judges them by what they reach.
 
     Parameters
     ----------
@@ -146,15 +165,22 @@ def sites(
             f"architecture: expected an Architecture or a Network, got {_shown(architecture)}"
         )
     within = limits or Limits()
-    return {name: sites_of(growth, architecture, within) for name, growth in GROWTHS.items()}
+    return {name: sites_of(growth, architecture, within) for name, growth in OPERATIONS.items()}
 
 
 __all__ = [
+    "ENDS",
     "FILLINGS",
     "GROWTHS",
+    "OPERATIONS",
+    "SEARCHED",
+    "SHRINKS",
     "TREATMENTS",
     "AddBranch",
+    "AddClasses",
+    "AddInputs",
     "AddSkip",
+    "Change",
     "Compound",
     "Deepen",
     "DeepenAll",
@@ -162,6 +188,9 @@ __all__ = [
     "Filling",
     "Growth",
     "Limits",
+    "Narrow",
+    "NarrowAll",
+    "Remove",
     "Setting",
     "Treatment",
     "Widen",
@@ -169,6 +198,7 @@ __all__ = [
     "WidenDeepen",
     "grow",
     "growth_from_json",
+    "measure_change",
     "sites",
     "sites_of",
 ]

@@ -14,7 +14,7 @@ from growsearch.networks import Architecture, Network
 
 @dataclass(frozen=True)
 class Compound(Growth):
-    """A growth in steps, each a growth of what the one before it gave; exact, since each step is.
+    """A growth in steps, each a growth of what the one before it gave; exact where each step is.
 
     Limits hold for the network after the last step, and a search judges the steps together.
     """

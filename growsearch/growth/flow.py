@@ -208,6 +208,37 @@ def appended_to(architecture: Architecture, name: str, extra: int = 1) -> Append
     return Appended(architecture, name, units, behind, extra)
 
 
+def widen_input(architecture: Architecture, units: Units) -> Flow:
+    """Give the network's input these units, and follow them to the layers that read it.
+
+    Raises
+    ------
+    NotExactError
+        When a layer cannot take them; names the reason.
+    """
+    check_memory("the input", _BYTES * len(units) * prod(architecture.input_shape[:-1]))
+    try:
+        reached, fixed = _settle(architecture, INPUT, units)
+    except TiedUnitsError as tied:
+        raise NotExactError(f"{INPUT}: new channels do not fit: {tied}") from None
+    fixed = {name: each for name, each in fixed.items() if name != INPUT}
+    wider = _layers(architecture, reached, fixed)
+    nodes = (Node(n.name, wider.get(n.name, n.layer), n.inputs) for n in architecture.nodes)
+    shape = (*architecture.input_shape[:-1], len(units))
+    return Flow(reached, Architecture(shape, tuple(nodes)))
+
+
+def follow(
+    architecture: Architecture, layer: str, units: Units
+) -> tuple[Mapping[str, Units], tuple[str, ...]]:
+    """Follow units of a layer that fit its pattern.
+
+    Returns the units of every output reached, and the layers that must widen with this one.
+    """
+    reached, fixed = _settle(architecture, layer, units)
+    return reached, tuple(fixed)
+
+
 def patterns_of(architecture: Architecture, layer: str) -> tuple[Pattern, ...]:
     """Find the patterns in which units may be drawn, from all the layers that they reach.
 
@@ -307,7 +338,7 @@ def _settle(
             if node.name in reached and node.name != start and node.layer.mixes_units:
                 raise NotExactError(f"{start}: each unit of {node.name} depends on all of them")
         if architecture.output.name in reached:
-            raise NotExactError(f"{start}: widening it would change the network's outputs")
+            raise NotExactError(f"{start}: another width would change the network's outputs")
         if settled:
             return reached, fixed
 

@@ -2,6 +2,7 @@
 
 from growsearch.net2net.arrays import copy_axis, split_axis
 from growsearch.net2net.deeper import deeper, random_init
+from growsearch.net2net.fewer import Fewer, narrower
 from growsearch.net2net.kernel import enlarge_kernel, wider_depthwise
 from growsearch.net2net.norm import deeper_norm, stretched_norm, wider_norm
 from growsearch.net2net.slots import wider_slots
@@ -10,11 +11,13 @@ from growsearch.net2net.verify import verify_deeper, verify_wider
 from growsearch.net2net.wider import random_pad, wider
 
 __all__ = [
+    "Fewer",
     "Units",
     "copy_axis",
     "deeper",
     "deeper_norm",
     "enlarge_kernel",
+    "narrower",
     "random_init",
     "random_pad",
     "split_axis",

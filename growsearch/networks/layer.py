@@ -227,6 +227,7 @@ class Layer(ABC):
     in_block: ClassVar[bool] = False  # belongs to the block of the layer in front of it
     is_norm: ClassVar[bool] = False  # normalises; has norm_like
     has_identity: ClassVar[bool] = False  # a norm that can be the identity; has identity
+    centre: ClassVar[str] = ""  # the array, one value a channel, that is subtracted from the input
 
     def activation_behind(self, before: str | None) -> str | None:
         """Return the last activation before the output; None if a norm changed its values since.

@@ -7,7 +7,7 @@ One function a layer type, in evaluation mode, written for clarity; the algorith
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import singledispatch
 from typing import TYPE_CHECKING, Any
 
@@ -53,12 +53,26 @@ def forward(network: Network, images: Any, *, at: str | None = None) -> Float:
             f"got {x.shape}"
         )
     name = at or architecture.output.name
+    return forward_at(network, x, (name,))[name]
+
+
+def forward_at(network: Network, images: Float, names: Collection[str]) -> dict[str, Float]:
+    """Return the outputs of several layers, or the input, by name; in one pass.
+
+    Parameters
+    ----------
+    network : Network
+    images : float64 array, shape (n, *input_shape)
+    names : collection of str
+    """
     size = _batch(network)
-    parts = [_forward(network, x[i : i + size], name) for i in range(0, max(len(x), 1), size)]
-    return np.concatenate(parts)
+    starts = range(0, max(len(images), 1), size)
+    parts = [_forward(network, images[i : i + size], names) for i in starts]
+    return {name: np.concatenate([part[name] for part in parts]) for name in names}
 
 
-def _forward(network: Network, x: Float, at: str) -> Float:
+def _forward(network: Network, x: Float, names: Collection[str]) -> dict[str, Float]:
+    missing = set(names) - {INPUT}
     values: dict[str, Float] = {INPUT: x}
     for node in network.architecture.nodes:
         weights = {
@@ -67,9 +81,10 @@ def _forward(network: Network, x: Float, at: str) -> Float:
         }
         inputs = [values[name] for name in node.inputs]
         values[node.name] = compute(node.layer, inputs, weights)
-        if node.name == at:
+        missing.discard(node.name)
+        if not missing:
             break
-    return values[at]
+    return {name: values[name] for name in names}
 
 
 def _batch(network: Network) -> int:

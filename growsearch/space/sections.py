@@ -9,7 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from growsearch.checks import LARGEST_SEED
 from growsearch.errors import ArchitectureError, InvalidInputError
-from growsearch.growth import GROWTHS, Treatment
+from growsearch.growth import SEARCHED, SHRINKS, Treatment
 from growsearch.net2net.units import Shares
 from growsearch.networks import Architecture
 from growsearch.networks.network import Initializer
@@ -117,11 +117,16 @@ class Choices(ChoiceKeys):
     @classmethod
     def _known(cls, operations: tuple[str, ...]) -> tuple[str, ...]:
         for operation in operations:
-            if operation not in GROWTHS:
-                raise ValueError(f"expected operations among {', '.join(GROWTHS)}")
+            if operation not in SEARCHED:
+                raise ValueError(f"expected operations among {', '.join(SEARCHED)}")
         if len(set(operations)) != len(operations):
             raise ValueError("expected each operation once")
         return operations
+
+    @property
+    def may_shrink(self) -> bool:
+        """True if an operation makes networks smaller."""
+        return any(operation in SHRINKS for operation in self.operations)
 
     @field_validator("log2_factor", "learning_rate", *KNOBS)
     @classmethod

@@ -71,7 +71,9 @@ class SearchSpace(Section):
     @model_validator(mode="after")
     def _fits(self) -> Self:
         limits, architecture = self.limits, self.architecture
-        if not self.growth_limits.allow(architecture):
+        # A larger first network may shrink until it keeps the limits.
+        is_within = self.choices.may_shrink or self.growth_limits.allow(architecture)
+        if not is_within:
             raise SectionError(
                 "limits",
                 f"expected room for the teacher's {architecture.parameters:,} parameters and its "
@@ -80,7 +82,8 @@ class SearchSpace(Section):
         if limits.width is not None:
             hidden = [node for node in architecture.nodes[:-1] if node.layer.is_producer]
             widest = max(hidden, key=lambda node: node.layer.width, default=None)
-            if widest is not None and widest.layer.width > limits.width:
+            too_wide = widest is not None and widest.layer.width > limits.width
+            if widest is not None and too_wide and not self.choices.may_shrink:
                 raise SectionError(
                     "limits.width",
                     f"expected at least {widest.layer.width}, the width of the teacher's "

@@ -29,7 +29,6 @@ from growsearch.growth import (
     WidenDeepen,
     grow,
     growth_from_json,
-    sites,
 )
 from growsearch.growth.growth import RANDOM_BIAS, RANDOM_STD
 from growsearch.net2net.units import SHARES
@@ -115,7 +114,8 @@ def test_sites_and_sizes_stay_within_every_limit(data, seed, log2_factor):
     """Layers, width (of tied layers too), multiple, kernel, parameters, FLOPs: none is passed."""
     architecture = random_architecture(seed)
     limits = data.draw(some_limits(architecture))
-    for legal in sites(architecture, limits).values():
+    for operation in GROWTHS.values():
+        legal = operation.sites(architecture, limits)
         for site in legal:
             assert_within(architecture, site.grown(architecture), limits)
             sized = site.sized(log2_factor, architecture, limits)
@@ -229,7 +229,8 @@ def test_kernels_grow_along_one_axis_where_both_may_not():
 def assert_grows_no_less(
     architecture: Architecture, limits: Limits, log2_factor: float, more: float
 ) -> None:
-    for legal in sites(architecture, limits).values():
+    for operation in GROWTHS.values():
+        legal = operation.sites(architecture, limits)
         for site in legal:
             less = site.sized(log2_factor, architecture, limits).grown(architecture)
             grown = site.sized(log2_factor + more, architecture, limits).grown(architecture)

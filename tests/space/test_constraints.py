@@ -106,6 +106,7 @@ def test_pruning_is_checked_where_it_is_given(pruning: Any) -> None:
 def test_limits_leave_room_for_the_teacher(limit: str) -> None:
     """A space whose first network is too large already can never grow."""
     assert "room for the teacher" in refused(SearchSpace.load, "digits", [f"limits.{limit}"])
+    SearchSpace.load("digits", [f"limits.{limit}", 'choices.operations=["widen", "narrow"]'])
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,7 @@ class BatchNorm(Layer):
     in_block: ClassVar[bool] = True
     is_norm: ClassVar[bool] = True
     has_identity: ClassVar[bool] = True
+    centre: ClassVar[str] = "mean"
 
     def __post_init__(self) -> None:
         super().__post_init__()

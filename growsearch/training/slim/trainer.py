@@ -147,6 +147,8 @@ class SlimTrainer:
                 stop = stops(step)
             trained, last = graph.unload((slots.step if slots else 0) + step)
         check_finite_network(trained if last is None else last, step, plan)
+        names = network.class_names
+        trained, last = trained.named(names), None if last is None else last.named(names)
         speed = step * plan.batch_size / seconds if seconds else 0.0
         return TrainingResult(trained, tuple(curve), seconds, speed, losses[0], precision, last)
 

@@ -1,0 +1,105 @@
+"""The change of a network's outputs by a growth, measured on images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from growsearch.errors import InvalidInputError
+from growsearch.networks import Network
+
+Float = NDArray[np.float64]
+
+_DRAWN = 16  # images, where none are given
+
+
+@dataclass(frozen=True)
+class Change:
+    """The change of a network's outputs.
+
+    Parameters
+    ----------
+    largest : float
+        max |Δ| over all images and outputs; never a sum, in which errors cancel.
+    relative : float
+        The same, relative to the largest output before.
+    agreement : float
+        Share of the images whose largest output is the same as before.
+    images : int
+        Number of images.
+    """
+
+    largest: float
+    relative: float
+    agreement: float
+    images: int
+
+    def __str__(self) -> str:
+        return (
+            f"max |Δ| {self.largest:.2g}, {self.relative:.2g} of the largest output; "
+            f"{self.agreement:.1%} of {self.images} images keep their class"
+        )
+
+
+def measure_change(
+    before: Network, after: Network, images: Any = None, *, images_after: Any = None, rng: int = 0
+) -> Change:
+    """Measure by how much a network's outputs differ from those of another, in float64.
+
+    Where ``after`` has more classes, the logits of the old ones are compared, without a softmax at
+    the end.
+
+    Parameters
+    ----------
+    before, after : Network
+    images : array, shape (n, *input_shape), optional
+        By default 16 images of uniform random pixels from 0 to 1.
+    images_after : array, optional
+        The same images as ``after`` reads them. By default zeros in channels that ``before`` does
+        not have; :meth:`AddInputs.extended` repeats channels.
+    rng : int
+        Seed of the random images.
+
+    Examples
+    --------
+    >>> from growsearch.growth import Widen, grow
+    >>> from growsearch.networks import Architecture
+    >>> parent = Network.initial(Architecture.parse("4(fc1)-2(fc2)", input_shape=(3,)), rng=0)
+    >>> change = measure_change(parent, grow(parent, Widen("fc1", 6), rng=0))
+    >>> change.relative < 1e-9, change.agreement, change.images
+    (True, 1.0, 16)
+    """
+    if images is None:
+        images = np.random.default_rng(rng).random((_DRAWN, *before.architecture.input_shape))
+    x = np.asarray(images, np.float64)
+    if not len(x):
+        raise InvalidInputError("images: expected at least one, got none")
+    if images_after is None:
+        more = after.architecture.input_shape[-1] - x.shape[-1]
+        images_after = np.concatenate([x, np.zeros((*x.shape[:-1], max(more, 0)))], axis=-1)
+    classes = before.outputs
+    if after.outputs < classes:
+        raise InvalidInputError(
+            f"after: expected at least the {classes} outputs of before, got {after.outputs}"
+        )
+    if after.outputs > classes:
+        before, after = _without_softmax(before), _without_softmax(after)
+    old = before.forward(x)
+    new = after.forward(images_after)[..., :classes]
+    if old.shape != new.shape:
+        raise InvalidInputError(f"after: expected outputs of shape {old.shape}, got {new.shape}")
+    largest = float(np.abs(new - old).max())
+    same = np.reshape(old.argmax(axis=-1) == new.argmax(axis=-1), (len(x), -1)).all(axis=1)
+    scale = float(np.abs(old).max()) or 1.0
+    return Change(largest, largest / scale, float(same.mean()), len(x))
+
+
+def _without_softmax(network: Network) -> Network:
+    last = network.architecture.output
+    if not last.layer.mixes_units:
+        return network
+    logits = network.architecture.with_layers({last.name: last.layer.with_activation("linear")})
+    return Network(logits, network.weights)
