@@ -1,13 +1,17 @@
 """The data set: three splits of images and labels, checked when they are made."""
 
 import hashlib
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, TypeVar
+from itertools import pairwise
+from typing import Any, Self, TypeVar, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from growsearch.datasets.files import ImageFiles
+from growsearch.datasets.pixels import Pixels
 from growsearch.errors import DataError
 
 Images = NDArray[np.float32]
@@ -24,9 +28,13 @@ class Split:
     Parameters
     ----------
     images : float32 (n, height, width, channels)
-        Pixels from 0 to 1. Other floats are converted; uint8 is divided by 255.
+        Pixels from 0 to 1. Other floats are converted; uint8 is divided by 255. A
+        `growsearch.datasets.Pixels` is kept as it is: bytes, of which each batch is converted by
+        itself. It has shape, dtype and length of an array, and what an index takes is one.
     labels : int64 (n,)
         Class of each image, from 0. Other integers are converted.
+    class_names : tuple of str, optional
+        Name of each class, as of the `Dataset` that the split is part of.
 
     Raises
     ------
@@ -42,6 +50,7 @@ class Split:
 
     images: Images
     labels: Labels
+    class_names: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         images, labels = _checked_images(self.images), _checked_labels(self.labels)
@@ -55,6 +64,24 @@ class Split:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def take(self, index: Any) -> Self:
+        """Return some of the images with their labels, by a slice, places or a mask.
+
+        Raises
+        ------
+        DataError
+            If there are none.
+        """
+        images = self.images
+        some = images.take(index) if isinstance(images, Pixels) else images[index]
+        return type(self)(cast(Images, some), self.labels[index], self.class_names)
+
+    def named(self, class_names: tuple[str, ...] | None) -> Self:
+        """Return the same images and labels under other names of the classes."""
+        other = copy(self)
+        object.__setattr__(other, "class_names", class_names)
+        return other
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,12 +99,20 @@ class Dataset:
     stand_in : bool
         True if these images replace the ones that were asked for.
     classes : int
-        Number of classes; 0 means one more than the largest label in `train`.
+        Number of classes; 0 means that of `class_names`, or else one more than the largest label in
+        `train`.
+    class_names : tuple of str, optional
+        Name of each class, in the order of the labels; no two alike.
+    notes : tuple of str
+        What was done to the images on the way here, a line each, for people to read.
+    files : ImageFiles, optional
+        The files that the images came from.
 
     Raises
     ------
     DataError
-        If the splits differ in image shape, or a label is not below `classes`.
+        If the splits differ in image shape, a label is not below `classes`, or the names are not
+        one for each class.
 
     Examples
     --------
@@ -94,12 +129,23 @@ class Dataset:
     source: str
     stand_in: bool = False
     classes: int = 0
+    class_names: tuple[str, ...] | None = None
+    notes: tuple[str, ...] = ()
+    files: ImageFiles | None = None
 
     def __post_init__(self) -> None:
         if self.classes < 0:
             raise DataError(f"{self.name}: expected at least 1 class, got {self.classes}")
+        if self.class_names is not None:
+            object.__setattr__(self, "class_names", _checked_names(self.class_names, self.name))
         if self.classes == 0:
-            object.__setattr__(self, "classes", int(self.train.labels.max()) + 1)
+            named = len(self.class_names or ())
+            object.__setattr__(self, "classes", named or int(self.train.labels.max()) + 1)
+        if self.class_names is not None and len(self.class_names) != self.classes:
+            raise DataError(
+                f"{self.name}: expected {self.classes} class names, one a class, "
+                f"got {len(self.class_names)}: name each class"
+            )
         for part, split in self._splits():
             where = f"{self.name} {part} from {self.source}"
             shape = _image_shape(split)
@@ -125,7 +171,10 @@ class Dataset:
         """SHA-256 (64 hex digits) of the shapes, types and bytes of all three splits."""
         digest = hashlib.sha256()
         for part, split in self._splits():
-            for array in (split.images, split.labels):
+            images = split.images
+            if isinstance(images, Pixels):
+                digest.update(f"{part} pixels {images.shape} {images.sha256}\n".encode())
+            for array in (split.labels,) if isinstance(images, Pixels) else (images, split.labels):
                 digest.update(f"{part} {array.dtype.str} {array.shape}\n".encode())
                 digest.update(array.data)
         return digest.hexdigest()
@@ -165,7 +214,9 @@ def split_from(images: ArrayLike, labels: ArrayLike, *, where: str) -> Split:
         raise DataError(f"{where}: {error}") from error
 
 
-def _checked_images(given: ArrayLike) -> Images:
+def _checked_images(given: ArrayLike | Pixels) -> Images:
+    if isinstance(given, Pixels) and len(given):
+        return cast(Images, given)
     images = _as_array(given, "images")
     if images.ndim != 4:
         raise DataError(
@@ -207,6 +258,17 @@ def _checked_labels(given: ArrayLike) -> Labels:
     return _frozen(labels.astype(np.int64, order="C", copy=labels.flags.writeable))
 
 
+def _checked_names(given: Any, name: str) -> tuple[str, ...]:
+    names = (given,) if isinstance(given, str) else tuple(given)
+    for each in names:
+        if not isinstance(each, str) or not each:
+            raise DataError(f"{name}: expected class names as texts, got {each!r}: name each class")
+    for one, other in pairwise(sorted(names)):
+        if one == other:
+            raise DataError(f"{name}: expected each class name once, got {one!r} twice: rename one")
+    return tuple(map(str, names))  # numpy's texts are no JSON
+
+
 def _as_array(given: ArrayLike, what: str) -> NDArray[Any]:
     try:
         return np.asarray(given)
@@ -220,7 +282,7 @@ def _frozen(array: NDArray[Scalar]) -> NDArray[Scalar]:
 
 
 def _image_shape(split: Split) -> tuple[int, int, int]:
-    height, width, channels = split.images.shape[1:]
+    _, height, width, channels = split.images.shape
     return height, width, channels
 
 

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from growsearch.datasets.dataset import Dataset
 from growsearch.datasets.digits import digits
+from growsearch.datasets.download import Resuming
 from growsearch.datasets.forms import Data, dataset_from
 from growsearch.datasets.idx import idx_hash, read_idx
 from growsearch.datasets.published import PUBLISHED, Hashes, Published
@@ -41,7 +42,7 @@ def load_published(
     try:
         folder = fetch(row)
     except DataNotFoundError as error:
-        if stand_in is None:
+        if stand_in is None or row.image_shape != IMAGE_SHAPE:
             raise
         source = f"scikit-learn's load_digits, enlarged, IN PLACE OF {row.title} ({error})"
         return digits(source=source, stand_in=True, validation=validation, seed=seed)
@@ -56,15 +57,15 @@ def cache_folder(name: str) -> Path:
 
 
 def fetch(row: Published) -> Path:
-    """Return the cache folder, after a download of those of its four files that do not verify.
+    """Return the cache folder, after a download of those of its files that do not verify.
 
     With GROWSEARCH_OFFLINE=1 in the environment nothing is downloaded.
 
     Returns
     -------
     Path
-        A folder that holds the row's four gzipped IDX files, each with the hash of the archive, or
-        with that of the content if it was packed again.
+        A folder that holds the row's files, each with the hash of the archive, or with that of the
+        content if it was packed again.
 
     Raises
     ------
@@ -75,7 +76,7 @@ def fetch(row: Published) -> Path:
     if not _missing(row, folder):
         return folder
     remedy = (
-        f"name a folder with {row.title}'s IDX files or an .npz file with --data PATH or "
+        f"name a folder with {row.title}'s files or an .npz file with --data PATH or "
         "GROWSEARCH_DATA"
     )
     if os.environ.get("GROWSEARCH_OFFLINE", "") not in ("", "0"):
@@ -101,8 +102,8 @@ def _dataset(row: Published, data: Data, validation: int) -> Dataset:
         data,
         name=row.name,
         validation=validation,
-        image_shape=IMAGE_SHAPE,
-        classes=len(row.classes),
+        image_shape=row.image_shape,
+        class_names=row.classes,
         others={digest: other.name for other in others for digest in other.image_hashes},
     )
 
@@ -120,7 +121,7 @@ def _verifies(path: Path, hashes: Hashes) -> bool:
             return False
         if pooch.file_hash(str(path), alg=algorithm or "sha256") == digest:
             return True
-        return idx_hash(read_idx(path)) == hashes.content
+        return bool(hashes.content) and idx_hash(read_idx(path)) == hashes.content
     except (OSError, DataError):
         return False
 
@@ -129,7 +130,8 @@ def _download(row: Published, mirror: str, folder: Path) -> None:
     import pooch
 
     _reach(mirror)
-    download = pooch.HTTPDownloader(
+    download = Resuming(
+        folder,
         progressbar=sys.stderr.isatty(),
         chunk_size=1 << 16,
         timeout=(SECONDS_TO_REACH, SECONDS_WITHOUT_BYTES),

@@ -156,7 +156,7 @@ def rebuild(
     }
     weights.update({layer: dict(arrays) for layer, arrays in new.items()})
     if old is None:
-        return Network(architecture, weights)
+        return Network(architecture, weights, class_names=network.class_names)
     values = {}
     for slot, layers in old.values.items():
         degree = old.degrees[slot]
@@ -174,7 +174,8 @@ def rebuild(
                 for n, a in arrays.items()
                 if specs[n].trainable
             }
-    return Network(architecture, weights, Slots(old.optimizer, old.step, values))
+    slots = Slots(old.optimizer, old.step, values)
+    return Network(architecture, weights, slots, class_names=network.class_names)
 
 
 def insert(

@@ -39,6 +39,7 @@ class Header:
     architecture: Architecture
     optimizer: str | None = None
     step: int = 0
+    class_names: tuple[str, ...] | None = None
 
 
 def serialize(header: Header, arrays: Mapping[str, Array]) -> bytes:
@@ -56,7 +57,13 @@ def serialize(header: Header, arrays: Mapping[str, Array]) -> bytes:
         When the file could not be read again: values that are not finite, too many layers.
     """
     slots = {"optimizer": header.optimizer, "step": header.step} if header.optimizer else None
-    described = {"format": FORMAT, "architecture": header.architecture.to_json(), "slots": slots}
+    described: dict[str, Any] = {
+        "format": FORMAT,
+        "architecture": header.architecture.to_json(),
+        "slots": slots,
+    }
+    if header.class_names is not None:
+        described["class_names"] = list(header.class_names)
     text = json.dumps(described, sort_keys=True, separators=(",", ":"))
     plain = {path: np.array(array, order="C") for path, array in arrays.items()}
     for path, array in plain.items():
@@ -136,6 +143,7 @@ def _checked_header(start: bytes, size: int, source: str) -> Header:
             Architecture.from_json(described["architecture"]),
             None if slots is None else slots["optimizer"],
             0 if slots is None else slots["step"],
+            _class_names(described.get("class_names")),
         )
         expected = _expected_shapes(header)
     except (KeyError, TypeError, ValueError, RecursionError) as error:
@@ -146,6 +154,14 @@ def _checked_header(start: bytes, size: int, source: str) -> Header:
         raise NetworkFileError(f"{source}: claims {header.architecture.parameters:,} parameters")
     _check_tensors(tensors, expected, size, source)
     return header
+
+
+def _class_names(stored: Any) -> tuple[str, ...] | None:
+    if stored is None:
+        return None
+    if not isinstance(stored, list) or not all(isinstance(name, str) for name in stored):
+        raise TypeError(f"class_names: expected a list of texts, got {str(stored)[:200]}")
+    return tuple(stored)
 
 
 def _header_size(data: bytes) -> int:

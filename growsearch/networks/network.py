@@ -85,11 +85,15 @@ class Network:
     weights : mapping
         Layer name -> weight name ("kernel", "bias", …) -> array.
     slots : Slots or None
+    class_names : tuple of str, optional
+        Name of each class, in the order of the outputs; no two alike.
 
     Raises
     ------
     ArchitectureError
         When the arrays do not fit the architecture: names layer, expected and got.
+    InvalidInputError
+        When the names are not one for each output.
 
     Examples
     --------
@@ -104,8 +108,18 @@ class Network:
     architecture: Architecture
     weights: Weights
     slots: Slots | None = None
+    class_names: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
+        if self.class_names is not None:
+            names = tuple(self.class_names)
+            outputs = self.architecture.shapes[self.architecture.output.name][-1]
+            if len(set(names)) != outputs or not all(isinstance(n, str) and n for n in names):
+                raise InvalidInputError(
+                    f"class_names: expected {outputs} different texts, one an output, got "
+                    f"{str(names)[:200]}"
+                )
+            object.__setattr__(self, "class_names", names)
         expected = self.architecture.weights
         check_arrays(expected, self.weights, "")
         # In the architecture's order, on which the random draws of a growth depend.
@@ -183,6 +197,7 @@ class Network:
         arrays: Mapping[str, Array],
         optimizer: str | None = None,
         step: int = 0,
+        class_names: tuple[str, ...] | None = None,
     ) -> Self:
         """Return the network of arrays by path, the inverse of :meth:`flat`.
 
@@ -195,13 +210,14 @@ class Network:
             Whose slots are among the arrays.
         step : int
             Its updates so far.
+        class_names : tuple of str, optional
         """
         slots = None
         if optimizer is not None:
             check_choice("optimizer", optimizer, OPTIMIZERS)
             names = OPTIMIZERS[optimizer].degrees
             slots = Slots(optimizer, step, {slot: nest(f"slots/{slot}", arrays) for slot in names})
-        return cls(architecture, nest("weights", arrays), slots)
+        return cls(architecture, nest("weights", arrays), slots, class_names)
 
     @cached_property
     def sha256(self) -> str:
@@ -230,7 +246,7 @@ class Network:
             When the file could not be read again: values that are not finite, too many layers.
         """
         optimizer, step = (self.slots.optimizer, self.slots.step) if self.slots else (None, 0)
-        header = file_format.Header(self.architecture, optimizer, step)
+        header = file_format.Header(self.architecture, optimizer, step, self.class_names)
         return file_format.serialize(header, self.flat())
 
     @classmethod
@@ -244,7 +260,9 @@ class Network:
         """
         header, arrays = file_format.parse(data, source)
         try:
-            return cls.from_flat(header.architecture, arrays, header.optimizer, header.step)
+            return cls.from_flat(
+                header.architecture, arrays, header.optimizer, header.step, header.class_names
+            )
         except (ArchitectureError, InvalidInputError) as error:
             raise NetworkFileError(f"{source}: {error}") from None
 
@@ -281,7 +299,12 @@ class Network:
         return to_keras(self)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.architecture, plain(self.weights), self.slots)
+        return type(self), (
+            self.architecture,
+            plain(self.weights),
+            self.slots,
+            self.class_names,
+        )
 
     def __deepcopy__(self, memo: Any) -> Self:
         return self  # it is immutable

@@ -189,9 +189,10 @@ class TrialJob:
         """Return the outcome of a training that ended, its network stored if it may be kept."""
         final, flops = result.final, result.network.architecture.flops
         may_be_kept = not ended_early and final.accuracy > self.keep_above
-        network, last = result.network, None
+        names = context.images["train"].class_names
+        network, last = replace(result.network, class_names=names), None
         if may_be_kept and self.goes_on:
-            last = context.networks.put(result.last or network)
+            last = context.networks.put(replace(result.last or network, class_names=names))
             if result.last is not None:
                 network = replace(network, slots=None)
         return TrialOutcome(

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from growsearch.atomic import PARTIAL
+from growsearch.datasets.stored import CLASSES
 from growsearch.errors import GrowsearchError, NetworkFileError
 from growsearch.execution.workers import IMAGES
 from growsearch.study.named import networks_named
@@ -151,7 +152,7 @@ def _image_faults(folder: Path, images: Path) -> list[str]:
     for path in sorted(_entries(images)):
         where = path.relative_to(folder)
         if not _ARRAY.fullmatch(path.name):
-            if not path.name.startswith(PARTIAL):
+            if path.name != CLASSES and not path.name.startswith(PARTIAL):
                 faults.append(f"{where}: expected the arrays of images and labels alone")
             continue
         try:
