@@ -15,6 +15,9 @@ from growsearch.space.space import SearchSpace
 _NO_NAME = re.compile(r"[^A-Za-z0-9_.-]+")
 _LONGEST = 64
 
+LEAST_STEPS = 50
+"""The first network of a trunk gets no fewer updates where larger images make them dearer."""
+
 
 def has_shipped_ends(space: SearchSpace) -> bool:
     """Return whether the first network is that of a shipped space, so that its ends may change.
@@ -35,8 +38,9 @@ def fitted(space: SearchSpace, dataset: Dataset) -> tuple[SearchSpace, tuple[str
     """Return a shipped space for images of one's own: its ends follow them, and so does its name.
 
     Input shape and number of classes become those of the images; limits on parameters and FLOPs
-    grow in proportion to the first network; batches become no larger than the training split. A
-    space that is not shipped, or whose own data set these are, is returned as it is.
+    grow in proportion to the first network; batches become no larger than the training split, and
+    the training before a trunk takes no longer than that of the space. A space that is not shipped,
+    or whose own data set these are, is returned as it is.
 
     Returns
     -------
@@ -70,6 +74,12 @@ def fitted(space: SearchSpace, dataset: Dataset) -> tuple[SearchSpace, tuple[str
             f"search space {space.name}: its first network takes {_times(after.input_shape)} "
             f"images and has {dataset.classes} outputs, as the images ask for"
         )
+        dearer = after.flops / before.flops
+        steps = max(LEAST_STEPS, round(space.teacher.steps / dearer))
+        if space.trunk is not None and steps < space.teacher.steps:
+            every = min(space.teacher.evaluate_every, steps)
+            changes["teacher"] |= {"steps": steps, "evaluate_every": every}
+            notes.append(f"teacher.steps = {steps}, as an update costs {dearer:.1f} times as much")
         limits = _limits(space, before, after)
         if limits:
             changes["limits"] = limits

@@ -52,6 +52,19 @@ def test_every_shipped_space_fits(name: str, folder: Path) -> None:
     assert fitted(after, data) == (after, ())
 
 
+def test_a_dearer_first_network_gets_fewer_updates(folder: Path) -> None:
+    """Before a trunk its training takes no longer than with the space's own images."""
+    before, data = SearchSpace.load("mnist"), load_images(folder, image_size=64)
+    after, notes = fitted(before, data)
+    dearer = after.architecture.flops / before.architecture.flops
+    assert dearer > 5
+    assert after.teacher.steps == round(before.teacher.steps / dearer)
+    assert after.teacher.evaluate_every == after.teacher.steps
+    assert any(note.startswith(f"teacher.steps = {after.teacher.steps}, as ") for note in notes)
+    assert after.limits.flops == round(before.limits.flops * dearer)  # type: ignore[operator]
+    assert fitted(before, load_images(folder, image_size=8))[0].teacher.steps == 800
+
+
 def test_a_space_of_its_own_data_stays(tmp_path: Path) -> None:
     """Neither published images, nor a user's own space, nor one with another first network."""
     mnist = gs.load_data("mnist", write_folder(tmp_path / "m", small_mnist()))
