@@ -5,18 +5,19 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import tarfile
 import tempfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from growsearch.datasets.files import printable
 from growsearch.datasets.folders import list_folder
 from growsearch.datasets.listing import Listing
 from growsearch.datasets.pictures import ENDINGS as IMAGES
 from growsearch.datasets.pictures import MOST_BYTES
 from growsearch.datasets.sources import cache_folder
+from growsearch.datasets.tars import files_of
 from growsearch.errors import DataError
 
 ENDINGS = (".zip", ".tar", ".tgz", ".tar.gz", ".tbz2", ".tar.bz2", ".txz", ".tar.xz")
@@ -104,12 +105,9 @@ def _members(path: Path) -> Iterator[tuple[PurePosixPath, IO[bytes]]]:
                     with packed.open(info) as stream:
                         yield inside, stream
     else:
-        with tarfile.open(path, "r|*") as bundle:
-            for member in bundle:
-                if member.isfile() and (inside := _inside(member.name, path)):
-                    stream = bundle.extractfile(member)
-                    if stream is not None:
-                        yield inside, stream
+        for name, stream in files_of(path):
+            if inside := _inside(name, path):
+                yield inside, stream
 
 
 def _inside(name: str, path: Path) -> PurePosixPath | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -10,6 +9,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from growsearch.datasets.tars import files_of
 from growsearch.errors import DataError, DataNotFoundError
 
 ARCHIVE = "cifar-10-binary.tar.gz"
@@ -67,12 +67,10 @@ def _place(folder: Path, name: str) -> Path | None:
 
 def _packed(archive: Path) -> Iterator[tuple[str, IO[bytes]]]:
     try:
-        with tarfile.open(archive, "r|*") as bundle:
-            for member in bundle:
-                name = member.name.rpartition("/")[2]
-                stream = bundle.extractfile(member) if member.isfile() else None
-                if stream is not None and name in (*_TRAIN, _TEST):
-                    yield name, stream
+        for path, stream in files_of(archive):
+            name = path.rpartition("/")[2]
+            if name in (*_TRAIN, _TEST):
+                yield name, stream
     except DataError:
         raise
     except Exception as error:  # foreign bytes: whatever a decompressor trips over

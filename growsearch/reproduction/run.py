@@ -25,7 +25,6 @@ from growsearch.reproduction.session import Session
 from growsearch.study.lock import locked
 from growsearch.training import Trainer, trainer_named
 
-
 IMAGE_SHAPE, CLASSES = (28, 28, 1), 10
 
 

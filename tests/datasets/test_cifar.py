@@ -45,7 +45,7 @@ def archive(path: Path, content: dict[str, bytes]) -> Path:
 
 
 def test_records_are_images_and_labels(tmp_path: Path) -> None:
-    """From the archive, its folder, the folder around, and the cache, which verifies by its hash."""
+    """From the archive, its folder, the folder around, and the cache, verified by its hash."""
     packed = archive(tmp_path / cifar.ARCHIVE, files())
     folder = tmp_path / "around" / "cifar-10-batches-bin"
     folder.mkdir(parents=True)
@@ -69,11 +69,11 @@ def test_records_are_images_and_labels(tmp_path: Path) -> None:
         patch.setenv("GROWSEARCH_OFFLINE", "1")
         assert load("cifar10").fingerprint == data.fingerprint
         (cache / cifar.ARCHIVE).write_bytes(b"?")
-        with pytest.raises(DataNotFoundError, match="CIFAR-10 is not in .* forbids the download"):
+        with pytest.raises(DataNotFoundError, match=r"CIFAR-10 is not in .* forbids the download"):
             load("cifar10", stand_in="digits")
 
 
-def test_images_of_the_archive_in_other_hands(tmp_path: Path) -> None:
+def test_images_of_the_archive_in_other_hands() -> None:
     """As arrays they keep the name; under another data set's name they are a user's own bytes."""
     train = PIXELS[:5].reshape(-1, 32, 32, 3), LABELS[:5].ravel()
     arrays = train, (PIXELS[5], LABELS[5])

@@ -194,13 +194,13 @@ def test_a_cache_that_cannot_be_written_is_one_line(
 
     folder = write_classes(tmp_path / "pets", COUNTS)
     (tmp_path / "cache").write_bytes(b"")
-    with pytest.raises(DataError, match="cannot be written .*XDG_CACHE_HOME") as raised:
+    with pytest.raises(DataError, match=r"cannot be written .*XDG_CACHE_HOME") as raised:
         load_images(folder)
     one_line(raised)
     (tmp_path / "cache").unlink()
     usage = namedtuple("usage", "total used free")(9, 9, 100)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
-    with pytest.raises(DataError, match="0 MB are free.*--image-size") as raised:
+    with pytest.raises(DataError, match=r"0 MB are free.*--image-size") as raised:
         load_images(folder)
     one_line(raised)
 
@@ -286,7 +286,7 @@ def test_names_that_cannot_be_printed_are_shown(tmp_path: Path) -> None:
     """Bytes that are no text, control characters, and accents of a Mac: text, and one class."""
     folder = write_classes(tmp_path / "pets", {"dog": 5})
     odd = os.fsencode(folder) + b"/caf\xe9\n"
-    os.mkdir(odd)
+    Path(os.fsdecode(odd)).mkdir()
     for number in range(5):
         Path(os.fsdecode(odd + b"/\xff%d.png" % number)).write_bytes(packed(picture(number)))
     data = load_images(folder)

@@ -20,7 +20,9 @@ LABELS = np.arange(36) % 3
 class Pipeline:
     """A stand-in with what growsearch calls of a `tf.data.Dataset`, in batches of five."""
 
-    def __init__(self, x: Any = IMAGES, y: Any = LABELS, *, order: Any = None, batch: int = 5) -> None:
+    def __init__(
+        self, x: Any = IMAGES, y: Any = LABELS, *, order: Any = None, batch: int = 5
+    ) -> None:
         order = np.arange(len(x)) if order is None else order
         self._x, self._y, self._batch = x[order], y[order], batch
 
@@ -125,7 +127,7 @@ class Endless(Pipeline):
         (PyDataset([(IMAGES, LABELS), (IMAGES[:, :2], LABELS)]), "images of one shape"),
         (PyDataset([(IMAGES, np.full((36, 2), 0.5))]), "2 numbers that are not one-hot"),
         ({"test": Pipeline()}, "expected train, and if need be validation and test, got test"),
-        (Pipeline(IMAGES[:2], LABELS[:2]), "got 2 in all and none for test"),
+        (Pipeline(IMAGES[:2], LABELS[:2]), "got 2 in all and none for validation"),
     ],
 )
 def test_a_pipeline_that_cannot_be_used_is_one_line(data: Any, words: str) -> None:

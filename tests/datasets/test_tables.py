@@ -50,7 +50,9 @@ def test_a_table_is_the_folder(
 def test_a_column_of_splits_is_kept(folder: Path) -> None:
     """In any spelling; all rows have one."""
     parts = ["train", "valid", "Test", "train", "train", "train"] * 2
-    lines = [f"{path},{label},{part}" for (path, label), part in zip(rows(folder), parts, strict=True)]
+    lines = [
+        f"{path},{label},{part}" for (path, label), part in zip(rows(folder), parts, strict=True)
+    ]
     table = folder / "t.csv"
     table.write_text("file,category,split\n" + "\n".join(lines))
     data = load_images(table)
