@@ -175,7 +175,7 @@ def rebuild(
                 if specs[n].trainable
             }
     slots = Slots(old.optimizer, old.step, values)
-    return Network(architecture, weights, slots, class_names=network.class_names)
+    return Network(architecture, weights, slots, network.class_names)
 
 
 def insert(

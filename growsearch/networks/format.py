@@ -20,6 +20,7 @@ from safetensors.numpy import save as serialize_tensors
 from growsearch.errors import InvalidInputError, NetworkFileError
 from growsearch.networks.architecture import Architecture
 from growsearch.networks.arrays import Array, flatten
+from growsearch.networks.class_names import checked_names
 from growsearch.networks.optimizers import OPTIMIZERS
 
 FORMAT = 1
@@ -57,12 +58,8 @@ def serialize(header: Header, arrays: Mapping[str, Array]) -> bytes:
         When the file could not be read again: values that are not finite, too many layers.
     """
     slots = {"optimizer": header.optimizer, "step": header.step} if header.optimizer else None
-    described: dict[str, Any] = {
-        "format": FORMAT,
-        "architecture": header.architecture.to_json(),
-        "slots": slots,
-    }
-    if header.class_names is not None:
+    described = {"format": FORMAT, "architecture": header.architecture.to_json(), "slots": slots}
+    if header.class_names is not None:  # the bytes of a network without names are those of before
         described["class_names"] = list(header.class_names)
     text = json.dumps(described, sort_keys=True, separators=(",", ":"))
     plain = {path: np.array(array, order="C") for path, array in arrays.items()}
@@ -138,12 +135,12 @@ def _checked_header(start: bytes, size: int, source: str) -> Header:
                 f"{source}: expected format {FORMAT}, got {repr(described['format'])[:200]}: "
                 "written by another version of growsearch"
             )
-        slots = described["slots"]
+        slots, names = described["slots"], described.get("class_names")
         header = Header(
             Architecture.from_json(described["architecture"]),
             None if slots is None else slots["optimizer"],
             0 if slots is None else slots["step"],
-            _class_names(described.get("class_names")),
+            None if names is None else checked_names("class_names", names),
         )
         expected = _expected_shapes(header)
     except (KeyError, TypeError, ValueError, RecursionError) as error:
@@ -154,14 +151,6 @@ def _checked_header(start: bytes, size: int, source: str) -> Header:
         raise NetworkFileError(f"{source}: claims {header.architecture.parameters:,} parameters")
     _check_tensors(tensors, expected, size, source)
     return header
-
-
-def _class_names(stored: Any) -> tuple[str, ...] | None:
-    if stored is None:
-        return None
-    if not isinstance(stored, list) or not all(isinstance(name, str) for name in stored):
-        raise TypeError(f"class_names: expected a list of texts, got {str(stored)[:200]}")
-    return tuple(stored)
 
 
 def _header_size(data: bytes) -> int:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -29,6 +29,7 @@ from growsearch.networks.arrays import (
     plain,
     read_only,
 )
+from growsearch.networks.class_names import checked_names
 from growsearch.networks.layer import Weight
 from growsearch.networks.optimizers import OPTIMIZERS
 
@@ -85,15 +86,13 @@ class Network:
     weights : mapping
         Layer name -> weight name ("kernel", "bias", …) -> array.
     slots : Slots or None
-    class_names : tuple of str, optional
-        Name of each class, in the order of the outputs; no two alike.
+    class_names : tuple of str or None
+        A name for each output, in their order; the network's file holds them.
 
     Raises
     ------
     ArchitectureError
         When the arrays do not fit the architecture: names layer, expected and got.
-    InvalidInputError
-        When the names are not one for each output.
 
     Examples
     --------
@@ -112,13 +111,7 @@ class Network:
 
     def __post_init__(self) -> None:
         if self.class_names is not None:
-            names = tuple(self.class_names)
-            outputs = self.architecture.shapes[self.architecture.output.name][-1]
-            if len(set(names)) != outputs or not all(isinstance(n, str) and n for n in names):
-                raise InvalidInputError(
-                    f"class_names: expected {outputs} different texts, one an output, got "
-                    f"{str(names)[:200]}"
-                )
+            names = checked_names("class_names", self.class_names, self.outputs)
             object.__setattr__(self, "class_names", names)
         expected = self.architecture.weights
         check_arrays(expected, self.weights, "")
@@ -176,6 +169,17 @@ class Network:
         """Number of trained values."""
         return self.architecture.parameters
 
+    @property
+    def outputs(self) -> int:
+        """Number of outputs, which are classes where the network classifies."""
+        return self.architecture.shapes[self.architecture.output.name][-1]
+
+    def named(self, class_names: Sequence[str] | None) -> Self:
+        """Return the network with other names of its classes, or with none."""
+        if class_names == self.class_names:
+            return self
+        return replace(self, class_names=None if class_names is None else tuple(class_names))
+
     def flat(self) -> dict[str, Array]:
         """Return all arrays by path: ``weights/conv1/kernel``, ``slots/m/conv1/kernel``.
 
@@ -197,7 +201,6 @@ class Network:
         arrays: Mapping[str, Array],
         optimizer: str | None = None,
         step: int = 0,
-        class_names: tuple[str, ...] | None = None,
     ) -> Self:
         """Return the network of arrays by path, the inverse of :meth:`flat`.
 
@@ -210,14 +213,13 @@ class Network:
             Whose slots are among the arrays.
         step : int
             Its updates so far.
-        class_names : tuple of str, optional
         """
         slots = None
         if optimizer is not None:
             check_choice("optimizer", optimizer, OPTIMIZERS)
             names = OPTIMIZERS[optimizer].degrees
             slots = Slots(optimizer, step, {slot: nest(f"slots/{slot}", arrays) for slot in names})
-        return cls(architecture, nest("weights", arrays), slots, class_names)
+        return cls(architecture, nest("weights", arrays), slots)
 
     @cached_property
     def sha256(self) -> str:
@@ -260,9 +262,8 @@ class Network:
         """
         header, arrays = file_format.parse(data, source)
         try:
-            return cls.from_flat(
-                header.architecture, arrays, header.optimizer, header.step, header.class_names
-            )
+            network = cls.from_flat(header.architecture, arrays, header.optimizer, header.step)
+            return network.named(header.class_names)
         except (ArchitectureError, InvalidInputError) as error:
             raise NetworkFileError(f"{source}: {error}") from None
 
@@ -299,12 +300,8 @@ class Network:
         return to_keras(self)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (
-            self.architecture,
-            plain(self.weights),
-            self.slots,
-            self.class_names,
-        )
+        weights = plain(self.weights)
+        return type(self), (self.architecture, weights, self.slots, self.class_names)
 
     def __deepcopy__(self, memo: Any) -> Self:
         return self  # it is immutable

@@ -11,7 +11,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
@@ -150,9 +149,9 @@ class SlimTrainer:
                     step += count
                 stop = stops(step)
             trained, last = graph.unload((slots.step if slots else 0) + step)
-            if network.class_names is not None:
-                trained = replace(trained, class_names=network.class_names)
         check_finite_network(trained if last is None else last, step, plan)
+        names = network.class_names
+        trained, last = trained.named(names), None if last is None else last.named(names)
         speed = step * plan.batch_size / seconds if seconds else 0.0
         return TrainingResult(trained, tuple(curve), seconds, speed, losses[0], precision, last)
 
