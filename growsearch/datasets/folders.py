@@ -143,7 +143,8 @@ def _is_split(tops: set[str], source: str) -> bool:
 
 
 def _class_name(name: str) -> str:
-    return printable(unicodedata.normalize("NFC", name))  # a Mac decomposes accents
+    text = printable(unicodedata.normalize("NFC", name))  # a Mac decomposes accents
+    return text if text.strip() else repr(text)
 
 
 def _notes(

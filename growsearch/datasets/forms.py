@@ -12,6 +12,7 @@ from growsearch.datasets.cifar import is_cifar, read_cifar
 from growsearch.datasets.dataset import Dataset, Images, Split, split_from
 from growsearch.datasets.files import printable
 from growsearch.datasets.idx import idx_hash, read_idx
+from growsearch.datasets.labels import with_numbers
 from growsearch.datasets.npz import CLASS_NAMES, read_npz
 from growsearch.datasets.pixels import Pixels
 from growsearch.errors import DataError, DataNotFoundError
@@ -87,20 +88,24 @@ def dataset_from(
     else:
         arrays, source = _pairs(data), "arrays in memory"
     named = arrays.pop(CLASS_NAMES, None)
+    arrays, in_labels = _numbered(arrays, source)
     parts = {
         part: (arrays[f"x_{part}"], arrays[f"y_{part}"])
         for part in ("train", "validation", "test")
         if f"x_{part}" in arrays
     }
-    if may_be_own and not _may_be(parts, image_shape, len(class_names)):
+    is_named_otherwise = in_labels is not None and len(in_labels) != len(class_names)
+    if may_be_own and (is_named_otherwise or not _may_be(parts, image_shape, len(class_names))):
         splits = {part: _in_bytes(*pair, where=f"{source}: {part}") for part, pair in parts.items()}
-        name, class_names = own, () if named is None else tuple(map(str, named))
+        name, class_names = own, in_labels or (() if named is None else tuple(map(str, named)))
     else:
         make = split_from if image_shape[-1] == 1 else _in_bytes
         splits = {}
         for part, pair in parts.items():
             splits[part] = make(*pair, where=f"{source}: {part}")
             _check_published(splits[part], f"{source}: {part}", name, image_shape, others)
+        if in_labels and len(in_labels) == len(class_names):
+            class_names = in_labels
     if "validation" not in splits:
         splits["validation"], splits["train"] = first_and_rest(splits["train"], validation)
     return Dataset(
@@ -156,6 +161,16 @@ def _check_published(
             f"{where}: expected {name} images of shape {shape}, "
             f"got {split.images.shape[1:]}: resize them, or pass a Dataset of your own name"
         )
+
+
+def _numbered(arrays: dict[str, Any], source: str) -> tuple[dict[str, Any], tuple[str, ...] | None]:
+    """Return arrays with class numbers as labels, and the classes' names if labels were names."""
+    try:
+        return with_numbers(arrays)
+    except DataError as error:
+        raise DataError(f"{source}: {error}") from error
+    except ValueError:  # ragged labels, of which a split says what is wrong
+        return arrays, None
 
 
 def first_and_rest(split: Split, most: int) -> tuple[Split, Split]:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from growsearch.datasets.dataset import Dataset, Split, split_from
+from growsearch.datasets.labels import class_numbers
 from growsearch.datasets.splits import parts_of
 from growsearch.errors import DataError
 
@@ -142,9 +143,7 @@ def _pairs(stream: Any, part: str) -> Iterator[tuple[NDArray[Any], NDArray[Any]]
                 f"{part}: expected images (n, height, width, channels) and n labels, got {x.shape} "
                 f"and {y.shape}: let the pipeline give batches of both"
             )
-        if y.ndim == 2 and y.shape[1] > 1:
-            y = _numbers(y, part)
-        yield x, y.reshape(len(y))
+        yield x, _column(y, part)
 
 
 def _elements(stream: Any, part: str) -> Iterator[Any]:
@@ -163,14 +162,12 @@ def _elements(stream: Any, part: str) -> Iterator[Any]:
         yield stream[place]
 
 
-def _numbers(rows: NDArray[Any], part: str) -> NDArray[Any]:
-    """Return the labels of one-hot rows."""
-    if not (np.isin(rows, (0, 1)).all() and (rows.sum(axis=1) == 1).all()):
-        raise DataError(
-            f"{part}: expected one label an image, got {rows.shape[1]} numbers that are not "
-            "one-hot: give the number of the class"
-        )
-    return np.asarray(rows.argmax(axis=1))
+def _column(labels: NDArray[Any], part: str) -> NDArray[np.int64]:
+    """Return the labels of a batch as class numbers."""
+    try:
+        return class_numbers(labels)
+    except DataError as error:
+        raise DataError(f"{part}: {error}") from error
 
 
 def _names(stream: Any) -> tuple[str, ...] | None:

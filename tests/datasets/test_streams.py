@@ -125,7 +125,7 @@ class Endless(Pipeline):
         (PyDataset([IMAGES]), "expected pairs of images and labels, got ndarray"),
         (PyDataset([(IMAGES, LABELS[1:])]), r"n labels, got \(36, 4, 5, 3\) and \(35,\)"),
         (PyDataset([(IMAGES, LABELS), (IMAGES[:, :2], LABELS)]), "images of one shape"),
-        (PyDataset([(IMAGES, np.full((36, 2), 0.5))]), "2 numbers that are not one-hot"),
+        (PyDataset([(IMAGES, np.full((36, 2), 0.5))]), "whose row 0 is not one-hot"),
         ({"test": Pipeline()}, "expected train, and if need be validation and test, got test"),
         (Pipeline(IMAGES[:2], LABELS[:2]), "got 2 in all and none for validation"),
     ],
