@@ -10,10 +10,14 @@ from typing import Any
 from growsearch.datasets import Dataset
 from growsearch.errors import ArchitectureError, SearchSpaceError
 from growsearch.networks import Architecture
+from growsearch.space.sections import LARGEST_COUNT
 from growsearch.space.space import SearchSpace
 
 _NO_NAME = re.compile(r"[^A-Za-z0-9_.-]+")
 _LONGEST = 64
+
+WORTH_SAYING = 1.2
+"""A first network that is larger by less does not raise the limits."""
 
 LEAST_STEPS = 50
 """The first network of a trunk gets no fewer updates where larger images make them dearer."""
@@ -83,7 +87,10 @@ def fitted(space: SearchSpace, dataset: Dataset) -> tuple[SearchSpace, tuple[str
         limits = _limits(space, before, after)
         if limits:
             changes["limits"] = limits
-            raised = ", ".join(f"limits.{key} = {value:,}" for key, value in limits.items())
+            raised = ", ".join(
+                f"limits.{key} = {'none' if value is None else f'{value:,}'}"
+                for key, value in limits.items()
+            )
             notes.append(f"raised in proportion to it: {raised}")
     for section in ("teacher", "training", "polish"):
         plan = getattr(space, section)
@@ -138,18 +145,17 @@ def _as_text(architecture: Architecture) -> str:
     return json.dumps(architecture.to_json())
 
 
-def _limits(space: SearchSpace, before: Architecture, after: Architecture) -> dict[str, int]:
-    """Return the limits that grow with the first network."""
-    ratios = {
-        "parameters": after.parameters / before.parameters,
-        "flops": after.flops / before.flops,
-    }
-    known = {key: getattr(space.limits, key) for key in ratios}
-    return {
-        key: round(limit * ratios[key])
-        for key, limit in known.items()
-        if limit is not None and ratios[key] > 1.01
-    }
+def _limits(space: SearchSpace, before: Architecture, after: Architecture) -> dict[str, int | None]:
+    """Return the limits that grow with the first network; None is none any more."""
+    raised: dict[str, int | None] = {}
+    for key in ("parameters", "flops"):
+        limit, needed = getattr(space.limits, key), getattr(after, key)
+        ratio = needed / getattr(before, key)
+        if limit is not None and (ratio > WORTH_SAYING or needed > limit):
+            raised[key] = (
+                min(round(limit * ratio), LARGEST_COUNT) if needed < LARGEST_COUNT else None
+            )
+    return raised
 
 
 def _times(shape: tuple[int, ...]) -> str:
