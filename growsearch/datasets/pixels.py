@@ -66,7 +66,8 @@ class Pixels:
             else:
                 taken = self[:][index]
             return taken
-        return np.divide(self.stored[self.rows[index]], 255, dtype=np.float32)
+        part: NDArray[np.float32] = np.divide(self.stored[self.rows[index]], 255, dtype=np.float32)
+        return part
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         if copy is False:

@@ -52,7 +52,7 @@ def split_off(
         members = np.flatnonzero(labels == label)
         if len(members) < least:
             continue
-        keys = [_key(contents[place], seed, purpose) for place in members]
+        keys = [_key(contents[place], seed, purpose) for place in members.tolist()]
         order = np.argsort(np.array(keys), kind="stable")
         count = max(1, math.floor(len(members) * fraction + 0.5))
         while count < len(members) and keys[order[count]] == keys[order[count - 1]]:
@@ -98,7 +98,7 @@ def parts_of(
         train = np.flatnonzero(parts == "train")
         held = split_off(
             labels[train],
-            [contents[place] for place in train],
+            [contents[place] for place in train.tolist()],
             TEST if part == "test" else validation,
             least=1 - left,  # one for train, and one for each split that is still missing
             seed=seed,
