@@ -100,13 +100,13 @@ def partials(folder: Path) -> list[Path]:
 
 
 def image_files(folder: Path) -> list[Path]:
-    """Return the arrays of images that a driver stored in a run folder."""
+    """Return the files of images that a driver stored in a run folder."""
     return [
         array
         for images in _entries(folder / IMAGES)
         if _FINGERPRINT.fullmatch(images.name) and images.is_dir() and not images.is_symlink()
         for array in _entries(images)
-        if _ARRAY.fullmatch(array.name)
+        if _ARRAY.fullmatch(array.name) or array.name == CLASSES
     ]
 
 
