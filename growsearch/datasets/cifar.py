@@ -44,8 +44,14 @@ def read_cifar(path: Path) -> dict[str, NDArray[Any]]:
     """
     archive = path if path.is_file() else _place(path, ARCHIVE)
     found: dict[str, NDArray[np.uint8]] = {}
-    for name, stream in _packed(archive) if archive else _unpacked(path):
-        found[name] = _records(stream, f"{path}: {name}")
+    try:
+        for name, stream in _packed(archive) if archive else _unpacked(path):
+            found[name] = _records(stream, f"{path}: {name}")
+    except DataError:
+        raise
+    except Exception as error:  # foreign bytes: whatever a decompressor trips over
+        reason = " ".join(str(error).split())[:160] or type(error).__name__
+        raise DataError(f"{path}: cannot be unpacked ({reason}): get it again") from None
     for name in (*_TRAIN, _TEST):
         if name not in found:
             raise DataNotFoundError(
@@ -66,16 +72,10 @@ def _place(folder: Path, name: str) -> Path | None:
 
 
 def _packed(archive: Path) -> Iterator[tuple[str, IO[bytes]]]:
-    try:
-        for path, stream in files_of(archive):
-            name = path.rpartition("/")[2]
-            if name in (*_TRAIN, _TEST):
-                yield name, stream
-    except DataError:
-        raise
-    except Exception as error:  # foreign bytes: whatever a decompressor trips over
-        reason = " ".join(str(error).split())[:160] or type(error).__name__
-        raise DataError(f"{archive}: cannot be unpacked ({reason}): get it again") from None
+    for path, stream in files_of(archive):
+        name = path.rpartition("/")[2]
+        if name in (*_TRAIN, _TEST):
+            yield name, stream
 
 
 def _unpacked(folder: Path) -> Iterator[tuple[str, IO[bytes]]]:

@@ -74,3 +74,7 @@ class Resuming:
             ):
                 for chunk in answer.iter_content(self._chunk_size):
                     bar.update(file.write(chunk))
+                if total is not None and file.tell() < total:
+                    raise requests.ConnectionError(
+                        f"broke off after {file.tell():,} of {total:,} bytes"
+                    )

@@ -54,7 +54,7 @@ def test_sixteen_bits_are_scaled(tmp_path: Path) -> None:
 
 
 def test_transparent_is_white(tmp_path: Path) -> None:
-    """Where a picture is transparent, white shows, and no hidden colour."""
+    """White shows through a transparent picture, and no hidden colour."""
     image = picture().convert("RGBA")
     image.putalpha(Image.fromarray(np.repeat(np.uint8([[0, 255]]), 6, 0).repeat(4, 1)))
     found = read(write(tmp_path / "a.png", image))

@@ -181,7 +181,7 @@ def test_damaged_cache_is_downloaded_again(name: str, served: dict[str, bytes], 
 def test_a_broken_download_goes_on_where_it_broke(
     name: str, served: dict[str, bytes], start: Any
 ) -> None:
-    """What has come is kept, and only the rest is asked for; a file that has changed is not mixed.
+    """The beginning is kept, and only the rest is asked for; a file that changed is not mixed.
 
     The line breaks after 500 bytes of a file; the labels are shorter.
     """

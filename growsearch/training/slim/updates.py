@@ -52,6 +52,8 @@ class Updates:
                 v1.placeholder(recipe.pixels, (None, *architecture.input_shape)),
                 v1.placeholder(tf.int32, (None,)),
             )
+        # Fed: by a constant TensorFlow would multiply instead, which rounds otherwise than numpy.
+        self._white = v1.placeholder(tf.float32, ())
         self._batches = v1.placeholder(tf.int32, (None, None))
         self._rates = v1.placeholder(tf.float32, (None,))
         self._keys = v1.placeholder(tf.int64, (None, 2))
@@ -78,6 +80,7 @@ class Updates:
         """Return the values of all placeholders; see ``SlimGraph.update``."""
         return {
             **dict(zip(self.data, data, strict=True)),
+            self._white: 255.0,
             self._batches: batches,
             self._rates: rates,
             self._keys: keys,
@@ -91,7 +94,7 @@ class Updates:
         with tf.device("/cpu:0"):
             images, labels = (tf.gather(part, self._batches[i]) for part in self.data)
         if self._recipe.pixels == "uint8":
-            images = tf.cast(images, tf.float32) / 255.0
+            images = tf.cast(images, tf.float32) / self._white
         images = self._augmenter.apply(images, self._keys[i])
         mode = Mode(training=True, seed=self._keys[i], dtype=DTYPES[self._recipe.precision])
         logits = build_logits(self._architecture, images, mode)
