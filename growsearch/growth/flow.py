@@ -100,13 +100,14 @@ def _pattern_for(
     split: Shares | None,
     patterns: Sequence[Pattern] | None,
 ) -> Pattern:
-    """Return the first pattern with this width."""
+    """Return the first pattern with this width, which alone decides the wider architecture."""
     patterns = patterns or patterns_of(architecture, layer)
-    obstacles = [each.obstacle(width, split or each.usual_split) for each in patterns]
-    if None not in obstacles:
-        raise NotExactError(f"{layer}: {obstacles[0]}")
+    fitting = (each for each in patterns if each.obstacle(width, each.usual_split) is None)
+    pattern = next(fitting, patterns[0])
+    if (obstacle := pattern.obstacle(width, split or pattern.usual_split)) is not None:
+        raise NotExactError(f"{layer}: {obstacle}")
     _check_memory(architecture, layer, width)
-    return patterns[obstacles.index(None)]
+    return pattern
 
 
 def _layers(

@@ -168,11 +168,11 @@ class Layer(ABC):
         return (units,) * len(shapes)
 
     ties_inputs: ClassVar[bool] = True  # False where several inputs widen each by itself
-    takes: ClassVar[tuple[Extra, ...]] = ()  # the extra units that pass, beside copies
+    passed_extras: ClassVar[tuple[Extra, ...]] = ()  # the extra units that pass, beside copies
 
     def seen(self, units: Units) -> Units:
         """Return an input's units as the layer treats them: what it cannot use is left out."""
-        return units if units.extra in self.takes else units.with_extra("copies")
+        return units if units.extra in self.passed_extras else units.with_extra("copies")
 
     def behind(self, units: Units) -> Units:
         """Return the units behind the layer's activation, of those in front of it."""
@@ -184,7 +184,9 @@ class Layer(ABC):
 
     def gives(self, units: Units) -> bool:
         """Return whether the extra units of the output may be means, or zeros, as these are."""
-        return self.behind(units) == units and (self.is_producer or units.extra in self.takes)
+        return self.behind(units) == units and (
+            self.is_producer or units.extra in self.passed_extras
+        )
 
     def fitted(self, units: Units) -> Self:
         """Return the layer for an input with these units: a norm may change with their number."""

@@ -19,7 +19,7 @@ class Activation(Layer):
 
     kind: ClassVar[str] = "activation"
     in_block: ClassVar[bool] = True
-    takes: ClassVar[tuple[Extra, ...]] = ("mean", "zero")
+    passed_extras: ClassVar[tuple[Extra, ...]] = ("mean", "zero")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -45,7 +45,7 @@ class Dropout(Layer):
 
     kind: ClassVar[str] = "dropout"
     in_block: ClassVar[bool] = True
-    takes: ClassVar[tuple[Extra, ...]] = ("mean", "zero")
+    passed_extras: ClassVar[tuple[Extra, ...]] = ("mean", "zero")
 
     def __post_init__(self) -> None:
         super().__post_init__()

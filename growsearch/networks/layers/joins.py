@@ -19,7 +19,7 @@ class Add(Layer):
     activation: str = "linear"
 
     kind: ClassVar[str] = "add"
-    takes: ClassVar[tuple[Extra, ...]] = ("mean", "zero")
+    passed_extras: ClassVar[tuple[Extra, ...]] = ("mean", "zero")
     inputs: ClassVar[tuple[int, int]] = (2, 1_000)
 
     def output_shape(self, *shapes: Shape) -> Shape:
@@ -40,7 +40,7 @@ class Concat(Layer):
 
     kind: ClassVar[str] = "concat"
     ties_inputs: ClassVar[bool] = False
-    takes: ClassVar[tuple[Extra, ...]] = ("zero",)
+    passed_extras: ClassVar[tuple[Extra, ...]] = ("zero",)
     inputs: ClassVar[tuple[int, int]] = (2, 1_000)
 
     def output_shape(self, *shapes: Shape) -> Shape:

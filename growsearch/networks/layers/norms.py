@@ -140,7 +140,7 @@ class LayerNorm(_NormOfPositions):
     epsilon: float = 1e-3
 
     kind: ClassVar[str] = "layer_norm"
-    takes: ClassVar[tuple[Extra, ...]] = ("mean",)
+    passed_extras: ClassVar[tuple[Extra, ...]] = ("mean",)
     neutral: ClassVar[Extra] = "mean"
     title: ClassVar[str] = "layer norm"
     statistics: ClassVar[str] = "mean and variance"

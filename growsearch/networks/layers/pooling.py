@@ -43,7 +43,7 @@ class MaxPool(_Pool):
     """Maximum over windows."""
 
     kind: ClassVar[str] = "max_pool"
-    takes: ClassVar[tuple[Extra, ...]] = ("zero",)
+    passed_extras: ClassVar[tuple[Extra, ...]] = ("zero",)
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class AvgPool(_Pool):
     """Mean over windows; padding does not count, as in TensorFlow."""
 
     kind: ClassVar[str] = "avg_pool"
-    takes: ClassVar[tuple[Extra, ...]] = ("mean", "zero")
+    passed_extras: ClassVar[tuple[Extra, ...]] = ("mean", "zero")
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class GlobalAvgPool(_GlobalPool):
     """Mean over all positions."""
 
     kind: ClassVar[str] = "global_avg_pool"
-    takes: ClassVar[tuple[Extra, ...]] = ("mean", "zero")
+    passed_extras: ClassVar[tuple[Extra, ...]] = ("mean", "zero")
 
 
 @dataclass(frozen=True)
@@ -76,4 +76,4 @@ class GlobalMaxPool(_GlobalPool):
     """Maximum over all positions."""
 
     kind: ClassVar[str] = "global_max_pool"
-    takes: ClassVar[tuple[Extra, ...]] = ("zero",)
+    passed_extras: ClassVar[tuple[Extra, ...]] = ("zero",)

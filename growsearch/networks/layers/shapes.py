@@ -16,7 +16,7 @@ class Flatten(Layer):
     """Images to features, channels last: index (y·width + x)·channels + c."""
 
     kind: ClassVar[str] = "flatten"
-    takes: ClassVar[tuple[Extra, ...]] = ("zero",)
+    passed_extras: ClassVar[tuple[Extra, ...]] = ("zero",)
 
     def output_shape(self, *shapes: Shape) -> Shape:
         return (math.prod(shapes[0]),)
@@ -47,7 +47,7 @@ class ZeroPad(Layer):
     right: int
 
     kind: ClassVar[str] = "zero_pad"
-    takes: ClassVar[tuple[Extra, ...]] = ("mean", "zero")
+    passed_extras: ClassVar[tuple[Extra, ...]] = ("mean", "zero")
     least: ClassVar[int] = 0
 
     def output_shape(self, *shapes: Shape) -> Shape:
