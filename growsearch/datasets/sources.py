@@ -15,6 +15,8 @@ from growsearch.datasets.published import PUBLISHED, Hashes, Published
 from growsearch.errors import DataError, DataNotFoundError
 
 IMAGE_SHAPE = (28, 28, 1)
+CHUNK = 1 << 13
+"""Bytes that are written at a time; where a line breaks, the last ones that came are lost."""
 SECONDS_TO_REACH = 4.0
 SECONDS_WITHOUT_BYTES = 15.0
 
@@ -133,7 +135,7 @@ def _download(row: Published, mirror: str, folder: Path) -> None:
     download = Resuming(
         folder,
         progressbar=sys.stderr.isatty(),
-        chunk_size=1 << 16,
+        chunk_size=CHUNK,
         timeout=(SECONDS_TO_REACH, SECONDS_WITHOUT_BYTES),
     )
     registry = {name: hashes.archive for name, hashes in row.files.items()}
