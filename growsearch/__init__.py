@@ -37,6 +37,7 @@ _HOME = {
     "from_keras": "growsearch.interop.keras",
     "grow": "growsearch.growth",
     "load_data": "growsearch.datasets",
+    "load_images": "growsearch.datasets",
     "load_result": "growsearch.study.result",
     "measure_change": "growsearch.growth",
     "reproduce": "growsearch.reproduction.run",
@@ -73,6 +74,7 @@ __all__ = [
     "from_keras",
     "grow",
     "load_data",
+    "load_images",
     "load_result",
     "measure_change",
     "net2net",
@@ -84,7 +86,7 @@ __all__ = [
 if TYPE_CHECKING:
     from growsearch import net2net
     from growsearch.api import search
-    from growsearch.datasets import Dataset, Split
+    from growsearch.datasets import Dataset, Split, load_images
     from growsearch.datasets import load as load_data
     from growsearch.errors import GrowsearchError
     from growsearch.execution.local import LocalExecutor

@@ -1,17 +1,23 @@
 """The data set: three splits of images and labels, checked when they are made."""
 
 import hashlib
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from growsearch.datasets.files import ImageFiles
 from growsearch.datasets.intensities import intensities
 from growsearch.datasets.labels import class_numbers
+from growsearch.datasets.pixels import Pixels
 from growsearch.errors import DataError
+
+LONGEST_NAME = 255
+"""Characters of a class name, as of a folder's."""
 
 Images = NDArray[np.float32]
 Labels = NDArray[np.int64]
@@ -28,10 +34,14 @@ class Split:
     ----------
     images : float32 (n, height, width, channels)
         Pixels from 0 to 1. Other floats are converted; integers from 0 to 255 are divided by 255,
-        and uint16 beyond that by 65,535. Grey images may lack the channel axis.
+        and uint16 beyond that by 65,535. Grey images may lack the channel axis. A
+        `growsearch.datasets.Pixels` is kept as it is: bytes, of which each batch is converted by
+        itself. It has shape, dtype and length of an array, and what an index takes is one.
     labels : int64 (n,)
         Class of each image, from 0. Other integers are converted, and so are a column (n, 1),
         one-hot rows, booleans, and floats that are whole numbers.
+    class_names : tuple of str, optional
+        Name of each class, as of the `Dataset` that the split is part of.
 
     Raises
     ------
@@ -47,6 +57,7 @@ class Split:
 
     images: Images
     labels: Labels
+    class_names: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         images, labels = _checked_images(self.images), _checked_labels(self.labels)
@@ -60,6 +71,24 @@ class Split:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def take(self, index: Any) -> Self:
+        """Return some of the images with their labels, by a slice, places or a mask.
+
+        Raises
+        ------
+        DataError
+            If there are none.
+        """
+        images = self.images
+        some = images.take(index) if isinstance(images, Pixels) else images[index]
+        return type(self)(cast(Images, some), self.labels[index], self.class_names)
+
+    def named(self, class_names: tuple[str, ...] | None) -> Self:
+        """Return the same images and labels under other names of the classes."""
+        other = copy(self)
+        object.__setattr__(other, "class_names", class_names)
+        return other
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,6 +110,10 @@ class Dataset:
         `train`.
     class_names : tuple of str, optional
         Name of each class, in the order of the labels; no two alike.
+    notes : tuple of str
+        What was done to the images on the way here, a line each, for people to read.
+    files : ImageFiles, optional
+        The files that the images came from.
 
     Raises
     ------
@@ -104,6 +137,8 @@ class Dataset:
     stand_in: bool = False
     classes: int = 0
     class_names: tuple[str, ...] | None = None
+    notes: tuple[str, ...] = ()
+    files: ImageFiles | None = None
 
     def __post_init__(self) -> None:
         if self.classes < 0:
@@ -150,7 +185,10 @@ class Dataset:
         """SHA-256 (64 hex digits) of the shapes, types and bytes of all three splits."""
         digest = hashlib.sha256()
         for part, split in self._splits():
-            for array in (split.images, split.labels):
+            images = split.images
+            if isinstance(images, Pixels):
+                digest.update(f"{part} pixels {images.shape} {images.sha256}\n".encode())
+            for array in (split.labels,) if isinstance(images, Pixels) else (images, split.labels):
                 digest.update(f"{part} {array.dtype.str} {array.shape}\n".encode())
                 digest.update(array.data)
         return digest.hexdigest()
@@ -202,7 +240,9 @@ def split_from(images: ArrayLike, labels: ArrayLike, *, where: str) -> Split:
         raise DataError(f"{where}: {error}") from error
 
 
-def _checked_images(given: ArrayLike) -> Images:
+def _checked_images(given: ArrayLike | Pixels) -> Images:
+    if isinstance(given, Pixels) and len(given):
+        return cast(Images, given)
     images = _as_array(given, "images")
     return _frozen(intensities(images))
 
@@ -217,6 +257,11 @@ def _checked_names(given: Any, name: str) -> tuple[str, ...]:
     for each in names:
         if not isinstance(each, str) or not each:
             raise DataError(f"{name}: expected class names as texts, got {each!r}: name each class")
+        if not each.strip() or not each.isprintable() or len(each) > LONGEST_NAME:
+            raise DataError(
+                f"{name}: expected class names that can be printed, of at most {LONGEST_NAME} "
+                f"characters, got {each[:80]!r}: rename it"
+            )
     for one, other in pairwise(sorted(names)):
         if one == other:
             raise DataError(f"{name}: expected each class name once, got {one!r} twice: rename one")
@@ -242,7 +287,7 @@ def _frozen(array: NDArray[Scalar]) -> NDArray[Scalar]:
 
 
 def _image_shape(split: Split) -> tuple[int, int, int]:
-    height, width, channels = split.images.shape[1:]
+    _, height, width, channels = split.images.shape
     return height, width, channels
 
 

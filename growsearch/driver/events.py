@@ -32,7 +32,7 @@ class Started:
     ``workers`` is the number of processes that carry out jobs; 0 is this process. ``time_budget``
     is in seconds of the whole run, of which ``passed`` have passed; None is no limit. ``length`` is
     that of a run with a trunk: its time budget, or without one its updates of the first network;
-    None of any other run.
+    None of any other run. ``notes`` are lines about images and space.
     """
 
     folder: Path
@@ -47,6 +47,7 @@ class Started:
     time_budget: float | None = None
     passed: float = 0.0
     length: float | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -59,6 +59,8 @@ class SearchResult:
         The source of the images.
     stand_in : bool
         Whether the images stand in for the data set of the space.
+    class_names : tuple of str or None
+        Name of each class, in the order of the labels, where the images have some.
     spent : mapping
         Seconds of the whole run by phase: "teacher", "trunk", "candidates", "controls", "polish",
         "test", "other".
@@ -88,6 +90,7 @@ class SearchResult:
     workers: WorkersAttribute = field(default_factory=WorkersAttribute)
     control_arms: Mapping[str, float] = field(default_factory=dict)
     anytime: Anytime | None = None
+    class_names: tuple[str, ...] | None = None
 
     @property
     def readings(self) -> tuple[Reading, ...]:
@@ -121,6 +124,7 @@ class SearchResult:
             "ended": self.ended,
             "data_source": self.data_source,
             "stand_in": self.stand_in,
+            "class_names": None if self.class_names is None else list(self.class_names),
             "control_arms": dict(self.control_arms),
             "best": {
                 "architecture": str(best.network.architecture),
@@ -179,6 +183,7 @@ def result_of(
         workers=WorkersAttribute.read(study) or WorkersAttribute(),
         control_arms=space.control_arms if space else {},
         anytime=anytime_of(study, state, best, trials),
+        class_names=(data.class_names or None) if data else None,
     )
 
 

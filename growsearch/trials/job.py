@@ -121,6 +121,7 @@ class TrialJob:
         if isinstance(self.parent, First):
             first = self.parent
             parent = Network.initial(first.architecture, rng=rng, initializer=first.initializer)
+            parent = parent.named(context.images["train"].class_names)
         else:
             parent = context.networks.get(self.parent)
         return ARMS[self.arm].start(Start(parent, self.growth, self.slots, context.sample), rng)

@@ -248,3 +248,27 @@ def test_import_is_light() -> None:
     ours = {name for name in loaded if name.startswith("growsearch.")}
     light = ("growsearch.datasets", "growsearch.errors", "growsearch.checks", "growsearch.machine")
     assert all(name.startswith(light) for name in ours)
+
+
+def test_class_names_follow_the_labels() -> None:
+    """One text a class, no two alike; the number of classes follows from them."""
+    three = split(3)
+    names = np.array(["cat", "dog", "emu"])
+    data = Dataset("own", three, three, three, source="s", class_names=names)  # type: ignore[arg-type]
+    assert data.class_names == ("cat", "dog", "emu")
+    assert all(type(name) is str for name in data.class_names)
+    assert data.classes == 3
+    assert Dataset("own", three, three, three, source="s").class_names is None
+    for bad, words in {
+        ("cat", "dog"): "expected 2 class names|expected labels from 0 to 1, got 2",
+        ("cat", "cat", "emu"): "expected each class name once, got 'cat' twice",
+        ("cat", "", "emu"): "expected class names as texts, got ''",
+        ("cat", "d\no", "emu"): "that can be printed",
+        ("cat", "d" * 256, "emu"): "at most 255 characters",
+        "cat": "got 2|from 0 to 0",
+    }.items():
+        with pytest.raises(DataError, match=words) as raised:
+            Dataset("own", three, three, three, source="s", class_names=bad)  # type: ignore[arg-type]
+        one_line(raised)
+    with pytest.raises(DataError, match="expected 3 class names, one a class, got 4"):
+        Dataset("own", three, three, three, source="s", classes=3, class_names=tuple("abcd"))

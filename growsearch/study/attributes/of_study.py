@@ -87,6 +87,7 @@ class DataAttribute(StudyAttribute):
     source: StrictStr = ""
     stand_in: StrictBool = False
     fingerprint: StrictStr
+    class_names: tuple[StrictStr, ...] = ()
 
 
 class SpentAttribute(OneValue):

@@ -25,6 +25,8 @@ class Recipe:
         Whether the moving averages of the weights are kept.
     augmentations : tuple of str
         Names of the steps of ``growsearch.training.slim.augment`` that images go through.
+    pixels : "float32" or "uint8"
+        The type of the images that are fed: bytes are divided by 255 after they are gathered.
     """
 
     optimizer: str = "adam"
@@ -32,14 +34,16 @@ class Recipe:
     decays: bool = False
     averages: bool = False
     augmentations: tuple[str, ...] = ()
+    pixels: str = "float32"
 
     @classmethod
-    def of(cls, plan: TrainingPlan, precision: str) -> Recipe:
-        """Return the recipe for a plan at a precision."""
+    def of(cls, plan: TrainingPlan, precision: str, pixels: str = "float32") -> Recipe:
+        """Return the recipe for a plan at a precision, on images of a type."""
         return cls(
             plan.optimizer,
             precision,
             decays=plan.decay > 0.0,
             averages=plan.ema > 0.0,
             augmentations=active_steps(plan.augmentation),
+            pixels=pixels,
         )
