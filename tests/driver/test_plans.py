@@ -78,7 +78,6 @@ def test_a_space_may_leave_the_rate_to_its_training() -> None:
     assert paced(space, 1e9) == space
 
 
-
 @pytest.mark.parametrize("name", SCHEDULES)
 @given(
     begin=st.integers(0, 5000),
