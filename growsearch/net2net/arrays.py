@@ -107,7 +107,8 @@ def split_axis_unevenly(
     copies meet (see :func:`split_axis`), by ``noise`` times the array's standard deviation. Each
     rest stays between 0 and the old weight w and is rounded to a multiple of w's spacing, so that
     every difference of two rests is such a multiple no larger than w: none rounds. A weight of 0
-    thus has no noise, and no copy has a larger weight than the old one.
+    thus has no noise, and no copy has a larger weight than the old one. A unit with a share of 0
+    has a weight of 0: it need not be a copy, as behind a norm that was extended.
 
     Parameters
     ----------
@@ -126,6 +127,8 @@ def split_axis_unevenly(
     is_first = np.append(True, source[1:] != source[:-1])
     is_last = np.append(is_first[1:], True)
     end = units.intervals[1][order]
+    has_share = units.share[order] > 0.0
+    meets = has_share & np.append(has_share[1:], False)
 
     whole: Array = array
     old = np.moveaxis(whole, axis, 0)[source]
@@ -134,6 +137,7 @@ def split_axis_unevenly(
         largest = float(np.abs(whole).max()) or 1.0
         scale = noise * float(np.std(whole / largest, dtype=np.float64))
         drawn = scale * rng.standard_normal(old.shape) * largest
+        drawn = np.where(meets.reshape(columns), drawn, 0.0)
         rest = old - old * end.astype(array.dtype).reshape(columns) + drawn
     spacing = _spacing(old)
     steps = np.rint(np.clip(rest, np.minimum(old, 0), np.maximum(old, 0)) / spacing)

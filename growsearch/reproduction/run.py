@@ -10,7 +10,7 @@ from pathlib import Path
 
 from growsearch.atomic import make_writable
 from growsearch.checks import expanded
-from growsearch.datasets import Data, load
+from growsearch.datasets import Data, Dataset, load
 from growsearch.errors import DataError, InvalidInputError, disk_errors
 from growsearch.execution import Executor
 from growsearch.execution.local import check_main_guard
@@ -111,7 +111,8 @@ def reproduce(
         raise InvalidInputError(f"seeds: expected at least 1, got {seeds}")
     workers = checked_workers(executor, workers)
     dataset = load("mnist", data, stand_in=stand_in)
-    if dataset.image_shape != IMAGE_SHAPE or dataset.classes != CLASSES:
+    is_like_mnist = dataset.image_shape == IMAGE_SHAPE and dataset.classes == CLASSES
+    if not (is_like_mnist or isinstance(data, Dataset)):
         shape = "x".join(map(str, dataset.image_shape))
         raise DataError(
             f"{dataset.source}: expected 28x28x1 images of 10 classes, got {shape} of "

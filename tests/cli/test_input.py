@@ -97,7 +97,8 @@ def test_unusable_data_are_refused_before_anything_is_written(
     """Images that cannot be used end the command at once; nothing stands in for them."""
     data, out = tmp_path / "data.npz", tmp_path / "run"
     write(data)
-    line = refused(capsys, "run", "net2net", "--data", str(data), "--out", str(out))
+    own = ["--set", "name=mine"]  # the ends of a shipped space follow the images
+    line = refused(capsys, "run", "net2net", *own, "--data", str(data), "--out", str(out))
     assert "data.npz" in line
     assert words in line
     assert not out.exists()

@@ -299,3 +299,14 @@ def test_new_weights_are_normal(dtype):
     drawn = drawn.astype(np.float64)
     assert abs(drawn.mean()) <= 5 * 0.1 / np.sqrt(drawn.size)
     assert abs(drawn.std() - 0.1) <= 5 * 0.1 / np.sqrt(2 * drawn.size)
+
+
+def test_a_unit_without_a_share_has_no_noise():
+    """It need not be a copy of its source, as behind a norm that was extended."""
+    rng = np.random.default_rng(0)
+    array = rng.standard_normal((3, 4)).astype(np.float32)
+    units = Units(np.array([0, 1, 2, 0, 1, 0]), np.array([0.5, 1.0, 1.0, 0.0, 0.0, 0.5]), 3)
+    parts = split_axis_unevenly(array, units, 0, noise=0.5, rng=rng)
+    assert not parts[3:5].any()
+    assert np.array_equal(parts[1:3], array[1:])
+    assert np.array_equal(parts[0] + parts[5], array[0])

@@ -291,7 +291,10 @@ def test_shapes_and_parameters_are_those_of_keras(name):
         ("3x3x0(conv1)", "conv1: filters: expected a whole number of at least 1, got 0"),
         ("0(fc1)", "fc1: units: expected a whole number of at least 1, got 0"),
         ("3x3x8(conv1)-3x3x8(conv1)", "conv1: expects a name of its own, got it twice"),
-        ("3x3x8(input)", "input: expects a name of its own, got it twice"),
+        (
+            "3x3x8(input)",
+            "input: expects another name for a layer, since the network's input has it",
+        ),
         ("swish(a1)", "a1: expects a kind among dense, conv, "),
         ("10(fc1,activation=swish)", "fc1: activation: expected one of linear, relu, "),
         ("10(fc1,width=3)", "fc1: expects options among units, activation, use_bias, got 'width'"),
