@@ -93,7 +93,7 @@ class Bench:
     def train(self, arm: str, seed: int, brief: int) -> Row:
         """Train an arm briefly, on all classes; return its row."""
         network = self.start(arm, seed)
-        row: Row = {"arm": arm, "seed": seed, "brief": brief, "updates": self.options.updates}
+        row: Row = {"arm": arm, "seed": seed, "brief": brief, **self.settings}
         if arm in GROWN:
             row |= self.old_logits(network, seed)
         if brief:
@@ -118,13 +118,19 @@ class Bench:
         new = self.trainer.logits(child, images)[:, :OLD]
         return {"equal": float((old == new).mean()), "largest": float(np.abs(old - new).max())}
 
+    @property
+    def settings(self) -> Row:
+        """What all rows of a table have in common."""
+        names = ("updates", "rate", "precision")
+        return {"data": self.data.name} | {name: getattr(self.options, name) for name in names}
+
     def carry_out(self) -> None:
         """Make the trainings that the file has not."""
         for seed in self.options.seeds:
             for arm in ARMS:
                 for brief in self.options.brief:
                     key = {"arm": arm, "seed": seed, "brief": brief}
-                    if not self.file.found(**key, updates=self.options.updates):
+                    if not self.file.found(**key, **self.settings):
                         row = self.train(arm, seed, brief)
                         self.file.write(row)
                         print(
@@ -185,7 +191,7 @@ def main() -> None:
     bench = Bench(options)
     print(f"{processor()}; {versions('growsearch', 'tensorflow', 'numpy')}", flush=True)
     bench.carry_out()
-    rows = bench.file.found(updates=options.updates)
+    rows = bench.file.found(**bench.settings)
     print(f"n = {len({row['seed'] for row in rows})} seeds, mean ± std, test accuracy\n")
     print(*tables(rows), sep="\n")
 

@@ -145,7 +145,7 @@ class Bench:
     @property
     def settings(self) -> Row:
         """What all rows of a table have in common."""
-        names = ("epochs", "share", "size", "rate")
+        names = ("epochs", "share", "size", "rate", "precision")
         return {"data": self.data.name} | {name: getattr(self.options, name) for name in names}
 
     def carry_out(self) -> None:
