@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 from growsearch.datasets import Dataset
@@ -33,9 +34,13 @@ def has_shipped_ends(space: SearchSpace) -> bool:
     >>> has_shipped_ends(SearchSpace.load("net2net", "teacher.input_shape=[32, 32, 3]"))
     False
     """
-    if space.name not in SearchSpace.shipped():
-        return False
-    return SearchSpace.load(space.name).architecture == space.architecture
+    return space.architecture == _shipped_architectures().get(space.name)
+
+
+@cache
+def _shipped_architectures() -> dict[str, Architecture]:
+    """Return the first network of each shipped space, by its name; their files are read once."""
+    return {name: SearchSpace.load(name).architecture for name in SearchSpace.shipped()}
 
 
 def fitted(space: SearchSpace, dataset: Dataset) -> tuple[SearchSpace, tuple[str, ...]]:
