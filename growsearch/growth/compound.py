@@ -35,6 +35,30 @@ class Compound(Growth):
         return network
 
 
+@dataclass(frozen=True)
+class Resized(Compound):
+    """Other widths for several layers, one after the other.
+
+    Parameters
+    ----------
+    layers : sequence of str
+    widths : sequence of int
+        Units of each layer afterwards.
+    """
+
+    layers: tuple[str, ...]
+    widths: tuple[int, ...]
+
+    @property
+    def place(self) -> str:
+        """The first of the layers."""
+        return self.layers[0]
+
+    def sizes(self, architecture: Architecture) -> tuple[str, str]:
+        before = (architecture[layer].layer.width for layer in self.layers)
+        return "-".join(map(str, before)), "-".join(map(str, self.widths))
+
+
 def names_of(field: str, value: Any) -> tuple[str, ...]:
     """Return a field's names of layers, each once, as JSON or a caller gave them."""
     if not isinstance(value, Sequence) or isinstance(value, str) or not value:

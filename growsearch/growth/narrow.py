@@ -104,9 +104,9 @@ class Narrow(Growth):
 
         It is a step smaller at least.
         """
-        wanted = architecture[self.layer].layer.width * 2.0**-log2_factor
-        legal = legal_widths(architecture, self.layer, limits)
-        return replace(self, width=min(legal, key=lambda width: abs(width - wanted)))
+        width = nearest_width(architecture, self.layer, log2_factor, limits)
+        assert width is not None, f"{self.layer}: no site within these limits"
+        return replace(self, width=width)
 
     def grown(self, architecture: Architecture) -> Architecture:
         widths = ties_of(architecture, self.layer).widths(self.width)
@@ -192,6 +192,15 @@ def legal_widths(architecture: Architecture, layer: str, limits: Limits) -> Iter
     for width in range(ties.width - ties.groups, 0, -ties.groups):
         if width % limits.width_multiple == 0 and _is_legal(ties, width, limits):
             yield width
+
+
+def nearest_width(
+    architecture: Architecture, layer: str, log2_factor: float, limits: Limits
+) -> int | None:
+    """Return the smaller legal width that is nearest to ``2**-log2_factor`` of a layer's own."""
+    wanted = architecture[layer].layer.width * 2.0**-log2_factor
+    legal = legal_widths(architecture, layer, limits)
+    return min(legal, key=lambda width: abs(width - wanted), default=None)
 
 
 def _is_legal(ties: Ties, width: int, limits: Limits) -> bool:

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import ClassVar, Self
 
 from growsearch.checks import check_choice
-from growsearch.growth.compound import Compound, names_of
+from growsearch.growth.compound import Resized, names_of
 from growsearch.growth.growth import Limits, sites_of
-from growsearch.growth.narrow import BY, By, Narrow, legal_widths
+from growsearch.growth.narrow import BY, By, Narrow, nearest_width
 from growsearch.growth.ties import ties_of
 from growsearch.growth.widen_all import widths_of
 from growsearch.networks import Architecture
 
 
 @dataclass(frozen=True)
-class NarrowAll(Compound):
+class NarrowAll(Resized):
     """Give each of ``layers`` its smaller width of ``widths``, by :class:`Narrow`, in this order.
 
     Parameters
@@ -30,8 +29,6 @@ class NarrowAll(Compound):
         As of :class:`Narrow`.
     """
 
-    layers: tuple[str, ...]
-    widths: tuple[int, ...]
     by: By = "merge"
 
     operation: ClassVar[str] = "narrow_all"
@@ -62,15 +59,6 @@ class NarrowAll(Compound):
             for layer, width in zip(self.layers, self.widths, strict=True)
         )
 
-    @property
-    def place(self) -> str:
-        """The first of the layers."""
-        return self.layers[0]
-
-    def sizes(self, architecture: Architecture) -> tuple[str, str]:
-        before = (architecture[layer].layer.width for layer in self.layers)
-        return "-".join(map(str, before)), "-".join(map(str, self.widths))
-
     def __str__(self) -> str:
         widths = ", ".join(f"{step.layer} {step.width}" for step in self.steps)
         return f"{self.operation}({widths}, {self.by})"
@@ -86,16 +74,9 @@ def _smaller(
     """
     widths, done = dict[str, int](), set[str]()
     for layer in layers:
-        before = architecture[layer].layer.width
         if layer not in done:
-            wanted = before * 2.0**-log2_factor
-            legal = legal_widths(architecture, layer, limits)
-            nearest = min(legal, key=partial(_distance, wanted), default=None)
+            nearest = nearest_width(architecture, layer, log2_factor, limits)
             if nearest is not None:
                 widths[layer] = nearest
                 done |= set(ties_of(architecture, layer).producers)
     return widths
-
-
-def _distance(wanted: float, width: int) -> float:
-    return abs(width - wanted)

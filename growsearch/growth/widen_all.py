@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Self
 
 from growsearch.checks import number
 from growsearch.errors import InvalidInputError, NotExactError
-from growsearch.growth.compound import Compound, names_of
+from growsearch.growth.compound import Resized, names_of
 from growsearch.growth.flow import patterns_of, widening
 from growsearch.growth.growth import Limits, sites_of
 from growsearch.growth.widen import Widen, check_split, patterns_in, step_of
@@ -24,7 +24,7 @@ _GRID = 4096  # factors an octave; neighbours are 0.02 % apart
 
 
 @dataclass(frozen=True)
-class WidenAll(Compound):
+class WidenAll(Resized):
     """Give each of ``layers`` its width of ``widths``: :class:`Widen`, one after the other.
 
     One wider layer often gains nothing while the layers around it stay narrow, and a brief
@@ -42,8 +42,6 @@ class WidenAll(Compound):
         As of :class:`Widen`.
     """
 
-    layers: tuple[str, ...]
-    widths: tuple[int, ...]
     zero_sum: float = 0.0
     split: Shares | None = None
 
@@ -81,15 +79,6 @@ class WidenAll(Compound):
             Widen(layer, width, split=self.split, zero_sum=self.zero_sum)
             for layer, width in zip(self.layers, self.widths, strict=True)
         )
-
-    @property
-    def place(self) -> str:
-        """The first of the layers."""
-        return self.layers[0]
-
-    def sizes(self, architecture: Architecture) -> tuple[str, str]:
-        before = (architecture[layer].layer.width for layer in self.layers)
-        return "-".join(map(str, before)), "-".join(map(str, self.widths))
 
     def __str__(self) -> str:
         widths = ", ".join(f"{step.layer} {step.width}" for step in self.steps)
