@@ -85,7 +85,7 @@ class QueueingExecutor(ABC, Generic[W]):
         self._stop(future, "its worker was stopped")
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Take no more calls, and end the workers.
+        """Take no more calls, and end the workers; every future has ended afterwards.
 
         Parameters
         ----------
@@ -114,6 +114,8 @@ class QueueingExecutor(ABC, Generic[W]):
                 self._stop(future, "its executor was shut down")
             futures.wait(left, _KILL_SECONDS)
         self._close(wait)
+        # An engine that is gone tells of no end: nobody may wait for such a call for ever.
+        self._break_off(WorkerLostError("its executor was shut down"))
 
     @abstractmethod
     def _start(self, call: Call) -> tuple[W, Future[Any]]:

@@ -202,7 +202,6 @@ def test_a_cluster_of_its_own_ends_with_its_executor() -> None:
     """Signal handlers are left as they are, and no process is left."""
     code = """
 import signal
-from concurrent.futures import wait
 from growsearch.execution.ray import RayExecutor
 from tests.execution import work
 mine = signal.signal(signal.SIGTERM, lambda *_: None), signal.getsignal(signal.SIGTERM)
@@ -212,7 +211,6 @@ hanging = executor.submit(work.nap, 1000.0)
 assert signal.getsignal(signal.SIGTERM) is mine[1]
 begun = work.children()
 executor.shutdown(wait=False)
-wait([hanging], timeout=20.0)
 print(hanging.done(), len(begun) > 2, work.all_end(begun, 20))
 """
     done = subprocess.run(
