@@ -26,7 +26,7 @@ class Architecture:
     Parameters
     ----------
     input_shape : tuple of int
-        (height, width, channels) or (features,), without the batch axis.
+        (height, width, channels), (steps, channels) or (features,), without the batch axis.
     nodes : tuple of Node
 
     Raises
@@ -261,9 +261,9 @@ def _node(entry: dict[str, Any]) -> Node:
 def _checked_input_shape(shape: Shape) -> Shape:
     """Return the shape with Python's whole numbers."""
     whole = all(is_whole_number(n) and n > 0 for n in shape)
-    if not whole or len(shape) not in (1, 3) or max(shape) > LARGEST_SIZE:
+    if not whole or len(shape) not in (1, 2, 3) or max(shape) > LARGEST_SIZE:
         raise ArchitectureError(
-            "input_shape: expects (height, width, channels) or (features,), all positive, "
-            f"got {shape!r}"
+            "input_shape: expects (height, width, channels), (steps, channels) or (features,), all "
+            f"positive, got {shape!r}"
         )
     return tuple(map(int, shape))

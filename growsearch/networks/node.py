@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 from growsearch.checks import is_whole_number, number
 from growsearch.errors import ArchitectureError
-from growsearch.networks.layer import Layer, Pair, options
+from growsearch.networks.layer import Layer, Pair, Shape, options
 from growsearch.networks.layers import LAYERS
 
 INPUT = "input"
@@ -61,13 +61,18 @@ def make_layer(kind: str, given: Mapping[str, Any], name: str) -> Layer:
 
 def _option(declared: Any, value: Any, where: str) -> Any:
     """Return a value of the declared type; the layer itself checks its range."""
-    if declared == Pair | None:
-        return None if value is None else _option(Pair, value, where)
+    if declared in (Pair | None, int | None):
+        return None if value is None else _option(get_args(declared)[0], value, where)
     if declared == Pair:
         pair = (value, value) if is_whole_number(value) else value
         if isinstance(pair, list | tuple) and len(pair) == 2 and all(map(is_whole_number, pair)):
             return tuple(pair)
         raise ArchitectureError(f"{where}: expected one or two whole numbers, got {value!r}")
+    if declared == Shape:
+        sizes = (value,) if is_whole_number(value) else value
+        if isinstance(sizes, list | tuple) and all(map(is_whole_number, sizes)):
+            return tuple(sizes)
+        raise ArchitectureError(f"{where}: expected whole numbers, got {value!r}")
     if declared is float:
         return number(where, value, error=ArchitectureError)
     kind = str if get_args(declared) else declared  # the choices of a Literal are text

@@ -71,9 +71,14 @@ class BatchNorm(Layer):
 
 
 class _NormOfImages(Layer):
-    """A norm by the statistics of each image, with ``gamma`` and ``beta`` per channel."""
+    """A norm by the statistics of each image, with ``gamma`` and ``beta`` per channel.
+
+    Without ``scale`` gamma is 1, without ``center`` beta is 0.
+    """
 
     epsilon: float
+    scale: bool
+    center: bool
 
     in_block: ClassVar[bool] = True
     is_norm: ClassVar[bool] = True
@@ -84,7 +89,9 @@ class _NormOfImages(Layer):
 
     def weights(self, *shapes: Shape) -> dict[str, Weight]:
         shape, axes = (shapes[0][-1],), {0: SAME_UNITS}
-        return {"gamma": Weight(shape, "ones", axes), "beta": Weight(shape, "zeros", axes)}
+        gamma = {"gamma": Weight(shape, "ones", axes)} if self.scale else {}
+        beta = {"beta": Weight(shape, "zeros", axes)} if self.center else {}
+        return {**gamma, **beta}
 
     def flops(self, *shapes: Shape) -> int:
         return 5 * math.prod(shapes[0])
@@ -98,20 +105,60 @@ class LayerNorm(_NormOfImages):
     """Normalisation over the channels of each position."""
 
     epsilon: float = 1e-3
+    scale: bool = True
+    center: bool = True
 
     kind: ClassVar[str] = "layer_norm"
 
     def through(self, units: tuple[Units, ...], *shapes: Shape) -> Units:
-        if not units[0].is_balanced:
-            raise TiedUnitsError(
-                "layer norm keeps its mean and variance only if every unit is copied equally "
-                f"often: {units[0].old} -> {len(units[0])} units",
-                balanced="layer norm",
-            )
-        return units[0]
+        return _balanced(units[0], "layer norm", "mean and variance")
 
     def norm_like(self, width: int, activation: str) -> dict[str, Layer]:
         return {"ln": LayerNorm(self.epsilon), **activated(activation)}
+
+
+@dataclass(frozen=True)
+class RMSNorm(_NormOfImages):
+    """Division by the root mean square over the channels of each position, times ``gamma``.
+
+    Source: Zhang and Sennrich, arXiv:1910.07467.
+    """
+
+    epsilon: float = 1e-6
+
+    kind: ClassVar[str] = "rms_norm"
+
+    def weights(self, *shapes: Shape) -> dict[str, Weight]:
+        return {"gamma": Weight((shapes[0][-1],), "ones", {0: SAME_UNITS})}
+
+    def flops(self, *shapes: Shape) -> int:
+        return 4 * math.prod(shapes[0])
+
+    def through(self, units: tuple[Units, ...], *shapes: Shape) -> Units:
+        return _balanced(units[0], "RMS norm", "root mean square")
+
+    def norm_like(self, width: int, activation: str) -> dict[str, Layer]:
+        return {"rms": RMSNorm(self.epsilon), **activated(activation)}
+
+
+@dataclass(frozen=True)
+class UnitNorm(Layer):
+    """Division by the length of the vector of each position's channels.
+
+    The length counts copies, so no units pass.
+    """
+
+    kind: ClassVar[str] = "unit_norm"
+    least_square: ClassVar[float] = 1e-12  # of the length by which it divides, as in Keras
+
+    def flops(self, *shapes: Shape) -> int:
+        return 3 * math.prod(shapes[0])
+
+    def through(self, units: tuple[Units, ...], *shapes: Shape) -> Units:
+        raise TiedUnitsError("a division by the length of all channels counts each copy")
+
+    def required(self, units: Units, *shapes: Shape) -> tuple[Units, ...]:
+        return (self.through((units,)),)
 
 
 @dataclass(frozen=True)
@@ -123,6 +170,8 @@ class GroupNorm(_NormOfImages):
 
     groups: int
     epsilon: float = 1e-3
+    scale: bool = True
+    center: bool = True
 
     kind: ClassVar[str] = "group_norm"
 
@@ -148,6 +197,17 @@ class GroupNorm(_NormOfImages):
     def norm_like(self, width: int, activation: str) -> dict[str, Layer]:
         groups = math.gcd(self.groups, width)
         return {"gn": GroupNorm(groups, self.epsilon), **activated(activation)}
+
+
+def _balanced(units: Units, norm: str, statistics: str) -> Units:
+    """Return the units if every one is copied equally often, with equal shares."""
+    if not units.is_balanced:
+        raise TiedUnitsError(
+            f"{norm} keeps its {statistics} only if every unit is copied equally often: "
+            f"{units.old} -> {len(units)} units",
+            balanced=norm,
+        )
+    return units
 
 
 def activated(activation: str) -> dict[str, Layer]:
