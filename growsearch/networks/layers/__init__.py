@@ -6,6 +6,13 @@ from growsearch.networks.layers.dense import Dense
 from growsearch.networks.layers.functions import Activation, Dropout
 from growsearch.networks.layers.joins import Add, Concat
 from growsearch.networks.layers.norms import BatchNorm, GroupNorm, LayerNorm
+from growsearch.networks.layers.opaque import (
+    OPAQUE,
+    KerasEnds,
+    KerasInput,
+    KerasLayer,
+    KerasOutput,
+)
 from growsearch.networks.layers.pooling import AvgPool, GlobalAvgPool, GlobalMaxPool, MaxPool
 from growsearch.networks.layers.shapes import Flatten, ZeroPad
 from growsearch.networks.layers.windows import padding_before
@@ -34,11 +41,12 @@ LAYERS: dict[str, type[Layer]] = {
 }
 
 # Type hints are evaluated here, so that nothing is evaluated while an untrusted file is read.
-for _layer in LAYERS.values():
+for _layer in (*LAYERS.values(), *OPAQUE.values()):
     options(_layer)
 
 __all__ = [
     "LAYERS",
+    "OPAQUE",
     "Activation",
     "Add",
     "AvgPool",
@@ -52,6 +60,10 @@ __all__ = [
     "GlobalAvgPool",
     "GlobalMaxPool",
     "GroupNorm",
+    "KerasEnds",
+    "KerasInput",
+    "KerasLayer",
+    "KerasOutput",
     "LayerNorm",
     "MaxPool",
     "SeparableConv",

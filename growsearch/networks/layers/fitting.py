@@ -25,7 +25,7 @@ def averaging(here: Shape, there: Shape) -> Layer | None:
     ValueError
         When features would become images, or images larger.
     """
-    if len(here) < len(there):
+    if len(here) < len(there) or {len(here), len(there)} - {1, 3}:
         raise ValueError(
             f"expected images at both ends or features at the target, got {here} and {there}"
         )
