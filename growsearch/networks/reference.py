@@ -26,15 +26,22 @@ def forward(network: Network, images: Any, *, at: str | None = None) -> Float:
     ----------
     network : Network
     images : array, shape (n, *input_shape)
+        A list of them where the network has several inputs.
     at : str, optional
         Name of the layer whose output is returned; the last one by default.
+
+    A network with layers that only Keras computes is computed there, in float64.
 
     Returns
     -------
     float64 array, shape (n, *output shape)
     """
-    x = np.asarray(images, np.float64)
     architecture = network.architecture
+    if architecture.opaque:
+        from growsearch.interop.keras import forward as keras_forward
+
+        return keras_forward(network, images, at=at)
+    x = np.asarray(images, np.float64)
     if x.shape[1:] != architecture.input_shape:
         raise InvalidInputError(
             f"images: expected shape (n, {', '.join(map(str, architecture.input_shape))}), "

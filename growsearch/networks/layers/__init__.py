@@ -22,6 +22,13 @@ from growsearch.networks.layers.noise import (
     GaussianNoise,
 )
 from growsearch.networks.layers.norms import BatchNorm, GroupNorm, LayerNorm, RMSNorm, UnitNorm
+from growsearch.networks.layers.opaque import (
+    OPAQUE,
+    KerasEnds,
+    KerasInput,
+    KerasLayer,
+    KerasOutput,
+)
 from growsearch.networks.layers.pooling import AvgPool, GlobalAvgPool, GlobalMaxPool, MaxPool
 from growsearch.networks.layers.resampling import Resize, UpSample
 from growsearch.networks.layers.scaling import Normalize, Rescale, RescaleChannels, Scale
@@ -52,11 +59,12 @@ LAYERS: dict[str, type[Layer]] = {
 }
 
 # Type hints are evaluated here, so that nothing is evaluated while an untrusted file is read.
-for _layer in LAYERS.values():
+for _layer in (*LAYERS.values(), *OPAQUE.values()):
     options(_layer)
 
 __all__ = [
     "LAYERS",
+    "OPAQUE",
     "Activation",
     "Add",
     "AlphaDropout",
@@ -81,6 +89,10 @@ __all__ = [
     "GlobalMaxPool",
     "GlobalMaxPool1D",
     "GroupNorm",
+    "KerasEnds",
+    "KerasInput",
+    "KerasLayer",
+    "KerasOutput",
     "LayerNorm",
     "MaxPool",
     "MaxPool1D",

@@ -26,13 +26,14 @@ def averaging(here: Shape, there: Shape) -> Layer | None:
     ValueError
         When features would become images, or images larger.
     """
-    if here[:-1] == there[:-1]:
+    is_known = all(len(shape) in (1, 2, 3) and 0 not in shape for shape in (here, there))
+    if is_known and here[:-1] == there[:-1]:
         return None
-    if (len(here), len(there)) == (3, 1):
+    if is_known and (len(here), len(there)) == (3, 1):
         return GlobalAvgPool()
-    if (len(here), len(there)) == (2, 1):
+    if is_known and (len(here), len(there)) == (2, 1):
         return GlobalAvgPool1D()
-    if (len(here), len(there)) != (3, 3):
+    if not is_known or (len(here), len(there)) != (3, 3):
         raise ValueError(
             f"expected images at both ends or features at the target, got {here} and {there}"
         )
