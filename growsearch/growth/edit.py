@@ -64,7 +64,7 @@ class Edit:
         """The parameters and FLOPs that are added: those of the layers that the edit reaches."""
         before, shapes, costs = self.before, dict[str, Shape](), list[tuple[int, int]]()
         for node in self.nodes:
-            inputs = tuple(shapes.get(name) or before.shapes[name] for name in node.inputs)
+            inputs = tuple(shapes.get(name, before.shapes.get(name, ())) for name in node.inputs)
             costs.append(layer_costs(node.layer, inputs))
             shapes[node.name] = node.layer.output_shape(*inputs)
         waiting = [before.places[name] for name in self.layers]
@@ -77,7 +77,7 @@ class Edit:
         while waiting:
             node = before.nodes[heappop(waiting)]
             layer = self.layers.get(node.name, node.layer)
-            inputs = tuple(shapes.get(name) or before.shapes[name] for name in node.inputs)
+            inputs = tuple(shapes.get(name, before.shapes.get(name, ())) for name in node.inputs)
             parameters, flops = before.costs[node.name]
             now = layer_costs(layer, inputs)
             costs.append((now[0] - parameters, now[1] - flops))

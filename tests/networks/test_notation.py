@@ -20,20 +20,40 @@ from growsearch.networks.layers import (
     LAYERS,
     Activation,
     Add,
+    AlphaDropout,
     AvgPool,
     BatchNorm,
+    Carried,
     Conv,
+    ConvTranspose,
+    Crop,
     Dense,
     DepthwiseConv,
     Dropout,
     Flatten,
+    GaussianDropout,
+    GaussianNoise,
     GlobalAvgPool,
+    GlobalMaxPool,
     GroupNorm,
     LayerNorm,
     MaxPool,
+    Normalize,
+    Permute,
+    PReLU,
+    Rescale,
+    RescaleChannels,
+    Reshape,
+    Resize,
+    RMSNorm,
+    Scale,
     SeparableConv,
+    UnitNorm,
+    UpSample,
     ZeroPad,
 )
+from growsearch.networks.layers.noise import TOGETHER
+from growsearch.networks.layers.resampling import INTERPOLATIONS
 from tests.growth_cases import CASES, random_architecture
 from tests.strategies import seeds
 
@@ -54,9 +74,17 @@ equal = small.map(lambda n: (n, n))
 pools = [st.builds(kind, pairs, st.none() | pairs, st.just("same")) for kind in (MaxPool, AvgPool)]
 anywhere = [
     st.builds(BatchNorm, epsilons, rates, activations, biases, biases),
-    st.builds(LayerNorm, epsilons),
-    st.builds(GroupNorm, st.just(1), epsilons),
-    st.builds(Dropout, rates),
+    st.builds(LayerNorm, epsilons, biases, biases),
+    st.builds(GroupNorm, st.just(1), epsilons, biases, biases),
+    st.builds(RMSNorm, epsilons),
+    st.sampled_from((UnitNorm(), Normalize(), RescaleChannels(), Scale())),
+    st.builds(Rescale, st.floats(-1e9, 1e9), st.floats(-1e9, 1e9)),
+    st.builds(Dropout, rates, st.sampled_from(TOGETHER)),
+    st.builds(AlphaDropout, rates),
+    st.builds(GaussianDropout, rates),
+    st.builds(Carried, st.just("RandomFlip"), st.dictionaries(st.text(), st.text()).map(json.dumps)),
+    st.builds(GaussianNoise, st.floats(0.0, 1e9)),
+    st.builds(PReLU, biases),
     st.builds(Activation, activations),
     st.builds(Activation, st.just("leaky_relu"), st.floats(-1e9, 1e9)),
 ]
@@ -65,14 +93,19 @@ on_images = st.one_of(
     st.builds(Conv, pairs, small, dilation=pairs, activation=activations),
     st.builds(SeparableConv, pairs, small, equal, st.just("same"), small, activations, biases),
     st.builds(DepthwiseConv, pairs, equal, st.just("same"), small, activations, biases),
+    st.builds(DepthwiseConv, pairs, dilation=pairs),
+    st.builds(ConvTranspose, pairs, small, pairs, paddings, activations, biases),
+    st.builds(Dense, small, activations, biases),
     st.builds(ZeroPad, small, small, small, small),
+    st.builds(Crop, *[st.just(0)] * 4),
+    st.builds(UpSample, pairs, st.sampled_from(INTERPOLATIONS)),
+    st.builds(Resize, pairs, st.sampled_from(INTERPOLATIONS)),
+    st.sampled_from((Permute((2, 1, 3)), Permute((3, 1, 2)), Reshape((1, 1)))),
     *pools,
     *anywhere,
 )
 on_features = st.one_of(st.builds(Dense, small, activations, biases), *anywhere)
-transitions = st.sampled_from(
-    [LAYERS[kind]() for kind in ("flatten", "global_avg_pool", "global_max_pool")]
-)
+transitions = st.sampled_from((Flatten(), GlobalAvgPool(), GlobalMaxPool()))
 names = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_.]{0,6}", fullmatch=True) | st.sampled_from(
     ("pool1", "pool", "pool_x", "pool.1", "flatten", "conv1", "7", "e", "1e5", "3x3")
 )
@@ -300,7 +333,7 @@ def test_shapes_and_parameters_are_those_of_keras(name):
         ("10(fc1,use_bias=1)", "fc1: use_bias: expected bool, got 1"),
         ("10(fc1,activation=)", "fc1: activation: expected one of linear, relu, "),
         ("3x3x8(c,stride=true)", "c: stride: expected one or two whole numbers, got True"),
-        ("3x3x8(c,stride=2x2x2)", "c: stride: expected one or two whole numbers, got '2x2x2'"),
+        ("3x3x8(c,stride=2x2x2)", "c: stride: expected one or two whole numbers, got (2, 2, 2)"),
         ("3x3x8(c,padding=full)", "c: padding: expected one of same, valid, got 'full'"),
         ("3x3x8(c,groups=3)", "c: expects filters in 3 equal groups, got 8 filters"),
         ("3x3x8(c,groups=2)", "c: expects input channels in 2 equal groups, got 1 channels"),
@@ -342,10 +375,10 @@ def test_bad_notation_is_refused_with_layer_expected_and_got(text, message):
 
 
 @pytest.mark.parametrize(
-    "shape", [(), (0,), (28, 28), (28, 28, 1, 1), (28, -1, 1), (2.5,), (True,), ("3",), (2**31,)]
+    "shape", [(), (0,), (28, 0), (28, 28, 1, 1), (28, -1, 1), (2.5,), (True,), ("3",), (2**31,)]
 )
 def test_an_input_is_images_or_features_of_positive_size(shape):
-    assert "input_shape: expects (height, width, channels) or (features,)" in error_of(
+    assert "input_shape: expects (height, width, channels), (steps, channels) or (features,)" in error_of(
         Architecture.parse, "3(fc1)", shape
     )
 

@@ -43,7 +43,7 @@ class MaxPool(_Pool):
     """Maximum over windows."""
 
     kind: ClassVar[str] = "max_pool"
-    takes: ClassVar[tuple[Extra, ...]] = ("zero",)
+    passed_extras: ClassVar[tuple[Extra, ...]] = ("zero",)
 
 
 @dataclass(frozen=True)
@@ -51,13 +51,18 @@ class AvgPool(_Pool):
     """Mean over windows; padding does not count, as in TensorFlow."""
 
     kind: ClassVar[str] = "avg_pool"
-    takes: ClassVar[tuple[Extra, ...]] = ("mean", "zero")
+    passed_extras: ClassVar[tuple[Extra, ...]] = ("mean", "zero")
 
 
 @dataclass(frozen=True)
 class _GlobalPool(Layer):
+    """One value a channel: features, or with ``keepdims`` images of one pixel."""
+
+    keepdims: bool = False
+
     def output_shape(self, *shapes: Shape) -> Shape:
-        return (image(shapes[0])[2],)
+        channels = image(shapes[0])[2]
+        return (1, 1, channels) if self.keepdims else (channels,)
 
     def flops(self, *shapes: Shape) -> int:
         return math.prod(shapes[0])
@@ -68,7 +73,7 @@ class GlobalAvgPool(_GlobalPool):
     """Mean over all positions."""
 
     kind: ClassVar[str] = "global_avg_pool"
-    takes: ClassVar[tuple[Extra, ...]] = ("mean", "zero")
+    passed_extras: ClassVar[tuple[Extra, ...]] = ("mean", "zero")
 
 
 @dataclass(frozen=True)
@@ -76,4 +81,4 @@ class GlobalMaxPool(_GlobalPool):
     """Maximum over all positions."""
 
     kind: ClassVar[str] = "global_max_pool"
-    takes: ClassVar[tuple[Extra, ...]] = ("zero",)
+    passed_extras: ClassVar[tuple[Extra, ...]] = ("zero",)
