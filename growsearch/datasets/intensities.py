@@ -7,12 +7,13 @@ from numpy.typing import NDArray
 
 from growsearch.errors import DataError
 
+Intensities = NDArray[np.float32]
 _SLACK = 1e-5  # by which a float may miss 0 or 1, as after a resizing
 _LARGEST = 255
 _LARGEST_OF_16_BITS = 65535
 
 
-def intensities(images: NDArray[Any]) -> NDArray[np.float32]:
+def intensities(images: NDArray[Any]) -> Intensities:
     """Return images as float32 from 0 to 1, in C order; what is that already is not copied.
 
     Parameters
@@ -40,7 +41,8 @@ def intensities(images: NDArray[Any]) -> NDArray[np.float32]:
     if images.dtype == np.bool_:
         return np.asarray(images, np.float32, order="C")
     if np.issubdtype(images.dtype, np.integer):
-        return np.divide(images, _top(images), dtype=np.float32, order="C")
+        scaled: Intensities = np.divide(images, _top(images), dtype=np.float32, order="C")
+        return scaled
     if np.issubdtype(images.dtype, np.floating):
         return _within(images)
     raise DataError(
@@ -67,7 +69,7 @@ def _top(images: NDArray[Any]) -> int:
     return top
 
 
-def _within(images: NDArray[Any]) -> NDArray[np.float32]:
+def _within(images: NDArray[Any]) -> Intensities:
     low, high = float(images.min()), float(images.max())  # both carry a NaN through
     if not (np.isfinite(low) and np.isfinite(high)):
         raise DataError("expected finite pixels, got NaN or infinity: repair or drop these images")
@@ -79,5 +81,6 @@ def _within(images: NDArray[Any]) -> NDArray[np.float32]:
             f"{what}, or pass uint8 pixels from 0 to 255"
         )
     if low < 0.0 or high > 1.0:
-        return np.clip(images, 0.0, 1.0).astype(np.float32, order="C")
-    return images.astype(np.float32, order="C", copy=images.flags.writeable)
+        images = np.clip(images, 0.0, 1.0)
+    pixels: Intensities = images.astype(np.float32, order="C", copy=images.flags.writeable)
+    return pixels

@@ -166,13 +166,14 @@ def _hot(labels: NDArray[Any]) -> Labels:
             f"expected one class an image, got labels of shape {labels.shape} whose row {wrong[0]} "
             "is not one-hot: give one class number an image"
         )
-    return labels.argmax(axis=1).astype(np.int64)
+    places: Labels = labels.argmax(axis=1).astype(np.int64)
+    return places
 
 
 def _whole(column: NDArray[Any]) -> Labels:
     if not column.size:
         return column.astype(np.int64)
-    low, high = column.min(), column.max()
+    low, high = float(column.min()), float(column.max())
     if column.dtype.kind == "f":
         odd = column[~np.isfinite(column) | (column != np.rint(column))]
         if odd.size:

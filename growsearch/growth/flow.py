@@ -87,7 +87,7 @@ def widening(
     split : "equal", "random" or "new", optional
     """
     pattern = _pattern_for(architecture, layer, width, split, patterns)
-    if len(pattern.tied) == 1 and pattern.is_plain:
+    if len(pattern.tied) == 1:
         return Edit(architecture, {layer: architecture[layer].layer.widened(width)})
     drawn = pattern.draw(width, np.random.default_rng(0), split or pattern.usual_split)
     return Edit(architecture, _layers(architecture, *_settle(architecture, layer, drawn)))
@@ -100,13 +100,14 @@ def _pattern_for(
     split: Shares | None,
     patterns: Sequence[Pattern] | None,
 ) -> Pattern:
-    """Return the first pattern with this width."""
+    """Return the first pattern with this width, which alone decides the wider architecture."""
     patterns = patterns or patterns_of(architecture, layer)
-    obstacles = [each.obstacle(width, split or each.usual_split) for each in patterns]
-    if None not in obstacles:
-        raise NotExactError(f"{layer}: {obstacles[0]}")
+    fitting = (each for each in patterns if each.obstacle(width, each.usual_split) is None)
+    pattern = next(fitting, patterns[0])
+    if (obstacle := pattern.obstacle(width, split or pattern.usual_split)) is not None:
+        raise NotExactError(f"{layer}: {obstacle}")
     _check_memory(architecture, layer, width)
-    return patterns[obstacles.index(None)]
+    return pattern
 
 
 def _layers(
@@ -183,12 +184,10 @@ class Appended:
 
     def edit(self, nodes: Sequence[Node], extra: int) -> Edit:
         """Return the edit by nodes that append ``extra`` units, which follow the same ways."""
-        wider = {}
-        for tied, units in self.fixed.items():
-            layer = self.architecture[tied].layer
-            more = (len(units) - layer.width) // self.extra
-            wider[tied] = layer.widened(layer.width + more * extra)
-        return Edit(self.architecture, wider, tuple(nodes), self.name)
+        layers = _layers(self.architecture, self.units, self.fixed)
+        if extra != self.extra and layers:
+            return appended_to(self.architecture, self.name, extra).edit(nodes, extra)
+        return Edit(self.architecture, layers, tuple(nodes), self.name)
 
 
 def appended_to(architecture: Architecture, name: str, extra: int = 1) -> Appended:
@@ -256,7 +255,7 @@ def _found(
         reasons.append(f"{layer}: {obstacle}")
         return
     try:
-        _, fixed = _settle(architecture, layer, pattern.probe())
+        units, fixed = _settle(architecture, layer, pattern.probe())
     except TiedUnitsError as tied:
         stricter = [pattern.joined(need) for need in (tied.need, *tied.alternatives)]
         if stricter[0] == pattern:
@@ -267,7 +266,7 @@ def _found(
     except NotExactError as error:
         reasons.append(str(error))
     else:
-        yield replace(pattern, tied=tuple(fixed))
+        yield replace(pattern, tied=tuple(_layers(architecture, units, fixed)))
 
 
 def _settle(

@@ -32,7 +32,8 @@ class Pattern:
     blocks : int
         Neighbouring units that are copied together, the groups of a group norm; 0 for none.
     tied : tuple of str
-        The layers that widen, once they are known: the layer itself, and those tied to it.
+        The layers that change, once they are known: the layer itself, those that widen with it,
+        and norms that count its units.
     """
 
     old: int
@@ -76,7 +77,7 @@ class Pattern:
 
     @property
     def is_plain(self) -> bool:
-        """True if extra units are copies of single units, and no norm changes with them."""
+        """True if extra units are copies of single units."""
         return not self.extras and not self.blocks
 
     @property

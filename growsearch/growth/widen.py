@@ -74,7 +74,7 @@ class Widen(Growth):
     def sized(self, log2_factor: float, architecture: Architecture, limits: Limits) -> Self:
         wanted = architecture[self.layer].layer.width * 2.0**log2_factor
         patterns = patterns_of(architecture, self.layer)
-        step = step_of(architecture, self.layer, patterns, limits)
+        step = step_of(architecture, patterns, limits)
 
         def is_beyond(width: int) -> bool:
             edit = widening(architecture, self.layer, width, patterns)
@@ -129,27 +129,24 @@ def _smallest(
     architecture: Architecture, layer: str, patterns: Sequence[Pattern], limits: Limits
 ) -> tuple[str, int] | None:
     """Return the smallest legal widening of a layer, or None."""
-    step = step_of(architecture, layer, patterns, limits)
+    step = step_of(architecture, patterns, limits)
     width = (architecture[layer].layer.width // step + 1) * step
     is_legal = limits.allow_edit(widening(architecture, layer, width, patterns))
     return (layer, width) if is_legal else None
 
 
-def step_of(
-    architecture: Architecture, layer: str, patterns: Sequence[Pattern], limits: Limits
-) -> int:
-    """Return the least number whose multiples are exact widths of the layer that limits allow.
+def step_of(architecture: Architecture, patterns: Sequence[Pattern], limits: Limits) -> int:
+    """Return the least number whose multiples are exact widths of a layer that limits allow.
 
     Each layer that widens with this one then has a multiple of ``limits.width_multiple`` units too.
     """
-    return min(_step(architecture, layer, pattern, limits) for pattern in patterns)
+    return min(_step(architecture, pattern, limits) for pattern in patterns)
 
 
-def _step(architecture: Architecture, layer: str, pattern: Pattern, limits: Limits) -> int:
+def _step(architecture: Architecture, pattern: Pattern, limits: Limits) -> int:
     multiple = limits.width_multiple
     if not pattern.cuts:
         return math.lcm(pattern.step, multiple)
     # Branches of a concatenation have widths of their own, which grow in proportion.
-    doubled = widening(architecture, layer, 2 * pattern.old, (pattern,)).layers.values()
-    tied = (wider.width for wider in doubled if wider.is_producer)
+    tied = (each.width for name in pattern.tied if (each := architecture[name].layer).is_producer)
     return pattern.step * math.lcm(*(multiple // math.gcd(multiple, width) for width in tied))

@@ -139,7 +139,7 @@ def scaled(
             if not is_free:
                 wider, alone = wider.with_layers(alone), {}
                 patterns = patterns_of(wider, layer)
-            step = step_of(wider, layer, patterns, limits)
+            step = step_of(wider, patterns, limits)
             least = (before.width // step + 1) * step
             widths[layer] = max(least, round(before.width * 2.0**log2_factor / step) * step)
             if is_free:

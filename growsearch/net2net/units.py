@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal, Self, TypeVar
+from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +12,6 @@ from numpy.typing import NDArray
 Shares = Literal["equal", "random", "new"]
 SHARES: tuple[Shares, ...] = ("equal", "random", "new")
 Extra = Literal["copies", "mean", "zero"]
-
-
-_Units = TypeVar("_Units", bound="Units")
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,10 +86,11 @@ class Units:
                 f"{sums.min():g} to {sums.max():g}"
             )
 
-    @classmethod
-    def unchanged(cls, width: int) -> Self:
+    @staticmethod
+    @lru_cache(maxsize=1024)
+    def unchanged(width: int) -> Units:
         """Return units of which each copies itself."""
-        return _unchanged(cls, width)
+        return Units(np.arange(width), np.ones(width), width)
 
     @classmethod
     def replicate(
@@ -247,8 +245,3 @@ class Units:
         extras = {part.extra for part in parts if len(part) > part.old}
         extra: Extra = "zero" if extras == {"zero"} else "copies"  # no branch has the mean of all
         return Units(source, np.concatenate([p.share for p in parts]), int(offsets[-1]), extra)
-
-
-@lru_cache(maxsize=1024)
-def _unchanged(kind: type[_Units], width: int) -> _Units:
-    return kind(np.arange(width), np.ones(width), width)

@@ -138,7 +138,8 @@ def test_new_units_keep_every_logit(name, dtype):
         else:
             assert change(parent, child) <= TOLERANCE, growth
     for line in refused:
-        assert line.endswith("needs equal shares of a unit's copies, got split new"), line
+        assert "shares" in line
+        assert line.endswith(", got split new"), line
         assert "\n" not in line
     assert bool(refused) == (name in EQUAL_SHARES)
 
@@ -341,6 +342,7 @@ def _groups_mixed(monkeypatch):
         return units[0]
 
     monkeypatch.setattr(specs.GroupNorm, "through", through)
+    monkeypatch.setattr(specs.GroupNorm, "fitted", lambda layer, _units: layer)
 
 
 def _groups_not_counted(monkeypatch):

@@ -84,7 +84,7 @@ def ending_with(last: str, seed: int) -> Architecture:
 @settings(max_examples=60)
 @given(st.sampled_from(list(LAST)), seeds)
 def test_every_listed_site_grows_exactly_behind_every_last_layer(last: str, seed: int) -> None:
-    """Whatever ``sites`` lists, ``grow`` does, and keeps every output to 1e-9."""
+    """Each site that ``sites`` lists is grown, and keeps every output to 1e-9."""
     architecture = ending_with(last, seed)
     parent = trained(architecture, seed=seed)
     batch = images_for(architecture, seed=1)
@@ -178,7 +178,7 @@ def test_a_site_is_listed_up_to_the_very_cost_of_its_network(seed: int) -> None:
 @settings(max_examples=40)
 @given(seeds)
 def test_a_grown_graph_is_the_one_that_its_nodes_make(seed: int) -> None:
-    """What a change keeps of the graph before it is what a new graph of these nodes works out."""
+    """Shapes and costs kept from the graph before are those that a new graph works out."""
     architecture = random_architecture(seed)
     for listed in sites(architecture).values():
         for site in listed:

@@ -134,7 +134,7 @@ class _NormOfPositions(_NormOfImages):
     def fitted(self, units: Units) -> Self:
         if units.extra != self.neutral:
             return self
-        return replace(self, epsilon=self.epsilon * stretch(units))
+        return replace(self, **{"epsilon": self.epsilon * stretch(units)})
 
     def factor(self, weight: str, units: Units) -> float:
         return stretch(units) ** 0.5 if (weight, units.extra) == ("gamma", self.neutral) else 1.0
