@@ -83,7 +83,7 @@ anywhere = [
     st.builds(AlphaDropout, rates),
     st.builds(GaussianDropout, rates),
     st.builds(Carried, st.just("RandomFlip"), st.dictionaries(st.text(), st.text()).map(json.dumps)),
-    st.builds(GaussianNoise, st.floats(0.0, 1e9)),
+    st.builds(GaussianNoise, st.floats(0.0, 1.0)),
     st.builds(PReLU, biases),
     st.builds(Activation, activations),
     st.builds(Activation, st.just("leaky_relu"), st.floats(-1e9, 1e9)),

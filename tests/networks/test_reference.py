@@ -180,7 +180,7 @@ OTHERS = [
     Dropout(0.9, "images"),
     AlphaDropout(0.9),
     GaussianDropout(0.9),
-    GaussianNoise(3.0),
+    GaussianNoise(0.3),
     Carried("RandomFlip"),
     Carried("RandomRotation", '{"factor": 0.1}'),
     PReLU(),
