@@ -52,7 +52,9 @@ def test_a_files_code_is_not_run(tmp_path):
         gs.from_keras(path)
 
 
-@pytest.mark.parametrize("data", [b"", b"PK\x05\x06" + b"\0" * 18, b"no model", b"\x89HDF\r\n\x1a\n"])
+@pytest.mark.parametrize(
+    "data", [b"", b"PK\x05\x06" + b"\0" * 18, b"no model", b"\x89HDF\r\n\x1a\n"]
+)
 def test_other_files_are_refused_in_one_line(tmp_path, data):
     path = tmp_path / "model.keras"
     path.write_bytes(data)

@@ -57,7 +57,7 @@ def difference(one: list[Any], other: list[Any]) -> float:
 
 
 def grown_by_sites(network: Network, each: int) -> tuple[Network, dict[str, int]]:
-    """Return the network after ``each`` growths of every kind with many sites, and their numbers."""
+    """Return the network after ``each`` growths of every kind with sites, and their numbers."""
     rng = np.random.default_rng(2)
     done = {}
     for operation in [name for name in GROWTHS if name not in WHOLE]:

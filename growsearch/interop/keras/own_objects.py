@@ -82,8 +82,9 @@ def unknown(names: list[str], function: str) -> str:
     """Return a message on own objects that are not known: what to give to a function."""
     every = sorted(set(names))
     given = ", ".join(f"{name!r}: {name}" for name in every)
-    return f"expected Keras' own objects, got {', '.join(every)}: give {function} custom_objects=" + (
-        f"{{{given}}}"
+    return (
+        f"expected Keras' own objects, got {', '.join(every)}: give {function} "
+        f"custom_objects={{{given}}}"
     )
 
 

@@ -131,7 +131,12 @@ def tensors_of(
         if isinstance(layer, KerasInput):
             written[node.name] = [entrance(node.name, layer.known_shape)]
         elif isinstance(layer, KerasOutput):
-            written[node.name] = [written[node.inputs[0]][layer.number]]
+            several = written[node.inputs[0]]
+            if layer.number >= len(several):
+                raise ArchitectureError(
+                    f"{node.name}: expected a number below {len(several)}, got {layer.number}"
+                )
+            written[node.name] = [several[layer.number]]
         elif isinstance(layer, KerasEnds):
             written[node.name] = inputs
         elif isinstance(layer, KerasLayer):
