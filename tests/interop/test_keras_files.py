@@ -44,6 +44,7 @@ def test_a_files_own_classes_are_named_and_can_be_given(tmp_path):
     assert [node.name for node in network.architecture.opaque] == ["mine"]
 
 
+@pytest.mark.filterwarnings("ignore:.*lambda.*")
 def test_a_files_code_is_not_run(tmp_path):
     """Lambda layers are refused by name."""
     path = tmp_path / "model.keras"

@@ -62,7 +62,7 @@ class Graph(keras.Model):
 
 
 def patched():
-    model = chain(L.Conv2D(4, 3, name="mine"))
+    model = chain(L.Conv2D(3, 3, padding="same", name="mine"))
     model.get_layer("mine").call = lambda x: 3.0 * x
     return model
 

@@ -115,9 +115,10 @@ def _node(step: Step, *, with_dtype: bool) -> Node:
         When Keras could not make the layer again.
     """
     try:
+        layer = native(step)
         about = attributes.attributes_of(step, with_dtype=with_dtype)
-        return Node(step.name, native(step), step.inputs, about)
-    except (ValueError, TypeError, NotImplementedError):
+        return Node(step.name, layer, step.inputs, about)
+    except (ValueError, TypeError):
         name = step.operation.name
         about = "" if is_name(name) else json.dumps({"name": name})
         return Node(step.name, opaque.keep(step), step.inputs, about)

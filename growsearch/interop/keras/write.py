@@ -194,7 +194,7 @@ def _native(
     ]
     output = layer(inputs[0] if len(inputs) == 1 else inputs, **context)
     if behind != "linear":
-        name = network.architecture.new_name(f"{node.name}_activation")
+        name = network.architecture.new_name(f"{node.name}_activation").replace("/", ".")
         function = keras_activation(behind)
         output = keras.layers.Activation(function, name=name, dtype=dtype)(output)
     if node.name in network.weights:
