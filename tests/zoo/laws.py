@@ -33,6 +33,9 @@ def at_work(model: Any) -> Any:
         elif value.ndim == 1:
             value = value + 0.1 * rng.normal(size=value.shape)
         variable.assign(value.astype(variable.dtype))
+    for layer in model._flatten_layers():
+        if hasattr(layer, "finalize_state"):
+            layer.finalize_state()  # a Normalization's statistics follow its weights
     return model
 
 
