@@ -282,7 +282,10 @@ def two_without_configuration():
 
 REFUSALS = [
     (lambda: chain(L.Conv2D(2, 3), shape=(None, 6, 2)), "known size"),
-    (two_without_configuration, "2 layers cannot be kept: one: .*get_config.*; other: .*get_config"),
+    (
+        two_without_configuration,
+        "2 layers cannot be kept: one: .*get_config.*; other: .*get_config",
+    ),
     (lambda: keras.Sequential([L.Dense(2)]), "built"),
     (Subclassed, "Subclassed, which has a call of its own"),
     (lambda: "model.keras", "model.keras: expected the file of a Keras model"),

@@ -33,13 +33,12 @@ def attributes_of(step: Step, *, with_dtype: bool) -> str:
         found["dtype"] = dtype_of(layer)
     if step.kwargs.get("training") is False:
         found["training"] = False
-    whole = {"config": dict(layer.get_config())}
-    put_keys(whole, layer)
     options = {
         name: value
-        for name, value in whole["config"].items()
+        for name, value in layer.get_config().items()
         if name.endswith(_ENDINGS) and value is not None
     }
+    put_keys({"config": options}, layer)
     if options:
         found["options"] = options
     return json.dumps(found, sort_keys=True) if found else ""

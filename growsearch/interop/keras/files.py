@@ -33,18 +33,22 @@ def load(path: Path, custom_objects: Mapping[str, Any] | None) -> Any:
     gelu_tanh()  # a grown model may have it
     config = _configuration(path)
     known = {**keras.saving.get_custom_objects(), **(custom_objects or {})}
-    lambdas, own = [], []
+    lambdas: list[str] = []
+    own: list[str] = []
+    has_code = False
     for entry in entries(config):
         if entry.get("class_name") in ("Lambda", "__lambda__"):
             about = entry.get("config")
-            lambdas.append(str(about.get("name", "a lambda")) if isinstance(about, dict) else "a lambda")
+            name = about.get("name") if isinstance(about, dict) else None
+            lambdas += [str(name)] if name else []
+            has_code = True
         elif is_own(entry) and not {entry.get("registered_name"), own_name(entry)} & set(known):
             own.append(own_name(entry))
-    if lambdas:
+    if has_code:
+        named = f" layers: {', '.join(sorted(set(lambdas)))}" if lambdas else " functions"
         raise ArchitectureError(
-            f"{path}: expected no code in a file, got Lambda layers: "
-            f"{', '.join(sorted(set(lambdas)))}: load it yourself if you trust it, and give "
-            "from_keras the model"
+            f"{path}: expected no code in a file, got Lambda{named}: load it yourself if you trust "
+            "it, and give from_keras the model"
         )
     if own:
         raise ArchitectureError(f"{path}: {unknown(own, 'from_keras')}")

@@ -108,11 +108,26 @@ def made(
 
 
 def called(layer: Any, node: KerasLayer, inputs: Sequence[Any]) -> list[Any]:
-    """Return the outputs of a call of a layer, as a flat list."""
+    """Return the outputs of a call of a layer, as a flat list.
+
+    Raises
+    ------
+    ArchitectureError
+        Names the layer, and says what is wrong with the arguments or what Keras says.
+    """
     import keras
 
-    args, kwargs = _decoded(node.arguments, inputs)
-    return list(keras.tree.flatten(layer(*args, **kwargs)))
+    try:
+        args, kwargs = _decoded(node.arguments, inputs)
+    except (TypeError, KeyError, IndexError, ValueError, AttributeError) as error:
+        raise ArchitectureError(
+            f"{layer.name}: expected the arguments of a call: {error}"
+        ) from None
+    try:
+        return list(keras.tree.flatten(layer(*args, **kwargs)))
+    except Exception as error:  # from classes of Keras' or the user's
+        reason = str(error).strip().split("\n")[0]
+        raise ArchitectureError(f"{layer.name}: Keras cannot call the layer: {reason}") from None
 
 
 def set_arrays(layer: Any, arrays: Sequence[Any]) -> None:
@@ -123,7 +138,12 @@ def set_arrays(layer: Any, arrays: Sequence[Any]) -> None:
             f"{layer.name}: expected {len(variables)} arrays of weights, got {len(arrays)}"
         )
     for variable, array in zip(variables, arrays, strict=True):
-        variable.assign(np.asarray(array))
+        if tuple(variable.shape) != np.shape(array):
+            raise ArchitectureError(
+                f"{layer.name}: expected weights of shape {tuple(variable.shape)}, "
+                f"got {np.shape(array)}"
+            )
+        variable.assign(np.asarray(array).astype(str(variable.dtype)))
     for each in layer._flatten_layers():
         if hasattr(each, "finalize_state") and each.built:
             each.finalize_state()  # a Normalization's mean and variance follow its weights
@@ -196,7 +216,7 @@ def _decoded(call: Any, inputs: Sequence[Any]) -> tuple[list[Any], dict[str, Any
                 return {key: decode(one) for key, one in each}
             case {"value": plain}:
                 return keras.saving.deserialize_keras_object(plain, safe_mode=True)
-        raise ArchitectureError(f"a call: expected its arguments, got {str(value)[:60]}")
+        raise ValueError(f"got {str(value)[:60]}")
 
     kwargs = decode(call["kwargs"])
     return [decode(each) for each in call["args"]], kwargs
@@ -208,7 +228,9 @@ def filled(structure: Any, tensors: Sequence[Any]) -> Any:
         return {key: filled(value, tensors) for key, value in structure.items()}
     if isinstance(structure, list):
         return [filled(value, tensors) for value in structure]
-    return tensors[int(structure)]
+    if not 0 <= structure < len(tensors):
+        raise ArchitectureError(f"ends: expected a number below {len(tensors)}, got {structure}")
+    return tensors[structure]
 
 
 def numbered(structure: Any) -> Any:

@@ -32,7 +32,7 @@ def put_keys(config: dict[str, Any], layer: Any) -> None:
     own = config.get("config")
     known = [getattr(keras.activations, name) for name in dir(keras.activations)]
     for name, value in own.items() if isinstance(own, dict) else ():
-        attribute = getattr(layer, name, None)
+        attribute = vars(layer).get(name)
         if isinstance(attribute, types.FunctionType) and attribute not in known:
             own[name] = value and _reference(attribute)  # by the object: names may be Keras' own
     candidates = _candidates(layer)
@@ -82,8 +82,9 @@ def unknown(names: list[str], function: str) -> str:
     """Return a message on own objects that are not known: what to give to a function."""
     every = sorted(set(names))
     given = ", ".join(f"{name!r}: {name}" for name in every)
-    return f"expected Keras' own objects, got {', '.join(every)}: give {function} custom_objects=" + (
-        f"{{{given}}}"
+    return (
+        f"expected Keras' own objects, got {', '.join(every)}: give {function} "
+        f"custom_objects={{{given}}}"
     )
 
 

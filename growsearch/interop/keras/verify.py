@@ -43,7 +43,13 @@ def verify(
     )
     rng = np.random.default_rng(0)
     given = [_random(tensor, rng) for _, tensor in graph.inputs]
-    theirs = dict(zip(map(_name, graph.steps), graph.values(given), strict=True))
+    try:
+        theirs = dict(zip(map(_name, graph.steps), graph.values(given), strict=True))
+    except Exception as error:  # from layers of the user's
+        reason = str(error).strip().split("\n")[0]
+        raise ArchitectureError(
+            f"model: expected it to compute random inputs, got {type(error).__name__}: {reason}"
+        ) from None
     got = ours(given, training=False)
     for step in steps:
         pairs = zip(theirs[step.name], got[step.name], strict=True)

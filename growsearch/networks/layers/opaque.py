@@ -215,7 +215,7 @@ def _parsed(name: str, text: str) -> Any:
 
 
 def _check_numbers(name: str, structure: Any, most: int) -> None:
-    """Raise ValueError unless a structure of lists and dictionaries holds numbers below ``most``."""
+    """Raise ValueError unless a structure holds whole numbers below ``most`` alone."""
     inner = structure.values() if isinstance(structure, dict) else structure
     if isinstance(structure, dict | list):
         for each in inner:
