@@ -85,5 +85,7 @@ ACTIVATIONS: dict[str, ActivationFunction] = {
     ),
     "sparse_sigmoid": ActivationFunction(lambda x: 0.5 * np.clip(x + 1.0, 0.0, 2.0)),
     "softmax": ActivationFunction(lambda x: softmax(x, axis=-1), elementwise=False),
-    "log_softmax": ActivationFunction(lambda x: log_softmax(x, axis=-1), elementwise=False),
+    "log_softmax": ActivationFunction(
+        lambda x: log_softmax(x, axis=-1), idempotent=True, elementwise=False
+    ),
 }

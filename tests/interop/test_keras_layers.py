@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from keras.src.applications.convnext import LayerScale, StochasticDepth
-from keras.src.applications.inception_resnet_v2 import CustomScaleLayer
-
 import numpy as np
 import pytest
+from keras.src.applications.convnext import LayerScale, StochasticDepth
+from keras.src.applications.inception_resnet_v2 import CustomScaleLayer
 
 import growsearch as gs
 from growsearch.networks import layers as ours
@@ -45,10 +44,10 @@ ON_IMAGES = [
     (lambda: L.UpSampling2D(2, interpolation="bilinear"), ours.UpSample((2, 2), "bilinear")),
     (lambda: L.Resizing(5, 7), ours.Resize((5, 7))),
     (lambda: L.Resizing(3, 9, interpolation="nearest"), ours.Resize((3, 9), "nearest")),
-    (lambda: L.PReLU(), ours.PReLU(shared=False)),
+    (L.PReLU, ours.PReLU(shared=False)),
     (lambda: L.PReLU(shared_axes=[1, 2]), ours.PReLU()),
     (lambda: L.RMSNormalization(epsilon=0.1), ours.RMSNorm(0.1)),
-    (lambda: L.UnitNormalization(), ours.UnitNorm()),
+    (L.UnitNormalization, ours.UnitNorm()),
     (lambda: L.LayerNormalization(center=False), ours.LayerNorm(center=False)),
     (lambda: L.GroupNormalization(1, scale=False), ours.GroupNorm(1, scale=False)),
     (lambda: L.DepthwiseConv2D(3, dilation_rate=2, padding="same"), None),
@@ -63,9 +62,9 @@ ON_IMAGES = [
 ON_SEQUENCES = [
     (lambda: L.Conv1D(4, 3, padding="causal", dilation_rate=2, activation="elu"), None),
     (lambda: L.Conv1D(6, 2, strides=2, groups=3), None),
-    (lambda: L.MaxPooling1D(), ours.MaxPool1D(padding="valid")),
+    (L.MaxPooling1D, ours.MaxPool1D(padding="valid")),
     (lambda: L.AveragePooling1D(3, 1, "same"), ours.AvgPool1D(3, 1)),
-    (lambda: L.GlobalAveragePooling1D(), ours.GlobalAvgPool1D()),
+    (L.GlobalAveragePooling1D, ours.GlobalAvgPool1D()),
     (lambda: L.GlobalMaxPooling1D(keepdims=True), ours.GlobalMaxPool1D(keepdims=True)),
 ]
 

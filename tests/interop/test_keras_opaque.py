@@ -148,9 +148,7 @@ def test_every_site_is_exact(name):
 def test_units_pass_neither_in_nor_out():
     """The refusal concerns the site and names the layer that units do not pass."""
     network = gs.from_keras(operators())
-    with pytest.raises(
-        NotExactError, match=r"tied: .*units do not pass Flip, which only Keras"
-    ):
+    with pytest.raises(NotExactError, match=r"tied: .*units do not pass Flip, which only Keras"):
         gs.grow(network, gs.Widen("tied", 12), rng=0)
     assert "tied" not in [site.layer for site in gs.sites(network.architecture)["widen"]]
 

@@ -14,7 +14,7 @@ from growsearch.interop.keras.graph import Graph, Step, graph_of
 from growsearch.interop.keras.native import arrays_in, native
 from growsearch.interop.keras.verify import verify
 from growsearch.networks import INPUT, Architecture, Network, Node
-from growsearch.networks.layers import KerasEnds, KerasInput, KerasOutput
+from growsearch.networks.layers import KerasEnds, KerasInput, KerasLayer, KerasOutput
 from growsearch.networks.node import is_name
 
 
@@ -99,8 +99,8 @@ def _network(graph: Graph) -> Network:
     weights = {}
     for step in graph.steps:
         if step.name in architecture.weights:
-            own = arrays_in if step.name in natives else opaque.arrays_of
-            arrays = own(step.operation)
+            is_opaque = isinstance(architecture[step.name].layer, KerasLayer)
+            arrays = (opaque.arrays_of if is_opaque else arrays_in)(step.operation)
             weights[step.name] = dict(zip(architecture.weights[step.name], arrays, strict=True))
     return Network(architecture, weights)
 

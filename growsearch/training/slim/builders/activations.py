@@ -9,7 +9,6 @@ from typing import Any
 from growsearch.networks.activations import LEAKY_RELU_SLOPE, SHRINKAGE
 from growsearch.training.slim.backend import tf
 
-
 ACTIVATIONS: Mapping[str, Callable[[Any], Any] | None] = {
     "linear": None,
     "relu": tf.nn.relu,
