@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from keras.src.applications.convnext import LayerScale, StochasticDepth
 from keras.src.applications.inception_resnet_v2 import CustomScaleLayer
 
 import growsearch as gs
+from growsearch.interop.keras.conversions import READERS, augmentation
 from growsearch.networks import layers as ours
 from growsearch.training.slim.backend import tf
+from tests.command_line import ROOT
 from tests.growth_cases import change, difference
 
 keras = tf.keras
@@ -166,3 +170,11 @@ def test_sparsemax_stays_keras_own():
     """Its sums in Keras 3.15 are no sparsemax: Keras computes it."""
     network = gs.from_keras(behind(lambda: L.Activation("sparsemax")))
     assert [node.layer.kind for node in network.architecture.opaque] == ["keras"]
+
+
+def test_the_page_names_every_layer_that_is_ours():
+    """docs/keras.md lists the table of conversions; of the random layers it names two."""
+    page = (ROOT / "docs" / "keras.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`(\w+)`", page))
+    ours_by_name = {name.rpartition(".")[2] for name in READERS}
+    assert ours_by_name - set(augmentation.READERS) <= named
