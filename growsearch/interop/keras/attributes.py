@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -31,7 +32,7 @@ def attributes_of(step: Step, *, with_dtype: bool) -> str:
         found["trainable"] = False
     if with_dtype and hasattr(layer, "dtype_policy"):  # an operation has the one of its inputs
         found["dtype"] = dtype_of(layer)
-    if step.kwargs.get("training") is False:
+    if training_of(step) is False:
         found["training"] = False
     options = {
         name: value
@@ -42,6 +43,13 @@ def attributes_of(step: Step, *, with_dtype: bool) -> str:
     if options:
         found["options"] = options
     return json.dumps(found, sort_keys=True) if found else ""
+
+
+def training_of(step: Step) -> Any:
+    """Return the mode that a call asks for; None where it is the default, which Keras records."""
+    call = inspect.signature(type(step.operation).call).parameters.get("training")
+    told = step.kwargs.get("training")
+    return None if call is not None and told == call.default else told
 
 
 def dtype_of(layer: Any) -> str:
