@@ -10,7 +10,8 @@
 Options that are not the default stand behind the name: ``3x3x8(conv1,stride=2x2,activation=tanh)``.
 The activation is ReLU by default and linear in the last layer; convolutions and pooling pad
 ``same``. A flatten is understood before the first dense layer. Graphs with branches are written
-with their inputs, ``add(sum1<conv1+conv2)``, for reading only.
+with their inputs, ``add(sum1<conv1+conv2)``, for reading only; so are layers that only Keras
+computes, ``keras:LSTM(lstm1)``.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from typing import Any
 
 from growsearch.errors import ArchitectureError
 from growsearch.networks.layer import Layer, Shape
-from growsearch.networks.layers import Conv, Dense, Flatten, MaxPool
+from growsearch.networks.layers import OPAQUE, Conv, Dense, Flatten, MaxPool
 from growsearch.networks.node import INPUT, Node, make_layer
 
 FLATTEN = "flatten"
@@ -158,13 +159,15 @@ def _assemble(node: Node, options: list[str], chained: bool) -> str:
     elif isinstance(layer, Dense):
         head = f"{layer.units}"
     else:
-        head = layer.kind
+        head = getattr(layer, "title", layer.kind)  # what only Keras computes has its class
     origin = "" if chained else "<" + "+".join(node.inputs)
     return f"{head}({','.join([node.name + origin, *options])})"
 
 
 def _options(layer: Layer) -> list[str]:
-    written = []
+    written: list[str] = []
+    if layer.kind in OPAQUE:
+        return written  # a configuration of Keras' is no notation
     for option in fields(layer):
         value = getattr(layer, option.name)
         is_size = isinstance(layer, Conv | Dense) and option.default is MISSING
