@@ -11,7 +11,13 @@ from typing import Any
 from growsearch.checks import expanded
 from growsearch.errors import ArchitectureError
 from growsearch.interop.keras.activations import gelu_tanh
-from growsearch.interop.keras.own_objects import entries, is_own, own_name, unknown
+from growsearch.interop.keras.own_objects import (
+    entries,
+    in_a_line,
+    is_own,
+    own_name,
+    unknown,
+)
 
 _CONFIG = "config.json"
 _LARGEST = 1 << 27  # bytes of a configuration
@@ -57,8 +63,8 @@ def load(path: Path, custom_objects: Mapping[str, Any] | None) -> Any:
             path, custom_objects=custom_objects, compile=False, safe_mode=True
         )
     except Exception as error:  # Keras raises many kinds for files that are damaged
-        reason = str(error).strip().split("\n")[0]
-        raise ArchitectureError(f"{path}: Keras cannot load the model: {reason[:300]}") from None
+        reason = in_a_line(error)
+        raise ArchitectureError(f"{path}: Keras cannot load the model: {reason}") from None
 
 
 def _configuration(path: Path) -> Any:

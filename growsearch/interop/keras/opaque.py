@@ -13,7 +13,7 @@ import numpy as np
 
 from growsearch.errors import ArchitectureError
 from growsearch.interop.keras.graph import Step
-from growsearch.interop.keras.own_objects import objects_for, put_keys
+from growsearch.interop.keras.own_objects import in_a_line, objects_for, put_keys
 from growsearch.networks.layers import KerasLayer
 
 _FLOATS = (np.dtype(np.float16), np.dtype(np.float32), np.dtype(np.float64))
@@ -33,7 +33,7 @@ def keep(step: Step) -> KerasLayer:
     try:
         call = _encoded(step.args, step.kwargs)
     except Exception as error:  # whatever a class of one's own raises
-        raise ValueError(f"its arguments: {str(error).splitlines()[0]}") from None
+        raise ValueError(f"its arguments: {in_a_line(error)}") from None
     if step.first != step.name:
         return KerasLayer(shape=shape, call=call, of=step.first)
     variables = getattr(step.operation, "weights", ())
@@ -62,7 +62,7 @@ def text_of(operation: Any) -> str:
             warnings.simplefilter("ignore")  # Keras warns of lambdas, which are not kept as code
             config = copy.copy(keras.saving.serialize_keras_object(operation))
     except Exception as error:  # whatever a get_config of one's own raises
-        reason = str(error).strip().split("\n")[0]
+        reason = in_a_line(error)
         raise ValueError(f"{kind} has no configuration (get_config): {reason}") from None
     config.pop("compile_config", None)
     try:
@@ -99,7 +99,7 @@ def made(
         with keras.saving.custom_object_scope(objects):
             layer = keras.saving.deserialize_keras_object(config, safe_mode=True)
     except Exception as error:  # from classes of Keras' or the user's
-        reason = str(error).strip().split("\n")[0]
+        reason = in_a_line(error)
         raise ArchitectureError(f"{name}: Keras cannot make the layer: {reason}") from None
     if not isinstance(layer, keras.Operation):
         raise ArchitectureError(f"{name}: expected a Keras layer, got {type(layer).__name__}")
@@ -126,7 +126,7 @@ def called(layer: Any, node: KerasLayer, inputs: Sequence[Any]) -> list[Any]:
     try:
         return list(keras.tree.flatten(layer(*args, **kwargs)))
     except Exception as error:  # from classes of Keras' or the user's
-        reason = str(error).strip().split("\n")[0]
+        reason = in_a_line(error)
         raise ArchitectureError(f"{layer.name}: Keras cannot call the layer: {reason}") from None
 
 

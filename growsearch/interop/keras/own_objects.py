@@ -16,7 +16,7 @@ from growsearch.errors import ArchitectureError
 
 _PREFIX = "own:"
 _MET: dict[str, Any] = {}  # key -> object of a model read in this process
-_PLAIN = ("__tensor__", "__numpy__", "__bytes__", "__ellipsis__", "__slice__")
+_PLAIN = ("__keras_tensor__", "__tensor__", "__numpy__", "__bytes__", "__ellipsis__", "__slice__")
 
 
 def put_keys(config: dict[str, Any], layer: Any) -> None:
@@ -86,6 +86,11 @@ def unknown(names: list[str], function: str) -> str:
         f"expected Keras' own objects, got {', '.join(every)}: give {function} "
         f"custom_objects={{{given}}}"
     )
+
+
+def in_a_line(error: Exception) -> str:
+    """Return the first sentence of what Keras or a user's class says."""
+    return " ".join(str(error).split()).partition(". ")[0][:200] or type(error).__name__
 
 
 def entries(config: Any) -> Iterator[dict[str, Any]]:

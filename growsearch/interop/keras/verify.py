@@ -9,6 +9,7 @@ import numpy as np
 
 from growsearch.errors import ArchitectureError
 from growsearch.interop.keras.graph import Graph
+from growsearch.interop.keras.own_objects import in_a_line
 from growsearch.interop.keras.write import further_inputs, tensors_of
 from growsearch.networks import INPUT, Network
 
@@ -46,7 +47,7 @@ def verify(
     try:
         theirs = dict(zip(map(_name, graph.steps), graph.values(given), strict=True))
     except Exception as error:  # from layers of the user's
-        reason = str(error).strip().split("\n")[0]
+        reason = in_a_line(error)
         raise ArchitectureError(
             f"model: expected it to compute random inputs, got {type(error).__name__}: {reason}"
         ) from None
