@@ -37,16 +37,6 @@ def _softplus(x: Float) -> Float:
     return np.logaddexp(x, 0.0)
 
 
-def _sparsemax(x: Float) -> Float:
-    """Return the projection onto probabilities (Martins and Astudillo, arXiv:1602.02068)."""
-    falling = -np.sort(-x, axis=-1)
-    sums = np.cumsum(falling, axis=-1) - 1.0
-    ranks = np.arange(1, x.shape[-1] + 1)
-    count = np.sum(falling * ranks > sums, axis=-1, keepdims=True)
-    threshold: Float = np.take_along_axis(sums, count - 1, axis=-1) / count
-    return np.maximum(x - threshold, 0.0)
-
-
 @dataclass(frozen=True)
 class ActivationFunction:
     """One function; ``idempotent`` if applying it twice equals applying it once.
@@ -100,6 +90,7 @@ ACTIVATIONS: dict[str, ActivationFunction] = {
     ),
     "sparse_sigmoid": ActivationFunction(lambda x: 0.5 * np.clip(x + 1.0, 0.0, 2.0)),
     "softmax": ActivationFunction(lambda x: softmax(x, axis=-1), elementwise=False),
-    "log_softmax": ActivationFunction(lambda x: log_softmax(x, axis=-1), elementwise=False),
-    "sparsemax": ActivationFunction(_sparsemax, elementwise=False),
+    "log_softmax": ActivationFunction(
+        lambda x: log_softmax(x, axis=-1), idempotent=True, elementwise=False
+    ),
 }

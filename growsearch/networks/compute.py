@@ -55,9 +55,11 @@ def _(layer: layers.SeparableConv, inputs: list[Float], weights: Arrays) -> Floa
 @compute.register
 def _(layer: layers.ConvTranspose, inputs: list[Float], weights: Arrays) -> Float:
     x, kernel = inputs[0], weights["kernel"]
-    corner, shape = [], layer.output_shape(x.shape[1:])
-    for size, stride in zip(layer.kernel, layer.stride, strict=True):
-        corner.append(max(size - stride, 0) // 2 if layer.padding == "same" else 0)
+    shape, is_same = layer.output_shape(x.shape[1:]), layer.padding == "same"
+    corner = [
+        max(size - stride, 0) // 2 if is_same else 0
+        for size, stride in zip(layer.kernel, layer.stride, strict=True)
+    ]
     height, width = (
         max((pixels - 1) * stride + size, first + wanted)
         for pixels, stride, size, first, wanted in zip(

@@ -12,7 +12,8 @@ characters of text other than letters, digits and ``_.-~`` are written as in the
 The activation is ReLU by default and linear in the last layer; convolutions and pooling pad
 ``same``. A flatten is understood before a dense layer of images; a dense layer of each position
 alone is written ``dense(name,units=UNITS)``. Graphs with branches are written with their inputs,
-``add(sum1<conv1+conv2)``, for reading only.
+``add(sum1<conv1+conv2)``, for reading only; so are layers that only Keras computes,
+``keras:LSTM(lstm1)``.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from urllib.parse import quote, unquote
 
 from growsearch.errors import ArchitectureError
 from growsearch.networks.layer import Layer, Shape
-from growsearch.networks.layers import Conv, Dense, Flatten, MaxPool
+from growsearch.networks.layers import OPAQUE, Conv, Dense, Flatten, MaxPool
 from growsearch.networks.node import INPUT, Node, make_layer
 
 FLATTEN = "flatten"
@@ -148,7 +149,8 @@ def _write_node(node: Node, *, chained: bool, last: bool, on_features: bool) -> 
     layer, name = node.layer, node.name
     if layer == MaxPool() and _POOL.fullmatch(name) and chained:
         return name
-    ending, head, is_short = [], layer.kind, False
+    ending, is_short = [], False
+    head = getattr(layer, "title", layer.kind)  # what only Keras computes has its class
     if isinstance(layer, Conv | Dense):
         if last:  # the default is linear there: write what differs from that
             ending = ["activation=relu"] if layer.activation == "relu" else []
@@ -167,7 +169,9 @@ def _head(layer: Conv | Dense) -> str:
 
 
 def _options(layer: Layer, *, is_short: bool) -> list[str]:
-    written = []
+    written: list[str] = []
+    if layer.kind in OPAQUE:
+        return written  # a configuration of Keras' is no notation
     for option in fields(layer):
         value = getattr(layer, option.name)
         if value == option.default or (is_short and option.default is MISSING):

@@ -8,7 +8,7 @@ import pytest
 import growsearch as gs
 from growsearch.errors import ArchitectureError
 from growsearch.growth import GROWTHS, Limits
-from growsearch.interop.keras.conversions import READERS, WRITERS
+from growsearch.interop.keras.conversions import READERS, WRITERS, class_of
 from growsearch.networks import Architecture
 from growsearch.networks.activations import ACTIVATIONS
 from growsearch.networks.layers import LAYERS
@@ -251,7 +251,7 @@ def test_every_layer_type_has_a_keras_layer():
     kinds = {node.layer.kind for each in CASES.values() for node in each.nodes}
     assert kinds == set(LAYERS)
     assert set(WRITERS) == set(LAYERS.values())
-    assert all(hasattr(L, name) for name in READERS)
+    assert [name for name in READERS if class_of(name) is None] == []
 
 
 def chain(*layers, shape=(6, 6, 2)):
@@ -282,7 +282,10 @@ def two_without_configuration():
 
 REFUSALS = [
     (lambda: chain(L.Conv2D(2, 3), shape=(None, 6, 2)), "known size"),
-    (two_without_configuration, "2 layers cannot be kept: one: .*get_config.*; other: .*get_config"),
+    (
+        two_without_configuration,
+        "2 layers cannot be kept: one: .*get_config.*; other: .*get_config",
+    ),
     (lambda: keras.Sequential([L.Dense(2)]), "built"),
     (Subclassed, "Subclassed, which has a call of its own"),
     (lambda: "model.keras", "model.keras: expected the file of a Keras model"),

@@ -44,6 +44,7 @@ def test_a_files_own_classes_are_named_and_can_be_given(tmp_path):
     assert [node.name for node in network.architecture.opaque] == ["mine"]
 
 
+@pytest.mark.filterwarnings("ignore:.*lambda.*")
 def test_a_files_code_is_not_run(tmp_path):
     """Lambda layers are refused by name."""
     path = tmp_path / "model.keras"
@@ -52,7 +53,9 @@ def test_a_files_code_is_not_run(tmp_path):
         gs.from_keras(path)
 
 
-@pytest.mark.parametrize("data", [b"", b"PK\x05\x06" + b"\0" * 18, b"no model", b"\x89HDF\r\n\x1a\n"])
+@pytest.mark.parametrize(
+    "data", [b"", b"PK\x05\x06" + b"\0" * 18, b"no model", b"\x89HDF\r\n\x1a\n"]
+)
 def test_other_files_are_refused_in_one_line(tmp_path, data):
     path = tmp_path / "model.keras"
     path.write_bytes(data)

@@ -33,7 +33,7 @@ def leaky_relu(x):
 
 
 class BatchNormalization(L.BatchNormalization):
-    def call(self, x, training=None):
+    def call(self, x, training=None):  # noqa: ARG002  (Keras passes it)
         return 2 * super().call(x, training=False)
 
 
@@ -62,16 +62,20 @@ class Graph(keras.Model):
 
 
 def patched():
-    model = chain(L.Conv2D(4, 3, name="mine"))
+    model = chain(L.Conv2D(3, 3, padding="same", name="mine"))
     model.get_layer("mine").call = lambda x: 3.0 * x
     return model
 
 
 KEPT = {
-    "a function called leaky_relu": (lambda: chain(L.Conv2D(8, 3, activation=leaky_relu, name="mine"))),
+    "a function called leaky_relu": (
+        lambda: chain(L.Conv2D(8, 3, activation=leaky_relu, name="mine"))
+    ),
     "a lambda": lambda: chain(L.Conv2D(8, 3, activation=lambda x: x * 3.0, name="mine")),
     "a class called BatchNormalization": lambda: chain(BatchNormalization(name="mine")),
-    "a class called Dense": lambda: chain(L.GlobalAveragePooling2D(keepdims=True), Dense(4, name="mine")),
+    "a class called Dense": lambda: chain(
+        L.GlobalAveragePooling2D(keepdims=True), Dense(4, name="mine")
+    ),
     "a Lambda layer": lambda: chain(L.Lambda(lambda x: x - 1.0, name="mine")),
     "a layer as activation": lambda: chain(L.Conv2D(8, 3, activation=L.LeakyReLU(), name="mine")),
 }
@@ -159,7 +163,9 @@ def test_channels_first_layers_are_kept():
     assert [n.name for n in gs.from_keras(model).architecture.opaque] == ["mine"]
 
 
-@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16", "bfloat16", "float16", "float64"])
+@pytest.mark.parametrize(
+    "policy", ["mixed_float16", "mixed_bfloat16", "bfloat16", "float16", "float64"]
+)
 def test_policies_are_kept_and_weights_come_back_bitwise(policy):
     """Also in new layers, which follow the layer in front of them."""
     keras.config.set_dtype_policy(policy)
@@ -182,7 +188,11 @@ def test_training_regularizers_and_constraints_come_along():
     """Through a file and a growth; each on the layer that had it."""
     model = chain(
         L.Conv2D(
-            8, 3, name="conv", kernel_regularizer=keras.regularizers.L2(0.25), bias_constraint="non_neg"
+            8,
+            3,
+            name="conv",
+            kernel_regularizer=keras.regularizers.L2(0.25),
+            bias_constraint="non_neg",
         ),
         L.BatchNormalization(name="bn", gamma_regularizer="l1"),
         L.Conv2D(4, 3, name="frozen"),

@@ -108,7 +108,7 @@ TRANSPOSED = [
     ConvTranspose((4, 3), 5, stride=(3, 2), padding="valid", activation="tanh"),
     ConvTranspose((1, 2), 5, stride=(2, 3), padding="valid"),
     ConvTranspose((1, 2), 5, stride=(3, 3)),
-    ConvTranspose((3, 2), 5),
+    ConvTranspose((3, 2), 4),
 ]
 POOLS = [
     kind(size, stride, padding)
@@ -180,7 +180,7 @@ OTHERS = [
     Dropout(0.9, "images"),
     AlphaDropout(0.9),
     GaussianDropout(0.9),
-    GaussianNoise(3.0),
+    GaussianNoise(0.3),
     Carried("RandomFlip"),
     Carried("RandomRotation", '{"factor": 0.1}'),
     PReLU(),
@@ -290,7 +290,9 @@ def keras_layer(layer: Layer, weights: Mapping[str, Array]) -> Any:
         GaussianDropout: lambda s: keras.layers.GaussianDropout(s.rate),
         GaussianNoise: lambda s: keras.layers.GaussianNoise(s.deviation),
         Carried: lambda s: getattr(keras.layers, s.of)(**s.arguments),
-        PReLU: lambda s: keras.layers.PReLU(shared_axes=(1, 2) if s.shared else None),
+        PReLU: lambda s: keras.layers.PReLU(
+            shared_axes=(1, 2) if s.shared and weights["alpha"].ndim == 3 else None
+        ),
         Activation: lambda s: (
             keras.layers.LeakyReLU(s.slope) if s.function == "leaky_relu" else keras_function(s)
         ),

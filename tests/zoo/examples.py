@@ -120,7 +120,9 @@ def conv_mixer() -> Any:
 def compact_transformer() -> Any:
     """A convolutional tokenizer and sequence pooling by ops.matmul (cct)."""
     inputs = keras.Input((16, 16, 3))
-    x = L.Conv2D(8, 3, padding="valid", use_bias=False, activation="relu")(L.ZeroPadding2D(1)(inputs))
+    x = L.Conv2D(8, 3, padding="valid", use_bias=False, activation="relu")(
+        L.ZeroPadding2D(1)(inputs)
+    )
     x = L.MaxPooling2D(3, 2, "same")(x)
     x = L.Reshape((-1, 8))(x)
     y = L.LayerNormalization(epsilon=1e-5)(x)
@@ -156,7 +158,11 @@ def deep_lab() -> Any:
 
     def block(x: Any, filters: int = 8, size: int = 3, rate: int = 1) -> Any:
         x = L.Conv2D(
-            filters, size, dilation_rate=rate, padding="same", use_bias=False,
+            filters,
+            size,
+            dilation_rate=rate,
+            padding="same",
+            use_bias=False,
             kernel_initializer=keras.initializers.HeNormal(),
         )(x)
         return ops.nn.relu(L.BatchNormalization()(x))

@@ -33,6 +33,9 @@ def at_work(model: Any) -> Any:
         elif value.ndim == 1:
             value = value + 0.1 * rng.normal(size=value.shape)
         variable.assign(value.astype(variable.dtype))
+    for layer in model._flatten_layers():
+        if hasattr(layer, "finalize_state"):
+            layer.finalize_state()  # a Normalization's statistics follow its weights
     return model
 
 
@@ -57,7 +60,7 @@ def difference(one: list[Any], other: list[Any]) -> float:
 
 
 def grown_by_sites(network: Network, each: int) -> tuple[Network, dict[str, int]]:
-    """Return the network after ``each`` growths of every kind with many sites, and their numbers."""
+    """Return the network after ``each`` growths of every kind with sites, and their numbers."""
     rng = np.random.default_rng(2)
     done = {}
     for operation in [name for name in GROWTHS if name not in WHOLE]:

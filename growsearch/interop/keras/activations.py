@@ -37,7 +37,6 @@ _NAMES: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {
     "sparse_sigmoid": (("sparse_sigmoid",), ("sparse_sigmoid",), ()),
     "softmax": (("softmax",), ("softmax",), ("softmax",)),
     "log_softmax": (("log_softmax",), ("log_softmax",), ("log_softmax",)),
-    "sparsemax": (("sparsemax",), ("sparsemax",), ()),
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -31,18 +32,24 @@ def attributes_of(step: Step, *, with_dtype: bool) -> str:
         found["trainable"] = False
     if with_dtype and hasattr(layer, "dtype_policy"):  # an operation has the one of its inputs
         found["dtype"] = dtype_of(layer)
-    if step.kwargs.get("training") is False:
+    if training_of(step) is False:
         found["training"] = False
-    whole = {"config": dict(layer.get_config())}
-    put_keys(whole, layer)
     options = {
         name: value
-        for name, value in whole["config"].items()
+        for name, value in layer.get_config().items()
         if name.endswith(_ENDINGS) and value is not None
     }
+    put_keys({"config": options}, layer)
     if options:
         found["options"] = options
     return json.dumps(found, sort_keys=True) if found else ""
+
+
+def training_of(step: Step) -> Any:
+    """Return the mode that a call asks for; None where it is the default, which Keras records."""
+    call = inspect.signature(type(step.operation).call).parameters.get("training")
+    told = step.kwargs.get("training")
+    return None if call is not None and told == call.default else told
 
 
 def dtype_of(layer: Any) -> str:

@@ -11,7 +11,13 @@ from typing import Any
 from growsearch.checks import expanded
 from growsearch.errors import ArchitectureError
 from growsearch.interop.keras.activations import gelu_tanh
-from growsearch.interop.keras.own_objects import entries, is_own, own_name, unknown
+from growsearch.interop.keras.own_objects import (
+    entries,
+    in_a_line,
+    is_own,
+    own_name,
+    unknown,
+)
 
 _CONFIG = "config.json"
 _LARGEST = 1 << 27  # bytes of a configuration
@@ -33,18 +39,22 @@ def load(path: Path, custom_objects: Mapping[str, Any] | None) -> Any:
     gelu_tanh()  # a grown model may have it
     config = _configuration(path)
     known = {**keras.saving.get_custom_objects(), **(custom_objects or {})}
-    lambdas, own = [], []
+    lambdas: list[str] = []
+    own: list[str] = []
+    has_code = False
     for entry in entries(config):
         if entry.get("class_name") in ("Lambda", "__lambda__"):
             about = entry.get("config")
-            lambdas.append(str(about.get("name", "a lambda")) if isinstance(about, dict) else "a lambda")
+            name = about.get("name") if isinstance(about, dict) else None
+            lambdas += [str(name)] if name else []
+            has_code = True
         elif is_own(entry) and not {entry.get("registered_name"), own_name(entry)} & set(known):
             own.append(own_name(entry))
-    if lambdas:
+    if has_code:
+        named = f" layers: {', '.join(sorted(set(lambdas)))}" if lambdas else " functions"
         raise ArchitectureError(
-            f"{path}: expected no code in a file, got Lambda layers: "
-            f"{', '.join(sorted(set(lambdas)))}: load it yourself if you trust it, and give "
-            "from_keras the model"
+            f"{path}: expected no code in a file, got Lambda{named}: load it yourself if you trust "
+            "it, and give from_keras the model"
         )
     if own:
         raise ArchitectureError(f"{path}: {unknown(own, 'from_keras')}")
@@ -53,8 +63,8 @@ def load(path: Path, custom_objects: Mapping[str, Any] | None) -> Any:
             path, custom_objects=custom_objects, compile=False, safe_mode=True
         )
     except Exception as error:  # Keras raises many kinds for files that are damaged
-        reason = str(error).strip().split("\n")[0]
-        raise ArchitectureError(f"{path}: Keras cannot load the model: {reason[:300]}") from None
+        reason = in_a_line(error)
+        raise ArchitectureError(f"{path}: Keras cannot load the model: {reason}") from None
 
 
 def _configuration(path: Path) -> Any:

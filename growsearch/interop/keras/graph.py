@@ -90,6 +90,8 @@ class Graph:
         outputs = []
         for step in self.steps:
             args, kwargs = keras.tree.map_structure(value, (step.args, step.kwargs))
+            if "training" in getattr(step.operation, "_call_context_args", ()):
+                kwargs["training"] = False  # as a model tells its layers, whatever their default is
             outputs.append(list(keras.tree.flatten(step.operation(*args, **kwargs))))
             known |= zip(map(id, step.outputs), outputs[-1], strict=True)
         return outputs
@@ -270,7 +272,8 @@ def _nested(node: Any) -> Any:
     """Return the functional model that a call runs, or None where it is not that alone."""
     import keras
 
-    if not is_graph(node.operation) or set(node.arguments.kwargs) - {"training"}:
+    told = {name for name, value in node.arguments.kwargs.items() if value is not None}
+    if not is_graph(node.operation) or told - {"training"}:
         return None
     function = function_of(node.operation)
     given = node.arguments.args[0] if len(node.arguments.args) == 1 else None

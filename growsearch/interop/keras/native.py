@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from growsearch.interop.keras import opaque
+from growsearch.interop.keras.attributes import training_of
 from growsearch.interop.keras.conversions import arrays_of, operation_reader, reader_of
 from growsearch.interop.keras.conversions.conversion import Call, refuse
 from growsearch.interop.keras.graph import Step
@@ -65,6 +66,7 @@ def _check_call(step: Step) -> None:
     if len(inputs) != 1 or not all(isinstance(each, keras.KerasTensor) for each in listed):
         refuse("it is called with more than its inputs")
     told = {name: value for name, value in others.items() if value is not None}
-    if told.pop("training", False) is not False or told:
+    told.pop("training", None)
+    if training_of(step) not in (None, False) or told:
         named = ", ".join(f"{name}={value}" for name, value in others.items())
         refuse(f"it is called with {named}")

@@ -13,7 +13,7 @@ import numpy as np
 
 from growsearch.errors import ArchitectureError
 from growsearch.interop.keras.graph import Step
-from growsearch.interop.keras.own_objects import objects_for, put_keys
+from growsearch.interop.keras.own_objects import in_a_line, objects_for, put_keys
 from growsearch.networks.layers import KerasLayer
 
 _FLOATS = (np.dtype(np.float16), np.dtype(np.float32), np.dtype(np.float64))
@@ -33,7 +33,7 @@ def keep(step: Step) -> KerasLayer:
     try:
         call = _encoded(step.args, step.kwargs)
     except Exception as error:  # whatever a class of one's own raises
-        raise ValueError(f"its arguments: {str(error).splitlines()[0]}") from None
+        raise ValueError(f"its arguments: {in_a_line(error)}") from None
     if step.first != step.name:
         return KerasLayer(shape=shape, call=call, of=step.first)
     variables = getattr(step.operation, "weights", ())
@@ -62,7 +62,7 @@ def text_of(operation: Any) -> str:
             warnings.simplefilter("ignore")  # Keras warns of lambdas, which are not kept as code
             config = copy.copy(keras.saving.serialize_keras_object(operation))
     except Exception as error:  # whatever a get_config of one's own raises
-        reason = str(error).strip().split("\n")[0]
+        reason = in_a_line(error)
         raise ValueError(f"{kind} has no configuration (get_config): {reason}") from None
     config.pop("compile_config", None)
     try:
@@ -99,7 +99,7 @@ def made(
         with keras.saving.custom_object_scope(objects):
             layer = keras.saving.deserialize_keras_object(config, safe_mode=True)
     except Exception as error:  # from classes of Keras' or the user's
-        reason = str(error).strip().split("\n")[0]
+        reason = in_a_line(error)
         raise ArchitectureError(f"{name}: Keras cannot make the layer: {reason}") from None
     if not isinstance(layer, keras.Operation):
         raise ArchitectureError(f"{name}: expected a Keras layer, got {type(layer).__name__}")
@@ -108,11 +108,26 @@ def made(
 
 
 def called(layer: Any, node: KerasLayer, inputs: Sequence[Any]) -> list[Any]:
-    """Return the outputs of a call of a layer, as a flat list."""
+    """Return the outputs of a call of a layer, as a flat list.
+
+    Raises
+    ------
+    ArchitectureError
+        Names the layer, and says what is wrong with the arguments or what Keras says.
+    """
     import keras
 
-    args, kwargs = _decoded(node.arguments, inputs)
-    return list(keras.tree.flatten(layer(*args, **kwargs)))
+    try:
+        args, kwargs = _decoded(node.arguments, inputs)
+    except (TypeError, KeyError, IndexError, ValueError, AttributeError) as error:
+        raise ArchitectureError(
+            f"{layer.name}: expected the arguments of a call: {error}"
+        ) from None
+    try:
+        return list(keras.tree.flatten(layer(*args, **kwargs)))
+    except Exception as error:  # from classes of Keras' or the user's
+        reason = in_a_line(error)
+        raise ArchitectureError(f"{layer.name}: Keras cannot call the layer: {reason}") from None
 
 
 def set_arrays(layer: Any, arrays: Sequence[Any]) -> None:
@@ -123,7 +138,12 @@ def set_arrays(layer: Any, arrays: Sequence[Any]) -> None:
             f"{layer.name}: expected {len(variables)} arrays of weights, got {len(arrays)}"
         )
     for variable, array in zip(variables, arrays, strict=True):
-        variable.assign(np.asarray(array))
+        if tuple(variable.shape) != np.shape(array):
+            raise ArchitectureError(
+                f"{layer.name}: expected weights of shape {tuple(variable.shape)}, "
+                f"got {np.shape(array)}"
+            )
+        variable.assign(np.asarray(array).astype(str(variable.dtype)))
     for each in layer._flatten_layers():
         if hasattr(each, "finalize_state") and each.built:
             each.finalize_state()  # a Normalization's mean and variance follow its weights
@@ -196,7 +216,7 @@ def _decoded(call: Any, inputs: Sequence[Any]) -> tuple[list[Any], dict[str, Any
                 return {key: decode(one) for key, one in each}
             case {"value": plain}:
                 return keras.saving.deserialize_keras_object(plain, safe_mode=True)
-        raise ArchitectureError(f"a call: expected its arguments, got {str(value)[:60]}")
+        raise ValueError(f"got {str(value)[:60]}")
 
     kwargs = decode(call["kwargs"])
     return [decode(each) for each in call["args"]], kwargs
@@ -208,7 +228,9 @@ def filled(structure: Any, tensors: Sequence[Any]) -> Any:
         return {key: filled(value, tensors) for key, value in structure.items()}
     if isinstance(structure, list):
         return [filled(value, tensors) for value in structure]
-    return tensors[int(structure)]
+    if not 0 <= structure < len(tensors):
+        raise ArchitectureError(f"ends: expected a number below {len(tensors)}, got {structure}")
+    return tensors[structure]
 
 
 def numbered(structure: Any) -> Any:

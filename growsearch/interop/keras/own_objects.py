@@ -16,7 +16,7 @@ from growsearch.errors import ArchitectureError
 
 _PREFIX = "own:"
 _MET: dict[str, Any] = {}  # key -> object of a model read in this process
-_PLAIN = ("__tensor__", "__numpy__", "__bytes__", "__ellipsis__", "__slice__")
+_PLAIN = ("__keras_tensor__", "__tensor__", "__numpy__", "__bytes__", "__ellipsis__", "__slice__")
 
 
 def put_keys(config: dict[str, Any], layer: Any) -> None:
@@ -32,7 +32,7 @@ def put_keys(config: dict[str, Any], layer: Any) -> None:
     own = config.get("config")
     known = [getattr(keras.activations, name) for name in dir(keras.activations)]
     for name, value in own.items() if isinstance(own, dict) else ():
-        attribute = getattr(layer, name, None)
+        attribute = vars(layer).get(name)
         if isinstance(attribute, types.FunctionType) and attribute not in known:
             own[name] = value and _reference(attribute)  # by the object: names may be Keras' own
     candidates = _candidates(layer)
@@ -82,9 +82,15 @@ def unknown(names: list[str], function: str) -> str:
     """Return a message on own objects that are not known: what to give to a function."""
     every = sorted(set(names))
     given = ", ".join(f"{name!r}: {name}" for name in every)
-    return f"expected Keras' own objects, got {', '.join(every)}: give {function} custom_objects=" + (
-        f"{{{given}}}"
+    return (
+        f"expected Keras' own objects, got {', '.join(every)}: give {function} "
+        f"custom_objects={{{given}}}"
     )
+
+
+def in_a_line(error: Exception) -> str:
+    """Return the first sentence of what Keras or a user's class says."""
+    return " ".join(str(error).split()).partition(". ")[0][:200] or type(error).__name__
 
 
 def entries(config: Any) -> Iterator[dict[str, Any]]:

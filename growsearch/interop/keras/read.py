@@ -13,8 +13,8 @@ from growsearch.interop.keras.files import load
 from growsearch.interop.keras.graph import Graph, Step, graph_of
 from growsearch.interop.keras.native import arrays_in, native
 from growsearch.interop.keras.verify import verify
-from growsearch.networks import Architecture, Network, Node
-from growsearch.networks.layers import KerasEnds, KerasInput, KerasOutput
+from growsearch.networks import INPUT, Architecture, Network, Node
+from growsearch.networks.layers import KerasEnds, KerasInput, KerasLayer, KerasOutput
 from growsearch.networks.node import is_name
 
 
@@ -71,19 +71,13 @@ def _network(graph: Graph) -> Network:
         Node(name, KerasInput(json.dumps(opaque.known(tensor.shape[1:]))), ())
         for name, tensor in further
     ]
-    natives, refused = set(), []
+    refused: list[str] = []
     has_policies = any(attributes.dtype_of(s.operation) != "float32" for s in graph.steps)
     for step in graph.steps:
         try:
-            try:
-                node = _native(step, with_dtype=has_policies)
-                natives.add(step.name)
-            except (ValueError, TypeError):  # not ours: Keras' own, as it is
-                node = _opaque(step)
-            nodes.append(node)
+            nodes.append(_node(step, with_dtype=has_policies))
         except ValueError as error:
             refused.append(f"{step.operation.name}: {error}")
-            continue
         nodes += [
             Node(item, KerasOutput(json.dumps(opaque.known(step.outputs[n].shape[1:])), n), (of,))
             for item, (of, n) in graph.items.items()
@@ -105,42 +99,49 @@ def _network(graph: Graph) -> Network:
     weights = {}
     for step in graph.steps:
         if step.name in architecture.weights:
-            own = arrays_in if step.name in natives else opaque.arrays_of
-            arrays = own(step.operation)
+            is_opaque = isinstance(architecture[step.name].layer, KerasLayer)
+            arrays = (opaque.arrays_of if is_opaque else arrays_in)(step.operation)
             weights[step.name] = dict(zip(architecture.weights[step.name], arrays, strict=True))
     return Network(architecture, weights)
 
 
-def _native(step: Step, *, with_dtype: bool) -> Node:
-    about = attributes.attributes_of(step, with_dtype=with_dtype)
-    return Node(step.name, native(step), step.inputs, about)
+def _node(step: Step, *, with_dtype: bool) -> Node:
+    """Return a call's node: one of ours, else Keras' own as it is.
 
-
-def _opaque(step: Step) -> Node:
-    name = step.operation.name
-    about = "" if is_name(name) else json.dumps({"name": name})
-    # A further call is no use of the first one's output: its node stands before by its order.
-    return Node(step.name, opaque.keep(step), step.inputs, about)
+    Raises
+    ------
+    ValueError
+        When Keras could not make the layer again.
+    """
+    try:
+        layer = native(step)
+        about = attributes.attributes_of(step, with_dtype=with_dtype)
+        return Node(step.name, layer, step.inputs, about)
+    except (ValueError, TypeError):
+        name = step.operation.name
+        about = "" if is_name(name) else json.dumps({"name": name})
+        return Node(step.name, opaque.keep(step), step.inputs, about)
 
 
 def _ends(graph: Graph) -> KerasEnds | None:
-    """Return the node of the ends; None where they are one image and one tensor."""
-    import keras
-
-    is_plain = (
-        isinstance(graph.takes, keras.KerasTensor)
-        or (isinstance(graph.takes, list) and len(graph.takes) == 1)
-    ) and isinstance(graph.gives, keras.KerasTensor)
-    if isinstance(graph.gives, list) and len(graph.gives) == 1:
-        is_plain = not isinstance(graph.takes, dict)
+    """Return the node of the ends; None where they are one float32 tensor each, without a name."""
     dtypes = {tensor.dtype for _, tensor in graph.inputs}
-    if is_plain and len(graph.inputs) == 1 and dtypes == {"float32"}:
+    if dtypes == {"float32"} and _is_one(graph.takes) and _is_one(graph.gives):
         return None
     tensors = [{"name": tensor.name, "dtype": str(tensor.dtype)} for _, tensor in graph.inputs]
     takes = {"structure": opaque.numbered(graph.takes), "tensors": tensors}
     return KerasEnds(json.dumps(takes), json.dumps(opaque.numbered(graph.gives)))
 
 
+def _is_one(structure: Any) -> bool:
+    """Return whether a structure is a tensor, or a list of one."""
+    if isinstance(structure, list | tuple):
+        return len(structure) == 1 and _is_one(structure[0])
+    return not isinstance(structure, dict)
+
+
 def _ends_name(nodes: list[Node]) -> str:
-    taken = {node.name for node in nodes}
-    return next(name for name in ("outputs", *(f"outputs_{n}" for n in range(2, 1000))) if name not in taken)
+    taken, name = {INPUT, *(node.name for node in nodes)}, "outputs"
+    while name in taken:
+        name += "_"
+    return name

@@ -9,6 +9,7 @@ import numpy as np
 
 from growsearch.errors import ArchitectureError
 from growsearch.interop.keras.graph import Graph
+from growsearch.interop.keras.own_objects import in_a_line
 from growsearch.interop.keras.write import further_inputs, tensors_of
 from growsearch.networks import INPUT, Network
 
@@ -43,7 +44,13 @@ def verify(
     )
     rng = np.random.default_rng(0)
     given = [_random(tensor, rng) for _, tensor in graph.inputs]
-    theirs = dict(zip(map(_name, graph.steps), graph.values(given), strict=True))
+    try:
+        theirs = dict(zip(map(_name, graph.steps), graph.values(given), strict=True))
+    except Exception as error:  # from layers of the user's
+        reason = in_a_line(error)
+        raise ArchitectureError(
+            f"model: expected it to compute random inputs, got {type(error).__name__}: {reason}"
+        ) from None
     got = ours(given, training=False)
     for step in steps:
         pairs = zip(theirs[step.name], got[step.name], strict=True)

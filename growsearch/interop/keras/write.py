@@ -131,7 +131,12 @@ def tensors_of(
         if isinstance(layer, KerasInput):
             written[node.name] = [entrance(node.name, layer.known_shape)]
         elif isinstance(layer, KerasOutput):
-            written[node.name] = [written[node.inputs[0]][layer.number]]
+            several = written[node.inputs[0]]
+            if layer.number >= len(several):
+                raise ArchitectureError(
+                    f"{node.name}: expected a number below {len(several)}, got {layer.number}"
+                )
+            written[node.name] = [several[layer.number]]
         elif isinstance(layer, KerasEnds):
             written[node.name] = inputs
         elif isinstance(layer, KerasLayer):
@@ -190,7 +195,7 @@ def _native(
     ]
     output = layer(inputs[0] if len(inputs) == 1 else inputs, **context)
     if behind != "linear":
-        name = network.architecture.new_name(f"{node.name}_activation")
+        name = network.architecture.new_name(f"{node.name}_activation").replace("/", ".")
         function = keras_activation(behind)
         output = keras.layers.Activation(function, name=name, dtype=dtype)(output)
     if node.name in network.weights:

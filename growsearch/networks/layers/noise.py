@@ -70,7 +70,7 @@ class GaussianNoise(_Noise):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_number("deviation", self.deviation, 0.0)
+        check_number("deviation", self.deviation, 0.0, 1.0)
 
 
 @dataclass(frozen=True)

@@ -49,11 +49,16 @@ class _Opaque(Layer):
 
     @property
     def title(self) -> str:
+        """The node's kind in notation."""
+        return self.kind
+
+    @property
+    def described(self) -> str:
         """The node in messages."""
         return self.kind
 
     def _refuse(self) -> NoReturn:
-        raise TiedUnitsError(f"units do not pass {self.title}")
+        raise TiedUnitsError(f"units do not pass {self.described}")
 
 
 @dataclass(frozen=True)
@@ -118,10 +123,14 @@ class KerasLayer(_Opaque):
     def class_name(self) -> str:
         """The name of the layer's class."""
         config = self.configuration
-        return str(config.get("class_name")) if isinstance(config, dict) else "a shared layer"
+        return str(config.get("class_name")) if isinstance(config, dict) else "shared"
 
     @property
     def title(self) -> str:
+        return f"keras:{self.class_name}"
+
+    @property
+    def described(self) -> str:
         return f"{self.class_name}, which only Keras computes"
 
 
@@ -134,7 +143,7 @@ class KerasOutput(_Opaque):
     kind: ClassVar[str] = "keras_output"
 
     @property
-    def title(self) -> str:
+    def described(self) -> str:
         return f"output {self.number} of a layer that only Keras computes"
 
 
@@ -146,7 +155,7 @@ class KerasInput(_Opaque):
     inputs: ClassVar[tuple[int, int]] = (0, 0)
 
     @property
-    def title(self) -> str:
+    def described(self) -> str:
         return "an input of the network"
 
 
@@ -215,7 +224,7 @@ def _parsed(name: str, text: str) -> Any:
 
 
 def _check_numbers(name: str, structure: Any, most: int) -> None:
-    """Raise ValueError unless a structure of lists and dictionaries holds numbers below ``most``."""
+    """Raise ValueError unless a structure holds whole numbers below ``most`` alone."""
     inner = structure.values() if isinstance(structure, dict) else structure
     if isinstance(structure, dict | list):
         for each in inner:

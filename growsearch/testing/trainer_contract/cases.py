@@ -157,7 +157,7 @@ CASES: dict[str, list[Layer]] = {
     "dropout": [Dropout(0.9), Dropout(0.9, "channels"), Dropout(0.9, "images")],
     "alpha_dropout": [AlphaDropout(0.9)],
     "gaussian_dropout": [GaussianDropout(0.9)],
-    "gaussian_noise": [GaussianNoise(3.0)],
+    "gaussian_noise": [GaussianNoise(0.3)],
     "carried": [Carried("RandomFlip")],
     "prelu": [PReLU(), PReLU(shared=False)],
     "activation": [

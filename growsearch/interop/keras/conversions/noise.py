@@ -50,6 +50,7 @@ READERS: dict[str, Reader] = {
     "SpatialDropout2D": lambda layer: layers.Dropout(layer.rate, "channels"),
     _STOCHASTIC_DEPTH: lambda layer: layers.Dropout(layer.drop_path_rate, "images"),
     "AlphaDropout": _alpha_dropout,
+    "keras.src.legacy.layers.AlphaDropout": _alpha_dropout,  # as tf.keras has it
     "GaussianDropout": lambda layer: layers.GaussianDropout(layer.rate),
     "GaussianNoise": lambda layer: layers.GaussianNoise(layer.stddev),
 }

@@ -11,8 +11,9 @@ from growsearch.networks.layer import Layer
 
 
 def _conv(layer: Any) -> layers.Conv1D:
+    (size,) = layer.kernel_size
     return layers.Conv1D(
-        *layer.kernel_size,
+        size,
         layer.filters,
         stride=layer.strides[0],
         padding=layer.padding,

@@ -9,17 +9,6 @@ from typing import Any
 from growsearch.networks.activations import LEAKY_RELU_SLOPE, SHRINKAGE
 from growsearch.training.slim.backend import tf
 
-
-def _sparsemax(x: Any) -> Any:
-    falling = tf.sort(x, axis=-1, direction="DESCENDING")
-    sums = tf.cumsum(falling, axis=-1) - 1.0
-    ranks = tf.range(1, int(x.shape[-1]) + 1)
-    inside = falling * tf.cast(ranks, x.dtype) > sums
-    count = tf.reduce_sum(tf.cast(inside, tf.int32), axis=-1, keepdims=True)
-    threshold = tf.gather(sums, count - 1, axis=-1, batch_dims=len(x.shape) - 1)
-    return tf.nn.relu(x - threshold / tf.cast(count, x.dtype))
-
-
 ACTIVATIONS: Mapping[str, Callable[[Any], Any] | None] = {
     "linear": None,
     "relu": tf.nn.relu,
@@ -53,7 +42,6 @@ ACTIVATIONS: Mapping[str, Callable[[Any], Any] | None] = {
     "sparse_sigmoid": lambda x: 0.5 * tf.clip_by_value(x + 1.0, 0.0, 2.0),
     "softmax": tf.nn.softmax,
     "log_softmax": tf.nn.log_softmax,
-    "sparsemax": _sparsemax,
 }
 
 

@@ -19,9 +19,7 @@ def _(layer: specs.Conv1D, inputs: list[Any], name: str, mode: Mode) -> Any:
     kernel = layer_variable(name, "kernel", shape, x.dtype)[:, None]
     window = layer.view
     outputs = [
-        tf.nn.conv2d(
-            block, part, window.stride, window.padding.upper(), dilations=window.dilation
-        )
+        tf.nn.conv2d(block, part, window.stride, window.padding.upper(), dilations=window.dilation)
         for block, part in zip(
             tf.split(x[:, :, None], layer.groups, axis=3),
             tf.split(kernel, layer.groups, axis=3),
@@ -41,9 +39,7 @@ def _(layer: Any, inputs: list[Any], name: str, mode: Mode) -> Any:
     pool = slim.max_pool2d if isinstance(layer, specs.MaxPool1D) else slim.avg_pool2d
     window = layer.view
     images = inputs[0][:, :, None]
-    pooled = pool(
-        images, window.kernel, window.stride, padding=window.padding.upper(), scope=name
-    )
+    pooled = pool(images, window.kernel, window.stride, padding=window.padding.upper(), scope=name)
     return pooled[:, :, 0]
 
 
