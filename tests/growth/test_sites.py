@@ -81,7 +81,7 @@ def ending_with(last: str, seed: int) -> Architecture:
     return Architecture(whole.input_shape, tuple(nodes))
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(st.sampled_from(list(LAST)), seeds)
 def test_every_listed_site_grows_exactly_behind_every_last_layer(last: str, seed: int) -> None:
     """Each site that ``sites`` lists is grown, and keeps every output to 1e-9."""

@@ -1,4 +1,4 @@
-"""What every model of the zoo is held to: there and back, and grown by every kind of growth."""
+"""The laws of the zoo: there and back, and grown by every kind of growth."""
 
 from __future__ import annotations
 

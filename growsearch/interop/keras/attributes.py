@@ -1,4 +1,4 @@
-"""What Keras adds to a layer that is also ours: name, training, regularizers, precision."""
+"""Attributes of Keras' for a layer that is ours: name, training, regularizers, precision."""
 
 from __future__ import annotations
 

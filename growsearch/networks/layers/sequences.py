@@ -102,7 +102,7 @@ class Conv1D(Layer):
 
     @property
     def branch_kernels(self) -> tuple[int | None, ...]:
-        return (3 if self.kernel != 3 else 5, None)
+        return (None,)  # its own alone, which no limit on pixels forbids
 
     def beside(self, units: int, kernel: int | None, activation: str, *, use_bias: bool) -> Conv1D:
         if kernel is None:
