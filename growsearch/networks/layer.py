@@ -185,7 +185,7 @@ class Layer(ABC):
         is_kept = units.extra == "zero" and ACTIVATIONS[name].keeps_zero
         return units if is_kept else units.with_extra("copies")
 
-    def gives(self, units: Units) -> bool:
+    def can_give(self, units: Units) -> bool:
         """Return whether the extra units of the output may be means, or zeros, as these are."""
         return self.behind(units) == units and (
             self.is_producer or units.extra in self.passed_extras

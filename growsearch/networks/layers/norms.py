@@ -128,7 +128,7 @@ class _NormOfPositions(_NormOfImages):
     def required(self, units: Units, *shapes: Shape) -> tuple[Units, ...]:
         return (units.with_extra(self.neutral) if units.extra == "zero" else units,)
 
-    def gives(self, units: Units) -> bool:
+    def can_give(self, units: Units) -> bool:
         return units.extra == "zero"
 
     def fitted(self, units: Units) -> Self:
