@@ -16,20 +16,48 @@ from growsearch.networks.layer import Layer
 from growsearch.networks.layers import (
     Activation,
     Add,
+    AlphaDropout,
+    Average,
     AvgPool,
+    AvgPool1D,
     BatchNorm,
+    Carried,
     Concat,
     Conv,
+    Conv1D,
+    ConvTranspose,
+    Crop,
     Dense,
     DepthwiseConv,
     Dropout,
     Flatten,
+    GaussianDropout,
+    GaussianNoise,
     GlobalAvgPool,
+    GlobalAvgPool1D,
     GlobalMaxPool,
+    GlobalMaxPool1D,
     GroupNorm,
     LayerNorm,
+    Maximum,
     MaxPool,
+    MaxPool1D,
+    Minimum,
+    Multiply,
+    Normalize,
+    Permute,
+    PReLU,
+    Rescale,
+    RescaleChannels,
+    Reshape,
+    Resize,
+    RMSNorm,
+    Scale,
+    ScaledAdd,
     SeparableConv,
+    Subtract,
+    UnitNorm,
+    UpSample,
     ZeroPad,
 )
 from growsearch.networks.optimizers import OPTIMIZERS
@@ -73,7 +101,7 @@ class Draft:
         return name
 
     def done(self) -> Architecture:
-        if len(self.shape(self.last)) == 3:
+        if len(self.shape(self.last)) > 1:
             self.add(Flatten())
         self.add(Dense(CLASSES, activation="linear"))
         return Architecture(self.input_shape, tuple(self.nodes))
@@ -134,6 +162,31 @@ def sum_behind_flatten() -> Architecture:
     images = draft.add(Flatten(), draft.add(Conv((3, 3), 2), INPUT))
     dense = draft.add(Dense(12), draft.add(Flatten(), INPUT))
     draft.add(Add("relu"), images, dense)
+    return draft.done()
+
+
+def gated(*gate: Layer) -> Architecture:
+    """Images of 4 channels times a gate of their means, as squeeze-and-excitation has it."""
+    draft = Draft((5, 4, 2))
+    draft.add(Conv((3, 3), 4, activation="linear"))
+    images = draft.add(BatchNorm(activation="silu"))
+    for layer in gate:
+        draft.add(layer)
+    draft.add(Multiply(), images, draft.last)
+    draft.add(Conv((1, 1), 4, activation="linear"))
+    draft.add(Add(), images, draft.last)
+    return draft.done()
+
+
+def gated_positions() -> Architecture:
+    """Images times one factor a position, plus one value a channel: sizes of 1 are repeated."""
+    draft = Draft((5, 4, 2))
+    images = draft.add(Conv((3, 3), 3))
+    factor = draft.add(Conv((3, 3), 1, activation="sigmoid"), images)
+    product = draft.add(Multiply(), images, factor)
+    draft.add(GlobalMaxPool(keepdims=True), product)
+    value = draft.add(Dense(3, activation="tanh"))
+    draft.add(Add("relu"), product, value)
     return draft.done()
 
 
@@ -218,6 +271,113 @@ CASES: dict[str, Architecture] = {
         Conv((2, 2), 3),
         BatchNorm(scale=False),
     ),
+    "gate of features": gated(
+        GlobalAvgPool(), Dense(2), Dense(4, activation="sigmoid"), Reshape((1, 1))
+    ),
+    "gate of images": gated(
+        GlobalAvgPool(keepdims=True),
+        Conv((1, 1), 2),
+        Conv((1, 1), 4, activation="hard_sigmoid"),
+    ),
+    "gate of positions": gated_positions(),
+    "joins": case(
+        Conv((3, 3), 3),
+        (Conv((3, 3), 3), Conv((1, 1), 3, activation="tanh"), Maximum()),
+        (Conv((3, 3), 3), Conv((1, 1), 3), Conv((1, 3), 3), Average()),
+        (Conv((3, 3), 3), MaxPool((2, 2), (1, 1)), Subtract()),
+        (Conv((3, 3), 3), Conv((1, 1), 3), Minimum()),
+        (Activation("tanh"), Conv((1, 1), 3, activation="linear"), ScaledAdd(0.2)),
+    ),
+    "scaled": case(
+        Rescale(0.5, 0.1),
+        Normalize(),
+        Conv((3, 3), 3, activation="linear"),
+        PReLU(),
+        Conv((3, 3), 3, activation="linear"),
+        RescaleChannels(),
+        PReLU(shared=False),
+        Conv((3, 3), 3, activation="linear"),
+        Scale(),
+        GlobalAvgPool(),
+        Dense(4, activation="linear"),
+        PReLU(),
+    ),
+    "RMS norm": case(
+        Conv((3, 3), 3, activation="linear"),
+        RMSNorm(),
+        Activation("gelu"),
+        Conv((3, 3), 3),
+        LayerNorm(scale=False),
+        Conv((1, 1), 4),
+        GroupNorm(2, center=False),
+    ),
+    "sequences": case(
+        Conv1D(3, 4, activation="linear"),
+        BatchNorm(activation="relu"),
+        (Conv1D(3, 4, padding="causal", dilation=2), Conv1D(1, 4, activation="tanh"), Add()),
+        MaxPool1D(),
+        Conv1D(3, 4, groups=2),
+        AvgPool1D(2, 1),
+        Conv1D(2, 4),
+        (GlobalAvgPool1D(), GlobalMaxPool1D(), Concat()),
+        Dense(4),
+        shape=(12, 2),
+    ),
+    "unit norm": case(
+        Conv((3, 3), 3), Conv((1, 1), 3, activation="tanh"), UnitNorm(), Conv((3, 3), 3), Flatten()
+    ),
+    "positions": case(
+        Dense(3, activation="tanh"),
+        Dense(4, activation="linear"),
+        BatchNorm(activation="relu"),
+        Dense(3),
+        GlobalAvgPool(),
+        Dense(3),
+    ),
+    "reshaped": case(
+        Conv((3, 3), 4),
+        Reshape((5, 2)),
+        Conv((3, 3), 4),
+        Reshape((10, 2)),
+        Permute((2, 1, 3)),
+        Conv((3, 3), 2),
+        Flatten(),
+        Dense(12),
+        Reshape((3, 2)),
+        Conv((2, 2), 3),
+    ),
+    "resampled": case(
+        Conv((3, 3), 3),
+        UpSample((2, 1)),
+        Conv((3, 3), 3),
+        Crop(1, 2, 0, 1),
+        ConvTranspose((3, 3), 3, stride=(2, 2)),
+        Conv((3, 3), 2, stride=(2, 2)),
+        ConvTranspose((2, 3), 3, padding="valid", activation="tanh"),
+        Resize((4, 3)),
+        Conv((1, 1), 3),
+        UpSample((1, 2), "bilinear"),
+        MaxPool(),
+    ),
+    "noise": case(
+        Carried("RandomRotation", '{"factor": [-0.1, 0.1]}'),
+        Conv((3, 3), 3, activation="linear"),
+        GaussianNoise(0.3),
+        Activation("relu"),
+        Dropout(0.3, "channels"),
+        Conv((3, 3), 3, activation="selu"),
+        AlphaDropout(0.2),
+        Conv((3, 3), 3),
+        Dropout(0.2, "images"),
+        Flatten(),
+        Dense(4),
+        GaussianDropout(0.2),
+    ),
+    "dilated depthwise": case(
+        Conv((3, 3), 3),
+        DepthwiseConv((3, 3), dilation=(2, 1)),
+        SeparableConv((2, 3), 3, dilation=(1, 2)),
+    ),
     "smooth": case(
         Conv((3, 3), 3, activation="tanh"),
         MaxPool(),
@@ -228,6 +388,14 @@ CASES: dict[str, Architecture] = {
         Dense(3, activation="sigmoid"),
     ),
 }
+
+
+# Functions of random graphs: of each unit alone, without jumps, and no larger than their input.
+SMOOTH = [
+    name
+    for name, function in ACTIVATIONS.items()
+    if function.elementwise and name not in ("exponential", "hard_shrink")
+]
 
 
 def random_architecture(seed: int) -> Architecture:
@@ -241,7 +409,7 @@ def random_architecture(seed: int) -> Architecture:
         return choices[number(0, len(choices) - 1)]
 
     def activation() -> str:
-        return "relu" if rng.random() < 0.5 else one_of(*(a for a in ACTIVATIONS if a != "softmax"))
+        return "relu" if rng.random() < 0.5 else one_of(*SMOOTH)
 
     def conv(filters: int | None = None, **options: Any) -> Conv:
         options.setdefault("activation", activation())
@@ -252,7 +420,7 @@ def random_architecture(seed: int) -> Architecture:
     draft.add(conv())
     for _ in range(number(1, 3)):
         stem = draft.last
-        piece = number(0, 11)
+        piece = number(0, 19)
         if piece == 0:
             draft.add(conv(stride=(number(1, 2), number(1, 2))))
         elif piece == 1:
@@ -271,7 +439,9 @@ def random_architecture(seed: int) -> Architecture:
         elif piece == 6:
             draft.add(one_of(MaxPool, AvgPool)((2, number(1, 3)), one_of(None, (1, 1))))
         elif piece == 7:
-            draft.add(one_of(Dropout(0.5), Activation(activation()), ZeroPad(1, 0, 0, 2)))
+            noise = one_of(Dropout(0.5), AlphaDropout(), GaussianDropout(), GaussianNoise())
+            carried = Carried("RandomFlip")
+            draft.add(one_of(noise, carried, Activation(activation()), ZeroPad(1, 0, 0, 2)))
         elif piece in (8, 9):
             width = draft.channels
             draft.add(conv(activation="linear"))
@@ -280,6 +450,38 @@ def random_architecture(seed: int) -> Architecture:
             if piece == 9:
                 stem = draft.add(conv(width, activation="linear"), stem)
             draft.add(Add(activation()), stem, branch)
+        elif piece == 12:
+            width = draft.channels
+            draft.add(GlobalAvgPool(keepdims=one_of(True, False)))
+            draft.add(Dense(number(1, 3), activation=activation()))
+            gate = draft.add(Dense(width, activation="sigmoid"))
+            gate = gate if len(draft.shape(gate)) == 3 else draft.add(Reshape((1, 1)))
+            draft.add(Multiply(), stem, gate)
+        elif piece == 13:
+            join = one_of(Subtract, Multiply, Average, Maximum, Minimum, ScaledAdd)()
+            width = one_of(draft.channels, 1)
+            draft.add(join, stem, draft.add(conv(width), stem))
+        elif piece == 14:
+            constants = one_of(Rescale(0.5, 0.2), RescaleChannels(), Normalize())
+            draft.add(one_of(PReLU(), PReLU(shared=False), Scale(), constants))
+        elif piece == 15:
+            draft.add(one_of(UpSample((1, 2)), Resize((3, 4)), Permute((2, 1, 3))))
+        elif piece == 16:
+            draft.add(ConvTranspose((2, number(1, 3)), number(1, 4), stride=(1, number(1, 2))))
+        elif piece == 17:
+            height, width, channels = draft.shape(stem)
+            times = one_of(*[n for n in (1, 2, 3) if channels % n == 0])
+            draft.add(Reshape((width, height * times)))
+            draft.add(Crop(int(width > 1), 0, 0, 0))
+        elif piece == 19:
+            height, width, _ = draft.shape(stem)
+            draft.add(Reshape((height * width,)))
+            draft.add(Conv1D(number(1, 3), number(1, 4), padding=one_of("same", "causal")))
+            draft.add(one_of(MaxPool1D, AvgPool1D)(3, 1))
+            pooled = draft.add(one_of(GlobalAvgPool1D, GlobalMaxPool1D)(keepdims=True))
+            draft.add(Reshape((height, width)), draft.add(Add(), draft.nodes[-2].name, pooled))
+        elif piece == 18 and draft.channels > 1:  # of one channel it makes a sign
+            draft.add(one_of(RMSNorm, UnitNorm)())
         elif piece == 10:
             draft.add(Concat(), stem, draft.add(conv(), stem), draft.add(conv(), stem))
         else:

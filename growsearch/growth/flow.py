@@ -375,7 +375,7 @@ def _demand(
     if name == INPUT:
         raise NotExactError(f"{tie} ties its units to the network's input, which cannot widen")
     node = architecture[name]
-    if units.extra != "copies" and not node.layer.gives(units):
+    if units.extra != "copies" and not node.layer.can_give(units):
         raise TiedUnitsError(f"{name}: its extra units are no {units.extra}, which {tie} needs")
     if not node.layer.is_producer and name not in fixed:
         shapes = architecture.input_shapes(node)

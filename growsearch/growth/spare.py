@@ -118,7 +118,7 @@ def probes(network: Network, ties: Ties) -> dict[str, Float]:
 def inputs_on(network: Network, ties: Ties, images: Any) -> dict[str, Float]:
     """Return the readers' inputs on images, by source."""
     sources = {reader.source for reader in readers_of(network, ties)}
-    return forward_at(network, np.asarray(images, np.float64), sources)
+    return forward_at(network, images, sources)
 
 
 def energy_of(network: Network, ties: Ties, reader: Reader) -> Float:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import erf, expit, softmax
+from scipy.special import erf, expit, log_softmax, softmax
 
 Float = NDArray[np.float64]
 Function = Callable[[Float], Float]
@@ -16,6 +16,8 @@ Function = Callable[[Float], Float]
 SELU_ALPHA = 1.6732632423543772
 SELU_SCALE = 1.0507009873554805
 LEAKY_RELU_SLOPE = 0.2
+SHRINKAGE = 0.5  # of soft_shrink and hard_shrink
+_LARGEST_EXPONENT = 700.0  # exp of it is finite in float64
 
 
 def _relu(x: Float) -> Float:
@@ -31,11 +33,15 @@ def _gelu_tanh(x: Float) -> Float:
     return 0.5 * x * (1.0 + np.tanh(inner))
 
 
+def _softplus(x: Float) -> Float:
+    return np.logaddexp(x, 0.0)
+
+
 @dataclass(frozen=True)
 class ActivationFunction:
     """One function; ``idempotent`` if applying it twice equals applying it once.
 
-    All but softmax are ``elementwise``: they treat each unit alone, as growth through them needs.
+    The ``elementwise`` ones treat each unit alone, as growth through them needs.
     """
 
     function: Function
@@ -63,5 +69,28 @@ ACTIVATIONS: dict[str, ActivationFunction] = {
     "tanh": ActivationFunction(np.tanh),
     "sigmoid": ActivationFunction(expit),
     "hard_swish": ActivationFunction(lambda x: x * np.clip(x + 3.0, 0.0, 6.0) / 6.0),
+    "softplus": ActivationFunction(_softplus),
+    "softsign": ActivationFunction(lambda x: x / (1.0 + np.abs(x))),
+    "squareplus": ActivationFunction(lambda x: 0.5 * (x + np.sqrt(x**2 + 4.0))),
+    "mish": ActivationFunction(lambda x: x * np.tanh(_softplus(x))),
+    "exponential": ActivationFunction(lambda x: np.exp(np.minimum(x, _LARGEST_EXPONENT))),
+    "celu": ActivationFunction(_elu),  # of alpha 1, where the two are one
+    "hard_sigmoid": ActivationFunction(lambda x: np.clip(x + 3.0, 0.0, 6.0) / 6.0),
+    "hard_tanh": ActivationFunction(lambda x: np.clip(x, -1.0, 1.0), idempotent=True),
+    "tanh_shrink": ActivationFunction(lambda x: x - np.tanh(x)),
+    "soft_shrink": ActivationFunction(
+        lambda x: np.sign(x) * np.maximum(np.abs(x) - SHRINKAGE, 0.0)
+    ),
+    "hard_shrink": ActivationFunction(
+        lambda x: np.where(np.abs(x) > SHRINKAGE, x, 0.0), idempotent=True
+    ),
+    "log_sigmoid": ActivationFunction(lambda x: -_softplus(-x)),
+    "sparse_plus": ActivationFunction(
+        lambda x: np.where(x < 1.0, 0.25 * np.maximum(np.minimum(x, 1.0) + 1.0, 0.0) ** 2, x)
+    ),
+    "sparse_sigmoid": ActivationFunction(lambda x: 0.5 * np.clip(x + 1.0, 0.0, 2.0)),
     "softmax": ActivationFunction(lambda x: softmax(x, axis=-1), elementwise=False),
+    "log_softmax": ActivationFunction(
+        lambda x: log_softmax(x, axis=-1), idempotent=True, elementwise=False
+    ),
 }

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any, Self
 
 from growsearch.checks import is_whole_number
 from growsearch.errors import ArchitectureError
 from growsearch.networks.layer import LARGEST_SIZE, Layer, Shape, Weight
+from growsearch.networks.layers import OPAQUE
 from growsearch.networks.node import INPUT, Node, check_name, make_layer
 from growsearch.networks.notation import parse_chain, write
 
@@ -26,7 +27,7 @@ class Architecture:
     Parameters
     ----------
     input_shape : tuple of int
-        (height, width, channels) or (features,), without the batch axis.
+        (height, width, channels), (steps, channels) or (features,), without the batch axis.
     nodes : tuple of Node
 
     Raises
@@ -45,7 +46,8 @@ class Architecture:
     nodes: tuple[Node, ...]
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "input_shape", _checked_input_shape(self.input_shape))
+        ranks = range(1, 9) if self.opaque else (1, 2, 3)  # layers of Keras' take any
+        object.__setattr__(self, "input_shape", _checked_input_shape(self.input_shape, ranks))
         self._check_graph({})
         _ = self.shapes  # an architecture whose shapes do not fit must not exist
 
@@ -146,7 +148,7 @@ class Architecture:
                     continue
             try:
                 shape = node.layer.output_shape(*(shapes[i] for i in node.inputs))
-                if max(shape) > LARGEST_SIZE:
+                if max(shape, default=1) > LARGEST_SIZE:
                     raise ValueError(f"expects an output of at most {LARGEST_SIZE:,} along an axis")
                 shapes[node.name] = shape
             except ValueError as error:
@@ -192,6 +194,20 @@ class Architecture:
         """The parameters and FLOPs of each layer, by its name."""
         return {n.name: layer_costs(n.layer, self.input_shapes(n)) for n in self.nodes}
 
+    @cached_property
+    def opaque(self) -> tuple[Node, ...]:
+        """The nodes that only Keras computes; ``flops`` does not count them."""
+        return tuple(node for node in self.nodes if node.layer.kind in OPAQUE)
+
+    def check_computable(self) -> None:
+        """Raise ArchitectureError if there are layers that only Keras computes."""
+        if self.opaque:
+            named = ", ".join(f"{node.name} ({_class_of(node)})" for node in self.opaque)
+            raise ArchitectureError(
+                f"the network has layers that only Keras computes: {named}: train it there, with "
+                "to_keras()"
+            )
+
     # -- other architectures ---------------------------------------------------------------------
 
     def with_layers(self, layers: Mapping[str, Layer]) -> Architecture:
@@ -213,7 +229,7 @@ class Architecture:
         """
         place = 0 if after == INPUT else self.nodes.index(self[after]) + 1
         rewired = (
-            Node(n.name, n.layer, tuple(output if i == after else i for i in n.inputs))
+            replace(n, inputs=tuple(output if i == after else i for i in n.inputs))
             if after in n.inputs
             else n
             for n in self.nodes[place:]
@@ -223,7 +239,7 @@ class Architecture:
     def _made_of(self, nodes: Iterable[Node], layers: Mapping[str, Layer]) -> Architecture:
         """Return a graph of these nodes; only what differs from this graph is worked out anew."""
         made = object.__new__(type(self))
-        every = (Node(n.name, layers[n.name], n.inputs) if n.name in layers else n for n in nodes)
+        every = (replace(n, layer=layers[n.name]) if n.name in layers else n for n in nodes)
         made.__dict__.update(input_shape=self.input_shape, nodes=tuple(every))
         made._check_graph(self.by_name)
         known = {INPUT: self.input_shape}
@@ -266,6 +282,7 @@ class Architecture:
                     "name": node.name,
                     "kind": node.layer.kind,
                     "inputs": list(node.inputs),
+                    **({"attributes": node.attributes} if node.attributes else {}),
                     **{f.name: getattr(node.layer, f.name) for f in fields(node.layer)},
                 }
                 for node in self.nodes
@@ -308,18 +325,25 @@ def layer_costs(layer: Layer, shapes: tuple[Shape, ...]) -> tuple[int, int]:
 def _node(entry: dict[str, Any]) -> Node:
     entry = dict(entry)
     name, kind, inputs = entry.pop("name"), entry.pop("kind"), entry.pop("inputs")
+    attributes = entry.pop("attributes", "")
     listed = isinstance(inputs, list | tuple) and all(isinstance(i, str) for i in inputs)
+    if not isinstance(attributes, str):
+        raise ArchitectureError(f"{name}: attributes: expected text, got {attributes!r}")
     if not isinstance(name, str) or not listed:
         raise ArchitectureError(f"a layer: expected names as text, got {name!r} and {inputs!r}")
-    return Node(name, make_layer(kind, entry, name), tuple(inputs))
+    return Node(name, make_layer(kind, entry, name), tuple(inputs), attributes)
 
 
-def _checked_input_shape(shape: Shape) -> Shape:
+def _class_of(node: Node) -> str:
+    return str(getattr(node.layer, "class_name", node.layer.kind))
+
+
+def _checked_input_shape(shape: Shape, ranks: Container[int]) -> Shape:
     """Return the shape with Python's whole numbers."""
     whole = all(is_whole_number(n) and n > 0 for n in shape)
-    if not whole or len(shape) not in (1, 3) or max(shape) > LARGEST_SIZE:
+    if not whole or len(shape) not in ranks or max(shape) > LARGEST_SIZE:
         raise ArchitectureError(
-            "input_shape: expects (height, width, channels) or (features,), all positive, "
-            f"got {shape!r}"
+            "input_shape: expects (height, width, channels), (steps, channels) or (features,), all "
+            f"positive, got {shape!r}"
         )
     return tuple(map(int, shape))

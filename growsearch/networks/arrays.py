@@ -20,7 +20,7 @@ _FLOATS = (np.float16, np.float32, np.float64)
 
 
 def flatten(prefix: str, layers: Mapping[str, Mapping[str, _Value]]) -> dict[str, _Value]:
-    """Return values by path, ``prefix/layer/name``; names have no slash.
+    """Return values by path, ``prefix/layer/name``; a weight's name has no slash.
 
     Examples
     --------
@@ -45,7 +45,7 @@ def nest(prefix: str, flat: Mapping[str, _Value]) -> dict[str, dict[str, _Value]
     nested: dict[str, dict[str, _Value]] = {}
     for path, value in flat.items():
         if path.startswith(f"{prefix}/"):
-            layer, name = path.removeprefix(f"{prefix}/").split("/")
+            layer, name = path.removeprefix(f"{prefix}/").rsplit("/", 1)
             nested.setdefault(layer, {})[name] = value
     return nested
 

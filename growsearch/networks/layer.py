@@ -114,14 +114,17 @@ class Layer(ABC):
     def __post_init__(self) -> None:
         if "activation" in options(type(self)):
             check_choice("activation", getattr(self, "activation"), ACTIVATIONS)  # noqa: B009
-        for name, is_pair in _sizes(type(self)).items():
+        for name, (count, is_optional) in _sizes(type(self)).items():
             value = getattr(self, name)
-            if is_pair and value is not None:
-                if not isinstance(value, tuple | list) or len(value) != 2:
-                    raise ValueError(f"{name}: expected two whole numbers, got {value!r}")
-                object.__setattr__(self, name, tuple(self._size(name, each) for each in value))
-            elif not is_pair:
+            if value is None and is_optional:
+                continue
+            if count == 1:
                 object.__setattr__(self, name, self._size(name, value))
+            else:
+                if not isinstance(value, tuple | list) or (count and len(value) != count):
+                    numbers = "two whole numbers" if count else "whole numbers"
+                    raise ValueError(f"{name}: expected {numbers}, got {value!r}")
+                object.__setattr__(self, name, tuple(self._size(name, each) for each in value))
 
     def _size(self, name: str, value: Any) -> int:
         size = checks.whole_number(name, value, self.least, error=ValueError)
@@ -182,7 +185,7 @@ class Layer(ABC):
         is_kept = units.extra == "zero" and ACTIVATIONS[name].keeps_zero
         return units if is_kept else units.with_extra("copies")
 
-    def gives(self, units: Units) -> bool:
+    def can_give(self, units: Units) -> bool:
         """Return whether the extra units of the output may be means, or zeros, as these are."""
         return self.behind(units) == units and (
             self.is_producer or units.extra in self.passed_extras
@@ -287,9 +290,15 @@ def options(layer: type[Layer]) -> Mapping[str, Any]:
 
 
 @cache
-def _sizes(layer: type[Layer]) -> Mapping[str, bool]:
-    """Return the options that are whole numbers: name -> whether there are two."""
-    kinds = {int: False, Pair: True, Pair | None: True}
+def _sizes(layer: type[Layer]) -> Mapping[str, tuple[int, bool]]:
+    """Return the options that are whole numbers: name -> how many, and whether None is another.
+
+    There are 0 of those of which there may be any number.
+    """
+    kinds: dict[Any, tuple[int, bool]] = {
+        **{int: (1, False), int | None: (1, True)},
+        **{Pair: (2, False), Pair | None: (2, True), Shape: (0, False)},
+    }
     return {name: kinds[hint] for name, hint in options(layer).items() if hint in kinds}
 
 

@@ -290,14 +290,24 @@ class Network:
         path = expanded(path, error=NetworkFileError)
         return cls.from_bytes(file_format.read(path), str(path))
 
-    def to_keras(self) -> Any:
+    def to_keras(
+        self, *, dtype: str | None = None, custom_objects: Mapping[str, Any] | None = None
+    ) -> Any:
         """Return a functional Keras model, not compiled, with the network's names and weights.
 
         Its inverse is :func:`growsearch.from_keras`. Loads Keras.
+
+        Parameters
+        ----------
+        dtype : str, optional
+            Precision of every layer, such as "float64"; by default the one that it was read with,
+            else float32.
+        custom_objects : mapping, optional
+            Own classes and functions, by name, that the network's layers are made of.
         """
         from growsearch.interop.keras import to_keras
 
-        return to_keras(self)
+        return to_keras(self, dtype=dtype, custom_objects=custom_objects)
 
     def __reduce__(self) -> tuple[Any, ...]:
         weights = plain(self.weights)
@@ -307,7 +317,9 @@ class Network:
         return self  # it is immutable
 
     def __repr__(self) -> str:
-        return f"Network({self.architecture}, {self.parameters:,} parameters)"
+        opaque = len(self.architecture.opaque)
+        keras = f", {opaque} layer{'s' * (opaque > 1)} that only Keras computes" if opaque else ""
+        return f"Network({self.architecture}, {self.parameters:,} parameters{keras})"
 
 
 def _start(weight: Weight, initializer: Initializer, rng: np.random.Generator) -> Array:

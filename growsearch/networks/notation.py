@@ -7,23 +7,28 @@
 | max pooling, 2x2 | its name alone: ``pool1`` |
 | any other layer | ``kind(name)`` |
 
-Options that are not the default stand behind the name: ``3x3x8(conv1,stride=2x2,activation=tanh)``.
+Options that are not the default stand behind the name: ``3x3x8(conv1,stride=2x2,activation=tanh)``;
+characters of text other than letters, digits and ``_.-~`` are written as in the address of a page.
 The activation is ReLU by default and linear in the last layer; convolutions and pooling pad
-``same``. A flatten is understood before the first dense layer. Graphs with branches are written
-with their inputs, ``add(sum1<conv1+conv2)``, for reading only.
+``same``. A flatten is understood before a dense layer of images; a dense layer of each position
+alone is written ``dense(name,units=UNITS)``. Graphs with branches are written with their inputs,
+``add(sum1<conv1+conv2)``, for reading only; so are layers that only Keras computes,
+``keras:LSTM(lstm1)``.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import MISSING, fields, replace
 from itertools import zip_longest
 from typing import Any
+from urllib.parse import quote, unquote
 
 from growsearch.errors import ArchitectureError
 from growsearch.networks.layer import Layer, Shape
-from growsearch.networks.layers import Conv, Dense, Flatten, MaxPool
+from growsearch.networks.layers import OPAQUE, Conv, Dense, Flatten, MaxPool
 from growsearch.networks.node import INPUT, Node, make_layer
 
 FLATTEN = "flatten"
@@ -31,8 +36,8 @@ FLATTEN = "flatten"
 _CONV = re.compile(r"(\d{1,6})x(\d{1,6})x(\d{1,9})\((.+)\)")
 _DENSE = re.compile(r"(\d{1,9})\((.+)\)")
 _POOL = re.compile(r"(pool\w*)")
-_ANY = re.compile(r"([a-z_]+)\((.+)\)")
-_PAIR = re.compile(r"(\d{1,6})x(\d{1,6})")
+_ANY = re.compile(r"([a-z][a-z0-9_]*)\((.+)\)")
+_SIZES = re.compile(r"\d{1,6}(x\d{1,6})+")
 
 
 def parse_chain(text: str, input_shape: Shape) -> tuple[Node, ...]:
@@ -49,17 +54,17 @@ def parse_chain(text: str, input_shape: Shape) -> tuple[Node, ...]:
         )
     parts = re.split(r"-(?![^()]*\))", "".join(text.split()))
     nodes: list[Node] = []
-    rank = len(input_shape)
+    shape = tuple(input_shape)
     for number, part in enumerate(parts):
         last = number == len(parts) - 1
         name, layer = _part(part, last=last)
         previous = nodes[-1].name if nodes else INPUT
-        if isinstance(layer, Dense) and rank == 3:
+        if _DENSE.fullmatch(part) and len(shape) > 1:
             nodes.append(Node(FLATTEN, Flatten(), (previous,)))
-            previous = FLATTEN
-        if layer.kind in ("dense", "flatten") or layer.kind.startswith("global_"):
-            rank = 1
+            previous, shape = FLATTEN, Flatten().output_shape(shape)
         nodes.append(Node(name, layer, (previous,)))
+        with suppress(ValueError):  # the architecture says what does not fit
+            shape = layer.output_shape(shape)
     return tuple(nodes)
 
 
@@ -95,8 +100,8 @@ def _part(part: str, *, last: bool) -> tuple[str, Layer]:
 
 
 def _value(text: str) -> Any:
-    if match := _PAIR.fullmatch(text):
-        return int(match[1]), int(match[2])
+    if _SIZES.fullmatch(text):
+        return tuple(map(int, text.split("x")))
     if text in ("true", "false"):
         return text == "true"
     for number in (int, float):
@@ -104,7 +109,7 @@ def _value(text: str) -> Any:
             return number(text)
         except ValueError:
             continue
-    return text
+    return unquote(text)
 
 
 def write(nodes: Sequence[Node], shapes: Mapping[str, Shape]) -> str:
@@ -121,7 +126,9 @@ def _written(nodes: Sequence[Node], shapes: Mapping[str, Shape]) -> Iterator[str
         chained = node.inputs == (previous,)
         previous = node.name
         if not (chained and _is_understood(node, following, nodes, shapes)):
-            yield _write_node(node, chained=chained, last=node is nodes[-1])
+            on_features = len(shapes[node.inputs[0]]) == 1
+            last = node is nodes[-1]
+            yield _write_node(node, chained=chained, last=last, on_features=on_features)
 
 
 def _is_understood(
@@ -131,48 +138,49 @@ def _is_understood(
     return (
         node.name == FLATTEN
         and isinstance(node.layer, Flatten)
-        and len(shapes[node.inputs[0]]) == 3
+        and len(shapes[node.inputs[0]]) > 1
         and following is not None
         and isinstance(following.layer, Dense)
         and [each for each in nodes if node.name in each.inputs] == [following]
     )
 
 
-def _write_node(node: Node, *, chained: bool, last: bool) -> str:
+def _write_node(node: Node, *, chained: bool, last: bool, on_features: bool) -> str:
     layer, name = node.layer, node.name
-    if last and isinstance(layer, Conv | Dense):
-        # The last layer's default is linear: write what differs from that.
-        if layer.activation == "linear":
-            layer = replace(layer, activation="relu")
-        elif layer.activation == "relu":
-            return _assemble(node, [*_options(layer), "activation=relu"], chained)
     if layer == MaxPool() and _POOL.fullmatch(name) and chained:
         return name
-    return _assemble(node, _options(layer), chained)
-
-
-def _assemble(node: Node, options: list[str], chained: bool) -> str:
-    layer = node.layer
-    if isinstance(layer, Conv):
-        head = f"{layer.kernel[0]}x{layer.kernel[1]}x{layer.filters}"
-    elif isinstance(layer, Dense):
-        head = f"{layer.units}"
-    else:
-        head = layer.kind
+    ending, is_short = [], False
+    head = getattr(layer, "title", layer.kind)  # what only Keras computes has its class
+    if isinstance(layer, Conv | Dense):
+        if last:  # the default is linear there: write what differs from that
+            ending = ["activation=relu"] if layer.activation == "relu" else []
+            layer = replace(layer, activation="relu") if layer.activation == "linear" else layer
+        # Reading flattens in front of a number; a dense layer of each position has none.
+        is_short = on_features or isinstance(layer, Conv)
+        head = _head(layer) if is_short else head
     origin = "" if chained else "<" + "+".join(node.inputs)
-    return f"{head}({','.join([node.name + origin, *options])})"
+    return f"{head}({','.join([name + origin, *_options(layer, is_short=is_short), *ending])})"
 
 
-def _options(layer: Layer) -> list[str]:
-    written = []
+def _head(layer: Conv | Dense) -> str:
+    if isinstance(layer, Conv):
+        return f"{layer.kernel[0]}x{layer.kernel[1]}x{layer.filters}"
+    return f"{layer.units}"
+
+
+def _options(layer: Layer, *, is_short: bool) -> list[str]:
+    written: list[str] = []
+    if layer.kind in OPAQUE:
+        return written  # a configuration of Keras' is no notation
     for option in fields(layer):
         value = getattr(layer, option.name)
-        is_size = isinstance(layer, Conv | Dense) and option.default is MISSING
-        if is_size or value == option.default:
+        if value == option.default or (is_short and option.default is MISSING):
             continue
         if isinstance(value, tuple):
             value = "x".join(map(str, value))
         elif isinstance(value, bool):
             value = str(value).lower()
+        elif isinstance(value, str):
+            value = quote(value, safe="")
         written.append(f"{option.name}={value}")
     return written

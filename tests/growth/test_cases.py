@@ -11,7 +11,7 @@ from tests.growth_cases import CASES, every_growth, random_architecture
 @pytest.mark.parametrize("source", ["cases", "random"])
 def test_the_networks_hold_every_layer_type(source):
     """A layer type that no test network holds would go untested."""
-    drawn = map(random_architecture, range(200))
+    drawn = map(random_architecture, range(600))
     architectures = CASES.values() if source == "cases" else drawn
     kinds = {node.layer.kind for each in architectures for node in each.nodes}
     assert kinds == set(LAYERS)

@@ -67,7 +67,8 @@ ONE_LAYER = {"layers": ["conv1"], "widths": [8]}
 
 
 def kernels(architecture: Architecture) -> dict[str, tuple[int, int]]:
-    return {n.name: n.layer.kernel for n in architecture.nodes if hasattr(n.layer, "kernel")}
+    windows = {node.name: node.layer.window for node in architecture.nodes}
+    return {name: window.kernel for name, window in windows.items() if window is not None}
 
 
 # -- sites ---------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import Any
 
@@ -18,20 +18,48 @@ from growsearch.networks.layers import (
     LAYERS,
     Activation,
     Add,
+    AlphaDropout,
+    Average,
     AvgPool,
+    AvgPool1D,
     BatchNorm,
+    Carried,
     Concat,
     Conv,
+    Conv1D,
+    ConvTranspose,
+    Crop,
     Dense,
     DepthwiseConv,
     Dropout,
     Flatten,
+    GaussianDropout,
+    GaussianNoise,
     GlobalAvgPool,
+    GlobalAvgPool1D,
     GlobalMaxPool,
+    GlobalMaxPool1D,
     GroupNorm,
     LayerNorm,
+    Maximum,
     MaxPool,
+    MaxPool1D,
+    Minimum,
+    Multiply,
+    Normalize,
+    Permute,
+    PReLU,
+    Rescale,
+    RescaleChannels,
+    Reshape,
+    Resize,
+    RMSNorm,
+    Scale,
+    ScaledAdd,
     SeparableConv,
+    Subtract,
+    UnitNorm,
+    UpSample,
     ZeroPad,
 )
 from tests.growth_cases import CASES, difference, images_for, trained
@@ -40,7 +68,7 @@ Array = NDArray[Any]
 
 TOLERANCE = 1e-12  # both in float64, relative to the largest output
 SINGLE = 1e-6  # where Keras computes with constants, or as a whole, in float32
-IN_SINGLE = ("layer_norm", "leaky_relu", "gelu", "gelu_tanh")
+IN_SINGLE = ("layer_norm", "leaky_relu", "gelu", "gelu_tanh", "resize", "up_sample")
 IMAGES = [(7, 6, 4), (8, 5, 4)]  # neither square, both parities on each axis
 
 CONVS = [
@@ -64,12 +92,23 @@ SEPARABLE = [
     SeparableConv((2, 3), 5, stride=(2, 2), multiplier=3),
     SeparableConv((3, 2), 5, padding="valid", activation="tanh", use_bias=False),
     SeparableConv((2, 2), 3, stride=(3, 3)),
+    SeparableConv((3, 2), 5, dilation=(2, 2)),
 ]
 DEPTHWISE = [
     DepthwiseConv((3, 3)),
     DepthwiseConv((2, 4), multiplier=3),
     DepthwiseConv((3, 2), stride=(2, 2), padding="valid", activation="tanh", use_bias=False),
     DepthwiseConv((4, 3), stride=(3, 3), multiplier=2),
+    DepthwiseConv((3, 3), dilation=(2, 1)),
+    DepthwiseConv((2, 3), dilation=(2, 2), padding="valid", multiplier=2),
+]
+TRANSPOSED = [
+    ConvTranspose((3, 3), 5, stride=(2, 2)),
+    ConvTranspose((2, 4), 5, stride=(2, 3), use_bias=False),
+    ConvTranspose((4, 3), 5, stride=(3, 2), padding="valid", activation="tanh"),
+    ConvTranspose((1, 2), 5, stride=(2, 3), padding="valid"),
+    ConvTranspose((1, 2), 5, stride=(3, 3)),
+    ConvTranspose((3, 2), 4),
 ]
 POOLS = [
     kind(size, stride, padding)
@@ -83,6 +122,18 @@ POOLS = [
         ((1, 1), (3, 2), "same"),
     )
 ]
+SEQUENCES = [
+    Conv1D(3, 5),
+    Conv1D(2, 5, stride=2, use_bias=False),
+    Conv1D(3, 5, padding="valid", dilation=2, activation="tanh"),
+    Conv1D(3, 6, padding="causal", dilation=2, groups=2),
+    *(
+        kind(size, stride, padding)
+        for kind in (MaxPool1D, AvgPool1D)
+        for size, stride, padding in ((2, None, "same"), (3, 2, "valid"), (3, 1, "same"))
+    ),
+    *(kind(keepdims) for kind in (GlobalAvgPool1D, GlobalMaxPool1D) for keepdims in (False, True)),
+]
 OTHERS = [
     Dense(5, "tanh"),
     Dense(1, use_bias=False),
@@ -93,31 +144,72 @@ OTHERS = [
     BatchNorm(scale=False, center=False, activation="tanh"),
     LayerNorm(),
     LayerNorm(epsilon=0.3),
+    LayerNorm(scale=False),
+    LayerNorm(center=False),
     GroupNorm(2),
     GroupNorm(1, epsilon=0.3),
+    GroupNorm(2, scale=False),
+    GroupNorm(2, center=False),
+    RMSNorm(),
+    RMSNorm(epsilon=0.3),
+    UnitNorm(),
+    Rescale(2.0, -0.5),
+    Rescale(0.25),
+    RescaleChannels(),
+    Scale(),
+    Normalize(),
     GlobalAvgPool(),
+    GlobalAvgPool(keepdims=True),
     GlobalMaxPool(),
+    GlobalMaxPool(keepdims=True),
     Flatten(),
+    Reshape((2, 4)),
+    Reshape((4,)),
+    Permute((2, 1, 3)),
+    Permute((3, 1, 2)),
+    Crop(1, 0, 2, 1),
+    Crop(0, 2, 0, 0),
+    UpSample(),
+    UpSample((3, 2), "bilinear"),
+    Resize((3, 8)),
+    Resize((9, 4), "nearest"),
     ZeroPad(1, 0, 2, 3),
     ZeroPad(0, 1, 0, 0),
     Dropout(0.9),
+    Dropout(0.9, "channels"),
+    Dropout(0.9, "images"),
+    AlphaDropout(0.9),
+    GaussianDropout(0.9),
+    GaussianNoise(0.3),
+    Carried("RandomFlip"),
+    Carried("RandomRotation", '{"factor": 0.1}'),
+    PReLU(),
+    PReLU(shared=False),
     Activation("leaky_relu", slope=0.7),
     Add(),
     Add("tanh"),
+    ScaledAdd(0.3),
+    ScaledAdd(-2.0),
+    Subtract(),
+    Multiply(),
+    Average(),
+    Maximum(),
+    Minimum(),
     Concat(),
 ]
-SPECIFICATIONS = [*CONVS, *SEPARABLE, *DEPTHWISE, *POOLS, *OTHERS]
+SPECIFICATIONS = [*CONVS, *SEPARABLE, *DEPTHWISE, *TRANSPOSED, *SEQUENCES, *POOLS, *OTHERS]
 
 
 def single(layer: Layer, shape: tuple[int, ...]) -> Architecture:
-    """The layer alone; one that joins has the input, its negative part and itself again."""
+    """The layer alone; one that joins has the input, another function of it, and itself again."""
     if layer.inputs[0] == 1:
         return Architecture(shape, (Node("it", layer, (INPUT,)),))
     minus = Node("minus", BatchNorm(), (INPUT,))
-    return Architecture(shape, (minus, Node("it", layer, (INPUT, "minus", INPUT))))
+    inputs = (INPUT, "minus", INPUT)[: layer.inputs[1]]
+    return Architecture(shape, (minus, Node("it", layer, inputs)))
 
 
-def keras_layer(layer: Layer) -> Any:
+def keras_layer(layer: Layer, weights: Mapping[str, Array]) -> Any:
     """The Keras layer of a specification, by Keras' own arguments and without its activation."""
     import keras
 
@@ -138,6 +230,7 @@ def keras_layer(layer: Layer) -> Any:
             strides=s.stride,
             padding=s.padding,
             depth_multiplier=s.multiplier,
+            dilation_rate=s.dilation,
             use_bias=s.use_bias,
         ),
         DepthwiseConv: lambda s: keras.layers.DepthwiseConv2D(
@@ -145,24 +238,71 @@ def keras_layer(layer: Layer) -> Any:
             strides=s.stride,
             padding=s.padding,
             depth_multiplier=s.multiplier,
+            dilation_rate=s.dilation,
             use_bias=s.use_bias,
+        ),
+        ConvTranspose: lambda s: keras.layers.Conv2DTranspose(
+            s.filters, s.kernel, strides=s.stride, padding=s.padding, use_bias=s.use_bias
         ),
         BatchNorm: lambda s: keras.layers.BatchNormalization(
             epsilon=s.epsilon, scale=s.scale, center=s.center
         ),
-        LayerNorm: lambda s: keras.layers.LayerNormalization(epsilon=s.epsilon),
-        GroupNorm: lambda s: keras.layers.GroupNormalization(s.groups, epsilon=s.epsilon),
+        LayerNorm: lambda s: keras.layers.LayerNormalization(
+            epsilon=s.epsilon, scale=s.scale, center=s.center
+        ),
+        GroupNorm: lambda s: keras.layers.GroupNormalization(
+            s.groups, epsilon=s.epsilon, scale=s.scale, center=s.center
+        ),
+        RMSNorm: lambda s: keras.layers.RMSNormalization(epsilon=s.epsilon),
+        UnitNorm: lambda _: keras.layers.UnitNormalization(),
+        Rescale: lambda s: keras.layers.Rescaling(s.scale, s.offset),
+        RescaleChannels: lambda _: keras.layers.Rescaling(weights["scale"], weights["offset"]),
+        Scale: lambda _: lambda x: x * weights["gamma"],
+        Normalize: lambda _: keras.layers.Normalization(
+            mean=weights["mean"], variance=weights["variance"]
+        ),
+        Conv1D: lambda s: keras.layers.Conv1D(
+            s.filters,
+            s.kernel,
+            strides=s.stride,
+            padding=s.padding,
+            dilation_rate=s.dilation,
+            groups=s.groups,
+            use_bias=s.use_bias,
+        ),
+        MaxPool1D: lambda s: keras.layers.MaxPooling1D(s.size, s.stride, s.padding),
+        AvgPool1D: lambda s: keras.layers.AveragePooling1D(s.size, s.stride, s.padding),
+        GlobalAvgPool1D: lambda s: keras.layers.GlobalAveragePooling1D(keepdims=s.keepdims),
+        GlobalMaxPool1D: lambda s: keras.layers.GlobalMaxPooling1D(keepdims=s.keepdims),
         MaxPool: lambda s: keras.layers.MaxPooling2D(s.size, s.stride, s.padding),
         AvgPool: lambda s: keras.layers.AveragePooling2D(s.size, s.stride, s.padding),
-        GlobalAvgPool: lambda _: keras.layers.GlobalAveragePooling2D(),
-        GlobalMaxPool: lambda _: keras.layers.GlobalMaxPooling2D(),
+        GlobalAvgPool: lambda s: keras.layers.GlobalAveragePooling2D(keepdims=s.keepdims),
+        GlobalMaxPool: lambda s: keras.layers.GlobalMaxPooling2D(keepdims=s.keepdims),
         Flatten: lambda _: keras.layers.Flatten(),
+        Reshape: lambda s: keras.layers.Reshape((*s.positions, -1)),
+        Permute: lambda s: keras.layers.Permute(s.dims),
+        Crop: lambda s: keras.layers.Cropping2D(((s.top, s.bottom), (s.left, s.right))),
+        UpSample: lambda s: keras.layers.UpSampling2D(s.size, interpolation=s.interpolation),
+        Resize: lambda s: keras.layers.Resizing(*s.size, interpolation=s.interpolation),
         ZeroPad: lambda s: keras.layers.ZeroPadding2D(((s.top, s.bottom), (s.left, s.right))),
         Dropout: lambda s: keras.layers.Dropout(s.rate),
+        AlphaDropout: lambda s: keras.layers.AlphaDropout(s.rate),
+        GaussianDropout: lambda s: keras.layers.GaussianDropout(s.rate),
+        GaussianNoise: lambda s: keras.layers.GaussianNoise(s.deviation),
+        Carried: lambda s: getattr(keras.layers, s.of)(**s.arguments),
+        PReLU: lambda s: keras.layers.PReLU(
+            shared_axes=(1, 2) if s.shared and weights["alpha"].ndim == 3 else None
+        ),
         Activation: lambda s: (
             keras.layers.LeakyReLU(s.slope) if s.function == "leaky_relu" else keras_function(s)
         ),
         Add: lambda _: keras.layers.Add(),
+        ScaledAdd: lambda s: lambda x: x[0] + s.scale * x[1],
+        Subtract: lambda _: keras.layers.Subtract(),
+        Multiply: lambda _: keras.layers.Multiply(),
+        Average: lambda _: keras.layers.Average(),
+        Maximum: lambda _: keras.layers.Maximum(),
+        Minimum: lambda _: keras.layers.Minimum(),
         Concat: lambda _: keras.layers.Concatenate(),
     }
     return keras_layers[type(layer)](layer)
@@ -198,12 +338,13 @@ def by_keras(network: Network, images: Array) -> Array:
     values = {INPUT: keras.ops.convert_to_tensor(images, "float64")}
     for node in network.architecture.nodes:
         inputs = [values[name] for name in node.inputs]
-        made = keras_layer(node.layer)
+        weights = network.weights.get(node.name, {})
+        made = keras_layer(node.layer, weights)
         argument = inputs[0] if len(inputs) == 1 else inputs
         if isinstance(made, keras.layers.Layer):
             shapes = [tuple(x.shape) for x in inputs]
             made.build(shapes[0] if len(shapes) == 1 else shapes)
-            if weights := network.weights.get(node.name):
+            if made.weights:
                 made.set_weights(list(weights.values()))
             out = made(argument, training=False)
             if not isinstance(node.layer, Activation):
@@ -234,7 +375,9 @@ def tolerance_for(architecture: Architecture) -> float:
 
 
 def shape_for(layer: Layer, image: tuple[int, ...]) -> tuple[int, ...]:
-    return (6,) if isinstance(layer, Dense) else image
+    if isinstance(layer, Dense):
+        return (6,)
+    return image[1:] if layer in SEQUENCES else image
 
 
 # -- every layer type ----------------------------------------------------------------------------
@@ -289,6 +432,31 @@ def test_the_flag_elementwise_is_true_of_the_function(name):
     other = np.array([[0.5, -1.0, 5.0]])
     same = np.array_equal(activation.function(x)[:, :2], activation.function(other)[:, :2])
     assert same == activation.elementwise
+
+
+@pytest.mark.usefixtures("float64")
+@pytest.mark.parametrize("join", [Add(), Multiply(), Average(), Maximum(), Minimum()])
+@pytest.mark.parametrize("size", [(1, 1, 4), (7, 6, 1), (7, 1, 4), (1, 1, 1)], ids=str)
+def test_a_join_repeats_axes_of_size_1_as_keras_does(join, size):
+    """One value a channel, a position, a row, an image: max |Δ| <= 1e-12 relative."""
+    small = Crop(7 - size[0], 0, 0, 6 - size[1])
+    pieces = [Node("small", small, (INPUT,))]
+    if size[2] == 1:
+        pieces.append(Node("one", Dense(1, "linear"), ("small",)))
+    pieces.append(Node("it", join, (pieces[-1].name, INPUT)))
+    network = living(Architecture((7, 6, 4), tuple(pieces)))
+    assert network.architecture.shapes["it"] == (7, 6, 4)
+    images = np.random.default_rng(1).normal(size=(3, 7, 6, 4))
+    assert difference(by_keras(network, images), network.forward(images)) <= TOLERANCE
+
+
+@pytest.mark.usefixtures("float64")
+def test_a_dense_layer_of_images_computes_what_keras_computes():
+    """It takes each position alone: max |Δ| <= 1e-12 relative."""
+    network = living(single(Dense(5, "tanh"), (7, 6, 4)))
+    assert network.architecture.shapes["it"] == (7, 6, 5)
+    images = np.random.default_rng(1).normal(size=(3, 7, 6, 4))
+    assert difference(by_keras(network, images), network.forward(images)) <= TOLERANCE
 
 
 # -- every network -------------------------------------------------------------------------------
@@ -372,7 +540,7 @@ def test_every_option_of_every_layer_type_is_held_against_keras(kind):
     """Each field occurs above with two values at least, or a new option would go untested."""
     specifications = [s for s in [*SPECIFICATIONS, Activation()] if s.kind == kind]
     assert specifications
-    of_training = {"momentum", "rate"}
+    of_training = {"momentum", "rate", "deviation"}
     for field in fields(LAYERS[kind]):
         values = {getattr(each, field.name) for each in specifications}
         assert len(values) > 1 or field.name in of_training, field.name

@@ -28,6 +28,7 @@ class _Convolution(Layer):
     kernel: Pair
     stride: Pair
     padding: Padding
+    dilation: Pair
     activation: str
     use_bias: bool
 
@@ -42,7 +43,7 @@ class _Convolution(Layer):
 
     @property
     def window(self) -> Window:
-        return Window("kernel", self.kernel, self.stride, self.padding)
+        return Window("kernel", self.kernel, self.stride, self.padding, self.dilation)
 
     def with_kernel(self, kernel: Pair) -> Layer:
         return replace(self, **{"kernel": kernel})
@@ -117,10 +118,6 @@ class Conv(_Convolution):
             plain = Conv((kernel, kernel), units, stride=self.stride)
         return replace(plain, activation=activation, use_bias=use_bias)
 
-    @property
-    def window(self) -> Window:
-        return Window("kernel", self.kernel, self.stride, self.padding, self.dilation)
-
 
 @dataclass(frozen=True)
 class SeparableConv(_Depthwise):
@@ -136,6 +133,7 @@ class SeparableConv(_Depthwise):
     multiplier: int = 1
     activation: str = "relu"
     use_bias: bool = True
+    dilation: Pair = (1, 1)
 
     kind: ClassVar[str] = "separable_conv"
     width_option: ClassVar[str] = "filters"
@@ -156,7 +154,7 @@ class SeparableConv(_Depthwise):
 
     @property
     def window(self) -> Window:
-        return Window("depthwise", self.kernel, self.stride, self.padding)
+        return Window("depthwise", self.kernel, self.stride, self.padding, self.dilation)
 
 
 @dataclass(frozen=True)
@@ -169,6 +167,7 @@ class DepthwiseConv(_Depthwise):
     multiplier: int = 1
     activation: str = "relu"
     use_bias: bool = True
+    dilation: Pair = (1, 1)
 
     kind: ClassVar[str] = "depthwise_conv"
 

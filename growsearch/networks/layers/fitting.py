@@ -11,6 +11,7 @@ from growsearch.networks.layers.dense import Dense
 from growsearch.networks.layers.joins import Add, Concat
 from growsearch.networks.layers.norms import BatchNorm
 from growsearch.networks.layers.pooling import AvgPool, GlobalAvgPool
+from growsearch.networks.layers.sequences import GlobalAvgPool1D
 
 Join = Literal["sum", "concat"]
 JOINS: Mapping[Join, Layer] = {"sum": Add(), "concat": Concat()}
@@ -25,14 +26,17 @@ def averaging(here: Shape, there: Shape) -> Layer | None:
     ValueError
         When features would become images, or images larger.
     """
-    if len(here) < len(there):
+    is_known = all(len(shape) in (1, 2, 3) and 0 not in shape for shape in (here, there))
+    if is_known and here[:-1] == there[:-1]:
+        return None
+    if is_known and (len(here), len(there)) == (3, 1):
+        return GlobalAvgPool()
+    if is_known and (len(here), len(there)) == (2, 1):
+        return GlobalAvgPool1D()
+    if not is_known or (len(here), len(there)) != (3, 3):
         raise ValueError(
             f"expected images at both ends or features at the target, got {here} and {there}"
         )
-    if len(here) > len(there):
-        return GlobalAvgPool()
-    if here[:-1] == there[:-1]:
-        return None
     if here[0] < there[0] or here[1] < there[1]:
         raise ValueError(
             f"expected a source at least as large as the target, got {here[0]}x{here[1]} and "
@@ -45,6 +49,6 @@ def averaging(here: Shape, there: Shape) -> Layer | None:
 
 def projection(shape: Shape) -> Layer:
     """Return the linear layer to the channels of ``shape``, of each position alone."""
-    if len(shape) == 1:
-        return Dense(shape[0], "linear", use_bias=False)
+    if len(shape) != 3:
+        return Dense(shape[-1], "linear", use_bias=False)
     return Conv((1, 1), shape[2], activation="linear", use_bias=False)

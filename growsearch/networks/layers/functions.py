@@ -1,13 +1,15 @@
-"""Functions of each unit alone, as layers: activation, dropout."""
+"""Functions of each unit alone, as layers: activations, with learnt slopes too."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
 from growsearch.net2net.units import Extra
 from growsearch.networks.activations import ACTIVATIONS, LEAKY_RELU_SLOPE
-from growsearch.networks.layer import Layer, check_choice, check_number
+from growsearch.networks.layer import Layer, Shape, Weight, check_choice, check_number
+from growsearch.networks.layers.weights import SAME_UNITS
 
 
 @dataclass(frozen=True)
@@ -38,15 +40,26 @@ class Activation(Layer):
 
 
 @dataclass(frozen=True)
-class Dropout(Layer):
-    """In training mode a fraction ``rate`` of the units is dropped; otherwise the identity."""
+class PReLU(Layer):
+    """Leaky ReLU whose slope ``alpha`` is learnt (He et al., arXiv:1502.01852).
 
-    rate: float = 0.5
+    There is one slope a channel, or with ``shared`` false one a channel and position.
+    """
 
-    kind: ClassVar[str] = "dropout"
+    shared: bool = True
+
+    kind: ClassVar[str] = "prelu"
     in_block: ClassVar[bool] = True
-    passed_extras: ClassVar[tuple[Extra, ...]] = ("mean", "zero")
+    passed_extras: ClassVar[tuple[Extra, ...]] = ("zero",)
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_number("rate", self.rate, 0.0, 1.0, below=True)
+    def weights(self, *shapes: Shape) -> dict[str, Weight]:
+        *positions, channels = shapes[0]
+        shape = (*(1 if self.shared else size for size in positions), channels)
+        return {"alpha": Weight(shape, "zeros", {len(positions): SAME_UNITS})}
+
+    def flops(self, *shapes: Shape) -> int:
+        return 2 * math.prod(shapes[0])
+
+    def activation_behind(self, before: str | None) -> str:
+        """Return the activation like it that has no weights, for layers put behind this one."""
+        return "leaky_relu"

@@ -74,9 +74,14 @@ class BatchNorm(Layer):
 
 
 class _NormOfImages(Layer):
-    """A norm by the statistics of each image, with ``gamma`` and ``beta`` per channel."""
+    """A norm by the statistics of each image, with ``gamma`` and ``beta`` per channel.
+
+    Without ``scale`` gamma is 1, without ``center`` beta is 0.
+    """
 
     epsilon: float
+    scale: bool
+    center: bool
 
     in_block: ClassVar[bool] = True
     is_norm: ClassVar[bool] = True
@@ -87,7 +92,9 @@ class _NormOfImages(Layer):
 
     def weights(self, *shapes: Shape) -> dict[str, Weight]:
         shape, axes = (shapes[0][-1],), {0: SAME_UNITS}
-        return {"gamma": Weight(shape, "ones", axes), "beta": Weight(shape, "zeros", axes)}
+        gamma = {"gamma": Weight(shape, "ones", axes)} if self.scale else {}
+        beta = {"beta": Weight(shape, "zeros", axes)} if self.center else {}
+        return {**gamma, **beta}
 
     def flops(self, *shapes: Shape) -> int:
         return 5 * math.prod(shapes[0])
@@ -122,7 +129,7 @@ class _NormOfPositions(_NormOfImages):
     def required(self, units: Units, *shapes: Shape) -> tuple[Units, ...]:
         return (units.with_extra(self.neutral) if units.extra == "zero" else units,)
 
-    def gives(self, units: Units) -> bool:
+    def can_give(self, units: Units) -> bool:
         return units.extra == "zero"
 
     def fitted(self, units: Units) -> Self:
@@ -139,6 +146,8 @@ class LayerNorm(_NormOfPositions):
     """Normalisation over the channels of each position."""
 
     epsilon: float = 1e-3
+    scale: bool = True
+    center: bool = True
 
     kind: ClassVar[str] = "layer_norm"
     passed_extras: ClassVar[tuple[Extra, ...]] = ("mean",)
@@ -151,6 +160,51 @@ class LayerNorm(_NormOfPositions):
 
 
 @dataclass(frozen=True)
+class RMSNorm(_NormOfPositions):
+    """Division by the root mean square over the channels of each position, times ``gamma``.
+
+    Source: Zhang and Sennrich, arXiv:1910.07467.
+    """
+
+    epsilon: float = 1e-6
+
+    kind: ClassVar[str] = "rms_norm"
+    passed_extras: ClassVar[tuple[Extra, ...]] = ("zero",)
+    neutral: ClassVar[Extra] = "zero"
+    title: ClassVar[str] = "RMS norm"
+    statistics: ClassVar[str] = "root mean square"
+
+    def weights(self, *shapes: Shape) -> dict[str, Weight]:
+        return {"gamma": Weight((shapes[0][-1],), "ones", {0: SAME_UNITS})}
+
+    def flops(self, *shapes: Shape) -> int:
+        return 4 * math.prod(shapes[0])
+
+    def norm_like(self, width: int, activation: str) -> dict[str, Layer]:
+        return {"rms": RMSNorm(self.epsilon), **activated(activation)}
+
+
+@dataclass(frozen=True)
+class UnitNorm(Layer):
+    """Division by the length of the vector of each position's channels.
+
+    The length counts copies, so no units pass.
+    """
+
+    kind: ClassVar[str] = "unit_norm"
+    least_square: ClassVar[float] = 1e-12  # of the length by which it divides, as in Keras
+
+    def flops(self, *shapes: Shape) -> int:
+        return 3 * math.prod(shapes[0])
+
+    def through(self, units: tuple[Units, ...], *shapes: Shape) -> Units:
+        raise TiedUnitsError("a division by the length of all channels counts each copy")
+
+    def required(self, units: Units, *shapes: Shape) -> tuple[Units, ...]:
+        return (self.through((units,)),)
+
+
+@dataclass(frozen=True)
 class GroupNorm(_NormOfImages):
     """Normalisation over all positions and the channels of each of ``groups`` equal groups.
 
@@ -159,6 +213,8 @@ class GroupNorm(_NormOfImages):
 
     groups: int
     epsilon: float = 1e-3
+    scale: bool = True
+    center: bool = True
 
     kind: ClassVar[str] = "group_norm"
 

@@ -56,8 +56,13 @@ class AvgPool(_Pool):
 
 @dataclass(frozen=True)
 class _GlobalPool(Layer):
+    """One value a channel: features, or with ``keepdims`` images of one pixel."""
+
+    keepdims: bool = False
+
     def output_shape(self, *shapes: Shape) -> Shape:
-        return (image(shapes[0])[2],)
+        channels = image(shapes[0])[2]
+        return (1, 1, channels) if self.keepdims else (channels,)
 
     def flops(self, *shapes: Shape) -> int:
         return math.prod(shapes[0])

@@ -16,20 +16,48 @@ from growsearch.networks.layer import Layer
 from growsearch.networks.layers import (
     Activation,
     Add,
+    AlphaDropout,
+    Average,
     AvgPool,
+    AvgPool1D,
     BatchNorm,
+    Carried,
     Concat,
     Conv,
+    Conv1D,
+    ConvTranspose,
+    Crop,
     Dense,
     DepthwiseConv,
     Dropout,
     Flatten,
+    GaussianDropout,
+    GaussianNoise,
     GlobalAvgPool,
+    GlobalAvgPool1D,
     GlobalMaxPool,
+    GlobalMaxPool1D,
     GroupNorm,
     LayerNorm,
+    Maximum,
     MaxPool,
+    MaxPool1D,
+    Minimum,
+    Multiply,
+    Normalize,
+    Permute,
+    PReLU,
+    Rescale,
+    RescaleChannels,
+    Reshape,
+    Resize,
+    RMSNorm,
+    Scale,
+    ScaledAdd,
     SeparableConv,
+    Subtract,
+    UnitNorm,
+    UpSample,
     ZeroPad,
 )
 from growsearch.networks.optimizers import OPTIMIZERS
@@ -59,12 +87,29 @@ CASES: dict[str, list[Layer]] = {
         SeparableConv((3, 3), 5),
         SeparableConv((2, 3), 5, stride=(2, 2), multiplier=2, use_bias=False),
         SeparableConv((3, 2), 5, padding="valid", multiplier=3, activation="tanh"),
+        SeparableConv((3, 2), 5, dilation=(2, 2)),
     ],
     "depthwise_conv": [
         DepthwiseConv((3, 3)),
         DepthwiseConv((2, 3), stride=(2, 2), multiplier=2, use_bias=False),
         DepthwiseConv((3, 2), padding="valid", multiplier=3, activation="tanh"),
+        DepthwiseConv((3, 2), dilation=(2, 2)),
     ],
+    "conv_transpose": [
+        ConvTranspose((3, 3), 5, stride=(2, 2)),
+        ConvTranspose((2, 4), 5, stride=(2, 1), use_bias=False),
+        ConvTranspose((3, 2), 5, stride=(1, 3), padding="valid", activation="tanh"),
+    ],
+    "conv1d": [
+        Conv1D(3, 5),
+        Conv1D(2, 5, stride=2, use_bias=False),
+        Conv1D(3, 5, padding="valid", dilation=2, activation="tanh"),
+        Conv1D(3, 6, padding="causal", dilation=2, groups=2),
+    ],
+    "max_pool1d": [MaxPool1D(), MaxPool1D(3, 1), MaxPool1D(3, 2, "valid")],
+    "avg_pool1d": [AvgPool1D(), AvgPool1D(3, 1), AvgPool1D(3, 2, "valid")],
+    "global_avg_pool1d": [GlobalAvgPool1D(), GlobalAvgPool1D(keepdims=True)],
+    "global_max_pool1d": [GlobalMaxPool1D(), GlobalMaxPool1D(keepdims=True)],
     "batch_norm": [
         BatchNorm(),
         BatchNorm(epsilon=0.3, activation="relu"),
@@ -72,8 +117,24 @@ CASES: dict[str, list[Layer]] = {
         BatchNorm(scale=False),
         BatchNorm(center=False),
     ],
-    "layer_norm": [LayerNorm(), LayerNorm(epsilon=0.3)],
-    "group_norm": [GroupNorm(2), GroupNorm(1, epsilon=0.3)],
+    "layer_norm": [
+        LayerNorm(),
+        LayerNorm(epsilon=0.3),
+        LayerNorm(scale=False),
+        LayerNorm(center=False),
+    ],
+    "group_norm": [
+        GroupNorm(2),
+        GroupNorm(1, epsilon=0.3),
+        GroupNorm(2, scale=False),
+        GroupNorm(2, center=False),
+    ],
+    "rms_norm": [RMSNorm(), RMSNorm(epsilon=0.3)],
+    "unit_norm": [UnitNorm()],
+    "rescale": [Rescale(2.0, -0.5)],
+    "rescale_channels": [RescaleChannels()],
+    "scale": [Scale()],
+    "normalize": [Normalize()],
     "max_pool": [
         MaxPool(),
         MaxPool((3, 2), stride=(1, 2)),
@@ -84,27 +145,41 @@ CASES: dict[str, list[Layer]] = {
         AvgPool((3, 2), stride=(1, 2)),
         AvgPool((2, 3), stride=(2, 1), padding="valid"),
     ],
-    "global_avg_pool": [GlobalAvgPool()],
-    "global_max_pool": [GlobalMaxPool()],
+    "global_avg_pool": [GlobalAvgPool(), GlobalAvgPool(keepdims=True)],
+    "global_max_pool": [GlobalMaxPool(), GlobalMaxPool(keepdims=True)],
     "flatten": [Flatten()],
+    "reshape": [Reshape((2, 4)), Reshape((4,))],
+    "permute": [Permute((2, 1, 3)), Permute((3, 1, 2))],
     "zero_pad": [ZeroPad(1, 0, 2, 3), ZeroPad(0, 0, 0, 0)],
-    "dropout": [Dropout(0.9)],
+    "crop": [Crop(1, 0, 2, 1)],
+    "up_sample": [UpSample(), UpSample((3, 2), "bilinear")],
+    "resize": [Resize((3, 8)), Resize((9, 4), "nearest")],
+    "dropout": [Dropout(0.9), Dropout(0.9, "channels"), Dropout(0.9, "images")],
+    "alpha_dropout": [AlphaDropout(0.9)],
+    "gaussian_dropout": [GaussianDropout(0.9)],
+    "gaussian_noise": [GaussianNoise(0.3)],
+    "carried": [Carried("RandomFlip")],
+    "prelu": [PReLU(), PReLU(shared=False)],
     "activation": [
         *(Activation(name) for name in ACTIVATIONS),
         Activation("leaky_relu", slope=0.7),
     ],
     "add": [Add(), Add("tanh")],
+    "scaled_add": [ScaledAdd(0.3)],
+    "subtract": [Subtract()],
+    "multiply": [Multiply()],
+    "average": [Average()],
+    "maximum": [Maximum()],
+    "minimum": [Minimum()],
     "concat": [Concat()],
 }
+ON_SEQUENCES = ("conv1d", "max_pool1d", "avg_pool1d", "global_avg_pool1d", "global_max_pool1d")
 ON_FEATURES = (
-    "dense",
-    "batch_norm",
-    "layer_norm",
-    "group_norm",
-    "dropout",
-    "activation",
-    "add",
-    "concat",
+    *("dense", "activation", "prelu"),
+    *("batch_norm", "layer_norm", "group_norm", "rms_norm", "unit_norm"),
+    *("rescale", "rescale_channels", "scale", "normalize"),
+    *("dropout", "alpha_dropout", "gaussian_dropout", "gaussian_noise", "carried"),
+    *("add", "scaled_add", "subtract", "multiply", "average", "maximum", "minimum", "concat"),
 )
 
 
@@ -136,14 +211,16 @@ def around(layer: Layer, *, features: bool = False) -> Architecture:
     nodes = [Node("a", Conv((3, 3), 4, activation="tanh"), (INPUT,))]
     if features:
         nodes += [Node("f", Flatten(), ("a",)), Node("g", Dense(4, "tanh"), ("f",))]
+    if layer.kind in ON_SEQUENCES:
+        nodes.append(Node("s", Reshape((14,)), ("a",)))
     before = nodes[-1].name
     inputs: tuple[str, ...] = (before,)
     if type(layer).inputs[0] > 1:
         other = Dense(4, "tanh") if features else Conv((1, 1), 4, activation="tanh")
         nodes.append(Node("b", other, (before,)))
-        inputs = (before, "b", before)
+        inputs = (before, "b", before)[: type(layer).inputs[1]]
     nodes.append(Node("tested", layer, inputs))
-    if len(Architecture(IMAGE, tuple(nodes)).shapes["tested"]) == 3:
+    if len(Architecture(IMAGE, tuple(nodes)).shapes["tested"]) > 1:
         nodes.append(Node("flat", Flatten(), ("tested",)))
     nodes.append(Node("out", Dense(CLASSES, "linear"), (nodes[-1].name,)))
     return Architecture(IMAGE, tuple(nodes))
@@ -178,19 +255,20 @@ def random_graph(seed: int) -> Architecture:
     length = int(rng.integers(3, 9))
     for number in range(length):
         name, is_image = f"n{number}", len(shapes[current]) == 3
-        kinds = sorted(set(CASES) - {"dense", *to_features}) if is_image else ON_FEATURES
+        of_images = sorted(set(CASES) - {*to_features, *ON_SEQUENCES})
+        kinds = of_images if is_image else ON_FEATURES
         kind = str(rng.choice(to_features if is_image and number == length - 2 else kinds))
         layer = CASES[kind][int(rng.integers(len(CASES[kind])))]
         inputs: tuple[str, ...] = (current,)
-        if kind in ("add", "concat"):
+        if layer.inputs[0] > 1:
             twins = [other for other, shape in shapes.items() if shape == shapes[current]]
-            inputs = (current, *(str(i) for i in rng.choice(twins, 2)))
+            inputs = (current, *(str(i) for i in rng.choice(twins, min(layer.inputs[1], 3) - 1)))
         try:
             current = put(layer, *inputs)
         except ValueError:  # too small for this window, or not divisible into these groups
             continue
     name = "flat"
-    if len(shapes[current]) == 3:
+    if len(shapes[current]) > 1:
         current = put(Flatten(), current)
     name = "out"
     put(Dense(CLASSES, "linear"), current)

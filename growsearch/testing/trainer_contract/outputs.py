@@ -34,7 +34,7 @@ class OutputLaws(Laws):
         assert kind in CASES, f"{kind}: expected layers in trainer_contract.cases.CASES"
         images = split(9).images
         for layer in CASES[kind]:
-            architectures = [] if kind in ("dense", "activation") else [around(layer)]
+            architectures = [] if kind == "activation" else [around(layer)]
             if kind in ON_FEATURES:
                 architectures.append(around(layer, features=True))
             for architecture in architectures:

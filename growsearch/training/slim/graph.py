@@ -10,7 +10,7 @@ from growsearch.networks import layers as specs
 from growsearch.networks.layer import Layer
 from growsearch.training.slim.backend import tf, v1
 from growsearch.training.slim.builders import Mode, build
-from growsearch.training.slim.variables import average_getter, cast_getter
+from growsearch.training.slim.variables import average_getter, cast_getter, scope_of
 
 _BIAS_GRADIENT = "GrowsearchBiasAdd"
 
@@ -30,6 +30,7 @@ def build_logits(architecture: Architecture, images: Any, mode: Mode) -> Any:
     -------
     float32 tensor, shape (n, *output_shape)
     """
+    architecture.check_computable()
     tensors = {INPUT: tf.cast(images, mode.dtype)}
     scope = v1.variable_scope(
         "",
@@ -50,7 +51,7 @@ def build_logits(architecture: Architecture, images: Any, mode: Mode) -> Any:
                 inputs = [tf.cast(tensor, tf.float32) for tensor in inputs]
             if node.name in delayed:
                 layer = layer.with_activation("linear")
-            tensor = build(layer, inputs, node.name, mode)
+            tensor = build(layer, inputs, scope_of(node.name), mode)
             if node.name in delayed.values():
                 tensor = tf.nn.relu(tensor)
             tensors[node.name] = tensor

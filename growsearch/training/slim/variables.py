@@ -36,6 +36,17 @@ def layer_variable(
         )
 
 
+def scope_of(layer: str) -> str:
+    """Return the scope of a layer's variables: its name, of which a slash makes no second scope.
+
+    Examples
+    --------
+    >>> scope_of("backbone/conv1")
+    'backbone>conv1'
+    """
+    return layer.replace("/", ">")
+
+
 def cast_getter(getter: Any, name: str, *args: Any, dtype: Any = tf.float32, **options: Any) -> Any:
     """Return a float32 variable, cast to the precision of the layer.
 
@@ -65,7 +76,7 @@ def model_variables(
         return {
             layer: {
                 name: v1.get_variable(
-                    f"{prefix}{layer}/{_SLIM_NAMES.get(name, name)}", weight.shape
+                    f"{prefix}{scope_of(layer)}/{_SLIM_NAMES.get(name, name)}", weight.shape
                 )
                 for name, weight in weights.items()
             }
