@@ -68,7 +68,7 @@ Array = NDArray[Any]
 
 TOLERANCE = 1e-12  # both in float64, relative to the largest output
 SINGLE = 1e-6  # where Keras computes with constants, or as a whole, in float32
-IN_SINGLE = ("layer_norm", "leaky_relu", "gelu", "gelu_tanh", "resize", "up_sample")
+IN_SINGLE = ("layer_norm", "leaky_relu", "gelu", "gelu_tanh", "rescale", "resize", "up_sample")
 IMAGES = [(7, 6, 4), (8, 5, 4)]  # neither square, both parities on each axis
 
 CONVS = [

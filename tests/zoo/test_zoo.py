@@ -26,8 +26,7 @@ SMALL, DEEP, FLOAT64 = 1e-5, 1e-4, 1e-9
 
 
 @pytest.fixture(autouse=True)
-def _fresh():
-    keras.backend.clear_session()
+def _seeded():
     keras.utils.set_random_seed(0)
 
 

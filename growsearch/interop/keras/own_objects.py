@@ -30,8 +30,10 @@ def put_keys(config: dict[str, Any], layer: Any) -> None:
     import keras
 
     own = config.get("config")
+    if not isinstance(own, dict):
+        own = {}
     known = [getattr(keras.activations, name) for name in dir(keras.activations)]
-    for name, value in own.items() if isinstance(own, dict) else ():
+    for name, value in own.items():
         attribute = vars(layer).get(name)
         if isinstance(attribute, types.FunctionType) and attribute not in known:
             own[name] = value and _reference(attribute)  # by the object: names may be Keras' own
@@ -64,15 +66,15 @@ def objects_for(config: Any, given: Mapping[str, Any] | None) -> dict[str, Any]:
     for entry in entries(config):
         if not is_own(entry):
             continue
-        key = entry.get("registered_name")
-        name = _short(key) if _is_key(key) else own_name(entry)
-        mine = (given or {}).get(name)
-        if mine is None and isinstance(key, str):
-            mine = _MET.get(key) or _of_keras(key)
-        if mine is None or not _is_key(key):
-            missing.append(name)
+        key = str(entry.get("registered_name"))
+        if not _is_key(key):
+            missing.append(own_name(entry))
+            continue
+        mine = (given or {}).get(_short(key)) or _MET.get(key) or _of_keras(key)
+        if mine is None:
+            missing.append(_short(key))
         else:
-            found[str(key)] = mine
+            found[key] = mine
     if missing:
         raise ArchitectureError(unknown(missing, "to_keras"))
     return found

@@ -141,7 +141,7 @@ def tensors_of(
             written[node.name] = inputs
         elif isinstance(layer, KerasLayer):
             written[node.name] = _opaque(
-                network, node, titles[node.name], inputs, made, custom_objects, dtype
+                *(network, node, layer, titles[node.name], inputs, made, custom_objects, dtype)
             )
         else:
             policy = dtype or policies[node.name]
@@ -154,14 +154,13 @@ def tensors_of(
 def _opaque(
     network: Network,
     node: Node,
+    layer: KerasLayer,
     name: str,
     inputs: list[Any],
     made: dict[str, Any],
     custom_objects: Mapping[str, Any] | None,
     dtype: str | None,
 ) -> list[Any]:
-    layer = node.layer
-    assert isinstance(layer, KerasLayer)
     if layer.of:
         if layer.of not in made:
             raise ArchitectureError(f"{node.name}: expected the layer {layer.of!r} before it")
