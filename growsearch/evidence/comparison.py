@@ -112,6 +112,8 @@ class Evidence:
     acceleration : tuple of Acceleration
         The saving of compute against each control that has the compute of the whole lineage, over
         all trials.
+    metric : str
+        The run's metric: where it is not accuracy, all accuracies are values of this metric.
     """
 
     overall: tuple[Comparison, ...]
@@ -121,6 +123,7 @@ class Evidence:
     failed: int = 0
     tuned: int = 1
     acceleration: tuple[Acceleration, ...] = ()
+    metric: str = "accuracy"
 
     def __str__(self) -> str:
         if not self.overall:
@@ -154,10 +157,13 @@ class Evidence:
             "failed": self.failed,
             "tuned": self.tuned,
             "acceleration": [asdict(each) for each in self.acceleration],
+            "metric": self.metric,
         }
 
 
-def compare(records: Iterable[TrialRecord], held_out: HeldOut | None = None) -> Evidence:
+def compare(
+    records: Iterable[TrialRecord], held_out: HeldOut | None = None, *, metric: str = "accuracy"
+) -> Evidence:
     """Compare the candidates with every control arm that ran, whatever its name.
 
     Arms stand in the order of their first appearance, operations in alphabetical order.
@@ -179,6 +185,7 @@ def compare(records: Iterable[TrialRecord], held_out: HeldOut | None = None) -> 
         failed=states.count("FAIL"),
         tuned=max((len(arm.tried) for t in trials for arm in t.arms.values()), default=0) or 1,
         acceleration=accelerations(trials),
+        metric=metric,
     )
 
 

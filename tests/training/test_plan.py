@@ -37,6 +37,7 @@ UNUSABLE = {
     "seconds": [0.0, INFINITY],
     "label_smoothing": [1.0],
     "ema": [-0.1, NAN],
+    "class_weight": ["equal", None, {0: 1.0}],
     "augmentation": [{"shift": 1}, None],
     "shift": [-1, 0.5, 10.0, True],
     "rotate": [181.0, -1.0, NAN],

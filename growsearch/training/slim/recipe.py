@@ -25,6 +25,8 @@ class Recipe:
         Whether the moving averages of the weights are kept.
     augmentations : tuple of str
         Names of the steps of ``growsearch.training.slim.augment`` that images go through.
+    weighs : bool
+        Whether losses are multiplied by the weights of classes.
     """
 
     optimizer: str = "adam"
@@ -32,6 +34,7 @@ class Recipe:
     decays: bool = False
     averages: bool = False
     augmentations: tuple[str, ...] = ()
+    weighs: bool = False
 
     @classmethod
     def of(cls, plan: TrainingPlan, precision: str) -> Recipe:
@@ -42,4 +45,5 @@ class Recipe:
             decays=plan.decay > 0.0,
             averages=plan.ema > 0.0,
             augmentations=active_steps(plan.augmentation),
+            weighs=plan.class_weight != "none",
         )
