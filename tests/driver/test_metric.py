@@ -40,7 +40,7 @@ def by(metric: str, network: gs.Network, split: Split) -> float:
 
 @pytest.mark.parametrize("metric", OTHERS)
 def test_the_metric_takes_the_place_of_accuracy(tmp_path: Path, metric: str) -> None:
-    """In the study's values and curves, of the best network, the teacher and the figures at the end.
+    """In the study's values and curves, of the best network and the teacher, and at the end.
 
     The accuracies of the test images stay accuracies.
     """
@@ -79,9 +79,7 @@ def test_candidates_are_kept_by_the_metric_alone(tmp_path: Path) -> None:
     assert any(" ± " in reason for reason in reasons)
 
 
-def test_the_metric_is_told_by_its_name(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_metric_is_told_by_its_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """In the table of trials, the summary, the comparison with controls and in JSON."""
     result = searched(tmp_path, "judge.metric=balanced_accuracy")
 

@@ -89,13 +89,13 @@ HIGHER, UNCLEAR = SHARES + 0.02, SHARES + np.array([0.3, -0.2, -0.1, 0.04])
     ("shares", "rule", "kept", "reason"),
     [
         (HIGHER, "superior", True, "0.7700 beats the best so far, 0.7500"),
-        (UNCLEAR, "superior", False, "0.7600 is above 0.7500, but not surely (+0.0100 ± 0.1094)"),
+        (UNCLEAR, "superior", False, "0.7600 is above 0.7500, but not surely (+0.0100 ± 0.1085)"),
         (SHARES, "superior", False, "0.7500 does not beat the best so far, 0.7500"),
         (
             UNCLEAR - 0.02,
             "not_inferior",
             True,
-            "0.7400 is not worse than the best so far, 0.7500 (-0.0100 ± 0.1094)",
+            "0.7400 is not worse than the best so far, 0.7500 (-0.0100 ± 0.1085)",
         ),
         (
             SHARES - 0.02,
@@ -110,7 +110,10 @@ def test_another_metric_decides_by_its_own_error(
 ) -> None:
     """Its shares take the place of the losses, which do not count."""
     worse = LOSSES + 10.0
-    candidate, best = Score(shares.mean(), worse, shares), Score(0.75, LOSSES, SHARES)
+    candidate, best = (
+        Score(float(each.mean()), losses, each)
+        for each, losses in ((shares, worse), (SHARES, LOSSES))
+    )
     decision = decide(candidate, best, rule=rule)
     assert (decision.kept, decision.reason) == (kept, reason)
 
