@@ -14,6 +14,7 @@ from growsearch.evidence.statistics import FEWEST_PAIRS, Paired, holm, paired
 from growsearch.evidence.time_to_accuracy import TimeToAccuracy, times_to_accuracy
 from growsearch.evidence.variance import Components, components
 from growsearch.trials.arms import CANDIDATE
+from growsearch.trials.metrics import by_its_name
 from growsearch.trials.records import TrialRecord
 
 ALL = "all"
@@ -144,11 +145,14 @@ class Evidence:
         raise KeyError(name)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the evidence as plain JSON values."""
+        """Return the evidence as plain JSON values.
+
+        Values of a metric other than accuracy have its name in the place of "accuracy".
+        """
         held_out = None
         if self.held_out is not None:
             held_out = asdict(self.held_out) | {"optimism": self.held_out.optimism}
-        return {
+        values: dict[str, Any] = {
             "fewest_pairs": FEWEST_PAIRS,
             "overall": [asdict(each) for each in self.overall],
             "by_operation": [asdict(each) for each in self.by_operation],
@@ -159,6 +163,8 @@ class Evidence:
             "acceleration": [asdict(each) for each in self.acceleration],
             "metric": self.metric,
         }
+        named: dict[str, Any] = by_its_name(values, self.metric)
+        return named
 
 
 def compare(

@@ -177,7 +177,7 @@ class SearchResult:
         """
         best = self.best
         course = {} if self.anytime is None else self.anytime.to_json()
-        chosen = {
+        chosen: dict[str, Any] = {
             "best": {
                 "architecture": str(best.network.architecture),
                 "parameters": best.network.parameters,
@@ -188,7 +188,6 @@ class SearchResult:
                 "path": str(best.path),
             },
             "teacher": {"validation_accuracy": self.teacher_accuracy},
-            "evidence": self.evidence().to_json(),
             **course,
             "trials": [trial.to_json() for trial in self.trials],
         }
@@ -213,6 +212,7 @@ class SearchResult:
             "confusion": {on: each.to_json() for on, each in self.confusions.items()},
             "spent": dict(self.spent),
             "workers": self.workers.to_attributes(),
+            "evidence": self.evidence().to_json(),
             **found,
         }
 

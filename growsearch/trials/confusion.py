@@ -68,7 +68,8 @@ class Confusion:
     def by_class(self) -> NDArray[np.float64]:
         """The accuracy of each class, also called recall: NaN for a class without images."""
         right, images = self._counted(self._right), self.images
-        return np.divide(right, images, out=np.full(self.classes, np.nan), where=images > 0)
+        unknown = np.full(self.classes, np.nan)
+        return np.asarray(np.divide(right, images, out=unknown, where=images > 0))
 
     @property
     def _right(self) -> Iterator[Cell]:

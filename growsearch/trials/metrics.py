@@ -62,7 +62,7 @@ def _f1_macro(logits: NDArray[Any], labels: NDArray[Any]) -> Array:
     classes, hits = logits.shape[1], _accuracy(logits, labels)
     predicted = logits.argmax(axis=1)
     # Of each class: its images, and those that are taken for it.
-    both = sum(np.bincount(each, minlength=classes) for each in (labels, predicted))
+    both = np.bincount(labels, minlength=classes) + np.bincount(predicted, minlength=classes)
     scores = 2.0 * np.bincount(labels, hits, classes) / np.maximum(both, 1)
     slopes = scores / np.maximum(both, 1)
     effects = 2.0 * hits / both[labels] - slopes[labels] - slopes[predicted]

@@ -99,6 +99,7 @@ def test_the_metric_is_told_by_its_name(tmp_path: Path, capsys: pytest.CaptureFi
     assert found["scores"]["test_balanced_accuracy"] == result.test_score
     assert found["test_accuracy"] == result.test_accuracy
     assert "validation_accuracy" not in json.dumps(found)
+    assert "balanced_accuracy" in json.loads(told("compare", "--json"))["overall"][0]
 
 
 def test_the_run_ends_with_its_confusion_matrix(
@@ -173,7 +174,7 @@ def test_a_trunk_is_read_by_the_metric(tmp_path: Path, metric: str) -> None:
 
 
 def test_a_trainer_without_outputs_is_refused(tmp_path: Path) -> None:
-    """Where the metric needs them, with what to do."""
+    """The metric needs them; the refusal says what to do."""
     with pytest.raises(InvalidInputError, match=r"^judge\.metric: expected a trainer that gives"):
         search(tmp_path, "judge.metric=auc", trainer=FakeTrainer())
 
