@@ -73,8 +73,10 @@ def commit_line(event: Committed, *, in_seconds: bool, metric: str = "accuracy")
 
 def decay_line(event: Polished, metric: str = "accuracy") -> str:
     """Return one part of the decay of the trunk as a line."""
-    better = "the best so far" if event.better else "not the best"
-    return f"Decay {event.part} of {event.parts}: {_validation(event, metric)}, {better}"
+    better = ", the best so far" if event.better else ", not the best"
+    if event.part < event.parts:
+        better = ""  # its rate has still to fall
+    return f"Decay {event.part} of {event.parts}: {_validation(event, metric)}{better}"
 
 
 def first_line(event: TeacherReady, metric: str = "accuracy") -> str:

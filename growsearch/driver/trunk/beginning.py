@@ -29,7 +29,7 @@ def _first(run: Run) -> Trunk:
     teacher = TeacherAttribute.read(run.study)
     assert teacher is not None
     steps, _, loss = teacher.curve[-1]
-    cost = teacher.seconds / steps if run.costs.measured and teacher.seconds else 1.0
+    cost = run.costs.of_first_update(teacher)
     return Trunk(
         weights=teacher.last or teacher.sha256,
         average=teacher.sha256,
