@@ -50,7 +50,7 @@ def print_plot(console: Console, save: Callable[[], Path]) -> None:
 
 
 def print_result(result: SearchResult, *, as_json: bool, with_trials: bool) -> None:
-    """Print the confusion matrix and the summary of a run; or JSON.
+    """Print the summary of a run and its confusion matrix; or JSON.
 
     Where the trials are wanted too, their table comes first, and there is a second matrix, on the
     held-out images.
@@ -68,17 +68,19 @@ def print_result(result: SearchResult, *, as_json: bool, with_trials: bool) -> N
         rows = campaigns.table(result.trials, in_seconds=course.in_seconds, metric=result.metric)
         click.echo("\n".join(rows))
     click.echo()
-    for on in ("held_out", "test") if with_trials else ("test",):
-        if on in result.confusions:
-            click.echo("\n".join(confusion.lines(result.confusions[on], _IMAGES[on])))
-            click.echo()
     if result.stand_in:
         click.echo("\n".join(report.stand_in_notice()))
     if course is not None and course.rows:
         click.echo("\n".join(anytime.curve(result, course)))
         click.echo()
-    for name, value in report.summary(result):
-        click.echo(f"{name:<20}{value}")
+    summary = report.summary(result)
+    width = max(20, *(len(name) + 1 for name, _ in summary))
+    for name, value in summary:
+        click.echo(f"{name:<{width}}{value}")
+    for on in ("held_out", "test") if with_trials else ("test",):
+        if on in result.confusions:
+            click.echo()
+            click.echo("\n".join(confusion.lines(result.confusions[on], _IMAGES[on])))
 
 
 def announce(*, as_json: bool, in_process: bool = True) -> None:

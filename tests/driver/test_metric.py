@@ -91,7 +91,7 @@ def test_the_metric_is_told_by_its_name(tmp_path: Path, capsys: pytest.CaptureFi
     assert "By validation balanced accuracy. Parent: its trial." in shown
     assert " balanced " in shown.partition("\n")[2].partition("\n")[0]
     for row in ("validation balanced accuracy", "test balanced accuracy", "test accuracy"):
-        assert f"\n{row}" in shown
+        assert f"\n{row} " in shown
     assert "All trials: validation balanced accuracy, net2net less control" in told("compare")
     found = json.loads(told("show", "--json"))
     assert found["metric"] == "balanced_accuracy"
