@@ -32,6 +32,7 @@ _HOME = {
     "from_keras": "growsearch.interop.keras",
     "grow": "growsearch.growth",
     "load_data": "growsearch.datasets",
+    "load_images": "growsearch.datasets",
     "load_result": "growsearch.study.result",
     "reproduce": "growsearch.reproduction.run",
     "search": "growsearch.api",
@@ -62,6 +63,7 @@ __all__ = [
     "from_keras",
     "grow",
     "load_data",
+    "load_images",
     "load_result",
     "net2net",
     "reproduce",
@@ -72,7 +74,7 @@ __all__ = [
 if TYPE_CHECKING:
     from growsearch import net2net
     from growsearch.api import search
-    from growsearch.datasets import Dataset, Split
+    from growsearch.datasets import Dataset, Split, load_images
     from growsearch.datasets import load as load_data
     from growsearch.errors import GrowsearchError
     from growsearch.execution.local import LocalExecutor

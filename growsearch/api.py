@@ -17,6 +17,7 @@ from growsearch.errors import InvalidInputError
 from growsearch.execution.local import check_main_guard
 from growsearch.execution.workers import checked_workers, shares_memory
 from growsearch.space import SearchSpace
+from growsearch.space.ends import fitted, has_shipped_ends
 from growsearch.training.registry import trainer_named
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ def search(
     memory_per_worker: int | None = None,
     on_event: OnEvent | None = None,
     began: float | None = None,
+    image_size: datasets.ImageSize | None = None,
+    skip_unreadable: bool = False,
 ) -> SearchResult:
     """Grow the best network of a search space; the same call continues an interrupted run.
 
@@ -59,11 +62,13 @@ def search(
         and the last training of the best network, which takes what the trials leave. The space's
         by default; infinity is none.
     out : path, optional
-        The run folder, for study and weights; ``runs/<name of the space>`` by default.
+        The run folder, for study and weights; ``runs/<name of the space>`` by default, or
+        ``runs/<name of the images>`` for images of your own in a shipped space.
     storage : str, optional
         An Optuna storage URL; SQLite in the run folder by default.
-    data : path, arrays or Dataset, optional
-        See :func:`growsearch.datasets.load`; the space's data set by default.
+    data : path, arrays, pipelines or Dataset, optional
+        See :func:`growsearch.datasets.load`; the space's data set by default. A shipped space takes
+        images of any size and number of classes: the ends of its first network follow them.
     seed : int, optional
         Seed of everything random; the space's by default.
     callbacks : callable or sequence of callables
@@ -91,6 +96,11 @@ def search(
         Called with each of the values of ``growsearch.driver.events``, for progress displays.
     began : float, optional
         When the time of this session began, by ``time.monotonic``; at this call by default.
+    image_size : int or (height, width), optional
+        The size that pictures are resized to; by default that of the space's first network, or in
+        a shipped space the median of the pictures, at most 128 pixels along a side.
+    skip_unreadable : bool
+        Leave out pictures that cannot be read. Otherwise they are an error.
 
     Returns
     -------
@@ -125,7 +135,8 @@ def search(
         time_budget = None
     if time_budget is not None:
         time_budget = number("time_budget", time_budget, 0.0, above=True, unit="seconds")
-    dataset = datasets.load(space.data, data, stand_in=space.stand_in)
+    dataset = _images(space, data, image_size, skip_unreadable=skip_unreadable)
+    space, fitting = fitted(space, dataset)
     workers = checked_workers(executor, workers)
     if pending_trials is not None:
         pending_trials = whole_number("pending_trials", pending_trials, 1)
@@ -157,5 +168,28 @@ def search(
         storage=storage,
         on_event=on_event or (lambda _: None),
         began=began,
+        notes=(*dataset.notes, *fitting),
     )
     return loop.search(session, callbacks)
+
+
+def _images(
+    space: SearchSpace,
+    data: datasets.Data | None,
+    image_size: datasets.ImageSize | None,
+    *,
+    skip_unreadable: bool,
+) -> datasets.Dataset:
+    """Load the images of a space; pictures get the shape that its first network takes."""
+    shape, channels = space.architecture.input_shape, None
+    if len(shape) == 3 and not has_shipped_ends(space):
+        image_size = shape[:2] if image_size is None else image_size
+        channels = shape[2]
+    return datasets.load(
+        space.data,
+        data,
+        stand_in=space.stand_in,
+        image_size=image_size,
+        channels=channels,
+        skip_unreadable=skip_unreadable,
+    )

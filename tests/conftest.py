@@ -57,6 +57,12 @@ def fashion_mnist_folder() -> Path:
     return _files_of("Fashion-MNIST", "GROWSEARCH_TEST_FASHION_MNIST", "fashion-mnist")
 
 
+@pytest.fixture(scope="session")
+def sign_digits_folder() -> Path:
+    """Photographs of hand signs, a folder a class in an archive, where this machine has them."""
+    return _files_of("sign-digits", "GROWSEARCH_TEST_SIGN_DIGITS", "sign-digits")
+
+
 def _files_of(title: str, variable: str, folder_name: str) -> Path:
     named = os.environ.get(variable)
     folder = Path(named) if named else Path(__file__).parents[2] / "shared/data" / folder_name
@@ -68,7 +74,7 @@ def _files_of(title: str, variable: str, folder_name: str) -> Path:
 @pytest.fixture
 def own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No test sees the user's data, cache or proxy, or reaches out of this machine."""
-    from growsearch.datasets import sources
+    from growsearch.datasets import archives, decoded, sources
     from growsearch.datasets.published import PUBLISHED
 
     monkeypatch.delenv("GROWSEARCH_DATA", raising=False)
@@ -77,7 +83,8 @@ def own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     for name, row in PUBLISHED.items():
         monkeypatch.setitem(PUBLISHED, name, replace(row, mirrors=()))
-    monkeypatch.setattr(sources, "cache_folder", lambda name: tmp_path / "cache" / name)
+    for module in (sources, decoded, archives):
+        monkeypatch.setattr(module, "cache_folder", lambda name: tmp_path / "cache" / name)
 
 
 @pytest.fixture(scope="session")

@@ -93,7 +93,7 @@ class FakeTrainer(DriftingTrainer):
 
     def evaluate(self, network: Network, data: Split) -> Evaluation:
         """Remember the hashes of network and images."""
-        self.evaluated.append((network.sha256, hashlib.sha256(data.images).hexdigest()))
+        self.evaluated.append((network.sha256, hashlib.sha256(np.asarray(data.images)).hexdigest()))
         return super().evaluate(network, data)
 
 

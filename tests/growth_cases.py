@@ -38,6 +38,7 @@ from growsearch.networks.reference import forward
 Array = NDArray[Any]
 
 CLASSES = 3
+MULTIPLIED = ("layer_norm", "rms_norm")
 # So that tests stay quick, however often a network grows.
 SMALL = Limits(layers=24, width=24, kernel=5)
 
@@ -356,6 +357,16 @@ def difference(one: Array, other: Array) -> float:
     assert np.isfinite(one).all()
     assert np.isfinite(other).all()
     return float(np.abs(one - other).max() / max(np.abs(one).max(), 1e-12))
+
+
+def tolerance(parent: Network) -> float:
+    """The largest change by a growth: 1e-9, or 1e-6 where float32 weights are multiplied.
+
+    A layer norm that widens by means has the root of a fraction as the factor of its gamma.
+    """
+    multiplied = [n.name for n in parent.architecture.nodes if n.layer.kind in MULTIPLIED]
+    dtypes = {array.dtype for name in multiplied for array in parent.weights[name].values()}
+    return 1e-6 if np.dtype(np.float32) in dtypes else 1e-9
 
 
 def change(parent: Network, child: Network) -> float:

@@ -124,7 +124,7 @@ def test_infinity_is_no_time_budget(tmp_path: Path) -> None:
 def test_an_unknown_space_is_an_error(space: Any, nowhere: Path) -> None:
     """A space is a shipped name or a file; the error lists the names."""
     del nowhere
-    with pytest.raises(SearchSpaceError, match=r"expected one of digits, .*net2net"):
+    with pytest.raises(SearchSpaceError, match=r"expected one of cifar10, digits, .*net2net"):
         gs.search(space)
 
 
@@ -140,14 +140,16 @@ def test_unusable_data_are_an_error(data: Any, space: gs.SearchSpace, nowhere: P
         gs.search(space, data=data)
 
 
-def test_images_must_fit_the_space(arrays: Arrays, nowhere: Path) -> None:
+def test_images_must_fit_a_space_of_ones_own(
+    arrays: Arrays, space: gs.SearchSpace, nowhere: Path
+) -> None:
     """A data set of another shape than the space's is refused, with both shapes."""
     del nowhere
     images, labels = arrays[0][0][:, :8, :8, None], arrays[0][1]
     split = Split(images, labels)
     small = Dataset("small", split, split, split, source="made up")
     with pytest.raises(InvalidInputError, match=r"\(28, 28, 1\).*\(8, 8, 1\)"):
-        gs.search("digits", data=small)
+        gs.search(space, data=small)
 
 
 # -- images of one's own -------------------------------------------------------------------------

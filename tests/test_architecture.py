@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from growsearch.driver.opening import FILES
 from growsearch.execution.workers import IMAGES
 from growsearch.study import attributes
 from growsearch.study.attributes.base import StudyAttribute
@@ -161,5 +162,5 @@ def test_the_attributes_are_those_of_the_study() -> None:
 def test_the_files_of_a_run_are_named() -> None:
     """Database, weights and identity have the names that the code gives them."""
     names = [name.strip("`") for name, _ in table("in the run folder", "is")]
-    assert names == [DATABASE, f"{WEIGHTS}/", FILE, f"{IMAGES}/", f"{FOLDER}/", ".lock"]
+    assert names == [DATABASE, f"{WEIGHTS}/", FILE, f"{IMAGES}/", f"{FOLDER}/", FILES, ".lock"]
     assert f"`{CONTROL_SUFFIX}`" in ARCHITECTURE

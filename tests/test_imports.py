@@ -49,6 +49,7 @@ OWNERS = {
     "keras": {"interop"},
     "sklearn": {"datasets"},
     "pooch": {"datasets"},
+    "PIL": {"datasets"},
     "pydantic": {"space", "study", "reproduction"},
     "safetensors": {"networks"},
     "pytest": {"testing"},

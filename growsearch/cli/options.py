@@ -21,8 +21,9 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print the result
 data = click.option(
     "--data",
     metavar="PATH",
-    help="MNIST or Fashion-MNIST: a folder with its IDX files, or an .npz. By default "
-    "$GROWSEARCH_DATA, else the cache, else a download.",
+    help="Your images: a folder with a folder a class, with or without train, validation and test "
+    "above; a tar or zip archive of one; a CSV of path,label; an .npz. Or the files of a published "
+    "data set. By default $GROWSEARCH_DATA, else the cache, else a download.",
 )
 
 
@@ -58,6 +59,37 @@ storage = click.option(
     callback=_warned,
     help="Optuna storage of the run, such as postgresql+psycopg://user@host/name; by default "
     f"${STORAGE_VARIABLE}, else SQLite in the run folder.",
+)
+
+
+class ImageSize(click.ParamType[tuple[int, int]]):
+    """A size of images: 64, or height x width such as 48x64."""
+
+    name = "size of images"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, int]:
+        """Return height and width of a text."""
+        if isinstance(value, tuple):
+            return value
+        match = re.fullmatch(r"([1-9]\d{0,3})(?:x([1-9]\d{0,3}))?", str(value).strip())
+        if match is None:
+            self.fail(f"expected a size such as 64 or 48x64, got {value!r}", param, ctx)
+        return int(match[1]), int(match[2] or match[1])
+
+
+image_size = click.option(
+    "--image-size",
+    type=ImageSize(),
+    metavar="SIZE",
+    help="Size that your images are resized to: 64, or height x width as 48x64. By default that of "
+    "the space's first network; of a shipped space the median, at most 128 along a side.",
+)
+skip_unreadable = click.option(
+    "--skip-unreadable",
+    is_flag=True,
+    help="Leave out files of images that cannot be read, instead of ending with an error.",
 )
 
 

@@ -27,9 +27,11 @@ _BEGAN = time.monotonic()  # a time budget begins with the process
     help="Time for the whole run: 90s, 10m. By default the space's search.time_budget, which is 5m "
     "of mnist and fashion_mnist; none is no limit.",
 )
-@click.option("--out", metavar="DIR", help="Run folder; runs/SPACE by default.")
+@click.option("--out", metavar="DIR", help="Run folder; runs/SPACE by default, or runs/IMAGES.")
 @options.storage
 @options.data
+@options.image_size
+@options.skip_unreadable
 @click.option("--seed", type=click.IntRange(0, LARGEST_SEED), help="Seed of everything random.")
 @click.option(
     "--set",
@@ -70,6 +72,8 @@ def run(
     out: str | None,
     storage: str | None,
     data: str | None,
+    image_size: tuple[int, int] | None,
+    skip_unreadable: bool,
     seed: int | None,
     overrides: tuple[str, ...],
     workers: int | None,
@@ -117,6 +121,8 @@ def run(
             out=out,
             storage=storage,
             data=data,
+            image_size=image_size,
+            skip_unreadable=skip_unreadable,
             seed=seed,
             workers=count,
             executor=executor,

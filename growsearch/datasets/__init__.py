@@ -1,18 +1,36 @@
 """Images and labels: `load` finds a data set by name, checks it, and returns it read-only."""
 
+import os
 from functools import partial
 from typing import Protocol
 
 from growsearch.checks import LARGEST_SEED, whole_number
 from growsearch.datasets.dataset import Dataset, Split
 from growsearch.datasets.digits import load_digits
+from growsearch.datasets.files import ImageFile, ImageFiles
 from growsearch.datasets.forms import Data
+from growsearch.datasets.own import ImageSize, is_images, load_images
+from growsearch.datasets.pixels import Pixels
 from growsearch.datasets.published import PUBLISHED
 from growsearch.datasets.sources import load_published
 from growsearch.datasets.stored import StoredImages
+from growsearch.datasets.streams import are_streams, load_streams
 from growsearch.errors import DataError
 
-__all__ = ["LOADERS", "Data", "Dataset", "Loader", "Split", "StoredImages", "load"]
+__all__ = [
+    "LOADERS",
+    "Data",
+    "Dataset",
+    "ImageFile",
+    "ImageFiles",
+    "ImageSize",
+    "Loader",
+    "Pixels",
+    "Split",
+    "StoredImages",
+    "load",
+    "load_images",
+]
 
 
 class Loader(Protocol):
@@ -39,24 +57,30 @@ def load(
     stand_in: str | None = None,
     validation: int = 5000,
     seed: int = 0,
+    image_size: ImageSize | None = None,
+    channels: int | None = None,
+    skip_unreadable: bool = False,
 ) -> Dataset:
     """Load a data set.
 
-    MNIST and Fashion-MNIST are looked for in `data`; else where the environment variable
-    GROWSEARCH_DATA points; else in the cache folder, into which they are downloaded (not with
+    Published images are looked for in `data`; else where the environment variable GROWSEARCH_DATA
+    points; else in the cache folder, into which they are downloaded (not with
     GROWSEARCH_OFFLINE=1) and verified. Images of your own in MNIST's format may be loaded under
-    either name; the images of one are refused under the name of the other.
+    its name; the images of one published data set are refused under the name of another. All
+    other images of your own are a data set of their own name.
 
     Parameters
     ----------
     name : str
-        ``mnist`` or ``fashion_mnist`` (28x28x1, 10 classes), or ``digits`` (scikit-learn's,
-        enlarged to that size).
-    data : path, arrays or Dataset, optional
-        A folder with the four IDX files (gzipped or not), an ``.npz`` file in the layout of Keras,
+        ``mnist``, ``fashion_mnist`` or ``kmnist`` (28x28x1, 10 classes), ``cifar10`` (32x32x3, 10
+        classes), or ``digits`` (scikit-learn's, enlarged to 28x28x1).
+    data : path, arrays, pipelines or Dataset, optional
+        A folder with a folder for each class, or what else `load_images` takes; a folder with the
+        published files (IDX gzipped or not), an ``.npz`` file in the layout of Keras or MedMNIST,
         ``((x_train, y_train), (x_test, y_test))`` as ``keras.datasets.mnist.load_data()`` returns
-        it, or a `Dataset`, which is returned as it is. Images are uint8, or floats from 0 to 1.
-        If it cannot be used, that is an error, never a reason for the stand-in.
+        it; a ``tf.data.Dataset`` or a Keras ``PyDataset``, or a pair (training, test) or a mapping
+        of them; or a `Dataset`, which is returned as it is. Images are uint8, or floats from 0 to
+        1. If it cannot be used, that is an error, never a reason for the stand-in.
     stand_in : str, optional
         ``digits`` to take these if the data set is nowhere and cannot be downloaded; the result
         then has ``stand_in=True`` and must be announced.
@@ -65,7 +89,9 @@ def load(
         than a sixth: the first 5,000 of the 60,000 of MNIST and of Fashion-MNIST, as in
         TensorFlow's original reader.
     seed : int
-        Shuffles ``digits`` into its splits. The others are never shuffled.
+        Splits ``digits``, and images of your own that come unsplit. The others are never shuffled.
+    image_size, channels, skip_unreadable
+        Of images of your own; see `load_images`.
 
     Returns
     -------
@@ -93,4 +119,23 @@ def load(
         raise DataError("data: expected a path, got ''")  # it would be the working directory
     validation = whole_number("validation", validation, 1, error=DataError)
     seed = whole_number("seed", seed, 0, LARGEST_SEED, error=DataError)
+    own = data
+    if own is None and name in PUBLISHED:
+        own = os.environ.get("GROWSEARCH_DATA") or None
+    if are_streams(own):
+        return load_streams(own, validation=validation, seed=seed)
+    if is_images(own):
+        try:
+            return load_images(
+                own,
+                image_size=image_size,
+                channels=channels,
+                validation=validation,
+                seed=seed,
+                skip_unreadable=skip_unreadable,
+            )
+        except DataError as error:
+            if data is not None:
+                raise
+            raise type(error)(f"GROWSEARCH_DATA: {error}") from error
     return LOADERS[name](data, stand_in=stand_in, validation=validation, seed=seed)

@@ -1,14 +1,23 @@
 """The data set: three splits of images and labels, checked when they are made."""
 
 import hashlib
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, TypeVar
+from itertools import pairwise
+from typing import Any, Self, TypeVar, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from growsearch.datasets.files import ImageFiles
+from growsearch.datasets.intensities import intensities
+from growsearch.datasets.labels import class_numbers
+from growsearch.datasets.pixels import Pixels
 from growsearch.errors import DataError
+
+LONGEST_NAME = 255
+"""Characters of a class name, as of a folder's."""
 
 Images = NDArray[np.float32]
 Labels = NDArray[np.int64]
@@ -24,9 +33,15 @@ class Split:
     Parameters
     ----------
     images : float32 (n, height, width, channels)
-        Pixels from 0 to 1. Other floats are converted; uint8 is divided by 255.
+        Pixels from 0 to 1. Other floats are converted; integers from 0 to 255 are divided by 255,
+        and uint16 beyond that by 65,535. Grey images may lack the channel axis. A
+        `growsearch.datasets.Pixels` is kept as it is: bytes, of which each batch is converted by
+        itself. It has shape, dtype and length of an array, and what an index takes is one.
     labels : int64 (n,)
-        Class of each image, from 0. Other integers are converted.
+        Class of each image, from 0. Other integers are converted, and so are a column (n, 1),
+        one-hot rows, booleans, and floats that are whole numbers.
+    class_names : tuple of str, optional
+        Name of each class, as of the `Dataset` that the split is part of.
 
     Raises
     ------
@@ -42,6 +57,7 @@ class Split:
 
     images: Images
     labels: Labels
+    class_names: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         images, labels = _checked_images(self.images), _checked_labels(self.labels)
@@ -55,6 +71,24 @@ class Split:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def take(self, index: Any) -> Self:
+        """Return some of the images with their labels, by a slice, places or a mask.
+
+        Raises
+        ------
+        DataError
+            If there are none.
+        """
+        images = self.images
+        some = images.take(index) if isinstance(images, Pixels) else images[index]
+        return type(self)(cast(Images, some), self.labels[index], self.class_names)
+
+    def named(self, class_names: tuple[str, ...] | None) -> Self:
+        """Return the same images and labels under other names of the classes."""
+        other = copy(self)
+        object.__setattr__(other, "class_names", class_names)
+        return other
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,12 +106,20 @@ class Dataset:
     stand_in : bool
         True if these images replace the ones that were asked for.
     classes : int
-        Number of classes; 0 means one more than the largest label in `train`.
+        Number of classes; 0 means that of `class_names`, or else one more than the largest label in
+        `train`.
+    class_names : tuple of str, optional
+        Name of each class, in the order of the labels; no two alike.
+    notes : tuple of str
+        What was done to the images on the way here, a line each, for people to read.
+    files : ImageFiles, optional
+        The files that the images came from.
 
     Raises
     ------
     DataError
-        If the splits differ in image shape, or a label is not below `classes`.
+        If the splits differ in image shape, a label is not below `classes`, or the names are not
+        one for each class.
 
     Examples
     --------
@@ -94,12 +136,30 @@ class Dataset:
     source: str
     stand_in: bool = False
     classes: int = 0
+    class_names: tuple[str, ...] | None = None
+    notes: tuple[str, ...] = ()
+    files: ImageFiles | None = None
 
     def __post_init__(self) -> None:
         if self.classes < 0:
             raise DataError(f"{self.name}: expected at least 1 class, got {self.classes}")
+        if self.class_names is not None:
+            object.__setattr__(self, "class_names", _checked_names(self.class_names, self.name))
+        is_given = self.classes > 0 or self.class_names is not None
         if self.classes == 0:
-            object.__setattr__(self, "classes", int(self.train.labels.max()) + 1)
+            named = len(self.class_names or ())
+            object.__setattr__(self, "classes", named or int(self.train.labels.max()) + 1)
+        if self.class_names is not None and len(self.class_names) != self.classes:
+            raise DataError(
+                f"{self.name}: expected {self.classes} class names, one a class, "
+                f"got {len(self.class_names)}: name each class"
+            )
+        if not is_given and (least := self._least) > 0:
+            raise DataError(
+                f"{self.name} from {self.source}: expected labels from 0, got {least} to "
+                f"{self.classes - 1}: class 0 is empty: subtract {least} from all labels, or "
+                "give the number of classes"
+            )
         for part, split in self._splits():
             where = f"{self.name} {part} from {self.source}"
             shape = _image_shape(split)
@@ -112,7 +172,7 @@ class Dataset:
             if largest >= self.classes:
                 raise DataError(
                     f"{where}: expected labels from 0 to {self.classes - 1}, "
-                    f"got {largest}: check the labels"
+                    f"got {largest}: {self._way_on(largest, is_given)}"
                 )
 
     @property
@@ -125,10 +185,28 @@ class Dataset:
         """SHA-256 (64 hex digits) of the shapes, types and bytes of all three splits."""
         digest = hashlib.sha256()
         for part, split in self._splits():
-            for array in (split.images, split.labels):
+            images = split.images
+            if isinstance(images, Pixels):
+                digest.update(f"{part} pixels {images.shape} {images.sha256}\n".encode())
+            for array in (split.labels,) if isinstance(images, Pixels) else (images, split.labels):
                 digest.update(f"{part} {array.dtype.str} {array.shape}\n".encode())
                 digest.update(array.data)
         return digest.hexdigest()
+
+    @property
+    def _least(self) -> int:
+        return min(int(split.labels.min()) for _, split in self._splits())
+
+    def _way_on(self, largest: int, is_given: bool) -> str:
+        """Return advice on labels that are too large."""
+        if not is_given:
+            return f"train has no image of class {largest}: add some, or give the number of classes"
+        if largest == self.classes and self._least == 1:
+            return "class 0 is empty: subtract 1 from all labels"
+        every = np.unique(np.concatenate([split.labels for _, split in self._splits()]))
+        if len(every) <= self.classes:
+            return "check the labels"
+        return f"these images have {len(every)} classes: pass a Dataset of your own name"
 
     def _splits(self) -> tuple[tuple[str, Split], ...]:
         return ("train", self.train), ("validation", self.validation), ("test", self.test)
@@ -157,61 +235,50 @@ def split_from(images: ArrayLike, labels: ArrayLike, *, where: str) -> Split:
         As in `Split`, with `where` in front.
     """
     try:
-        image_array = _as_array(images, "images")
-        if image_array.ndim == 3:
-            image_array = image_array[..., np.newaxis]
-        return Split(image_array, _as_array(labels, "labels"))
+        return Split(_as_array(images, "images"), _as_array(labels, "labels"))
     except DataError as error:
         raise DataError(f"{where}: {error}") from error
 
 
-def _checked_images(given: ArrayLike) -> Images:
+def _checked_images(given: ArrayLike | Pixels) -> Images:
+    if isinstance(given, Pixels) and len(given):
+        return cast(Images, given)
     images = _as_array(given, "images")
-    if images.ndim != 4:
-        raise DataError(
-            "expected images of shape (n, height, width, channels), "
-            f"got {images.shape}: reshape them"
-        )
-    if images.size == 0:
-        raise DataError(
-            f"expected at least one image, got shape {images.shape}: the split is empty"
-        )
-    if images.dtype == np.uint8:
-        return _frozen(np.divide(images, 255, dtype=np.float32, order="C"))
-    if not np.issubdtype(images.dtype, np.floating):
-        raise DataError(
-            f"expected images as uint8, or as floats from 0 to 1, got {images.dtype}: convert them"
-        )
-    low, high = float(images.min()), float(images.max())  # both carry a NaN through
-    if not (np.isfinite(low) and np.isfinite(high)):
-        raise DataError("expected finite pixels, got NaN or infinity: repair or drop these images")
-    if low < 0 or high > 1:
-        raise DataError(
-            f"expected float pixels from 0 to 1, got {low:g} to {high:g}: "
-            "scale them, or pass uint8 pixels from 0 to 255"
-        )
-    return _frozen(images.astype(np.float32, order="C", copy=images.flags.writeable))
+    return _frozen(intensities(images))
 
 
 def _checked_labels(given: ArrayLike) -> Labels:
     labels = _as_array(given, "labels")
-    if labels.ndim != 1:
-        raise DataError(
-            f"expected labels of shape (n,), got {labels.shape}: give one class number an image "
-            "(argmax of one-hot labels)"
-        )
-    if not np.issubdtype(labels.dtype, np.integer):
-        raise DataError(f"expected integer labels, got {labels.dtype}: convert them")
-    if labels.size and (labels.min() < 0 or labels.max() > np.iinfo(np.int64).max):
-        raise DataError(f"expected labels from 0, got {labels.min()} to {labels.max()}: check them")
-    return _frozen(labels.astype(np.int64, order="C", copy=labels.flags.writeable))
+    return _frozen(class_numbers(labels))
+
+
+def _checked_names(given: Any, name: str) -> tuple[str, ...]:
+    names = (given,) if isinstance(given, str) else tuple(given)
+    for each in names:
+        if not isinstance(each, str) or not each:
+            raise DataError(f"{name}: expected class names as texts, got {each!r}: name each class")
+        if not each.strip() or not each.isprintable() or len(each) > LONGEST_NAME:
+            raise DataError(
+                f"{name}: expected class names that can be printed, of at most {LONGEST_NAME} "
+                f"characters, got {each[:80]!r}: rename it"
+            )
+    for one, other in pairwise(sorted(names)):
+        if one == other:
+            raise DataError(f"{name}: expected each class name once, got {one!r} twice: rename one")
+    return tuple(map(str, names))  # numpy's texts are no JSON
 
 
 def _as_array(given: ArrayLike, what: str) -> NDArray[Any]:
     try:
-        return np.asarray(given)
+        array = np.asarray(given)
     except (ValueError, TypeError) as error:
         raise DataError(f"expected {what} as one array, got a ragged or foreign value") from error
+    if array.dtype == object and array.ndim == 0:
+        raise DataError(
+            f"expected {what} as one array, got a {type(given).__name__}: make an array of it, as "
+            "np.stack(list(...)) does"
+        )
+    return array
 
 
 def _frozen(array: NDArray[Scalar]) -> NDArray[Scalar]:
@@ -220,7 +287,7 @@ def _frozen(array: NDArray[Scalar]) -> NDArray[Scalar]:
 
 
 def _image_shape(split: Split) -> tuple[int, int, int]:
-    height, width, channels = split.images.shape[1:]
+    _, height, width, channels = split.images.shape
     return height, width, channels
 
 

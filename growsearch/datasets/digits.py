@@ -70,7 +70,7 @@ def digits(*, source: str, stand_in: bool = False, validation: int, seed: int) -
         Split(images[test], labels[test]),
         source=source,
         stand_in=stand_in,
-        classes=10,
+        class_names=tuple("0123456789"),
     )
 
 

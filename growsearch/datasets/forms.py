@@ -1,4 +1,4 @@
-"""The forms of a user's images: folder, .npz file, arrays, `Dataset`."""
+"""The forms of published images and of arrays: folder, .npz file, arrays, `Dataset`."""
 
 import os
 from collections.abc import Mapping
@@ -8,17 +8,22 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
+from growsearch.datasets.cifar import is_cifar, read_cifar
 from growsearch.datasets.dataset import Dataset, Images, Split, split_from
+from growsearch.datasets.files import printable
 from growsearch.datasets.idx import idx_hash, read_idx
-from growsearch.datasets.npz import read_npz
+from growsearch.datasets.labels import with_numbers
+from growsearch.datasets.npz import CLASS_NAMES, read_npz
+from growsearch.datasets.pixels import Pixels
 from growsearch.errors import DataError, DataNotFoundError
 
 Pair: TypeAlias = tuple[ArrayLike, ArrayLike]
-Data: TypeAlias = str | os.PathLike[str] | Dataset | tuple[Pair, Pair]
+Data: TypeAlias = Any
+"""A path, a `Dataset`, or what else `growsearch.datasets.load` takes."""
 
 _FORMS = (
-    "a folder with the four IDX files, an .npz file, ((x_train, y_train), (x_test, y_test)) "
-    "or a Dataset"
+    "a folder with a folder a class, an archive of one, a CSV of path,label, a folder with the "
+    "four IDX files, an .npz file, ((x_train, y_train), (x_test, y_test)) or a Dataset"
 )
 _CHUNK = 4096  # images
 _IDX_FILES = {
@@ -35,10 +40,13 @@ def dataset_from(
     name: str,
     validation: int,
     image_shape: tuple[int, int, int],
-    classes: int,
+    class_names: tuple[str, ...],
     others: Mapping[str, str],
 ) -> Dataset:
-    """Make a data set of a user's images.
+    """Make a data set of published images, or of a user's own arrays.
+
+    Arrays of another shape, or with more classes, are a data set of their own; it is called as the
+    file, and has as many classes as its labels say.
 
     Parameters
     ----------
@@ -51,9 +59,9 @@ def dataset_from(
         At most this many of the first training images become the validation split; never more
         than a sixth of them. An ``.npz`` file may bring its own.
     image_shape : (height, width, channels)
-        What every image must be; grey images may lack the channel axis.
-    classes : int
-        Labels must be below this.
+        That of the data set called `name`; grey images may lack the channel axis.
+    class_names : tuple of str
+        Name of each class, in the order of the labels.
     others : mapping
         Names of other data sets, whose images are refused, under the `idx_hash` of their images
         as bytes (n, height, width).
@@ -72,37 +80,97 @@ def dataset_from(
     """
     if isinstance(data, Dataset):
         return data
+    own, may_be_own = "images", True
     if isinstance(data, str | os.PathLike):
         path = Path(os.path.expanduser(data))  # noqa: PTH111 - Path's raises for an unknown user
         arrays, source = _read(path), str(path)
+        own, may_be_own = printable(path.stem) or own, path.is_file()
     else:
         arrays, source = _pairs(data), "arrays in memory"
+    named = arrays.pop(CLASS_NAMES, None)
+    arrays, in_labels = _numbered(arrays, source)
     parts = {
-        part: split_from(arrays[f"x_{part}"], arrays[f"y_{part}"], where=f"{source}: {part}")
+        part: (arrays[f"x_{part}"], arrays[f"y_{part}"])
         for part in ("train", "validation", "test")
         if f"x_{part}" in arrays
     }
-    for part, split in parts.items():
-        if split.images.shape[1:] != image_shape:
-            raise DataError(
-                f"{source}: {part}: expected {name} images of shape {image_shape}, "
-                f"got {split.images.shape[1:]}: resize them, or pass a Dataset of your own name"
-            )
-        if other := others.get(idx_hash(_pixels(split.images))):
-            raise DataError(
-                f"{source}: {part}: expected images of {name}, got those of {other}: "
-                f"name another path, or the data set {other}"
-            )
-    if "validation" not in parts:
-        parts["validation"], parts["train"] = first_and_rest(parts["train"], validation)
+    is_named_otherwise = in_labels is not None and len(in_labels) != len(class_names)
+    if may_be_own and (is_named_otherwise or not _may_be(parts, image_shape, len(class_names))):
+        splits = {part: _in_bytes(*pair, where=f"{source}: {part}") for part, pair in parts.items()}
+        name, class_names = own, in_labels or (() if named is None else tuple(map(str, named)))
+    else:
+        make = split_from if image_shape[-1] == 1 else _in_bytes
+        splits = {}
+        for part, pair in parts.items():
+            splits[part] = make(*pair, where=f"{source}: {part}")
+            _check_published(splits[part], f"{source}: {part}", name, image_shape, others)
+        if in_labels and len(in_labels) == len(class_names):
+            class_names = in_labels
+    if "validation" not in splits:
+        splits["validation"], splits["train"] = first_and_rest(splits["train"], validation)
     return Dataset(
         name,
-        parts["train"],
-        parts["validation"],
-        parts["test"],
+        splits["train"],
+        splits["validation"],
+        splits["test"],
         source=source,
-        classes=classes,
+        class_names=class_names or None,
     )
+
+
+def _may_be(parts: Mapping[str, Pair], shape: tuple[int, int, int], classes: int) -> bool:
+    """Return whether arrays have the shape of published images, and labels of their classes."""
+    for images, labels in parts.values():
+        try:
+            found, every = np.shape(images), np.asarray(labels)
+        except ValueError:  # ragged, which is an error of its own
+            return True
+        if len(found) not in (3, 4) or (*found[1:], 1)[:3] != shape:
+            return len(found) not in (3, 4)
+        if every.dtype.kind in "iu" and every.size and every.max() >= classes:
+            return False
+    return True
+
+
+def _in_bytes(images: ArrayLike, labels: ArrayLike, *, where: str) -> Split:
+    """Make a split that keeps bytes as bytes, which take a quarter of the memory."""
+    array: Any = np.asarray(images)
+    if array.dtype != np.uint8 or array.ndim not in (3, 4) or not array.size:
+        return split_from(images, labels, where=where)
+    array = array[..., np.newaxis] if array.ndim == 3 else array
+    array = array.copy() if array.flags.writeable else array
+    array.flags.writeable = False
+    try:
+        return Split(Pixels(array), labels)  # type: ignore[arg-type]
+    except DataError as error:
+        raise DataError(f"{where}: {error}") from error
+
+
+def _check_published(
+    split: Split, where: str, name: str, shape: tuple[int, int, int], others: Mapping[str, str]
+) -> None:
+    """Refuse images of another shape, and those of another data set."""
+    is_grey = split.images.shape[-1] == 1
+    if is_grey and (other := others.get(idx_hash(_pixels(split.images)))):
+        raise DataError(
+            f"{where}: expected images of {name}, got those of {other}: "
+            f"name another path, or the data set {other}"
+        )
+    if split.images.shape[1:] != shape:
+        raise DataError(
+            f"{where}: expected {name} images of shape {shape}, "
+            f"got {split.images.shape[1:]}: resize them, or pass a Dataset of your own name"
+        )
+
+
+def _numbered(arrays: dict[str, Any], source: str) -> tuple[dict[str, Any], tuple[str, ...] | None]:
+    """Return arrays with class numbers as labels, and the classes' names if labels were names."""
+    try:
+        return with_numbers(arrays)
+    except DataError as error:
+        raise DataError(f"{source}: {error}") from error
+    except ValueError:  # ragged labels, of which a split says what is wrong
+        return arrays, None
 
 
 def first_and_rest(split: Split, most: int) -> tuple[Split, Split]:
@@ -123,10 +191,7 @@ def first_and_rest(split: Split, most: int) -> tuple[Split, Split]:
     if len(split) < 2:
         raise DataError("expected at least 2 training images, one for validation, got 1: give more")
     count = max(1, min(most, len(split) // 6))
-    return (
-        Split(split.images[:count], split.labels[:count]),
-        Split(split.images[count:], split.labels[count:]),
-    )
+    return split.take(slice(count)), split.take(slice(count, None))
 
 
 def read_idx_folder(folder: Path) -> dict[str, Any]:
@@ -164,6 +229,8 @@ def _pixels(images: Images) -> np.ndarray[Any, np.dtype[np.uint8]]:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
+        if is_cifar(path):
+            return read_cifar(path)
         if path.is_dir():
             return read_idx_folder(path)
         if path.is_file():

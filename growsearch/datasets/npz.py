@@ -14,8 +14,14 @@ from growsearch.errors import DataError
 MOST_BYTES = 1 << 30
 """No array may hold more than this."""
 
+CLASS_NAMES = "class_names"
 _REQUIRED = ("x_train", "y_train", "x_test", "y_test")
 _OPTIONAL = ("x_validation", "y_validation")
+_MEDMNIST = {
+    f"{part}_{what}": f"{axis}_{ours}"
+    for part, ours in {"train": "train", "val": "validation", "test": "test"}.items()
+    for what, axis in {"images": "x", "labels": "y"}.items()
+}
 
 
 def read_npz(path: Path) -> dict[str, NDArray[Any]]:
@@ -30,7 +36,8 @@ def read_npz(path: Path) -> dict[str, NDArray[Any]]:
     -------
     dict
         ``x_train``, ``y_train``, ``x_test``, ``y_test``, and both or none of ``x_validation``,
-        ``y_validation``, each with the array under that name.
+        ``y_validation``, each with the array under that name, or under that of MedMNIST's files
+        (``train_images``, ``val_labels``, …); ``class_names`` where the file has texts so called.
 
     Raises
     ------
@@ -39,8 +46,9 @@ def read_npz(path: Path) -> dict[str, NDArray[Any]]:
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            members = set(archive.namelist())
-            names = [name for name in _REQUIRED + _OPTIONAL if f"{name}.npy" in members]
+            inside = {name.removesuffix(".npy"): name for name in archive.namelist()}
+            members = {_MEDMNIST.get(name, name): member for name, member in inside.items()}
+            names = [name for name in _REQUIRED + _OPTIONAL if name in members]
             wanted = _REQUIRED + (_OPTIONAL if set(_OPTIONAL) & set(names) else ())
             missing = [name for name in wanted if name not in names]
             if missing:
@@ -49,7 +57,9 @@ def read_npz(path: Path) -> dict[str, NDArray[Any]]:
                     f"{', '.join(wanted)}, as np.savez(path, x_train=..., y_train=..., ...) "
                     "writes them"
                 )
-            return {name: _member(archive, f"{name}.npy") for name in names}
+            if CLASS_NAMES in members:
+                names.append(CLASS_NAMES)
+            return {name: _member(archive, members[name]) for name in names}
     except DataError:
         raise
     except Exception as error:  # foreign bytes: whatever a parser trips over, the file is unusable

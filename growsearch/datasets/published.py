@@ -1,9 +1,11 @@
-"""The data sets that are published as four IDX files, a row each: mirrors, hashes, classes."""
+"""The data sets that are published, a row each: mirrors, hashes, classes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import NamedTuple
+
+from growsearch.datasets.cifar import ARCHIVE as CIFAR_ARCHIVE
 
 
 class Hashes(NamedTuple):
@@ -15,16 +17,16 @@ class Hashes(NamedTuple):
         Of the gzip file that the mirrors serve, in hex digits: SHA-256, or another algorithm with
         its name in front, such as ``md5:``. Another gzip of the same bytes has another hash.
     content : str
-        SHA-256 of the unpacked bytes.
+        SHA-256 of the unpacked bytes of an IDX file, where they are known.
     """
 
     archive: str
-    content: str
+    content: str = ""
 
 
 @dataclass(frozen=True)
 class Published:
-    """A published data set of grey images of 28x28, as MNIST is.
+    """A published data set: of four IDX files as MNIST, or CIFAR-10's binary archive.
 
     Parameters
     ----------
@@ -35,9 +37,10 @@ class Published:
     mirrors : tuple of str
         URLs that end in ``/``, asked in this order.
     files : mapping
-        Hashes of each of the four files, under the name that it has at the mirrors.
+        Hashes of each file, under the name that it has at the mirrors.
     classes : tuple of str
         Name of each class, in the order of the labels.
+    image_shape : (height, width, channels)
     """
 
     name: str
@@ -45,11 +48,13 @@ class Published:
     mirrors: tuple[str, ...]
     files: Mapping[str, Hashes]
     classes: tuple[str, ...]
+    image_shape: tuple[int, int, int] = (28, 28, 1)
 
     @property
     def image_hashes(self) -> tuple[str, ...]:
-        """SHA-256 of the unpacked files of images: of training, of the test."""
-        return tuple(hashes.content for name, hashes in self.files.items() if "images" in name)
+        """SHA-256 of the unpacked files of images, of training and of the test, where known."""
+        every = (hashes.content for name, hashes in self.files.items() if "images" in name)
+        return tuple(each for each in every if each)
 
 
 MNIST = Published(
@@ -116,5 +121,37 @@ FASHION_MNIST = Published(
     ),
 )
 
-PUBLISHED = {row.name: row for row in (MNIST, FASHION_MNIST)}
+# Its authors serve it from one place, and publish no hashes; these MD5 are torchvision's.
+KMNIST = Published(
+    "kmnist",
+    "Kuzushiji-MNIST",
+    mirrors=(
+        "https://codh.rois.ac.jp/kmnist/dataset/kmnist/",
+        "http://codh.rois.ac.jp/kmnist/dataset/kmnist/",
+    ),
+    files=MappingProxyType(
+        {
+            "t10k-labels-idx1-ubyte.gz": Hashes("md5:7320c461ea6c1c855c0b718fb2a4b134"),
+            "train-labels-idx1-ubyte.gz": Hashes("md5:e144d726b3acfaa3e44228e80efcd344"),
+            "t10k-images-idx3-ubyte.gz": Hashes("md5:5c965bf0a639b31b8f53240b1b52f4d7"),
+            "train-images-idx3-ubyte.gz": Hashes("md5:bdb82020997e1d708af4cf47b453dcf7"),
+        }
+    ),
+    classes=("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"),
+)
+
+# The archive without pickles; its MD5 is published beside it.
+CIFAR10 = Published(
+    "cifar10",
+    "CIFAR-10",
+    mirrors=("https://www.cs.toronto.edu/~kriz/",),
+    files=MappingProxyType({CIFAR_ARCHIVE: Hashes("md5:c32a1d4ab5d03f1284b67883e8d87530")}),
+    classes=(
+        *("airplane", "automobile", "bird", "cat", "deer"),
+        *("dog", "frog", "horse", "ship", "truck"),
+    ),
+    image_shape=(32, 32, 3),
+)
+
+PUBLISHED = {row.name: row for row in (MNIST, FASHION_MNIST, KMNIST, CIFAR10)}
 """A further data set of this kind is one more row."""

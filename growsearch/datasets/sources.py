@@ -8,12 +8,15 @@ from urllib.parse import urlsplit
 
 from growsearch.datasets.dataset import Dataset
 from growsearch.datasets.digits import digits
+from growsearch.datasets.download import Resuming
 from growsearch.datasets.forms import Data, dataset_from
 from growsearch.datasets.idx import idx_hash, read_idx
 from growsearch.datasets.published import PUBLISHED, Hashes, Published
 from growsearch.errors import DataError, DataNotFoundError
 
 IMAGE_SHAPE = (28, 28, 1)
+CHUNK = 1 << 13
+"""Bytes that are written at a time; where a line breaks, the last ones that came are lost."""
 SECONDS_TO_REACH = 4.0
 SECONDS_WITHOUT_BYTES = 15.0
 
@@ -41,7 +44,7 @@ def load_published(
     try:
         folder = fetch(row)
     except DataNotFoundError as error:
-        if stand_in is None:
+        if stand_in is None or row.image_shape != IMAGE_SHAPE:
             raise
         source = f"scikit-learn's load_digits, enlarged, IN PLACE OF {row.title} ({error})"
         return digits(source=source, stand_in=True, validation=validation, seed=seed)
@@ -56,15 +59,15 @@ def cache_folder(name: str) -> Path:
 
 
 def fetch(row: Published) -> Path:
-    """Return the cache folder, after a download of those of its four files that do not verify.
+    """Return the cache folder, after a download of those of its files that do not verify.
 
     With GROWSEARCH_OFFLINE=1 in the environment nothing is downloaded.
 
     Returns
     -------
     Path
-        A folder that holds the row's four gzipped IDX files, each with the hash of the archive, or
-        with that of the content if it was packed again.
+        A folder that holds the row's files, each with the hash of the archive, or with that of the
+        content if it was packed again.
 
     Raises
     ------
@@ -75,7 +78,7 @@ def fetch(row: Published) -> Path:
     if not _missing(row, folder):
         return folder
     remedy = (
-        f"name a folder with {row.title}'s IDX files or an .npz file with --data PATH or "
+        f"name a folder with {row.title}'s files or an .npz file with --data PATH or "
         "GROWSEARCH_DATA"
     )
     if os.environ.get("GROWSEARCH_OFFLINE", "") not in ("", "0"):
@@ -101,8 +104,8 @@ def _dataset(row: Published, data: Data, validation: int) -> Dataset:
         data,
         name=row.name,
         validation=validation,
-        image_shape=IMAGE_SHAPE,
-        classes=len(row.classes),
+        image_shape=row.image_shape,
+        class_names=row.classes,
         others={digest: other.name for other in others for digest in other.image_hashes},
     )
 
@@ -120,7 +123,7 @@ def _verifies(path: Path, hashes: Hashes) -> bool:
             return False
         if pooch.file_hash(str(path), alg=algorithm or "sha256") == digest:
             return True
-        return idx_hash(read_idx(path)) == hashes.content
+        return bool(hashes.content) and idx_hash(read_idx(path)) == hashes.content
     except (OSError, DataError):
         return False
 
@@ -129,9 +132,10 @@ def _download(row: Published, mirror: str, folder: Path) -> None:
     import pooch
 
     _reach(mirror)
-    download = pooch.HTTPDownloader(
+    download = Resuming(
+        folder,
         progressbar=sys.stderr.isatty(),
-        chunk_size=1 << 16,
+        chunk_size=CHUNK,
         timeout=(SECONDS_TO_REACH, SECONDS_WITHOUT_BYTES),
     )
     registry = {name: hashes.archive for name, hashes in row.files.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import tempfile
@@ -11,10 +12,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+from numpy.lib import format as npy
 
 from growsearch.datasets.dataset import Split
+from growsearch.datasets.pixels import Pixels
 from growsearch.errors import DataError
 
+CLASSES = "classes.json"  # the names of the classes, where they have some
 _SUFFIXES = {"images": ".x.npy", "labels": ".y.npy"}
 
 
@@ -50,6 +54,9 @@ class StoredImages(Mapping[str, Split]):
             folder.parent.mkdir(parents=True, exist_ok=True)
             partial = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".partial-"))
             try:
+                names = next((split.class_names for split in splits.values()), None)
+                if names is not None:
+                    (partial / CLASSES).write_text(json.dumps(names), encoding="ascii")
                 for part, split in splits.items():
                     for name, suffix in _SUFFIXES.items():
                         _write(partial / f"{part}{suffix}", getattr(split, name))
@@ -68,7 +75,9 @@ class StoredImages(Mapping[str, Split]):
             if self._folder.is_dir() and not any(path.exists() for path in paths):
                 raise KeyError(part)
             try:
-                self._opened[part] = Split(*(np.asarray(np.load(p, mmap_mode="r")) for p in paths))
+                images, labels = (np.asarray(np.load(p, mmap_mode="r")) for p in paths)
+                stored: Any = Pixels(images) if images.dtype == np.uint8 else images
+                self._opened[part] = Split(stored, labels, self._class_names())
             except Exception as error:  # numpy raises any, whatever bytes are damaged
                 reason = " ".join(f"{type(error).__name__}: {error}".split())
                 raise DataError(
@@ -76,6 +85,10 @@ class StoredImages(Mapping[str, Split]):
                     f"({reason}): delete the folder, and the run writes it again"
                 ) from None
         return self._opened[part]
+
+    def _class_names(self) -> tuple[str, ...] | None:
+        path = self._folder / CLASSES
+        return tuple(map(str, json.loads(path.read_bytes()))) if path.exists() else None
 
     def __iter__(self) -> Iterator[str]:
         suffix = _SUFFIXES["images"]
@@ -87,6 +100,14 @@ class StoredImages(Mapping[str, Split]):
 
 def _write(path: Path, array: Any) -> None:
     with path.open("wb") as file:
+        if isinstance(array, Pixels):
+            header = {"descr": "|u1", "fortran_order": False, "shape": array.shape}
+            npy.write_array_header_1_0(file, header)
+            for chunk in array.chunks():
+                file.write(np.ascontiguousarray(chunk).data)
+            file.flush()
+            os.fsync(file.fileno())
+            return
         # Not into the file itself: there numpy's error would not say that the disk is full.
         np.save(SimpleNamespace(write=file.write), array, allow_pickle=False)
         file.flush()

@@ -33,7 +33,7 @@ class Started:
     is in seconds of the whole run, of which ``passed`` have passed; None is no limit. ``length`` is
     that of a run with a trunk: its time budget, or without one its updates of the first network;
     None of any other run. ``metric`` is that of the run: the validation accuracies of all events
-    are values of it.
+    are values of it. ``notes`` are lines about images and space.
     """
 
     folder: Path
@@ -49,6 +49,7 @@ class Started:
     passed: float = 0.0
     length: float | None = None
     metric: str = "accuracy"
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

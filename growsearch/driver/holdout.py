@@ -49,7 +49,4 @@ def hold_out(validation: Split, held_out: float) -> tuple[Split, Split | None]:
             f"images with {held_out:g} held out: at least {math.ceil(1 / held_out)} are needed, "
             "or judge.held_out=0"
         )
-    selection, rest = (
-        Split(validation.images[part], validation.labels[part]) for part in (~held, held)
-    )
-    return selection, rest
+    return validation.take(~held), validation.take(held)

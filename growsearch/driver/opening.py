@@ -39,6 +39,8 @@ from growsearch.study.same_run import record_or_compare
 from growsearch.study.trials import trials_that_count
 from growsearch.training import Trainer
 
+FILES = "images.csv"  # in the run folder: name, class, split and hash of each file of images
+
 
 @dataclass(frozen=True)
 class Session:
@@ -73,6 +75,8 @@ class Session:
         Called with each of the values of ``growsearch.driver.events``.
     began : float
         When the session began, by ``time.monotonic``.
+    notes : tuple of str
+        What was done to images and space to fit them together, a line each.
     """
 
     space: SearchSpace
@@ -90,6 +94,7 @@ class Session:
     storage: str | None = None
     on_event: OnEvent = lambda _: None
     began: float = field(default_factory=time.monotonic)
+    notes: tuple[str, ...] = ()
 
 
 @contextmanager
@@ -101,6 +106,8 @@ def opened(session: Session) -> Iterator[Run]:
     check_metric(space, images)
     with locked(out), storage_errors(session.storage or str(out)), disk_errors(out):
         study, control_study = _studies(session)
+        if dataset.files is not None:
+            dataset.files.write(out / FILES)
         guard = Guard(study)
         own = session.executor
         workers = session.workers if own is None else workers_of(own, session.workers)
@@ -200,6 +207,7 @@ def _started(session: Session, study: Study, workers: int, window: int, clock: C
         passed=clock.passed,
         length=None if trunk is None else clock.budget or float(trunk.steps),
         metric=session.space.judge.metric,
+        notes=session.notes,
     )
 
 
@@ -207,7 +215,9 @@ def images_by_part(dataset: Dataset, held_out: float) -> dict[str, Split]:
     """Return the splits that jobs name: train, selection, held_out where there is one, and test."""
     selection, rest = hold_out(dataset.validation, held_out)
     parts = {"train": dataset.train, "selection": selection, "test": dataset.test}
-    return parts if rest is None else parts | {"held_out": rest}
+    if rest is not None:
+        parts["held_out"] = rest
+    return {part: split.named(dataset.class_names) for part, split in parts.items()}
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from typing import Any
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
 
-from growsearch.growth import GROWTHS, Growth
+from growsearch.growth import GROWTHS, Growth, sites_of
 from growsearch.networks import Architecture
 from growsearch.space import SearchSpace
 
@@ -72,7 +72,7 @@ def decode(
     first = operations.index(params["op"])
     drawn = None
     for operation in (*operations[first:], *operations[:first]):
-        legal = GROWTHS[operation].sites(architecture, space.growth_limits)
+        legal = sites_of(GROWTHS[operation], architecture, space.growth_limits)
         place = min(int(params["position"] * len(legal)), len(legal) - 1)
         for site in (*legal[place:], *legal[:place]):
             growth = site.sized(params["log2_factor"], architecture, space.growth_limits)
@@ -86,6 +86,6 @@ def decode(
 def may_grow(architecture: Architecture, space: SearchSpace) -> bool:
     """Return whether any operation of the space has a legal site."""
     return any(
-        GROWTHS[operation].sites(architecture, space.growth_limits)
+        sites_of(GROWTHS[operation], architecture, space.growth_limits)
         for operation in space.choices.operations
     )

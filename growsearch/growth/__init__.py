@@ -20,6 +20,7 @@ from growsearch.growth.growth import (
     Limits,
     Setting,
     Treatment,
+    sites_of,
 )
 from growsearch.growth.kernel import EnlargeKernel
 from growsearch.growth.skip import AddSkip
@@ -84,8 +85,16 @@ def grow(
     if not isinstance(growth, Growth):
         raise TypeError(f"growth: expected a Growth such as Widen('conv1', 64), got {growth!r}")
     if not isinstance(network, Network):
-        raise TypeError(f"network: expected a Network, got {network!r}")
+        raise TypeError(f"network: expected a Network, got {_shown(network)}")
     return growth.apply(network, Setting(np.random.default_rng(rng), fill, slots, images))
+
+
+def _shown(given: Any) -> str:
+    """Return a value of a wrong type as text, with a way on for Keras' models."""
+    modules = (each.__module__ for each in type(given).__mro__)
+    if any(module.partition(".")[0] == "keras" for module in modules):
+        return f"a Keras {type(given).__name__}: growsearch.from_keras makes a network of it"
+    return repr(given)
 
 
 def growth_from_json(value: Any) -> Growth:
@@ -113,11 +122,31 @@ def growth_from_json(value: Any) -> Growth:
 
 
 def sites(
-    architecture: Architecture, limits: Limits | None = None
+    architecture: Architecture | Network, limits: Limits | None = None
 ) -> dict[str, tuple[Growth, ...]]:
-    """Return the smallest legal growth at every place, by operation."""
+    """Return the smallest legal growth at every place, by operation.
+
+    Parameters
+    ----------
+    architecture : Architecture or Network
+        A network stands for its architecture.
+    limits : Limits, optional
+        None is no limit.
+
+    Examples
+    --------
+    >>> architecture = Architecture.parse("3x3x4(conv1)-pool1-10(fc1)", input_shape=(8, 8, 1))
+    >>> sites(Network.initial(architecture, rng=0))["widen"]
+    (Widen(layer='conv1', width=5, split=None, noise=0.0, zero_sum=0.0),)
+    """
+    if isinstance(architecture, Network):
+        architecture = architecture.architecture
+    if not isinstance(architecture, Architecture):
+        raise TypeError(
+            f"architecture: expected an Architecture or a Network, got {_shown(architecture)}"
+        )
     within = limits or Limits()
-    return {name: growth.sites(architecture, within) for name, growth in GROWTHS.items()}
+    return {name: sites_of(growth, architecture, within) for name, growth in GROWTHS.items()}
 
 
 __all__ = [
@@ -141,4 +170,5 @@ __all__ = [
     "grow",
     "growth_from_json",
     "sites",
+    "sites_of",
 ]

@@ -10,7 +10,8 @@ from typing import ClassVar, Self
 from growsearch.checks import whole_number
 from growsearch.errors import InvalidInputError, NotExactError
 from growsearch.growth.blocks import block_end, block_of
-from growsearch.growth.flow import append_units
+from growsearch.growth.edit import Edit
+from growsearch.growth.flow import append_units, appended_to
 from growsearch.growth.growth import Growth, Limits, Setting
 from growsearch.growth.replicate import dtype_of, replicate
 from growsearch.networks import Architecture, Network, Node
@@ -74,6 +75,9 @@ class AddBranch(Growth):
         return replace(self, units=every[fits - 1]) if fits else self
 
     def grown(self, architecture: Architecture) -> Architecture:
+        return self._edit(architecture).after
+
+    def _edit(self, architecture: Architecture) -> Edit:
         node = architecture[self.layer]
         if not node.layer.branch_kernels or node is architecture.output:
             what = "the output layer" if node is architecture.output else node.layer.kind
@@ -83,10 +87,13 @@ class AddBranch(Growth):
         end = block_end(architecture, self.layer)
         if end is architecture.output:
             raise NotExactError(f"{self.layer}: expected a layer before the output")
-        return append_units(architecture, end.name, self._nodes(architecture)).architecture
+        nodes = self._nodes(architecture)
+        appended = appended_to(architecture, end.name)
+        appended.check(nodes)
+        return appended.edit(nodes, self.units)
 
     def apply(self, network: Network, setting: Setting) -> Network:
-        self.grown(network.architecture)  # raises, with the reason, where it is not exact
+        self._edit(network.architecture)  # raises, with the reason, where it is not exact
         end = block_end(network.architecture, self.layer).name
         nodes = self._nodes(network.architecture)
         flow = append_units(network.architecture, end, nodes)
@@ -107,9 +114,7 @@ class AddBranch(Growth):
     def _is_legal(self, architecture: Architecture, limits: Limits) -> bool:
         width = architecture[self.layer].layer.width + self.units
         try:
-            return limits.allow_width(width) and limits.allow_growth(
-                architecture, self.grown(architecture)
-            )
+            return limits.allow_width(width) and limits.allow_edit(self._edit(architecture))
         except NotExactError:
             return False
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from growsearch.errors import InvalidInputError, NotExactError
 from growsearch.growth.blocks import block_end, block_of
+from growsearch.growth.edit import Edit
 from growsearch.growth.growth import Growth, Limits, Setting
 from growsearch.growth.replicate import dtype_of, fresh, insert
 from growsearch.net2net import deeper
@@ -68,9 +69,13 @@ class Deepen(Growth):
     @classmethod
     def sites(cls, architecture: Architecture, limits: Limits) -> tuple[Self, ...]:
         every = (cls(node.name) for node in architecture.nodes if _can_deepen(node, architecture))
-        return tuple(s for s in every if limits.allow_growth(architecture, s.grown(architecture)))
+        return tuple(site for site in every if limits.allow_edit(site.edit(architecture)))
 
     def grown(self, architecture: Architecture) -> Architecture:
+        return self.edit(architecture).after
+
+    def edit(self, architecture: Architecture) -> Edit:
+        """Return the edit of the graph; raise what :meth:`grown` raises."""
         node = architecture[self.layer]
         if not _can_deepen(node, architecture):
             is_output = block_end(architecture, self.layer) is architecture.output
@@ -81,7 +86,7 @@ class Deepen(Growth):
             )
         end = block_end(architecture, self.layer).name
         first, last = self._nodes(architecture)
-        return architecture.insert(end, [*first, *last], output=(last or first)[-1].name)
+        return Edit(architecture, nodes=(*first, *last), behind=end)
 
     def apply(self, network: Network, setting: Setting) -> Network:
         architecture = self.grown(network.architecture)
@@ -106,9 +111,8 @@ class Deepen(Growth):
         return self.layer
 
     def sizes(self, architecture: Architecture) -> tuple[str, str]:
-        producers = sum(node.layer.is_producer for node in architecture.nodes)
-        after = sum(node.layer.is_producer for node in self.grown(architecture).nodes)
-        return f"{producers} layers", f"{after} layers"
+        after = self.edit(architecture).producers
+        return f"{architecture.producers} layers", f"{after} layers"
 
     def _nodes(self, architecture: Architecture) -> tuple[list[Node], list[Node]]:
         """Return the new nodes: an identity and nothing else, or a branch and what closes it."""

@@ -7,7 +7,7 @@ from typing import ClassVar, Self
 
 from growsearch.growth.compound import Compound, names_of
 from growsearch.growth.deepen import Deepen
-from growsearch.growth.growth import Limits
+from growsearch.growth.growth import Limits, sites_of
 from growsearch.networks import Architecture
 
 
@@ -45,7 +45,10 @@ class DeepenAll(Compound):
             for number, layer in enumerate(ends)
             if len(later := [end for end in ends[number:] if kinds[end] == kinds[layer]]) > 1
         ]
-        return tuple(s for s in every if limits.allow_growth(architecture, s.grown(architecture)))
+        edits = {layer: Deepen(layer).edit(architecture) for layer in ends}
+        return tuple(
+            site for site in every if limits.allow_edit(*(edits[layer] for layer in site.layers))
+        )
 
     @property
     def steps(self) -> tuple[Deepen, ...]:
@@ -57,12 +60,8 @@ class DeepenAll(Compound):
         return self.layers[0]
 
     def sizes(self, architecture: Architecture) -> tuple[str, str]:
-        producers = [
-            sum(node.layer.is_producer for node in each.nodes)
-            for each in (architecture, self.grown(architecture))
-        ]
-        before, after = (f"{number} layers" for number in producers)
-        return before, after
+        after = self.grown(architecture).producers
+        return f"{architecture.producers} layers", f"{after} layers"
 
     def __str__(self) -> str:
         norm = "" if self.batch_norm is None else f", batch_norm {self.batch_norm}"
@@ -72,8 +71,9 @@ class DeepenAll(Compound):
 def stage_ends(architecture: Architecture, limits: Limits) -> tuple[str, ...]:
     """Return the last layer of each stage that may be deepened, in the graph's order."""
     last: dict[object, str] = {}
-    for site in Deepen.sites(architecture, limits):
-        stage = architecture[site.layer].layer.kind, architecture.shapes[site.layer]
+    for site in sites_of(Deepen, architecture, limits):
+        layer = site.place
+        stage = architecture[layer].layer.kind, architecture.shapes[layer]
         last.pop(stage, None)  # a stage stands where its last layer does
-        last[stage] = site.layer
+        last[stage] = layer
     return tuple(last.values())

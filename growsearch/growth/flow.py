@@ -7,21 +7,25 @@ branches into one width group, and demands travel backwards to the layers that f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from math import lcm, prod
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from heapq import heappop, heappush
+from math import prod
 
 import numpy as np
 
 from growsearch.checks import check_memory
 from growsearch.errors import NotExactError
+from growsearch.growth.edit import Edit
+from growsearch.growth.pattern import Pattern
 from growsearch.net2net import Units
 from growsearch.net2net.units import Shares
 from growsearch.networks import INPUT, Architecture, Node
-from growsearch.networks.layer import TiedUnitsError
+from growsearch.networks.layer import Layer, Shape, TiedUnitsError
 
 _BYTES = 64  # of a unit while units are drawn
+_SMALL = 2**26  # bytes that every machine has; to ask it takes longer than to draw units
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,8 @@ def flow(
 ) -> Flow:
     """Let ``layer`` have ``width`` units and follow them to wherever they are absorbed.
 
-    Without a ``split`` shares are random wherever that is exact.
+    Without a ``split`` shares are random wherever that is exact, and extra units are copies
+    wherever a pattern of copies has this width.
 
     Raises
     ------
@@ -56,19 +61,74 @@ def flow(
     OutOfMemoryError
         When the units need more memory than this machine has.
     """
-    pattern = pattern_of(architecture, layer)
-    split = split or ("equal" if pattern.balanced else "random")
-    if (obstacle := pattern.obstacle(width, split)) is not None:
+    pattern = _pattern_for(architecture, layer, width, split, None)
+    drawn = pattern.draw(width, rng, split or pattern.usual_split)
+    units, fixed = _settle(architecture, layer, drawn)
+    return Flow(units, architecture.with_layers(_layers(architecture, units, fixed)))
+
+
+def widening(
+    architecture: Architecture,
+    layer: str,
+    width: int,
+    patterns: Sequence[Pattern] | None = None,
+    *,
+    split: Shares | None = None,
+) -> Edit:
+    """Return the edit of the graph by :func:`flow`, whose draw of units changes weights alone.
+
+    Parameters
+    ----------
+    architecture : Architecture
+    layer : str
+    width : int
+    patterns : sequence of Pattern, optional
+        As :func:`patterns_of` finds them, if they are known already.
+    split : "equal", "random" or "new", optional
+    """
+    pattern = _pattern_for(architecture, layer, width, split, patterns)
+    if len(pattern.tied) == 1 and pattern.is_plain:
+        return Edit(architecture, {layer: architecture[layer].layer.widened(width)})
+    drawn = pattern.draw(width, np.random.default_rng(0), split or pattern.usual_split)
+    return Edit(architecture, _layers(architecture, *_settle(architecture, layer, drawn)))
+
+
+def _pattern_for(
+    architecture: Architecture,
+    layer: str,
+    width: int,
+    split: Shares | None,
+    patterns: Sequence[Pattern] | None,
+) -> Pattern:
+    """Return the first pattern with this width, which alone decides the wider architecture."""
+    patterns = patterns or patterns_of(architecture, layer)
+    fitting = (each for each in patterns if each.obstacle(width, each.usual_split) is None)
+    pattern = next(fitting, patterns[0])
+    if (obstacle := pattern.obstacle(width, split or pattern.usual_split)) is not None:
         raise NotExactError(f"{layer}: {obstacle}")
     _check_memory(architecture, layer, width)
-    units, producers = _settle(architecture, layer, pattern.draw(width, rng, split))
-    wider = {p: architecture[p].layer.widened(len(units[p])) for p in producers}
-    return Flow(units, architecture.with_layers(wider))
+    return pattern
+
+
+def _layers(
+    architecture: Architecture, units: Mapping[str, Units], fixed: Mapping[str, Units]
+) -> dict[str, Layer]:
+    """Return the layers that change with units: producers that widen, norms behind them."""
+    layers: dict[str, Layer] = {
+        name: architecture[name].layer.widened(len(each)) for name, each in fixed.items()
+    }
+    for name, each in units.items():
+        for node in architecture.consumers[name]:
+            fitted = node.layer.fitted(each)
+            if not node.layer.is_producer and fitted is not node.layer:
+                layers[node.name] = fitted
+    return layers
 
 
 def _check_memory(architecture: Architecture, layer: str, units: int) -> None:
     positions = prod(architecture.shapes[layer][:-1])  # each has the units, where it is flattened
-    check_memory(f"{layer} with {units:,} units", _BYTES * units * positions)
+    if (needed := _BYTES * units * positions) > _SMALL:
+        check_memory(f"{layer} with {units:,} units", needed)
 
 
 def append_units(architecture: Architecture, name: str, nodes: Sequence[Node]) -> Flow:
@@ -84,28 +144,78 @@ def append_units(architecture: Architecture, name: str, nodes: Sequence[Node]) -
     OutOfMemoryError
         When the units need more memory than this machine has.
     """
+    extra = architecture.shapes_of(nodes)[nodes[-1].name][-1] - architecture.shapes[name][-1]
+    appended = appended_to(architecture, name, extra)
+    appended.check(nodes)
+    return Flow(appended.units, appended.edit(nodes, extra).after, appended=name)
+
+
+@dataclass(frozen=True)
+class Appended:
+    """Units appended to an output of a graph, and what they reach.
+
+    Parameters
+    ----------
+    architecture : Architecture
+    name : str
+        The output.
+    units : mapping
+        The units of every output that is reached, by layer name.
+    fixed : mapping
+        Those of the producers that must widen too.
+    extra : int
+        The number of units appended.
+    """
+
+    architecture: Architecture
+    name: str
+    units: Mapping[str, Units]
+    fixed: Mapping[str, Units]
+    extra: int
+
+    def check(self, nodes: Sequence[Node]) -> None:
+        """Raise NotExactError if the nodes that append the units read an output that they reach."""
+        for node in nodes:
+            for source in node.inputs:
+                if source != self.name and source in self.units:
+                    raise NotExactError(
+                        f"{self.name}: a sum ties it to {source}, which is to be appended"
+                    )
+
+    def edit(self, nodes: Sequence[Node], extra: int) -> Edit:
+        """Return the edit by nodes that append ``extra`` units, which follow the same ways."""
+        wider = {}
+        for tied, units in self.fixed.items():
+            layer = self.architecture[tied].layer
+            more = (len(units) - layer.width) // self.extra
+            wider[tied] = layer.widened(layer.width + more * extra)
+        return Edit(self.architecture, wider, tuple(nodes), self.name)
+
+
+def appended_to(architecture: Architecture, name: str, extra: int = 1) -> Appended:
+    """Append units to an output; their number does not decide whether a layer behind takes them.
+
+    Raises
+    ------
+    NotExactError, OutOfMemoryError
+        As :func:`append_units`.
+    """
     old = architecture.shapes[name][-1]
-    extra = architecture.shapes_of(nodes)[nodes[-1].name][-1] - old
     _check_memory(architecture, name, old + extra)
-    source = np.concatenate([np.arange(old), np.zeros(extra, np.intp)])
-    share = np.concatenate([np.ones(old), np.zeros(extra)])
     try:
-        units, fixed = _settle(architecture, name, Units(source, share, old))
+        units, fixed = _settle(architecture, name, Units.extended(old, old + extra, "copies"))
     except TiedUnitsError as tied:
         raise NotExactError(f"{name}: appended units do not fit: {tied}") from None
-    for node in nodes:
-        if tied_source := next((i for i in node.inputs if i != name and i in units), None):
-            raise NotExactError(f"{name}: a sum ties it to {tied_source}, which is to be appended")
-    behind = {producer: len(each) for producer, each in fixed.items() if producer != name}
-    wider = {producer: architecture[producer].layer.widened(n) for producer, n in behind.items()}
-    grown = architecture.insert(name, nodes, output=nodes[-1].name, layers=wider)
-    return Flow(units, grown, appended=name)
+    behind = {producer: each for producer, each in fixed.items() if producer != name}
+    return Appended(architecture, name, units, behind, extra)
 
 
-def pattern_of(architecture: Architecture, layer: str) -> Pattern:
-    """Find the pattern in which units must be drawn, from all the layers that they reach.
+def patterns_of(architecture: Architecture, layer: str) -> tuple[Pattern, ...]:
+    """Find the patterns in which units may be drawn, from all the layers that they reach.
 
-    It depends on the graph alone, so no random draw decides legality or the wider architecture.
+    They depend on the graph alone, so no random draw decides legality or the wider architecture.
+    There are several where a norm can be kept in several ways: by copies of all units, at
+    multiples of their number, comes first.
 
     Raises
     ------
@@ -117,113 +227,48 @@ def pattern_of(architecture: Architecture, layer: str) -> Pattern:
         raise NotExactError(f"{layer}: {node.layer.kind} has no width of its own to widen")
     if node.layer.mixes_units:
         raise NotExactError(f"{layer}: each of its units depends on all of them")
-    pattern = Pattern(node.layer.width).joined(node.layer.needs)
-    while True:
-        if (obstacle := pattern.contradiction) is not None:
-            raise NotExactError(f"{layer}: {obstacle}")
-        try:
-            _settle(architecture, layer, pattern.probe())
-        except TiedUnitsError as tied:
-            stricter = pattern.joined(tied.need)
-            if stricter == pattern:
-                raise NotExactError(f"{layer}: {tied}") from None
-            pattern = stricter
-        else:
-            return pattern
+    reasons: list[str] = []
+    start = Pattern(node.layer.width).joined(node.layer.needs)
+    patterns = tuple(dict.fromkeys(_found(architecture, layer, start, reasons)))
+    if not patterns:
+        raise NotExactError(reasons[0])
+    return patterns
 
 
-@dataclass(frozen=True)
-class Pattern:
-    """The structure that drawn units must have, learnt from the layers that they meet.
+def pattern_of(architecture: Architecture, layer: str) -> Pattern:
+    """Return the pattern in which extra units are copies of single units.
 
-    Parameters
-    ----------
-    old : int
-        Units before.
-    cuts : frozenset of int
-        Where the branches of a concatenation meet: no unit moves across.
-    groups : int
-        Equal blocks of units, each widened alike.
-    balanced : str or None
-        The kind of layer for which every unit is copied equally often, if any.
+    Raises
+    ------
+    NotExactError
+        When no such pattern keeps the function; names the reason.
     """
+    for pattern in patterns_of(architecture, layer):
+        if pattern.is_plain:
+            return pattern
+    raise NotExactError(f"{layer}: a norm that it is tied to takes no copies of single units")
 
-    old: int
-    cuts: frozenset[int] = frozenset()
-    groups: int = 1
-    balanced: str | None = None
 
-    def joined(self, need: Mapping[str, Any]) -> Pattern:
-        """Return the pattern that satisfies one more need, in the terms of TiedUnitsError."""
-        return Pattern(
-            self.old,
-            self.cuts | {cut for cut in need.get("cuts", ()) if 0 < cut < self.old},
-            lcm(self.groups, need.get("groups", 1)),
-            self.balanced or need.get("balanced"),
-        )
-
-    @property
-    def contradiction(self) -> str | None:
-        """The reason why no width at all is exact, or None."""
-        if self.old % self.groups:
-            return f"its units are tied to {self.groups} equal groups, got {self.old} units"
-        if self.groups > 1 and self.cuts:
-            return "its units are tied to groups and to the branches of a concatenation"
-        return None
-
-    def obstacle(self, width: int, split: Shares) -> str | None:
-        """Return the reason why this width is not exact, or None."""
-        if width <= self.old:
-            return f"expected more than its {self.old} units, got {width}"
-        if self.balanced and width % self.old:
-            return f"{self.balanced} needs every unit copied equally often: {self.old} -> {width}"
-        if self.balanced and split != "equal":
-            return f"{self.balanced} needs equal shares of a unit's copies, got split {split}"
-        if width % self.groups:
-            return f"its units stand in {self.groups} equal groups: {self.old} -> {width}"
-        return None
-
-    @property
-    def step(self) -> int:
-        """The step between exact widths; at its multiples every tied layer grows in proportion."""
-        return self.old if self.balanced or self.cuts else self.groups
-
-    def draw(self, width: int, rng: np.random.Generator, split: Shares) -> Units:
-        """Draw units of this pattern."""
-
-        def segment(old: int, new: int) -> Units:
-            return Units.replicate(
-                old, new, rng=rng, split=split, balanced=self.balanced is not None
-            )
-
-        return self._segments(width, segment)
-
-    def probe(self) -> Units:
-        """Return units of this pattern that satisfy no stricter pattern by chance.
-
-        All extra units copy a segment's first, so that they stand apart from the last segment;
-        and no two shares are equal, so that no two segments are alike.
-        """
-        if self.balanced:
-            return self.draw(2 * self.old, np.random.default_rng(0), "equal")
-        rng = np.random.default_rng(0)
-
-        def segment(old: int, new: int) -> Units:
-            source = np.concatenate([np.arange(old), np.zeros(new - old, np.intp)])
-            share = rng.exponential(size=new)
-            return Units(source, share / np.bincount(source, weights=share)[source], old)
-
-        return self._segments(2 * self.old, segment)
-
-    def _segments(self, width: int, segment: Callable[[int, int], Units]) -> Units:
-        edges = [0, *sorted(self.cuts), self.old]
-        # The extra units spread over the segments in proportion, the rest to the last.
-        ends = [edge * (width - self.old) // self.old for edge in edges]
-        segments = []
-        for low, high, a, b in zip(edges, edges[1:], ends, ends[1:], strict=False):
-            old, new = (high - low) // self.groups, (high - low + b - a) // self.groups
-            segments.append(Units.unchanged(old) if new == old else segment(old, new))
-        return Units.concatenate(segments).tile(self.groups)
+def _found(
+    architecture: Architecture, layer: str, pattern: Pattern, reasons: list[str]
+) -> Iterator[Pattern]:
+    """Yield the patterns that are at least as strict as one; say why where there are none."""
+    if (obstacle := pattern.contradiction) is not None:
+        reasons.append(f"{layer}: {obstacle}")
+        return
+    try:
+        _, fixed = _settle(architecture, layer, pattern.probe())
+    except TiedUnitsError as tied:
+        stricter = [pattern.joined(need) for need in (tied.need, *tied.alternatives)]
+        if stricter[0] == pattern:
+            reasons.append(f"{layer}: {tied}")
+        for each in stricter:
+            if each != pattern:
+                yield from _found(architecture, layer, each, reasons)
+    except NotExactError as error:
+        reasons.append(str(error))
+    else:
+        yield replace(pattern, tied=tuple(fixed))
 
 
 def _settle(
@@ -236,27 +281,27 @@ def _settle(
     """
     fixed = {start: units}
     while True:
-        reached: dict[str, Units] = {}
+        reached = {start: units} if start == INPUT else {}
         settled = True
-        for node in architecture.nodes:
+        for node in _downstream(architecture, fixed, reached):
             incoming = [reached.get(name) for name in node.inputs]
-            if node.name not in fixed and not any(incoming):
-                continue  # nothing that grows is near
             shapes = architecture.input_shapes(node)
             passes_on = not node.layer.is_producer and any(each is not None for each in incoming)
             if node.layer.is_producer:
-                _check_groups(architecture, node.name, incoming[0])
+                _check_groups(node, shapes, incoming[0])
             if node.name in fixed:
                 if passes_on:
                     raise NotExactError(f"{start}: its own units would follow the new ones")
-                reached[node.name] = fixed[node.name]
+                reached[node.name] = node.layer.behind(fixed[node.name])
             elif passes_on:
                 full = tuple(
-                    each if each is not None else Units.unchanged(shape[-1])
+                    Units.unchanged(shape[-1]) if each is None else node.layer.seen(each)
                     for each, shape in zip(incoming, shapes, strict=True)
                 )
-                reached[node.name] = node.layer.through(full, *shapes)
-                required = node.layer.required(reached[node.name], *shapes)
+                passed = node.layer.through(full, *shapes)
+                reached[node.name] = node.layer.behind(passed)
+                ties = len(full) > 1 and node.layer.ties_inputs
+                required = node.layer.required(passed, *shapes) if ties else full
                 for name, have, need in zip(node.inputs, full, required, strict=True):
                     if have != need:
                         _demand(architecture, name, need, fixed, tie=f"{start}: {node.name}")
@@ -269,6 +314,24 @@ def _settle(
             return reached, fixed
 
 
+def _downstream(
+    architecture: Architecture, fixed: Mapping[str, Units], reached: Mapping[str, Units]
+) -> Iterator[Node]:
+    """Yield, in the graph's order, what is fixed and what reads an output that is reached then."""
+    places, consumers = architecture.places, architecture.consumers
+    waiting = [places[name] for name in fixed if name != INPUT]
+    waiting += [places[node.name] for name in reached for node in consumers[name]]
+    known = set(waiting)
+    waiting = sorted(known)  # a heap
+    while waiting:
+        node = architecture.nodes[heappop(waiting)]
+        yield node
+        for consumer in consumers[node.name] if node.name in reached else ():
+            if (place := places[consumer.name]) not in known:
+                known.add(place)
+                heappush(waiting, place)
+
+
 def _demand(
     architecture: Architecture,
     name: str,
@@ -278,9 +341,13 @@ def _demand(
     tie: str,
 ) -> None:
     """Require ``units`` of the output ``name``, back to the layers that produce it."""
+    if name == INPUT and fixed.get(name) == units:
+        return
     if name == INPUT:
         raise NotExactError(f"{tie} ties its units to the network's input, which cannot widen")
     node = architecture[name]
+    if units.extra != "copies" and not node.layer.gives(units):
+        raise TiedUnitsError(f"{name}: its extra units are no {units.extra}, which {tie} needs")
     if not node.layer.is_producer and name not in fixed:
         shapes = architecture.input_shapes(node)
         required = node.layer.required(units, *shapes)
@@ -295,13 +362,19 @@ def _demand(
         raise TiedUnitsError(f"{name}: units stand in {groups} groups", groups=groups)
 
 
-def _check_groups(architecture: Architecture, name: str, units: Units | None) -> None:
+def _check_groups(node: Node, shapes: tuple[Shape, ...], units: Units | None) -> None:
     """Raise TiedUnitsError unless the units are alike in each group of a grouped layer."""
     if units is None:
         return
-    for weight in architecture.weights[name].values():
-        for axis in weight.axes.values():
-            if axis.of == "in" and axis.groups > 1 and units.block(axis.groups) is None:
-                raise TiedUnitsError(
-                    f"{name}: its input units stand in {axis.groups} groups", groups=axis.groups
-                )
+    for groups in _input_groups(node.layer, shapes):
+        if units.block(groups) is None:
+            raise TiedUnitsError(
+                f"{node.name}: its input units stand in {groups} groups", groups=groups
+            )
+
+
+@lru_cache(maxsize=4096)
+def _input_groups(layer: Layer, shapes: tuple[Shape, ...]) -> tuple[int, ...]:
+    """Return the numbers of groups in which a layer's weights read its input's units."""
+    axes = (axis for weight in layer.weights(*shapes).values() for axis in weight.axes.values())
+    return tuple({axis.groups for axis in axes if axis.of == "in" and axis.groups > 1})

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import lru_cache
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 
 from growsearch.checks import check_choice, whole_number
 from growsearch.errors import NotExactError
+from growsearch.growth.edit import Edit
 from growsearch.net2net.units import Shares
 from growsearch.networks import Architecture, Network
 from growsearch.networks.layer import Layer
@@ -57,11 +60,20 @@ class Limits:
 
     def allow(self, architecture: Architecture) -> bool:
         """Return whether ``architecture`` keeps the limits on layers, parameters and FLOPs."""
-        producers = [node for node in architecture.nodes if node.layer.is_producer]
+        return self._allow_sizes((Edit(architecture),))
+
+    def _allow_sizes(self, edits: Sequence[Edit]) -> bool:
+        before = edits[0].before
+
+        def is_within(most: int | None, size: Callable[[Architecture | Edit], int]) -> bool:
+            if most is None:
+                return True
+            return size(before) + sum(size(edit) - size(before) for edit in edits) <= most
+
         return (
-            (self.layers is None or len(producers) <= self.layers)
-            and (self.parameters is None or architecture.parameters <= self.parameters)
-            and (self.flops is None or architecture.flops <= self.flops)
+            is_within(self.layers, lambda of: of.producers)
+            and is_within(self.parameters, lambda of: of.parameters)
+            and is_within(self.flops, lambda of: of.flops)
         )
 
     def allow_width(self, width: int) -> bool:
@@ -78,6 +90,16 @@ class Limits:
             for node in after.nodes
         )
         return all(self._allow_layer(old, new) for old, new in layers) and self.allow(after)
+
+    def allow_edit(self, *edits: Edit) -> bool:
+        """Return whether an edited graph lies within all limits, as :meth:`allow_growth` does.
+
+        Several edits of one graph add up: none changes what another one reaches.
+        """
+        replaced = ((e.before[name].layer, new) for e in edits for name, new in e.layers.items())
+        added = ((None, node.layer) for edit in edits for node in edit.nodes)
+        layers = (*replaced, *added)
+        return all(self._allow_layer(old, new) for old, new in layers) and self._allow_sizes(edits)
 
     def _allow_layer(self, old: Layer | None, new: Layer) -> bool:
         if old == new:
@@ -191,3 +213,15 @@ class Growth(ABC):
             f"{getattr(self, f.name)}" for f in fields(self) if getattr(self, f.name) != f.default
         )
         return f"{self.operation}({values})"
+
+
+@lru_cache(maxsize=64)
+def sites_of(
+    operation: type[Growth], architecture: Architecture, limits: Limits
+) -> tuple[Growth, ...]:
+    """Return the sites of an operation; those of the last graphs are remembered.
+
+    A search asks for those of the incumbent again for every trial, and some operations build on the
+    sites of others.
+    """
+    return operation.sites(architecture, limits)

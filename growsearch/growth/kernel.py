@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from growsearch.checks import whole_number
 from growsearch.errors import InvalidInputError, NotExactError
+from growsearch.growth.edit import Edit
 from growsearch.growth.growth import Growth, Limits, Setting
 from growsearch.growth.replicate import fresh, rebuild, unlearnt
 from growsearch.net2net import enlarge_kernel
@@ -80,9 +81,12 @@ class EnlargeKernel(Growth):
         return best
 
     def grown(self, architecture: Architecture) -> Architecture:
+        return self._edit(architecture).after
+
+    def _edit(self, architecture: Architecture) -> Edit:
         self._offsets(architecture)
         layer = architecture[self.layer].layer
-        return architecture.with_layers({self.layer: layer.with_kernel(self.kernel)})
+        return Edit(architecture, {self.layer: layer.with_kernel(self.kernel)})
 
     def apply(self, network: Network, setting: Setting) -> Network:
         architecture = self.grown(network.architecture)
@@ -121,7 +125,7 @@ class EnlargeKernel(Growth):
         if max(self.kernel) > (limits.kernel or _LARGEST):
             return False
         try:
-            return limits.allow_growth(architecture, self.grown(architecture))
+            return limits.allow_edit(self._edit(architecture))
         except NotExactError:
             return False
 

@@ -28,12 +28,14 @@ from growsearch.net2net import Units
 from growsearch.net2net.arrays import (
     add_noise,
     copy_axis,
+    incoming_axis,
     normal,
     redrawn,
     split_axis,
     split_axis_unevenly,
 )
 from growsearch.net2net.slots import incoming_slot, old_slot, outgoing_slot
+from growsearch.net2net.units import Extra
 from growsearch.networks import Architecture, Network, Slots
 from growsearch.networks.arrays import handed_over
 from growsearch.networks.layer import Axis, Weight
@@ -81,12 +83,16 @@ def replicate(
             shape = flow.architecture.weights[layer][name].shape
             return _embed(array, fresh(weight, shape, array.dtype, setting.rng), touched)
         for axis, (rule, units) in touched.items():
-            if rule.role == "copy":
-                array = copy_axis(array, units, axis)
-            elif zero_sum > 0.0:
+            if rule.role == "copy" and rule.of == "out":
+                array = incoming_axis(array, units, axis)
+            elif rule.role == "copy":
+                array = _beside(array, units, axis, weight, old[layer].layer.factor(name, units))
+            elif zero_sum > 0.0 and units.extra == "copies":
                 array = split_axis_unevenly(array, units, axis, noise=zero_sum, rng=setting.rng)
             else:
                 array = split_axis(array, units, axis)
+                if units.extra == "zero":  # whatever consumes zeros changes nothing, and can learn
+                    array = redrawn(array, units, axis, rng=setting.rng)
             if weight.fill == "kernel" and rule == Axis("copy", "out"):
                 if is_new:
                     array = redrawn(array, units, axis, rng=setting.rng)
@@ -116,6 +122,8 @@ def replicate(
                     adaptive=OPTIMIZERS[optimizer].adaptive,
                     inputs=max(spec.fan_in, 1),
                 )
+            if (factor := old[layer].layer.factor(name, units)) != 1.0 and rule.of == "in":
+                array = (array / factor**degree).astype(array.dtype)
         return array
 
     return rebuild(network, flow.architecture, grow_weight, grow_slot, setting, new, beside)
@@ -156,7 +164,7 @@ def rebuild(
     }
     weights.update({layer: dict(arrays) for layer, arrays in new.items()})
     if old is None:
-        return Network(architecture, weights)
+        return Network(architecture, weights, class_names=network.class_names)
     values = {}
     for slot, layers in old.values.items():
         degree = old.degrees[slot]
@@ -174,7 +182,8 @@ def rebuild(
                 for n, a in arrays.items()
                 if specs[n].trainable
             }
-    return Network(architecture, weights, Slots(old.optimizer, old.step, values))
+    slots = Slots(old.optimizer, old.step, values)
+    return Network(architecture, weights, slots, network.class_names)
 
 
 def insert(
@@ -237,6 +246,15 @@ def _on_axis(units: Units, rule: Axis) -> Units:
     if block is None:  # the flow has checked it
         raise AssertionError(f"units do not stand in {rule.groups} alike groups")
     return block.expand(after=rule.repeat)
+
+
+def _beside(array: Array, units: Units, axis: int, weight: Weight, factor: float) -> Array:
+    """Return the weights of the input's own units, as of norms: extra ones leave zeros at 0."""
+    if units.extra == "copies":
+        return copy_axis(array, units, axis)
+    scaled = (array.astype(np.float64) * factor).astype(array.dtype)
+    kept: Mapping[str, Extra] = {"zeros": "zero", "ones": "mean"}
+    return incoming_axis(scaled, units.with_extra(kept.get(weight.fill, "copies")), axis)
 
 
 def _embed(array: Array, into: Array, touched: Mapping[int, tuple[Axis, Units]]) -> Array:

@@ -10,7 +10,8 @@ import numpy as np
 from growsearch.checks import check_choice
 from growsearch.errors import NotExactError
 from growsearch.growth.blocks import block_end
-from growsearch.growth.flow import append_units
+from growsearch.growth.edit import Edit
+from growsearch.growth.flow import Appended, append_units, appended_to
 from growsearch.growth.growth import Growth, Limits, Setting
 from growsearch.growth.replicate import dtype_of, fresh, insert, replicate
 from growsearch.networks import INPUT, Architecture, Network, Node
@@ -47,13 +48,18 @@ class AddSkip(Growth):
     @classmethod
     def sites(cls, architecture: Architecture, limits: Limits) -> tuple[Self, ...]:
         layers = [n.name for n in architecture.nodes if n.layer.is_producer]
-        every = (
-            cls(source, target, merge)
-            for number, target in enumerate(layers[:-1])
-            for source in (INPUT, *layers[:number])
-            for merge in JOINS
-        )
-        return tuple(site for site in every if site._is_legal(architecture, limits))
+        ends = {INPUT: INPUT, **{name: block_end(architecture, name).name for name in layers}}
+        found: list[Self] = []
+        places = {INPUT: -1, **architecture.places}
+        for number, target in enumerate(layers[:-1]):
+            end = ends[target]
+            if end == architecture.output.name:
+                continue
+            allowed = _Target(architecture, end, limits)
+            for source in (INPUT, *layers[:number]):
+                if places[ends[source]] < places[end]:
+                    found.extend(cls(source, target, join) for join in allowed.joins(ends[source]))
+        return tuple(found)
 
     def grown(self, architecture: Architecture) -> Architecture:
         end, nodes = self._nodes(architecture)
@@ -83,45 +89,78 @@ class AddSkip(Growth):
         del architecture
         return self.source, f"{self.target} ({self.merge})"
 
-    def _is_legal(self, architecture: Architecture, limits: Limits) -> bool:
-        end = block_end(architecture, self.target).name
-        joined = {name for node in architecture.consumers[end] for name in node.inputs}
-        if self._start(architecture) in joined:
-            return False
-        try:
-            grown = self.grown(architecture)
-        except NotExactError:
-            return False
-        return limits.allow_growth(architecture, grown)
-
-    def _start(self, architecture: Architecture) -> str:
-        """Return the name of the output at which the shortcut starts."""
-        return self.source if self.source == INPUT else block_end(architecture, self.source).name
-
     def _nodes(self, architecture: Architecture) -> tuple[str, list[Node]]:
         """Return the name of the output that the shortcut joins, and the nodes of the shortcut."""
-        end, start = block_end(architecture, self.target), self._start(architecture)
+        end = block_end(architecture, self.target)
+        start = self.source if self.source == INPUT else block_end(architecture, self.source).name
         if end is architecture.output:
             raise NotExactError(f"{self.target}: expected a target before the output layer")
-        order = list(architecture.shapes)
-        if order.index(start) >= order.index(end.name):
+        if start != INPUT and architecture.places[start] >= architecture.places[end.name]:
             raise NotExactError(
                 f"{self.source} -> {self.target}: expected a source that stands before the target"
             )
         here, there = architecture.shapes[start], architecture.shapes[end.name]
         name = architecture.new_name(f"{self.target}_skip")
-        nodes = self._matched(start, here, there, name)
-        last = nodes[-1].name if nodes else start
-        return end.name, [*nodes, Node(name, JOINS[self.merge], (end.name, last))]
-
-    def _matched(self, start: str, here: Shape, there: Shape, name: str) -> list[Node]:
-        """Return layers from the source's shape to the target's; for a sum the last has weights."""
         try:
-            average = averaging(here, there)
+            return end.name, shortcut(name, start, end.name, here, there, self.merge)
         except ValueError as error:
             raise NotExactError(f"{self.source} -> {self.target}: {error}") from None
-        nodes = [] if average is None else [Node(f"{name}_pool", average, (start,))]
-        if self.merge == "sum":
-            before = nodes[-1].name if nodes else start
-            nodes.append(Node(f"{name}_project", projection(there), (before,)))
-        return nodes
+
+
+def shortcut(name: str, start: str, end: str, here: Shape, there: Shape, merge: Join) -> list[Node]:
+    """Return the nodes of a shortcut between outputs of two shapes; the last one joins them.
+
+    For a sum the node in front of it has the weights.
+
+    Raises
+    ------
+    ValueError
+        When no pooling leads from one shape to the other.
+    """
+    average = averaging(here, there)
+    nodes = [] if average is None else [Node(f"{name}_pool", average, (start,))]
+    if merge == "sum":
+        before = nodes[-1].name if nodes else start
+        nodes.append(Node(f"{name}_project", projection(there), (before,)))
+    last = nodes[-1].name if nodes else start
+    return [*nodes, Node(name, JOINS[merge], (end, last))]
+
+
+class _Target:
+    """The shortcuts that may lead to one output, worked out once for all sources of one shape."""
+
+    def __init__(self, architecture: Architecture, end: str, limits: Limits) -> None:
+        self._architecture, self._end, self._limits = architecture, end, limits
+        # A source that is joined to the output already is no site.
+        self._joined = {name for node in architecture.consumers[end] for name in node.inputs}
+        self._name = architecture.new_name(f"{end}_skip")
+        try:
+            self._appended: Appended | None = appended_to(architecture, end)
+        except NotExactError:  # some layer behind takes no more units
+            self._appended = None
+        self._allowed: dict[Shape, tuple[Join, ...]] = {}
+
+    def joins(self, start: str) -> tuple[Join, ...]:
+        """Return the ways in which a shortcut from an output before this one may be joined."""
+        if start in self._joined:
+            return ()
+        shape = self._architecture.shapes[start]
+        if shape not in self._allowed:
+            self._allowed[shape] = tuple(join for join in JOINS if self._allows(start, join))
+        allowed = self._allowed[shape]
+        if self._appended is not None and start in self._appended.units:
+            return tuple(join for join in allowed if join == "sum")
+        return allowed
+
+    def _allows(self, start: str, merge: Join) -> bool:
+        here, there = self._architecture.shapes[start], self._architecture.shapes[self._end]
+        try:
+            nodes = shortcut(self._name, start, self._end, here, there, merge)
+        except ValueError:
+            return False
+        edit = Edit(self._architecture, nodes=tuple(nodes), behind=self._end)
+        if merge == "concat":
+            if self._appended is None:
+                return False
+            edit = self._appended.edit(nodes, here[-1])
+        return self._limits.allow_edit(edit)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import ClassVar, Self
-
-import numpy as np
 
 from growsearch.checks import check_choice, number, whole_number
 from growsearch.errors import InvalidInputError, NotExactError
-from growsearch.growth.flow import flow, pattern_of
+from growsearch.growth.flow import flow, patterns_of, widening
 from growsearch.growth.growth import Growth, Limits, Setting
+from growsearch.growth.pattern import Pattern
 from growsearch.growth.replicate import replicate
 from growsearch.net2net.units import SHARES, Shares
 from growsearch.networks import Architecture, Network
@@ -33,9 +35,11 @@ class Widen(Growth):
         Its units after widening.
     split : "equal", "random", "new" or None
         Shares of a unit's k copies: 1/k each, or drawn at random, which breaks the symmetry of
-        the copies and is exact too. None is "random"; behind a layer norm or group norm, which
-        need equal shares, it is "equal". With "new" the extra units are no copies: random weights
-        lie in front of them, as long as those of the old units, and zeros behind them.
+        the copies and is exact too. None is "random"; behind a layer norm or RMS norm, which need
+        equal shares, it is "equal". With "new" the extra units are no copies: random weights lie in
+        front of them, as long as those of the old units, and zeros behind them. To widths that are
+        no multiple of the old one, a layer norm gets units that it normalises to 0 (the mean of all
+        units; zeros for an RMS norm), and whatever reads them has random weights.
     noise : float
         Relative noise on the kernels of new copies; above 0 the growth is not exact.
     zero_sum : float
@@ -62,25 +66,27 @@ class Widen(Growth):
     @classmethod
     def sites(cls, architecture: Architecture, limits: Limits) -> tuple[Self, ...]:
         smallest = (
-            _smallest(architecture, node.name, limits)
-            for node in architecture.nodes
-            if node.layer.is_producer and node is not architecture.output
+            _smallest(architecture, layer, patterns, limits)
+            for layer, patterns in patterns_in(architecture).items()
         )
         return tuple(cls(*site) for site in smallest if site is not None)
 
     def sized(self, log2_factor: float, architecture: Architecture, limits: Limits) -> Self:
         wanted = architecture[self.layer].layer.width * 2.0**log2_factor
-        step = width_step(architecture, self.layer, limits)
+        patterns = patterns_of(architecture, self.layer)
+        step = step_of(architecture, self.layer, patterns, limits)
+
+        def is_beyond(width: int) -> bool:
+            edit = widening(architecture, self.layer, width, patterns)
+            return not limits.allow_edit(edit)
+
         # All these widths are exact, and above an illegal width none is legal: bisect.
         widths = range(self.width, round(wanted / step) * step + 1, step)
-        fits = bisect_left(
-            widths, True, key=lambda width: not _within(architecture, self.layer, width, limits)
-        )
+        fits = bisect_left(widths, True, key=is_beyond)
         return replace(self, width=widths[fits - 1]) if fits else self
 
     def grown(self, architecture: Architecture) -> Architecture:
-        rng = np.random.default_rng(0)  # the draw changes weights, not the architecture
-        return flow(architecture, self.layer, self.width, rng=rng, split=self.split).architecture
+        return widening(architecture, self.layer, self.width, split=self.split).after
 
     def apply(self, network: Network, setting: Setting) -> Network:
         units = flow(
@@ -108,34 +114,42 @@ def check_split(split: Shares | None, zero_sum: float = 0.0) -> None:
         )
 
 
-def _smallest(architecture: Architecture, layer: str, limits: Limits) -> tuple[str, int] | None:
+@lru_cache(maxsize=8)
+def patterns_in(architecture: Architecture) -> Mapping[str, tuple[Pattern, ...]]:
+    """Return the patterns of every layer of a graph that may widen, in the graph's order."""
+    found = {}
+    for node in architecture.nodes:
+        if node.layer.is_producer and node is not architecture.output:
+            with suppress(NotExactError):
+                found[node.name] = patterns_of(architecture, node.name)
+    return found
+
+
+def _smallest(
+    architecture: Architecture, layer: str, patterns: Sequence[Pattern], limits: Limits
+) -> tuple[str, int] | None:
     """Return the smallest legal widening of a layer, or None."""
-    try:
-        step = width_step(architecture, layer, limits)
-    except NotExactError:
-        return None
+    step = step_of(architecture, layer, patterns, limits)
     width = (architecture[layer].layer.width // step + 1) * step
-    return (layer, width) if _within(architecture, layer, width, limits) else None
+    is_legal = limits.allow_edit(widening(architecture, layer, width, patterns))
+    return (layer, width) if is_legal else None
 
 
-def width_step(architecture: Architecture, layer: str, limits: Limits) -> int:
-    """Return the number whose multiples are the layer's exact widths that the limits allow.
+def step_of(
+    architecture: Architecture, layer: str, patterns: Sequence[Pattern], limits: Limits
+) -> int:
+    """Return the least number whose multiples are exact widths of the layer that limits allow.
 
     Each layer that widens with this one then has a multiple of ``limits.width_multiple`` units too.
     """
-    pattern = pattern_of(architecture, layer)
+    return min(_step(architecture, layer, pattern, limits) for pattern in patterns)
+
+
+def _step(architecture: Architecture, layer: str, pattern: Pattern, limits: Limits) -> int:
     multiple = limits.width_multiple
     if not pattern.cuts:
         return math.lcm(pattern.step, multiple)
     # Branches of a concatenation have widths of their own, which grow in proportion.
-    doubled = flow(architecture, layer, 2 * pattern.old, rng=np.random.default_rng(0)).architecture
-    tied = (
-        node.layer.width for node in architecture.nodes if doubled[node.name].layer != node.layer
-    )
+    doubled = widening(architecture, layer, 2 * pattern.old, (pattern,)).layers.values()
+    tied = (wider.width for wider in doubled if wider.is_producer)
     return pattern.step * math.lcm(*(multiple // math.gcd(multiple, width) for width in tied))
-
-
-def _within(architecture: Architecture, layer: str, width: int, limits: Limits) -> bool:
-    """Return whether the network, and each layer that widens with this one, keeps the limits."""
-    wider = flow(architecture, layer, width, rng=np.random.default_rng(0)).architecture
-    return limits.allow_growth(architecture, wider)

@@ -6,15 +6,18 @@ import math
 from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, ClassVar, Self
 
 from growsearch.checks import number
 from growsearch.errors import InvalidInputError, NotExactError
 from growsearch.growth.compound import Compound, names_of
-from growsearch.growth.growth import Limits
-from growsearch.growth.widen import Widen, check_split, width_step
+from growsearch.growth.flow import patterns_of, widening
+from growsearch.growth.growth import Limits, sites_of
+from growsearch.growth.widen import Widen, check_split, patterns_in, step_of
 from growsearch.net2net.units import Shares
 from growsearch.networks import Architecture
+from growsearch.networks.layer import Layer
 
 # All factors are taken from one grid, so that a larger factor never grows less.
 _GRID = 4096  # factors an octave; neighbours are 0.02 % apart
@@ -55,18 +58,20 @@ class WidenAll(Compound):
     @classmethod
     def sites(cls, architecture: Architecture, limits: Limits) -> tuple[Self, ...]:
         """Return one site where at least two layers may widen, each by its smallest step."""
-        layers = [site.layer for site in Widen.sites(architecture, limits)]
-        widths = scaled(architecture, layers, 0.0, limits)
-        if widths is None or len(widths) < 2:
+        layers = tuple(site.place for site in sites_of(Widen, architecture, limits))
+        found = scaled(architecture, layers, 0.0, limits)
+        if found is None or len(found.widths) < 2:
             return ()
-        return (cls(tuple(widths), tuple(widths.values())),)
+        return (cls(tuple(found.widths), tuple(found.widths.values())),)
 
     def sized(self, log2_factor: float, architecture: Architecture, limits: Limits) -> Self:
         """Widen each layer by the largest legal factor up to the given one, by a step at least."""
 
         def widths(factor: float) -> tuple[int, ...] | None:
             found = scaled(architecture, self.layers, factor, limits)
-            return tuple(found.values()) if found and tuple(found) == self.layers else None
+            if found is None or tuple(found.widths) != self.layers:
+                return None
+            return tuple(found.widths.values())
 
         return replace(self, widths=largest(log2_factor, widths) or self.widths)
 
@@ -105,27 +110,46 @@ def widths_of(layers: Sequence[str], widths: Any) -> tuple[int, ...]:
     return tuple(Widen(layer, width).width for layer, width in zip(layers, widths, strict=True))
 
 
+@dataclass(frozen=True)
+class Scaled:
+    """The widths of layers that grew by one factor, by name, and the graph with them."""
+
+    widths: Mapping[str, int]
+    architecture: Architecture
+
+
+@lru_cache(maxsize=16)
 def scaled(
-    architecture: Architecture, layers: Sequence[str], log2_factor: float, limits: Limits
-) -> Mapping[str, int] | None:
+    architecture: Architecture, layers: tuple[str, ...], log2_factor: float, limits: Limits
+) -> Scaled | None:
     """Return the widths of all layers by one factor, by a step at least; None if not legal.
 
     A layer that has grown with one before it is left out. Steps are those of the graph as far as it
     has grown: a wider layer may leave the next one with other exact widths.
     """
     wider, widths = architecture, dict[str, int]()
+    alone = dict[str, Layer]()  # layers that widen at once, since each is free
     for layer in layers:
-        before = architecture[layer].layer.width
-        if wider[layer].layer.width != before:
+        before = architecture[layer].layer
+        if wider[layer].layer.width != before.width:
             continue
+        patterns = patterns_in(architecture).get(layer, ())
+        is_free = any(pattern.is_free for pattern in patterns)
         try:
-            step = width_step(wider, layer, limits)
-            least = (before // step + 1) * step
-            widths[layer] = max(least, round(before * 2.0**log2_factor / step) * step)
-            wider = Widen(layer, widths[layer]).grown(wider)
+            if not is_free:
+                wider, alone = wider.with_layers(alone), {}
+                patterns = patterns_of(wider, layer)
+            step = step_of(wider, layer, patterns, limits)
+            least = (before.width // step + 1) * step
+            widths[layer] = max(least, round(before.width * 2.0**log2_factor / step) * step)
+            if is_free:
+                alone[layer] = before.widened(widths[layer])
+            else:
+                wider = widening(wider, layer, widths[layer], patterns).after
         except NotExactError:
             return None
-    return widths if limits.allow_growth(architecture, wider) else None
+    wider = wider.with_layers(alone)
+    return Scaled(widths, wider) if limits.allow_growth(architecture, wider) else None
 
 
 def largest(

@@ -9,8 +9,8 @@ from growsearch.errors import InvalidInputError
 from growsearch.growth.compound import Compound, names_of
 from growsearch.growth.deepen import Deepen
 from growsearch.growth.deepen_all import stage_ends
-from growsearch.growth.growth import Growth, Limits
-from growsearch.growth.widen import check_split
+from growsearch.growth.growth import Growth, Limits, sites_of
+from growsearch.growth.widen import Widen, check_split
 from growsearch.growth.widen_all import WidenAll, largest, scaled, widths_of
 from growsearch.net2net.units import Shares
 from growsearch.networks import Architecture
@@ -55,11 +55,15 @@ class WidenDeepen(Compound):
     @classmethod
     def sites(cls, architecture: Architecture, limits: Limits) -> tuple[Self, ...]:
         """Return a site for each stage that may be deepened, all widths by their smallest step."""
+        layers = tuple(site.place for site in sites_of(Widen, architecture, limits))
+        found = scaled(architecture, layers, 0.0, limits)
+        if found is None or len(found.widths) < 2:
+            return ()
+        widths = tuple(found.widths), tuple(found.widths.values())
         return tuple(
-            site
-            for wider in WidenAll.sites(architecture, limits)
-            for layer in stage_ends(wider.grown(architecture), limits)
-            if (site := cls(wider.layers, wider.widths, layer))._is_legal(architecture, limits)
+            cls(*widths, layer)
+            for layer in stage_ends(found.architecture, limits)
+            if _is_legal(architecture, found.architecture, layer, limits)
         )
 
     def sized(self, log2_factor: float, architecture: Architecture, limits: Limits) -> Self:
@@ -67,10 +71,10 @@ class WidenDeepen(Compound):
 
         def widths(factor: float) -> tuple[int, ...] | None:
             found = scaled(architecture, self.layers, factor, limits)
-            if not found or tuple(found) != self.layers:
+            if found is None or tuple(found.widths) != self.layers:
                 return None
-            site = replace(self, widths=tuple(found.values()))
-            return site.widths if site._is_legal(architecture, limits) else None
+            is_legal = _is_legal(architecture, found.architecture, self.deepened, limits)
+            return tuple(found.widths.values()) if is_legal else None
 
         return replace(self, widths=largest(min(log2_factor, 1.0), widths) or self.widths)
 
@@ -95,12 +99,14 @@ class WidenDeepen(Compound):
         split = f", {self.split}" if self.split else ""
         return f"{self.operation}({widths}, behind {self.deepened}{split})"
 
-    def _is_legal(self, architecture: Architecture, limits: Limits) -> bool:
-        """Return whether no width of the network more than doubles, and the limits are kept."""
-        grown = self.grown(architecture)
-        doubled = all(
-            grown[node.name].layer.width <= 2 * node.layer.width
-            for node in architecture.nodes
-            if node.layer.is_producer
-        )
-        return doubled and limits.allow_growth(architecture, grown)
+
+def _is_legal(
+    architecture: Architecture, wider: Architecture, deepened: str, limits: Limits
+) -> bool:
+    """Return whether no width more than doubles, and deepening leaves the limits kept."""
+    doubled = all(
+        wider[node.name].layer.width <= 2 * node.layer.width
+        for node in architecture.nodes
+        if node.layer.is_producer
+    )
+    return doubled and limits.allow_edit(Deepen(deepened).edit(wider))

@@ -3,7 +3,7 @@
 from growsearch.net2net.arrays import copy_axis, split_axis
 from growsearch.net2net.deeper import deeper, random_init
 from growsearch.net2net.kernel import enlarge_kernel, wider_depthwise
-from growsearch.net2net.norm import deeper_norm, wider_norm
+from growsearch.net2net.norm import deeper_norm, stretched_norm, wider_norm
 from growsearch.net2net.slots import wider_slots
 from growsearch.net2net.units import Units
 from growsearch.net2net.verify import verify_deeper, verify_wider
@@ -18,6 +18,7 @@ __all__ = [
     "random_init",
     "random_pad",
     "split_axis",
+    "stretched_norm",
     "verify_deeper",
     "verify_wider",
     "wider",

@@ -49,6 +49,21 @@ def copy_axis(
     return result
 
 
+def incoming_axis(array: NDArray[_Scalar], units: Units, axis: int) -> NDArray[_Scalar]:
+    """Make the weights in front of units along ``axis``: those of copies, means or zeros.
+
+    The mean of all units, whatever comes in, has the mean of their weights; so has its bias.
+    """
+    result = copy_axis(array, units, axis)
+    if units.extra != "copies":
+        moved = np.moveaxis(result, axis, 0)
+        moved[units.is_new] = 0
+        if units.extra == "mean":
+            mean: Any = array.mean(axis=axis, dtype=np.float64)
+            moved[units.is_new] = mean
+    return result
+
+
 def split_axis(array: NDArray[_Scalar], units: Units, axis: int) -> NDArray[_Scalar]:
     """Replicate along ``axis`` and give each copy its share: the copies sum to the old slice.
 

@@ -48,6 +48,67 @@ def wider_norm(units: Units, *parameters: Any) -> tuple[Array | None, ...]:
     )
 
 
+def stretched_norm(
+    units: Units, gamma: Any, beta: Any = None, *, epsilon: float
+) -> tuple[Array, Array | None, float]:
+    """Widen a layer norm or RMS norm to any width, by units that it normalises to 0.
+
+    The statistics of n inputs and of extra ones at their mean (for an RMS norm: at 0) are those of
+    the n inputs, but that variance, or mean square, is divided among more: it is s = n / n' times
+    the old one. With gamma·√s and epsilon·s the norm of the old inputs is what it was. The extra
+    outputs are 0: whatever weights consume them, they change nothing.
+
+    Source: the average expansion of LEMON (Wang et al., arXiv:2310.07999).
+
+    Parameters
+    ----------
+    units : Units
+        ``Units.extended(n, new, "mean")``, or ``"zero"`` for an RMS norm, with which the layers in
+        front are widened: :func:`~growsearch.net2net.wider`.
+    gamma, beta : array, shape (n,)
+        beta is None for an RMS norm.
+    epsilon : float
+
+    Returns
+    -------
+    (gamma, beta, epsilon)
+        The former in their dtypes, the extra gammas as their mean, the extra betas 0.
+
+    Raises
+    ------
+    ValueError
+        When a parameter is not one number a unit, or the extra units are copies.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> def norm(x, gamma, beta, epsilon):
+    ...     return (x - x.mean()) / np.sqrt(x.var() + epsilon) * gamma + beta
+    >>> x, gamma, beta = np.array([1.0, 2.0, 6.0]), np.array([1.0, 2.0, 3.0]), np.ones(3)
+    >>> wider = stretched_norm(Units.extended(3, 4, "mean"), gamma, beta, epsilon=0.1)
+    >>> old, new = norm(x, gamma, beta, 0.1), norm(np.append(x, x.mean()), *wider)
+    >>> bool(np.allclose(old, new[:3])), float(new[3])
+    (True, 0.0)
+    """
+    if units.extra == "copies":
+        raise ValueError('units: expected extra units of "mean" or "zero", got copies')
+    ratio = stretch(units)
+    old = _one_a_unit(gamma, units.old)
+    scaled = (old.astype(np.float64) * ratio**0.5).astype(old.dtype)
+    shift = None
+    if beta is not None:
+        shift = copy_axis(_one_a_unit(beta, units.old), units, 0)
+        shift[units.is_new] = 0
+    wide = copy_axis(scaled, units, 0)
+    wide[units.is_new] = scaled.mean(dtype=np.float64)
+    return wide, shift, epsilon * ratio
+
+
+def stretch(units: Units) -> float:
+    """Return the factor of a variance among units of which the extra ones add nothing to it."""
+    return units.old / len(units)
+
+
 def deeper_norm(
     mean: Any, variance: Any, *, epsilon: float = 1e-3, scale: float = 1.0
 ) -> tuple[Array, Array, Array, Array]:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, Self
+from functools import lru_cache
+from typing import Literal, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 Shares = Literal["equal", "random", "new"]
 SHARES: tuple[Shares, ...] = ("equal", "random", "new")
+Extra = Literal["copies", "mean", "zero"]
+
+
+_Units = TypeVar("_Units", bound="Units")
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,11 +33,15 @@ class Units:
         The part of the old outgoing weight that each copy carries.
     old : int
         Number of old units.
+    extra : "copies", "mean" or "zero"
+        Values of the units beyond the old ones: those of their sources; or the mean of all old
+        units, or 0, as a layer norm or RMS norm of any width needs. The latter have share 0.
     """
 
     source: NDArray[np.intp]
     share: NDArray[np.float64]
     old: int
+    extra: Extra = "copies"
 
     def __post_init__(self) -> None:
         for name in ("source", "share"):
@@ -51,6 +60,7 @@ class Units:
         # Bytes, not array_equal: a graph is searched for sites by thousands of short comparisons.
         return (
             self.old == other.old
+            and self.extra == other.extra
             and self.source.tobytes() == other.source.tobytes()
             and self.share.tobytes() == other.share.tobytes()
         )
@@ -82,7 +92,7 @@ class Units:
     @classmethod
     def unchanged(cls, width: int) -> Self:
         """Return units of which each copies itself."""
-        return cls(np.arange(width), np.ones(width), width)
+        return _unchanged(cls, width)
 
     @classmethod
     def replicate(
@@ -136,6 +146,25 @@ class Units:
             raise ValueError(f"split: expected one of {', '.join(SHARES)}, got {split!r}")
         return cls(source, share, old)
 
+    @classmethod
+    def extended(cls, old: int, new: int, extra: Extra) -> Self:
+        """Return the old units, and extra ones that nothing uses yet; they have no source.
+
+        Parameters
+        ----------
+        old, new : int
+            Widths before and after.
+        extra : "copies", "mean" or "zero"
+            Values of the extra units; "copies" where they are of no concern.
+        """
+        source = np.concatenate([np.arange(old), np.zeros(new - old, np.intp)])
+        share = np.concatenate([np.ones(old), np.zeros(new - old)])
+        return cls(source, share, old, extra)
+
+    def with_extra(self, extra: Extra) -> Units:
+        """Return the same units with another promise of what the extra ones compute."""
+        return self if extra == self.extra else Units(self.source, self.share, self.old, extra)
+
     @property
     def copies(self) -> NDArray[np.intp]:
         """Number of copies of the unit of each new unit, itself included; shape (new,)."""
@@ -184,7 +213,9 @@ class Units:
         stride = self.old * after
         source = (np.arange(before)[:, None] * stride + one).ravel()
         share = np.tile(np.repeat(self.share, after), before)
-        return Units(source, share, before * stride)
+        # The mean over all positions is another one than that of each.
+        is_kept = self.extra != "mean" or before == after == 1
+        return Units(source, share, before * stride, self.extra if is_kept else "copies")
 
     def tile(self, groups: int) -> Units:
         """Repeat the units in ``groups`` consecutive blocks, as grouped convolution needs."""
@@ -195,12 +226,29 @@ class Units:
         if self.old % groups or len(self) % groups:
             return None
         width = len(self) // groups
-        first = Units(self.source[:width].copy(), self.share[:width].copy(), self.old // groups)
+        source, share = self.source[:width].copy(), self.share[:width].copy()
+        first = Units(source, share, self.old // groups, self.extra)
         return first if self == first.tile(groups) else None
+
+    def repeats_blocks(self, size: int) -> bool:
+        """Return whether these are whole blocks of ``size`` units: the old ones, then copies."""
+        if self.old % size or len(self) % size or self.extra != "copies":
+            return False
+        rows = self.source.reshape(-1, size)
+        return bool(np.all(rows == rows[:, :1] // size * size + np.arange(size)))
 
     @staticmethod
     def concatenate(parts: list[Units]) -> Units:
         """Return the units of a concatenation of the parts' axes."""
+        if len(parts) == 1:
+            return parts[0]
         offsets = np.cumsum([0, *(part.old for part in parts)])
         source = np.concatenate([p.source + o for p, o in zip(parts, offsets, strict=False)])
-        return Units(source, np.concatenate([p.share for p in parts]), int(offsets[-1]))
+        extras = {part.extra for part in parts if len(part) > part.old}
+        extra: Extra = "zero" if extras == {"zero"} else "copies"  # no branch has the mean of all
+        return Units(source, np.concatenate([p.share for p in parts]), int(offsets[-1]), extra)
+
+
+@lru_cache(maxsize=1024)
+def _unchanged(kind: type[_Units], width: int) -> _Units:
+    return kind(np.arange(width), np.ones(width), width)

@@ -15,7 +15,7 @@ from growsearch.net2net.arrays import (
     Array,
     add_noise,
     constant,
-    copy_axis,
+    incoming_axis,
     normal,
     redrawn,
     split_axis,
@@ -102,13 +102,13 @@ def wider(
     if not isinstance(units, Units):
         units = Units.replicate(pair.width, units, rng=generator, split=split)
         is_new = split == "new"
-    copied = copy_axis(pair.w1, units, pair.outputs)
+    copied = incoming_axis(pair.w1, units, pair.outputs)
     if is_new:
         copied = redrawn(copied, units, pair.outputs, rng=generator)
     new_w1 = add_noise(copied, units, pair.outputs, noise=noise, rng=generator)
-    new_b1 = None if pair.b1 is None else copy_axis(pair.b1, units, 0)
+    new_b1 = None if pair.b1 is None else incoming_axis(pair.b1, units, 0)
     unfolded, axis = pair.unfolded
-    if zero_sum > 0.0:
+    if zero_sum > 0.0 and units.extra == "copies":
         outgoing = split_axis_unevenly(unfolded, units, axis, noise=zero_sum, rng=generator)
     else:
         outgoing = split_axis(unfolded, units, axis)

@@ -42,6 +42,11 @@ class ActivationFunction:
     idempotent: bool = False
     elementwise: bool = True
 
+    @property
+    def keeps_zero(self) -> bool:
+        """True if the function of 0 is exactly 0."""
+        return self.elementwise and float(self.function(np.zeros(1))[0]) == 0.0
+
 
 ACTIVATIONS: dict[str, ActivationFunction] = {
     "linear": ActivationFunction(lambda x: x, idempotent=True),

@@ -46,19 +46,29 @@ class Architecture:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "input_shape", _checked_input_shape(self.input_shape))
+        self._check_graph({})
+        _ = self.shapes  # an architecture whose shapes do not fit must not exist
+
+    def _check_graph(self, checked: Mapping[str, Node]) -> None:
+        """Raise ArchitectureError unless the nodes are a graph; ``checked`` ones fit alone."""
         if not self.nodes:
             raise ArchitectureError("an architecture: expects at least one layer, got none")
         known, used = {INPUT}, set[str]()
         for node in self.nodes:
-            check_name(node.name)
+            if checked.get(node.name) is not node:
+                check_name(node.name)
+                fewest, most = node.layer.inputs
+                if not fewest <= len(node.inputs) <= most:
+                    count = f"{fewest}" if fewest == most else f"at least {fewest}"
+                    raise ArchitectureError(
+                        f"{node.name}: expects {count} input(s), got {len(node.inputs)}"
+                    )
+            if node.name == INPUT:
+                raise ArchitectureError(
+                    f"{INPUT}: expects another name for a layer, since the network's input has it"
+                )
             if node.name in known:
                 raise ArchitectureError(f"{node.name}: expects a name of its own, got it twice")
-            fewest, most = node.layer.inputs
-            if not fewest <= len(node.inputs) <= most:
-                count = f"{fewest}" if fewest == most else f"at least {fewest}"
-                raise ArchitectureError(
-                    f"{node.name}: expects {count} input(s), got {len(node.inputs)}"
-                )
             for name in node.inputs:
                 if name not in known:
                     raise ArchitectureError(
@@ -68,7 +78,16 @@ class Architecture:
             used.update(node.inputs)
         if unused := [node.name for node in self.nodes[:-1] if node.name not in used]:
             raise ArchitectureError(f"{unused[0]}: expects a layer that uses it, got none")
-        _ = self.shapes  # an architecture whose shapes do not fit must not exist
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash((self.input_shape, self.nodes))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.input_shape, self.nodes)  # hashes of text differ by process
 
     # -- its layers ------------------------------------------------------------------------------
 
@@ -97,6 +116,11 @@ class Architecture:
         return self.nodes[-1]
 
     @cached_property
+    def places(self) -> Mapping[str, int]:
+        """The place of each node among the nodes, by its name."""
+        return {node.name: place for place, node in enumerate(self.nodes)}
+
+    @cached_property
     def shapes(self) -> Mapping[str, Shape]:
         """The shape of every layer's output, and of the input, by name; without the batch axis."""
         return self._shapes({INPUT: self.input_shape}, self.nodes)
@@ -106,9 +130,20 @@ class Architecture:
         return self._shapes(self.shapes, nodes)
 
     @staticmethod
-    def _shapes(known: Mapping[str, Shape], nodes: Iterable[Node]) -> Mapping[str, Shape]:
+    def _shapes(
+        known: Mapping[str, Shape], nodes: Iterable[Node], like: Architecture | None = None
+    ) -> Mapping[str, Shape]:
+        """Return ``known`` shapes and those of nodes; nodes ``like`` old ones have their shapes."""
         shapes = dict(known)
         for node in nodes:
+            if like is not None and (old := like.by_name.get(node.name)) is not None:
+                is_same = old is node or old.layer is node.layer
+                if is_same and all(
+                    shapes[now] == like.shapes[before]
+                    for now, before in zip(node.inputs, old.inputs, strict=True)
+                ):
+                    shapes[node.name] = like.shapes[node.name]
+                    continue
             try:
                 shape = node.layer.output_shape(*(shapes[i] for i in node.inputs))
                 if max(shape) > LARGEST_SIZE:
@@ -140,17 +175,22 @@ class Architecture:
     @cached_property
     def parameters(self) -> int:
         """Number of trained values; batch norm's moving statistics do not count."""
-        return sum(
-            math.prod(weight.shape)
-            for weights in self.weights.values()
-            for weight in weights.values()
-            if weight.trainable
-        )
+        return sum(parameters for parameters, _ in self.costs.values())
+
+    @cached_property
+    def producers(self) -> int:
+        """Number of layers with a width of their own: dense layers and convolutions."""
+        return sum(node.layer.is_producer for node in self.nodes)
 
     @cached_property
     def flops(self) -> int:
         """Floating-point operations of one image's forward pass; a multiply-add counts as two."""
-        return sum(node.layer.flops(*self.input_shapes(node)) for node in self.nodes)
+        return sum(flops for _, flops in self.costs.values())
+
+    @cached_property
+    def costs(self) -> Mapping[str, tuple[int, int]]:
+        """The parameters and FLOPs of each layer, by its name."""
+        return {n.name: layer_costs(n.layer, self.input_shapes(n)) for n in self.nodes}
 
     # -- other architectures ---------------------------------------------------------------------
 
@@ -174,18 +214,27 @@ class Architecture:
         place = 0 if after == INPUT else self.nodes.index(self[after]) + 1
         rewired = (
             Node(n.name, n.layer, tuple(output if i == after else i for i in n.inputs))
+            if after in n.inputs
+            else n
             for n in self.nodes[place:]
         )
         return self._made_of((*self.nodes[:place], *nodes, *rewired), layers or {})
 
     def _made_of(self, nodes: Iterable[Node], layers: Mapping[str, Layer]) -> Architecture:
-        every = (Node(n.name, layers.get(n.name, n.layer), n.inputs) for n in nodes)
-        return Architecture(self.input_shape, tuple(every))
+        """Return a graph of these nodes; only what differs from this graph is worked out anew."""
+        made = object.__new__(type(self))
+        every = (Node(n.name, layers[n.name], n.inputs) if n.name in layers else n for n in nodes)
+        made.__dict__.update(input_shape=self.input_shape, nodes=tuple(every))
+        made._check_graph(self.by_name)
+        known = {INPUT: self.input_shape}
+        made.__dict__["shapes"] = self._shapes(known, made.nodes, like=self)
+        return made
 
     def new_name(self, stem: str) -> str:
         """Return a name that is free, with every ending too: ``stem``, else ``stem_2``, …."""
         candidate, number = stem, 1
-        while any(name == candidate or name.startswith(f"{candidate}_") for name in self.shapes):
+        alike = [name for name in self.shapes if name.startswith(stem)]
+        while any(name == candidate or name.startswith(f"{candidate}_") for name in alike):
             number += 1
             candidate = f"{stem}_{number}"
         return candidate
@@ -247,6 +296,13 @@ class Architecture:
                 f"an architecture: expected input_shape and layers, got {error!r}"
             ) from None
         return cls(shape, nodes)
+
+
+def layer_costs(layer: Layer, shapes: tuple[Shape, ...]) -> tuple[int, int]:
+    """Return the parameters and FLOPs of a layer whose inputs have the shapes."""
+    weights = layer.weights(*shapes).values()
+    parameters = sum(math.prod(weight.shape) for weight in weights if weight.trainable)
+    return parameters, layer.flops(*shapes)
 
 
 def _node(entry: dict[str, Any]) -> Node:

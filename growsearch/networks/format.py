@@ -20,6 +20,7 @@ from safetensors.numpy import save as serialize_tensors
 from growsearch.errors import InvalidInputError, NetworkFileError
 from growsearch.networks.architecture import Architecture
 from growsearch.networks.arrays import Array, flatten
+from growsearch.networks.class_names import checked_names
 from growsearch.networks.optimizers import OPTIMIZERS
 
 FORMAT = 1
@@ -39,6 +40,7 @@ class Header:
     architecture: Architecture
     optimizer: str | None = None
     step: int = 0
+    class_names: tuple[str, ...] | None = None
 
 
 def serialize(header: Header, arrays: Mapping[str, Array]) -> bytes:
@@ -57,6 +59,8 @@ def serialize(header: Header, arrays: Mapping[str, Array]) -> bytes:
     """
     slots = {"optimizer": header.optimizer, "step": header.step} if header.optimizer else None
     described = {"format": FORMAT, "architecture": header.architecture.to_json(), "slots": slots}
+    if header.class_names is not None:  # the bytes of a network without names are those of before
+        described["class_names"] = list(header.class_names)
     text = json.dumps(described, sort_keys=True, separators=(",", ":"))
     plain = {path: np.array(array, order="C") for path, array in arrays.items()}
     for path, array in plain.items():
@@ -131,11 +135,12 @@ def _checked_header(start: bytes, size: int, source: str) -> Header:
                 f"{source}: expected format {FORMAT}, got {repr(described['format'])[:200]}: "
                 "written by another version of growsearch"
             )
-        slots = described["slots"]
+        slots, names = described["slots"], described.get("class_names")
         header = Header(
             Architecture.from_json(described["architecture"]),
             None if slots is None else slots["optimizer"],
             0 if slots is None else slots["step"],
+            None if names is None else checked_names("class_names", names),
         )
         expected = _expected_shapes(header)
     except (KeyError, TypeError, ValueError, RecursionError) as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cache, partial
 from typing import Any, ClassVar, Literal, Self, get_type_hints
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from growsearch import checks
 from growsearch.net2net import Units
+from growsearch.net2net.units import Extra
 from growsearch.networks.activations import ACTIVATIONS
 
 Shape = tuple[int, ...]
@@ -82,11 +83,18 @@ class TiedUnitsError(ValueError):
         ``groups``: the number of equal blocks in which the units stand, each widened alike.
         ``balanced``: the kind of layer that needs each unit copied equally often.
         ``cuts``: the indices that no unit crosses, where branches meet.
+        ``extra``: the values of the extra units, as of ``Units``.
+        ``blocks``: the number of neighbouring units that are copied together.
+    alternatives : sequence of dict
+        Other patterns with which they would.
     """
 
-    def __init__(self, message: str, **need: Any) -> None:
+    def __init__(
+        self, message: str, *, alternatives: Sequence[Mapping[str, Any]] = (), **need: Any
+    ) -> None:
         super().__init__(message)
         self.need = need
+        self.alternatives = tuple(alternatives)
 
 
 @dataclass(frozen=True)
@@ -158,6 +166,35 @@ class Layer(ABC):
             When no units of the inputs give these.
         """
         return (units,) * len(shapes)
+
+    ties_inputs: ClassVar[bool] = True  # False where several inputs widen each by itself
+    passed_extras: ClassVar[tuple[Extra, ...]] = ()  # the extra units that pass, beside copies
+
+    def seen(self, units: Units) -> Units:
+        """Return an input's units as the layer treats them: what it cannot use is left out."""
+        return units if units.extra in self.passed_extras else units.with_extra("copies")
+
+    def behind(self, units: Units) -> Units:
+        """Return the units behind the layer's activation, of those in front of it."""
+        name = getattr(self, "activation", "linear")
+        if units.extra == "copies" or name == "linear":
+            return units
+        is_kept = units.extra == "zero" and ACTIVATIONS[name].keeps_zero
+        return units if is_kept else units.with_extra("copies")
+
+    def gives(self, units: Units) -> bool:
+        """Return whether the extra units of the output may be means, or zeros, as these are."""
+        return self.behind(units) == units and (
+            self.is_producer or units.extra in self.passed_extras
+        )
+
+    def fitted(self, units: Units) -> Self:
+        """Return the layer for an input with these units: a norm may change with their number."""
+        return self
+
+    def factor(self, weight: str, units: Units) -> float:
+        """Return the factor of a weight of the input's units, when these have extra ones."""
+        return 1.0
 
     @property
     def is_producer(self) -> bool:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -29,6 +29,7 @@ from growsearch.networks.arrays import (
     plain,
     read_only,
 )
+from growsearch.networks.class_names import checked_names
 from growsearch.networks.layer import Weight
 from growsearch.networks.optimizers import OPTIMIZERS
 
@@ -85,6 +86,8 @@ class Network:
     weights : mapping
         Layer name -> weight name ("kernel", "bias", …) -> array.
     slots : Slots or None
+    class_names : tuple of str or None
+        A name for each output, in their order; the network's file holds them.
 
     Raises
     ------
@@ -104,8 +107,12 @@ class Network:
     architecture: Architecture
     weights: Weights
     slots: Slots | None = None
+    class_names: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
+        if self.class_names is not None:
+            names = checked_names("class_names", self.class_names, self.outputs)
+            object.__setattr__(self, "class_names", names)
         expected = self.architecture.weights
         check_arrays(expected, self.weights, "")
         # In the architecture's order, on which the random draws of a growth depend.
@@ -161,6 +168,17 @@ class Network:
     def parameters(self) -> int:
         """Number of trained values."""
         return self.architecture.parameters
+
+    @property
+    def outputs(self) -> int:
+        """Number of outputs, which are classes where the network classifies."""
+        return self.architecture.shapes[self.architecture.output.name][-1]
+
+    def named(self, class_names: Sequence[str] | None) -> Self:
+        """Return the network with other names of its classes, or with none."""
+        if class_names == self.class_names:
+            return self
+        return replace(self, class_names=None if class_names is None else tuple(class_names))
 
     def flat(self) -> dict[str, Array]:
         """Return all arrays by path: ``weights/conv1/kernel``, ``slots/m/conv1/kernel``.
@@ -230,7 +248,7 @@ class Network:
             When the file could not be read again: values that are not finite, too many layers.
         """
         optimizer, step = (self.slots.optimizer, self.slots.step) if self.slots else (None, 0)
-        header = file_format.Header(self.architecture, optimizer, step)
+        header = file_format.Header(self.architecture, optimizer, step, self.class_names)
         return file_format.serialize(header, self.flat())
 
     @classmethod
@@ -244,7 +262,8 @@ class Network:
         """
         header, arrays = file_format.parse(data, source)
         try:
-            return cls.from_flat(header.architecture, arrays, header.optimizer, header.step)
+            network = cls.from_flat(header.architecture, arrays, header.optimizer, header.step)
+            return network.named(header.class_names)
         except (ArchitectureError, InvalidInputError) as error:
             raise NetworkFileError(f"{source}: {error}") from None
 
@@ -281,7 +300,8 @@ class Network:
         return to_keras(self)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.architecture, plain(self.weights), self.slots)
+        weights = plain(self.weights)
+        return type(self), (self.architecture, weights, self.slots, self.class_names)
 
     def __deepcopy__(self, memo: Any) -> Self:
         return self  # it is immutable

@@ -24,6 +24,8 @@ _WORDS = (
 def opening(event: Started) -> list[str]:
     """Return the lines that open a session: run, time, progress, seed, folder, images, workers."""
     told = _trunk_lines(event) if event.length is not None else _trial_lines(event)
+    place = 1 + next(i for i, line in enumerate(told) if line.startswith("Images: "))
+    told[place:place] = [f"  {note}" for note in event.notes]
     return [*stand_in_notice(), *told] if event.stand_in else told
 
 

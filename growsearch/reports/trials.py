@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from growsearch.datasets.files import some
 from growsearch.reports.anytime import course_rows
 from growsearch.reports.times import span
 from growsearch.study.attributes import WorkersAttribute
@@ -142,6 +143,7 @@ def summary(result: SearchResult) -> list[tuple[str, str]]:
     rows += [("control", each) for each in controls]
     rows += [
         ("images", result.data_source),
+        *([("classes", some(result.class_names, 12))] if result.class_names else []),
         ("weights", str(best.path)),
         ("run folder", str(result.folder)),
         ("dashboard", _command("dashboard", result.folder)),

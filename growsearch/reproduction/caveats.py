@@ -26,7 +26,7 @@ def caveats_of(data: Dataset, steps: tuple[int, ...]) -> tuple[str, ...]:
         Updates after which every network is evaluated.
     """
     caveats = []
-    pixels = np.rint(data.test.images * 255).astype(np.uint8)
+    pixels = np.rint(np.asarray(data.test.images) * 255).astype(np.uint8)
     header = struct.pack(">4I", 0x803, *pixels.shape[:3])
     if data.stand_in:
         caveats.append(f"the images stand in for MNIST: {data.source}")

@@ -11,7 +11,7 @@ from pathlib import Path
 from growsearch.atomic import make_writable
 from growsearch.checks import expanded
 from growsearch.datasets import Data, load
-from growsearch.errors import InvalidInputError, disk_errors
+from growsearch.errors import DataError, InvalidInputError, disk_errors
 from growsearch.execution import Executor
 from growsearch.execution.local import check_main_guard
 from growsearch.execution.workers import checked_workers
@@ -24,6 +24,8 @@ from growsearch.reproduction.result import Reproduction
 from growsearch.reproduction.session import Session
 from growsearch.study.lock import locked
 from growsearch.training import Trainer, trainer_named
+
+IMAGE_SHAPE, CLASSES = (28, 28, 1), 10
 
 
 def evaluated_after(iterations: int, every: int = 100) -> tuple[int, ...]:
@@ -109,6 +111,12 @@ def reproduce(
         raise InvalidInputError(f"seeds: expected at least 1, got {seeds}")
     workers = checked_workers(executor, workers)
     dataset = load("mnist", data, stand_in=stand_in)
+    if dataset.image_shape != IMAGE_SHAPE or dataset.classes != CLASSES:
+        shape = "x".join(map(str, dataset.image_shape))
+        raise DataError(
+            f"{dataset.source}: expected 28x28x1 images of 10 classes, got {shape} of "
+            f"{dataset.classes}: the experiments need images like MNIST's"
+        )
     nothing = Reproduction(
         iterations,
         steps,

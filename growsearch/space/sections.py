@@ -21,7 +21,8 @@ from growsearch.trials.arms import controls
 from growsearch.trials.judge import Rule
 from growsearch.trials.metrics import MetricName
 
-Count = Annotated[int, Field(ge=1, le=10**9)]
+LARGEST_COUNT = 10**9
+Count = Annotated[int, Field(ge=1, le=LARGEST_COUNT)]
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 WIDTH_MULTIPLE = 16  # if none is measured: that of the processors' kernels for bfloat16
 

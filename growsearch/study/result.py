@@ -62,6 +62,8 @@ class SearchResult:
         The source of the images.
     stand_in : bool
         Whether the images stand in for the data set of the space.
+    class_names : tuple of str or None
+        Name of each class, in the order of the labels, where the images have some.
     spent : mapping
         Seconds of the whole run by phase: "teacher", "trunk", "candidates", "controls", "polish",
         "test", "other".

@@ -46,6 +46,7 @@ def _data(dataset: Dataset) -> DataAttribute:
         source=dataset.source,
         stand_in=dataset.stand_in,
         fingerprint=dataset.fingerprint,
+        class_names=dataset.class_names or (),
     )
 
 

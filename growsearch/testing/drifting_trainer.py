@@ -59,7 +59,9 @@ class DriftingTrainer:
 
         The images' losses lie around 1 - accuracy, which is their mean.
         """
-        digest = hashlib.sha256(network.sha256.encode() + data.images.tobytes()).digest()
+        digest = hashlib.sha256(
+            network.sha256.encode() + np.asarray(data.images).tobytes()
+        ).digest()
         luck = int.from_bytes(digest[:4], "little") / 2**32
         accuracy = round(float(1 - 1 / np.log(network.parameters + 3) + 0.05 * luck), 6)
         spread = np.random.default_rng([*digest]).uniform(*_SPREAD, len(data))

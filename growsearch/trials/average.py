@@ -90,4 +90,4 @@ def average(networks: list[Network]) -> Network:
         )
         for path, array in groups[0].items()
     }
-    return Network.from_flat(architecture, mean)
+    return Network.from_flat(architecture, mean).named(networks[0].class_names)

@@ -124,6 +124,7 @@ class TrialJob:
         if isinstance(self.parent, First):
             first = self.parent
             parent = Network.initial(first.architecture, rng=rng, initializer=first.initializer)
+            parent = parent.named(context.images["train"].class_names)
         else:
             parent = context.networks.get(self.parent)
         return ARMS[self.arm].start(Start(parent, self.growth, self.slots, context.sample), rng)
@@ -183,7 +184,10 @@ class TrialJob:
             _check_finite(result)
             is_whole = plan.seconds is None and result.final.step >= plan.steps
             ended_early = any(answers) and not is_whole  # an answer at the last step ends nothing
-            outcome = self._outcome(context, result, plan, ended_early=ended_early)
+            names = network.class_names  # a trainer need not keep them
+            outcome = self._outcome(
+                context, result, plan, ended_early=ended_early, class_names=names
+            )
             return replace(outcome, shares=shares[0]) if shares else outcome
         except TRAINING_FAILED as error:
             return TrialOutcome(
@@ -199,13 +203,14 @@ class TrialJob:
         plan: TrainingPlan,
         *,
         ended_early: bool,
+        class_names: tuple[str, ...] | None,
     ) -> TrialOutcome:
         """Return the outcome of a training that ended, its network stored if it may be kept."""
         final, flops = result.final, result.network.architecture.flops
         may_be_kept = not ended_early and final.accuracy > self.keep_above
-        network, last = result.network, None
+        network, last = result.network.named(class_names), None
         if may_be_kept and self.goes_on:
-            last = context.networks.put(result.last or network)
+            last = context.networks.put((result.last or network).named(class_names))
             if result.last is not None:
                 network = replace(network, slots=None)
         return TrialOutcome(

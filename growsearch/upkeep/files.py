@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from growsearch.atomic import PARTIAL
+from growsearch.datasets.stored import CLASSES
 from growsearch.errors import GrowsearchError, NetworkFileError
 from growsearch.execution.workers import IMAGES
 from growsearch.study.named import networks_named
@@ -99,13 +100,13 @@ def partials(folder: Path) -> list[Path]:
 
 
 def image_files(folder: Path) -> list[Path]:
-    """Return the arrays of images that a driver stored in a run folder."""
+    """Return the files of images that a driver stored in a run folder."""
     return [
         array
         for images in _entries(folder / IMAGES)
         if _FINGERPRINT.fullmatch(images.name) and images.is_dir() and not images.is_symlink()
         for array in _entries(images)
-        if _ARRAY.fullmatch(array.name)
+        if _ARRAY.fullmatch(array.name) or array.name == CLASSES
     ]
 
 
@@ -151,7 +152,7 @@ def _image_faults(folder: Path, images: Path) -> list[str]:
     for path in sorted(_entries(images)):
         where = path.relative_to(folder)
         if not _ARRAY.fullmatch(path.name):
-            if not path.name.startswith(PARTIAL):
+            if path.name != CLASSES and not path.name.startswith(PARTIAL):
                 faults.append(f"{where}: expected the arrays of images and labels alone")
             continue
         try:

@@ -12,7 +12,7 @@ import shutil
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,6 @@ from optuna.trial import TrialState
 from growsearch.checks import expanded
 from growsearch.errors import DamagedRunError, NetworkFileError, disk_error
 from growsearch.execution.workers import IMAGES
-from growsearch.networks import Network
 from growsearch.study.attributes import FreedAttribute
 from growsearch.study.database import storage_errors
 from growsearch.study.lock import locked
@@ -192,7 +191,7 @@ def _freed(run: Snapshot, sha256: str, amount: Amount, *, dry_run: bool) -> Amou
     network = run.store.get(sha256)
     if network.slots is None:
         return amount
-    bare = Network(network.architecture, network.weights)
+    bare = replace(network, slots=None)
     path = run.store.path(sha256)
     saved = _size(path) - len(bare.to_bytes())
     if not dry_run:

@@ -76,7 +76,7 @@ def test_a_path_alone_is_mnist() -> None:
 def test_spaces_fit_their_images() -> None:
     """Each data set gets its flagship, others that of Fashion-MNIST with their own shape."""
     assert flagship("mnist").name == "mnist"
-    coloured = flagship("cifar10", (32, 32, 3))
+    coloured = flagship("pets", (32, 32, 3))
     assert coloured.name == "fashion_mnist"
     assert coloured.architecture.input_shape == (32, 32, 3)
     assert coloured.trunk is not None

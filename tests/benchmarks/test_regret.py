@@ -109,6 +109,6 @@ def test_the_command_of_a_search(regret: ModuleType) -> None:
     assert known[known.index("--time-budget") + 1] == "600s"
     assert known[known.index("--data") + 1] == "/b"
     assert "--data" not in anytime.command_of("mnist=", 0.2, 3, Path("out"))
-    other = anytime.command_of("cifar10=/c.npz", 0.5, 3, Path("out"))
+    other = anytime.command_of("pets=/c.npz", 0.5, 3, Path("out"))
     assert other[1:3] == [str(ROOT / "benchmarks" / "anytime.py"), "search"]
     assert other[other.index("--minutes") + 1] == "0.5"

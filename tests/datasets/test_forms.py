@@ -99,6 +99,17 @@ def test_missing_files_are_named(tmp_path: Path) -> None:
         load("mnist", "x" * 5000, stand_in="digits")
 
 
+def test_names_of_classes_are_known() -> None:
+    """Labels that are texts become numbers in the order of the names, in all splits alike."""
+    images, labels, x_test, y_test = small_mnist()
+    names = np.array([*"jihgfedcba"])
+    data = load("mnist", ((images, names[labels]), (x_test, names[y_test].tolist())))
+    assert data.class_names == tuple("abcdefghij")
+    assert np.array_equal(data.test.labels, 9 - y_test)
+    plain = load("mnist", ((images, 9 - labels), (x_test, 9 - y_test)))
+    assert plain.fingerprint == data.fingerprint
+
+
 def replaced(index: int, array: Any) -> Any:
     arrays: list[Any] = list(small_mnist())
     arrays[index] = array
@@ -110,16 +121,17 @@ def replaced(index: int, array: Any) -> Any:
     [
         (42, "a folder with the four IDX files"),
         ((np.zeros(3),), "a folder with the four IDX files"),
-        (replaced(0, np.zeros((60, 27, 28), np.uint8)), "train: expected mnist images of shape"),
-        (replaced(2, np.zeros((12, 28, 28, 3), np.uint8)), "test: expected mnist images of shape"),
+        (replaced(0, np.zeros((60, 27, 28), np.uint8)), "bring all splits to one shape"),
+        (replaced(2, np.zeros((12, 28, 28, 3), np.uint8)), "bring all splits to one shape"),
         (replaced(0, np.zeros((60, 784), np.uint8)), "(60, 784)"),
         (replaced(0, np.full((60, 28, 28), 255.0)), "from 0 to 1"),
         (replaced(0, np.full((60, 28, 28), np.nan)), "NaN"),
         (replaced(0, np.zeros((59, 28, 28), np.uint8)), "59 images and 60 labels"),
-        (replaced(1, np.full(60, 10)), "labels from 0 to 9, got 10"),
         (replaced(3, np.full(12, 255)), "labels from 0 to 9, got 255"),
         (replaced(1, np.zeros((60, 10), np.int64)), "one-hot"),
-        (replaced(1, np.zeros(60)), "integer"),
+        (replaced(1, np.full(60, 0.5)), "expected class numbers, got 0.5"),
+        (replaced(1, np.full(60, "a")), "memory: test: expected names of classes as in train"),
+        (replaced(1, [None] * 60), "memory: train: expected labels as class numbers or names"),
         (replaced(2, np.zeros((0, 28, 28), np.uint8)), "empty"),
         (pairs(small_mnist(1)), "at least 2 training images"),
     ],
@@ -134,7 +146,7 @@ def test_bad_data_is_an_error_and_never_the_stand_in(data: Any, words: str) -> N
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"name": "cifar"}, "mnist, fashion_mnist, digits"),
+        ({"name": "cifar"}, "mnist, fashion_mnist, kmnist, cifar10, digits"),
         ({"name": "mnist", "stand_in": "noise"}, "stand-in out of digits"),
         (
             {"name": "mnist", "validation": 0},

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from growsearch.datasets import Split, StoredImages
 from growsearch.errors import DataError
+from growsearch.upkeep.files import image_files
 from tests.command_line import ROOT
 from tests.messages import one_line
 from tests.strategies import mutated, quick
@@ -173,3 +174,12 @@ def test_damage_is_a_data_error_or_other_pixels(
         path.write_bytes(data.draw(st.just(path.read_bytes()) | mutated(path.read_bytes())))
     with suppress(DataError):
         _ = StoredImages(folder)["test"].images.sum()
+
+
+def test_what_is_written_can_be_freed(tmp_path: Path) -> None:
+    """Every file of a stored data set is found, names of classes too: its folder can go."""
+    named = {part: split.named(("a", "b", "c")) for part, split in PARTS.items()}
+    folder = tmp_path / "data" / ("0" * 64)
+    stored = StoredImages.write(folder, named)
+    assert stored["train"].class_names == ("a", "b", "c")
+    assert set(image_files(tmp_path)) == set(folder.iterdir())

@@ -326,11 +326,12 @@ REFUSALS = [
     (case(Dense(4), shape=(4,)), Widen("dense0", 4), "dense0: expected more than its 4 .*got 4"),
     (OUTPUT_BLOCK, Widen("fc1", 9), "fc1: .*change the network's outputs"),
     (OUTPUT_BLOCK, Deepen("fc1"), "fc1: .*got the output layer"),
-    (CASES["layer norm"], Widen("conv0", 7), "conv0: layer norm .*equally often: 3 -> 7"),
+    (CASES["layer norm"], Widen("dense4", 9), "dense4: layer norm .*equally often: 4 -> 9"),
+    (CASES["layer norm"], Widen("conv0", 7, "new"), "conv0: its extra units are no copies"),
     (CASES["layer norm"], Widen("conv0", 6, "random"), "conv0: layer norm .*equal shares"),
-    (CASES["group norm"], Widen("conv0", 6), "conv0: group norm .*equally often: 4 -> 6"),
+    (CASES["group norm"], Widen("conv0", 7), "conv0: group norm .*equally often: 4 -> 7"),
     (CASES["group norm"], Widen("conv0", 8, "random"), "conv0: group norm .*equal shares"),
-    (JOINED, Widen("conv1", 4), "conv1: group norm keeps .*: 4 -> 6 units in 2 groups"),
+    (JOINED, Widen("conv1", 3), "conv1: its units stand in groups of 2: 2 -> 3"),
     (tied_to_input(), Widen("conv1", 4), "conv1: add1 ties its units to the network's input"),
     (CASES["depthwise"], Widen("depthwise_conv1", 9), "depthwise_conv1: .*no width of its own"),
     (CASES["depthwise"], Deepen("depthwise_conv1"), "depthwise_conv1: .*got depthwise_conv"),
@@ -470,7 +471,8 @@ def test_the_split_of_a_space_is_taken_where_it_is_exact(name):
             assert other.split == "new"
             assert "new" in str(other)
             assert "new" not in str(growth)
-    assert bool(taken) == (not norms)  # where there are norms, each layer stands in front of one
+    # Where there are norms, each layer stands in front of one; whole groups may be new.
+    assert bool(taken) == (name != "layer norm")
 
 
 def test_new_units_have_random_weights_in_front_and_zeros_behind():
@@ -817,8 +819,8 @@ def test_tied_layers_widen_once():
     assert set(site.layers) < widened
 
 
-def test_layer_norm_widens_to_multiples_only():
-    """Behind layer norm 3 units become 6, 9, 12, …; the size asked for is rounded to these."""
+def test_layer_norm_behind_relu_widens_to_multiples_only():
+    """Of 3 units, which have no mean there, 6, 9, 12, …; the size asked for is rounded to these."""
     architecture = case(Dense(3), LayerNorm(), shape=(4,))
     (site,) = Widen.sites(architecture, Limits())
     assert site.width == 6
@@ -827,15 +829,18 @@ def test_layer_norm_widens_to_multiples_only():
     ]  # fmt: skip
 
 
-def test_group_norm_widens_to_multiples_only():
-    """Each group's channels are copied equally often, and stay in their group: 4, 8, 12, …."""
+def test_group_norm_widens_by_groups():
+    """By the units of a group, where there are two or more; at multiples all are copied alike.
+
+    Each group's channels are then copied equally often, and stay in their group.
+    """
     architecture = CASES["group norm"]
-    limits = Limits(width_multiple=3)
+    widths = {site.layer: site.width for site in Widen.sites(architecture, Limits())}
+    assert widths == {"conv0": 4 + 2, "conv4": 2 * 3, "dense7": 6 + 3}
     for site in Widen.sites(architecture, Limits()):
         before = architecture[site.layer].layer.width
-        assert site.width == 2 * before
         assert site.sized(1.6, architecture, Limits()).width == 3 * before
-    assert Widen.sites(architecture, limits)[0].width == 12
+    assert Widen.sites(architecture, Limits(width_multiple=3))[0].width == 6
     child = grow(trained(architecture), Widen("conv0", 8), rng=0)
     assert child.architecture["group_norm1"].layer == GroupNorm(2)
     gamma = child.weights["group_norm1"]["gamma"].reshape(2, 2, 2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
@@ -32,6 +33,7 @@ from growsearch.net2net import Units
 from growsearch.networks import Network
 from growsearch.networks import layers as specs
 from growsearch.networks.activations import ACTIVATIONS
+from growsearch.networks.layer import TiedUnitsError
 from growsearch.networks.layers import AvgPool, Conv
 from growsearch.networks.reference import forward
 from tests.growth_cases import (
@@ -42,6 +44,7 @@ from tests.growth_cases import (
     every_growth,
     images_for,
     random_architecture,
+    tolerance,
     trained,
 )
 from tests.strategies import seeds
@@ -61,7 +64,8 @@ def test_every_legal_growth_keeps_every_logit(name, dtype):
     parent = trained(CASES[name], dtype=dtype)
     batch = images_for(parent.architecture, seed=1)
     for growth in every_growth(parent.architecture):
-        assert change(parent, grow(parent, growth, rng=5, images=batch)) <= TOLERANCE, growth
+        child = grow(parent, growth, rng=5, images=batch)
+        assert change(parent, child) <= tolerance(parent), growth
 
 
 @settings(max_examples=60)
@@ -71,7 +75,8 @@ def test_every_legal_growth_of_a_random_graph_keeps_every_logit(seed):
     parent = trained(random_architecture(seed), seed=seed)
     batch = images_for(parent.architecture, seed=1)
     for growth in every_growth(parent.architecture, seed=seed):
-        assert change(parent, grow(parent, growth, rng=seed, images=batch)) <= TOLERANCE, growth
+        child = grow(parent, growth, rng=seed, images=batch)
+        assert change(parent, child) <= tolerance(parent), growth
 
 
 @pytest.mark.parametrize("split", ["equal", "random"])
@@ -83,7 +88,9 @@ def test_many_copies_of_one_unit_keep_every_logit(factor, split):
         for site in Widen.sites(architecture, Limits()):
             old = architecture[site.layer].layer.width
             growth = Widen(site.layer, factor * old, split=split)
-            if split == "random" and site.width == 2 * old and name in EQUAL_SHARES:
+            if split == "random" and name in EQUAL_SHARES:
+                with suppress(NotExactError):  # a norm needs equal shares
+                    assert change(parent, grow(parent, growth, rng=1)) <= TOLERANCE
                 continue
             child = grow(parent, growth, rng=1)
             copies = flow(architecture, site.layer, factor * old, rng=np.random.default_rng(1))
@@ -131,7 +138,8 @@ def test_new_units_keep_every_logit(name, dtype):
         else:
             assert change(parent, child) <= TOLERANCE, growth
     for line in refused:
-        assert line.endswith("needs equal shares of a unit's copies, got split new"), line
+        assert "shares" in line
+        assert line.endswith(", got split new"), line
         assert "\n" not in line
     assert bool(refused) == (name in EQUAL_SHARES)
 
@@ -258,8 +266,8 @@ def _copies_of_other_units(monkeypatch):
     def copy(array, units, axis):
         return original(array, Units(units.source[::-1].copy(), units.share, units.old), axis)
 
-    original = replicate.copy_axis
-    monkeypatch.setattr(replicate, "copy_axis", copy)
+    original = replicate.incoming_axis
+    monkeypatch.setattr(replicate, "incoming_axis", copy)
 
 
 def _bias_forgotten(monkeypatch):
@@ -304,7 +312,37 @@ def _layer_norm_unbalanced(monkeypatch):
 
 
 def _groups_mixed(monkeypatch):
-    monkeypatch.setattr(specs.GroupNorm, "through", specs.LayerNorm.through)
+    def through(_layer, units, *_shapes):
+        if not units[0].is_balanced:
+            raise TiedUnitsError("not balanced", balanced="group norm")
+        return units[0]
+
+    monkeypatch.setattr(specs.GroupNorm, "through", through)
+    monkeypatch.setattr(specs.GroupNorm, "fitted", lambda layer, _units: layer)
+
+
+def _groups_not_counted(monkeypatch):
+    monkeypatch.setattr(specs.GroupNorm, "_adds_groups", lambda *_: True)
+
+
+def _epsilon_kept(monkeypatch):
+    monkeypatch.setattr(specs.LayerNorm, "fitted", lambda layer, _units: layer)
+
+
+def _gamma_kept(monkeypatch):
+    monkeypatch.setattr(specs.LayerNorm, "factor", lambda *_: 1.0)
+
+
+def _means_not_made(monkeypatch):
+    def copies(array, units, axis):
+        return original(array, units.with_extra("copies"), axis)
+
+    original = replicate.incoming_axis
+    monkeypatch.setattr(replicate, "incoming_axis", copies)
+
+
+def _beta_of_zeros(monkeypatch):
+    _break_weight(monkeypatch, "beta", lambda array, old: np.append(old, array[len(old) :] + 1e-3))
 
 
 def _depthwise_interleaved(monkeypatch):
@@ -436,6 +474,11 @@ FAULTS = [
     (_second_consumer_forgotten, "residual", Widen("conv0", 7)),
     (_layer_norm_unbalanced, "layer norm", Widen("conv0", 5)),
     (_groups_mixed, "group norm", Widen("conv0", 8)),
+    (_groups_not_counted, "group norm", Widen("conv0", 6)),
+    (_epsilon_kept, "layer norm", Widen("conv0", 5)),
+    (_gamma_kept, "layer norm", Widen("conv0", 5)),
+    (_means_not_made, "layer norm", Widen("conv0", 5)),
+    (_beta_of_zeros, "layer norm", Widen("conv0", 5)),
     (_depthwise_interleaved, "depthwise", Widen("conv0", 7)),
     (_identity_permuted, "conv-flatten-dense", Deepen("conv0")),
     (_identity_off_centre, "conv-flatten-dense", Deepen("conv0")),
@@ -462,7 +505,6 @@ def test_the_oracle_sees_a_broken_core(fault, name, growth, monkeypatch):
     """Each of these faults moves a logit by more than 1e-6 relative; without it none moves."""
     parent = trained(STRIDED if name == "strided" else CASES[name])
     batch = images_for(parent.architecture, seed=1)
-    if fault is not _layer_norm_unbalanced:  # without the fault, refused
-        assert change(parent, grow(parent, growth, rng=3, images=batch)) <= TOLERANCE
+    assert change(parent, grow(parent, growth, rng=3, images=batch)) <= tolerance(parent)
     fault(monkeypatch)
     assert change(parent, grow(parent, growth, rng=3, images=batch)) > BROKEN

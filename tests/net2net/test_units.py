@@ -192,3 +192,49 @@ def test_units_leave_the_callers_arrays_writable():
     assert share.flags.writeable
     assert not made.source.flags.writeable
     assert not made.share.flags.writeable
+
+
+def made(units, x):
+    """The new units' values, as their kind promises them."""
+    value = {"mean": x.mean(), "zero": 0.0}
+    return np.append(x, np.full(len(units) - units.old, value[units.extra]))
+
+
+@given(seeds, st.integers(1, 5), st.integers(1, 4), st.sampled_from(["mean", "zero"]))
+def test_extra_units_keep_their_promise_or_lose_it(seed, old, extra, kind):
+    """Behind a flatten or a concatenation they are what they are called, or are called copies."""
+    x, other = (np.random.default_rng(seed).normal(size=(2, old)) for _ in range(2))
+    units = Units.extended(old, old + extra, kind)
+    units.check()
+    wide = [made(units, row) for row in x]
+    cases = {
+        "flatten": (units.expand(before=2), np.concatenate(wide), x.ravel()),
+        "features": (units.expand(after=2), np.stack(wide, 1).ravel(), x.T.ravel()),
+        "beside": (
+            Units.concatenate([units, Units.unchanged(old)]),
+            np.concatenate([wide[0], other[0]]),
+            np.concatenate([x[0], other[0]]),
+        ),
+        "itself": (units.tile(1), wide[0], x[0]),
+    }
+    for name, (found, values, before) in cases.items():
+        assert (found.extra == "copies") == (kind == "mean" and name != "itself")
+        if found.extra != "copies":
+            promised = {"mean": before.mean(), "zero": 0.0}[found.extra]
+            assert np.allclose(values[found.is_new], promised)
+    assert units != units.with_extra("copies")
+    assert units.with_extra(kind) is units
+
+
+@given(st.integers(1, 4), st.integers(1, 4), st.lists(st.integers(0, 3), max_size=4))
+def test_blocks_that_repeat_are_found(size, blocks, copied):
+    """Whole blocks of units behind the old ones; one unit in another order is no block."""
+    sources = [np.arange(block * size, (block + 1) * size) for block in range(blocks)]
+    source = np.concatenate([*sources, *(sources[block % blocks] for block in copied)])
+    units = Units(source, np.ones(len(source)), size * blocks)
+    assert units.repeats_blocks(size)
+    if size > 1 and copied:
+        swapped = source.copy()
+        swapped[-2:] = swapped[-2:][::-1]
+        assert not Units(swapped, units.share, units.old).repeats_blocks(size)
+    assert not Units.extended(size, 2 * size, "zero").repeats_blocks(size)

@@ -28,7 +28,7 @@ def test_shipped_spaces_load(name: str) -> None:
 
 def test_these_spaces_ship() -> None:
     """The names are sorted."""
-    names = ("digits", "fashion_mnist", "mnist", "mnist_residual", "net2net")
+    names = ("cifar10", "digits", "fashion_mnist", "kmnist", "mnist", "mnist_residual", "net2net")
     assert SearchSpace.shipped() == names
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from growsearch.net2net.units import Extra
 from growsearch.networks.activations import ACTIVATIONS, LEAKY_RELU_SLOPE
 from growsearch.networks.layer import Layer, check_choice, check_number
 
@@ -18,6 +19,7 @@ class Activation(Layer):
 
     kind: ClassVar[str] = "activation"
     in_block: ClassVar[bool] = True
+    passed_extras: ClassVar[tuple[Extra, ...]] = ("mean", "zero")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -43,6 +45,7 @@ class Dropout(Layer):
 
     kind: ClassVar[str] = "dropout"
     in_block: ClassVar[bool] = True
+    passed_extras: ClassVar[tuple[Extra, ...]] = ("mean", "zero")
 
     def __post_init__(self) -> None:
         super().__post_init__()

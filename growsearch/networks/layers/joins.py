@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import ClassVar
 
 from growsearch.net2net import Units
+from growsearch.net2net.units import Extra
 from growsearch.networks.layer import Layer, Shape, TiedUnitsError
 
 
@@ -18,6 +19,7 @@ class Add(Layer):
     activation: str = "linear"
 
     kind: ClassVar[str] = "add"
+    passed_extras: ClassVar[tuple[Extra, ...]] = ("mean", "zero")
     inputs: ClassVar[tuple[int, int]] = (2, 1_000)
 
     def output_shape(self, *shapes: Shape) -> Shape:
@@ -37,6 +39,8 @@ class Concat(Layer):
     """Concatenation along the channels."""
 
     kind: ClassVar[str] = "concat"
+    ties_inputs: ClassVar[bool] = False
+    passed_extras: ClassVar[tuple[Extra, ...]] = ("zero",)
     inputs: ClassVar[tuple[int, int]] = (2, 1_000)
 
     def output_shape(self, *shapes: Shape) -> Shape:
@@ -57,7 +61,8 @@ class Concat(Layer):
         parts = []
         for low, high in pairwise(edges):
             mine = (units.source >= low) & (units.source < high)
-            parts.append(Units(units.source[mine] - low, units.share[mine], high - low))
+            source = units.source[mine] - low
+            parts.append(Units(source, units.share[mine], high - low, units.extra))
         if Units.concatenate(parts) != units:
             raise TiedUnitsError(
                 "units behind a concatenation are tied to its branches", cuts=tuple(edges[1:-1])

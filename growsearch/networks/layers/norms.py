@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
 
 from growsearch.net2net import Units, deeper_norm
+from growsearch.net2net.norm import stretch
+from growsearch.net2net.units import Extra
 from growsearch.networks.layer import (
     Array,
     Layer,
@@ -93,22 +95,55 @@ class _NormOfImages(Layer):
         """Return none: a normalised ReLU is no ReLU."""
 
 
+class _NormOfPositions(_NormOfImages):
+    """A norm over the channels of each position: every unit is copied equally often, or none.
+
+    To widths that are no multiple, extra units are added that leave the statistics as they are but
+    for a factor: means or zeros, as ``neutral`` says. They are normalised to 0.
+    """
+
+    neutral: ClassVar[Extra]
+    title: ClassVar[str]
+    statistics: ClassVar[str]
+
+    def through(self, units: tuple[Units, ...], *shapes: Shape) -> Units:
+        if units[0].extra == self.neutral and "gamma" in self.weights(*shapes):
+            return units[0].with_extra("zero")
+        if not units[0].is_balanced:
+            raise TiedUnitsError(
+                f"{self.title} keeps its {self.statistics} only if every unit is copied equally "
+                f"often: {units[0].old} -> {len(units[0])} units",
+                balanced=self.title,
+                alternatives=({"extra": self.neutral},),
+            )
+        return units[0]
+
+    def required(self, units: Units, *shapes: Shape) -> tuple[Units, ...]:
+        return (units.with_extra(self.neutral) if units.extra == "zero" else units,)
+
+    def gives(self, units: Units) -> bool:
+        return units.extra == "zero"
+
+    def fitted(self, units: Units) -> Self:
+        if units.extra != self.neutral:
+            return self
+        return replace(self, epsilon=self.epsilon * stretch(units))
+
+    def factor(self, weight: str, units: Units) -> float:
+        return stretch(units) ** 0.5 if (weight, units.extra) == ("gamma", self.neutral) else 1.0
+
+
 @dataclass(frozen=True)
-class LayerNorm(_NormOfImages):
+class LayerNorm(_NormOfPositions):
     """Normalisation over the channels of each position."""
 
     epsilon: float = 1e-3
 
     kind: ClassVar[str] = "layer_norm"
-
-    def through(self, units: tuple[Units, ...], *shapes: Shape) -> Units:
-        if not units[0].is_balanced:
-            raise TiedUnitsError(
-                "layer norm keeps its mean and variance only if every unit is copied equally "
-                f"often: {units[0].old} -> {len(units[0])} units",
-                balanced="layer norm",
-            )
-        return units[0]
+    passed_extras: ClassVar[tuple[Extra, ...]] = ("mean",)
+    neutral: ClassVar[Extra] = "mean"
+    title: ClassVar[str] = "layer norm"
+    statistics: ClassVar[str] = "mean and variance"
 
     def norm_like(self, width: int, activation: str) -> dict[str, Layer]:
         return {"ln": LayerNorm(self.epsilon), **activated(activation)}
@@ -134,16 +169,31 @@ class GroupNorm(_NormOfImages):
         return shapes[0]
 
     def through(self, units: tuple[Units, ...], *shapes: Shape) -> Units:
-        group = units[0].block(self.groups)
-        if group is None or not group.is_balanced:
+        size = units[0].old // self.groups
+        if not self._keeps_groups(units[0]) and not self._adds_groups(units[0]):
             raise TiedUnitsError(
                 "group norm keeps its means and variances only if every unit is copied equally "
                 f"often within its group: {units[0].old} -> {len(units[0])} units in "
                 f"{self.groups} groups",
                 groups=self.groups,
                 balanced="group norm",
+                alternatives=({"blocks": size},) if size > 1 else (),
             )
         return units[0]
+
+    def _keeps_groups(self, units: Units) -> bool:
+        group = units.block(self.groups)
+        return group is not None and group.is_balanced
+
+    def _adds_groups(self, units: Units) -> bool:
+        """Return whether the extra units are copies of whole groups, with statistics alike."""
+        size = units.old // self.groups
+        return size > 1 and units.repeats_blocks(size)
+
+    def fitted(self, units: Units) -> Self:
+        if self._keeps_groups(units) or not self._adds_groups(units):
+            return self
+        return replace(self, groups=len(units) * self.groups // units.old)
 
     def norm_like(self, width: int, activation: str) -> dict[str, Layer]:
         groups = math.gcd(self.groups, width)

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
+from growsearch.net2net.units import Extra
 from growsearch.networks.layer import Layer, Padding, Pair, Shape, Window, image
 from growsearch.networks.layers.windows import check_window, positions
 
@@ -42,6 +43,7 @@ class MaxPool(_Pool):
     """Maximum over windows."""
 
     kind: ClassVar[str] = "max_pool"
+    passed_extras: ClassVar[tuple[Extra, ...]] = ("zero",)
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,7 @@ class AvgPool(_Pool):
     """Mean over windows; padding does not count, as in TensorFlow."""
 
     kind: ClassVar[str] = "avg_pool"
+    passed_extras: ClassVar[tuple[Extra, ...]] = ("mean", "zero")
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,7 @@ class GlobalAvgPool(_GlobalPool):
     """Mean over all positions."""
 
     kind: ClassVar[str] = "global_avg_pool"
+    passed_extras: ClassVar[tuple[Extra, ...]] = ("mean", "zero")
 
 
 @dataclass(frozen=True)
@@ -72,3 +76,4 @@ class GlobalMaxPool(_GlobalPool):
     """Maximum over all positions."""
 
     kind: ClassVar[str] = "global_max_pool"
+    passed_extras: ClassVar[tuple[Extra, ...]] = ("zero",)

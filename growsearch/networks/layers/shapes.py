@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from growsearch.net2net import Units
+from growsearch.net2net.units import Extra
 from growsearch.networks.layer import Layer, Shape, TiedUnitsError, image
 
 
@@ -15,6 +16,7 @@ class Flatten(Layer):
     """Images to features, channels last: index (y·width + x)·channels + c."""
 
     kind: ClassVar[str] = "flatten"
+    passed_extras: ClassVar[tuple[Extra, ...]] = ("zero",)
 
     def output_shape(self, *shapes: Shape) -> Shape:
         return (math.prod(shapes[0]),)
@@ -45,6 +47,7 @@ class ZeroPad(Layer):
     right: int
 
     kind: ClassVar[str] = "zero_pad"
+    passed_extras: ClassVar[tuple[Extra, ...]] = ("mean", "zero")
     least: ClassVar[int] = 0
 
     def output_shape(self, *shapes: Shape) -> Shape:

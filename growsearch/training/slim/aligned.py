@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from growsearch.datasets import Split
+from growsearch.datasets import Pixels, Split
 
 # Bytes. TensorFlow reads a fed array in place if its address is a multiple, and copies it if not.
 ALIGNMENT = 64
@@ -23,14 +23,24 @@ class AlignedSplit:
 
     def __init__(self) -> None:
         self._of: weakref.ref[Split] | None = None
-        self._arrays: tuple[NDArray[np.float32], NDArray[np.int32]] | None = None
+        self._arrays: tuple[NDArray[Any], NDArray[np.int32]] | None = None
 
-    def arrays(self, data: Split) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
-        """Return images (n, *shape) and labels (n,) of a split, aligned and read-only."""
+    def arrays(self, data: Split) -> tuple[NDArray[Any], NDArray[np.int32]]:
+        """Return images (m, *shape) and labels (m,), aligned and read-only.
+
+        They are those of the split; or, where its images are ``Pixels``, all bytes that these are
+        some of, at the places that :func:`places` gives.
+        """
         if self._arrays is None or self._of is None or self._of() is not data:
             self._arrays = None  # first: two copies at once may not fit
             self._of = weakref.ref(data, self._forget)
-            self._arrays = aligned(data.images, np.float32), aligned(data.labels, np.int32)
+            images: Any = data.images
+            if isinstance(images, Pixels):
+                labels = np.zeros(len(images.stored), np.int32)
+                labels[images.rows] = data.labels
+                self._arrays = aligned(images.stored, np.uint8), aligned(labels, np.int32)
+            else:
+                self._arrays = aligned(images, np.float32), aligned(data.labels, np.int32)
         return self._arrays
 
     @property
@@ -41,6 +51,17 @@ class AlignedSplit:
     def _forget(self, gone: Any) -> None:
         if gone is self._of:
             self._arrays = None
+
+
+def pixels_of(data: Split) -> str:
+    """Return the type of the images that a graph is fed: "float32" or "uint8"."""
+    return "uint8" if isinstance(data.images, Pixels) else "float32"
+
+
+def places(data: Split, indices: NDArray[Any]) -> NDArray[Any]:
+    """Return where images of a split lie in the arrays of :class:`AlignedSplit`."""
+    images: Any = data.images
+    return images.rows[indices] if isinstance(images, Pixels) else indices
 
 
 def aligned(array: NDArray[Any], dtype: Any) -> NDArray[Any]:

@@ -27,6 +27,8 @@ class Recipe:
         Names of the steps of ``growsearch.training.slim.augment`` that images go through.
     weighs : bool
         Whether losses are multiplied by the weights of classes.
+    pixels : "float32" or "uint8"
+        The type of the images that are fed: bytes are divided by 255 after they are gathered.
     """
 
     optimizer: str = "adam"
@@ -35,10 +37,11 @@ class Recipe:
     averages: bool = False
     augmentations: tuple[str, ...] = ()
     weighs: bool = False
+    pixels: str = "float32"
 
     @classmethod
-    def of(cls, plan: TrainingPlan, precision: str) -> Recipe:
-        """Return the recipe for a plan at a precision."""
+    def of(cls, plan: TrainingPlan, precision: str, pixels: str = "float32") -> Recipe:
+        """Return the recipe for a plan at a precision, on images of a type."""
         return cls(
             plan.optimizer,
             precision,
@@ -46,4 +49,5 @@ class Recipe:
             averages=plan.ema > 0.0,
             augmentations=active_steps(plan.augmentation),
             weighs=plan.class_weight != "none",
+            pixels=pixels,
         )

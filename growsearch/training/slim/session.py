@@ -223,7 +223,7 @@ class SlimGraph(EvaluationGraph):
         """
         if not self._is_warm:
             self._loader.load(self.session, {})
-            images = np.zeros((1, *self.architecture.input_shape), np.float32)
+            images = np.zeros((1, *self.architecture.input_shape), self.recipe.pixels)
             data = images, np.zeros(1, np.int32)
             one = np.zeros((1, 1), np.int32)
             self.update(data, one, plan, np.zeros(1, np.float32), np.zeros((1, 2), np.int64))
@@ -231,7 +231,7 @@ class SlimGraph(EvaluationGraph):
 
     def update(
         self,
-        data: tuple[NDArray[np.float32], NDArray[np.int32]],
+        data: tuple[NDArray[Any], NDArray[np.int32]],
         batches: Array,
         plan: TrainingPlan,
         rates: NDArray[np.float32],
@@ -243,7 +243,8 @@ class SlimGraph(EvaluationGraph):
         Parameters
         ----------
         data : images (n, *input_shape) and labels (n,)
-            Read in place if aligned (:class:`AlignedSplit`), copied otherwise.
+            Read in place if aligned (:class:`AlignedSplit`), copied otherwise. Images are of the
+            type of the recipe's ``pixels``.
         batches : integers, shape (updates, batch size)
             Indices into the data.
         plan : TrainingPlan

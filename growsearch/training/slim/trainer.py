@@ -33,7 +33,7 @@ from growsearch.training.batches import batches_of
 from growsearch.training.class_weights import class_weights, weighted
 from growsearch.training.pace import PlanClock, pace_after
 from growsearch.training.schedules import learning_rates
-from growsearch.training.slim.aligned import AlignedSplit, aligned
+from growsearch.training.slim.aligned import AlignedSplit, aligned, pixels_of, places
 from growsearch.training.slim.forks import check_not_forked
 
 if TYPE_CHECKING:
@@ -71,6 +71,7 @@ class SlimTrainer:
         self._threads = threads
         self._speeds: dict[tuple[Architecture, int, str], Speed] = {}
         self._split = AlignedSplit()
+        self._pixels = "float32"  # of the training images of the last training
         self._lock = threading.Lock()
         self._thread: int | None = None
 
@@ -108,8 +109,10 @@ class SlimTrainer:
             raise InvalidInputError(f"{network.architecture}: expected weights to train, got none")
         plan.augmentation.check_images(network.architecture.input_shape)
         with self._alone():
+            self._pixels = pixels_of(data)
             precision = self._precision(network.architecture, plan)
-            graph = self._graphs.to_train(network.architecture, Recipe.of(plan, precision))
+            recipe = Recipe.of(plan, precision, self._pixels)
+            graph = self._graphs.to_train(network.architecture, recipe)
             graph.warm_up(plan)
             graph.load(network)
             slots = graph.carried(network)
@@ -137,7 +140,7 @@ class SlimTrainer:
                     began = time.perf_counter()
                     count = clock.at_most(min(pace, until - step), step)
                     rates = learning_rates(plan, clock.positions(step, count), step)
-                    indices = np.stack([next(batches) for _ in range(count)])
+                    indices = places(data, np.stack([next(batches) for _ in range(count)]))
                     keys = np.stack([np.full(count, key, np.int64), step + np.arange(count)], 1)
                     found = graph.update(arrays, indices, plan, rates, keys, weights)
                     took = time.perf_counter() - began
@@ -150,6 +153,8 @@ class SlimTrainer:
                 stop = stops(step)
             trained, last = graph.unload((slots.step if slots else 0) + step)
         check_finite_network(trained if last is None else last, step, plan)
+        names = network.class_names
+        trained, last = trained.named(names), None if last is None else last.named(names)
         speed = step * plan.batch_size / seconds if seconds else 0.0
         return TrainingResult(trained, tuple(curve), seconds, speed, losses[0], precision, last)
 
@@ -224,8 +229,8 @@ class SlimTrainer:
         from growsearch.training.slim import precision
         from growsearch.training.slim.recipe import Recipe
 
-        images = np.zeros((plan.batch_size, *architecture.input_shape), np.float32)
-        data = aligned(images, np.float32), np.zeros(plan.batch_size, np.int32)
+        images = np.zeros((plan.batch_size, *architecture.input_shape), self._pixels)
+        data = aligned(images, self._pixels), np.zeros(plan.batch_size, np.int32)
 
         def timer(graph: SlimGraph) -> Callable[[int], float]:
             def seconds(steps: int) -> float:
@@ -238,7 +243,8 @@ class SlimTrainer:
             return seconds
 
         graphs = {
-            name: self._graphs.build(architecture, Recipe.of(plan, name)) for name in precisions
+            name: self._graphs.build(architecture, Recipe.of(plan, name, self._pixels))
+            for name in precisions
         }
         try:
             for graph in graphs.values():

@@ -49,9 +49,11 @@ class Updates:
         self._optimizer = optimizer
         with tf.device("/cpu:0"):  # a GPU gets the batch, not all of the data with every call
             self.data = (
-                v1.placeholder(tf.float32, (None, *architecture.input_shape)),
+                v1.placeholder(recipe.pixels, (None, *architecture.input_shape)),
                 v1.placeholder(tf.int32, (None,)),
             )
+        # Fed: by a constant TensorFlow would multiply instead, which rounds otherwise than numpy.
+        self._white = v1.placeholder(tf.float32, ())
         self._batches = v1.placeholder(tf.int32, (None, None))
         self._rates = v1.placeholder(tf.float32, (None,))
         self._keys = v1.placeholder(tf.int64, (None, 2))
@@ -71,7 +73,7 @@ class Updates:
 
     def feed(
         self,
-        data: tuple[NDArray[np.float32], NDArray[np.int32]],
+        data: tuple[NDArray[Any], NDArray[np.int32]],
         batches: NDArray[Any],
         plan: TrainingPlan,
         rates: NDArray[np.float32],
@@ -85,6 +87,7 @@ class Updates:
         return {
             **weighing,
             **dict(zip(self.data, data, strict=True)),
+            self._white: 255.0,
             self._batches: batches,
             self._rates: rates,
             self._keys: keys,
@@ -97,6 +100,8 @@ class Updates:
     def _update(self, i: Any, losses: Any) -> tuple[Any, Any]:
         with tf.device("/cpu:0"):
             images, labels = (tf.gather(part, self._batches[i]) for part in self.data)
+        if self._recipe.pixels == "uint8":
+            images = tf.cast(images, tf.float32) / self._white
         images = self._augmenter.apply(images, self._keys[i])
         mode = Mode(training=True, seed=self._keys[i], dtype=DTYPES[self._recipe.precision])
         logits = build_logits(self._architecture, images, mode)
