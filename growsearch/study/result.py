@@ -62,6 +62,8 @@ class SearchResult:
         The source of the images.
     stand_in : bool
         Whether the images stand in for the data set of the space.
+    class_names : tuple of str or None
+        Name of each class, in the order of the labels, where the images have some.
     spent : mapping
         Seconds of the whole run by phase: "teacher", "trunk", "candidates", "controls", "polish",
         "test", "other".
@@ -72,8 +74,6 @@ class SearchResult:
     anytime : Anytime or None
         The course of a run with a trunk; None of another run. ``readings``, ``lineage`` and
         ``shares`` are its parts.
-    class_names : tuple of str or None
-        Name of each class, in the order of the labels, where the images have some.
     metric : str
         The metric that the run optimises: a name in ``growsearch.trials.metrics.METRICS``. Where it
         is not accuracy, all validation accuracies are values of this metric: those of ``best``, of
