@@ -74,8 +74,6 @@ class SearchResult:
     anytime : Anytime or None
         The course of a run with a trunk; None of another run. ``readings``, ``lineage`` and
         ``shares`` are its parts.
-    class_names : tuple of str or None
-        Name of each class, in the order of the labels, where the images have some.
     metric : str
         The metric that the run optimises: a name in ``growsearch.trials.metrics.METRICS``. Where it
         is not accuracy, all validation accuracies are values of this metric: those of ``best``, of

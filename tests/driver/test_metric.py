@@ -13,14 +13,14 @@ import growsearch as gs
 from growsearch.cli import main
 from growsearch.datasets import Dataset, Split
 from growsearch.driver.holdout import hold_out
-from growsearch.errors import InvalidInputError
+from growsearch.errors import DamagedRunError, InvalidInputError
 from growsearch.study.attributes import Candidate, TeacherAttribute
 from growsearch.study.result import SearchResult
 from growsearch.training.class_weights import class_weights
 from growsearch.trials.metrics import METRICS, measured
 from tests.fake_trainer import FakeTrainer
 from tests.scoring_trainer import ScoringTrainer, unequal
-from tests.small_search import search
+from tests.small_search import search, studies
 from tests.trunk_search import search as trunk_search
 
 pytestmark = pytest.mark.usefixtures("quick_sqlite")
@@ -125,6 +125,29 @@ def test_the_run_ends_with_its_confusion_matrix(
     assert "Accuracy by class on the held-out validation images" in shown
 
 
+def test_classes_have_their_names(tmp_path: Path) -> None:
+    """As the study has them, unless they are names of other classes."""
+    searched(tmp_path, trials=1)
+    study, _ = studies(tmp_path)
+    data = study.user_attrs["data"]
+    for names, found in ((["a", "b", "c"], ("a", "b", "c")), (["a"], None)):
+        study.set_user_attr("data", data | {"class_names": names})
+        confusion = gs.load_result(tmp_path).confusion("held_out")
+        assert confusion is not None
+        assert confusion.class_names == found
+
+
+@pytest.mark.parametrize("cell", [[0, 3, 1], [0, -1, 1], [0, 0, 0], [0, 0], "x"])
+def test_a_matrix_of_other_classes_is_refused(tmp_path: Path, cell: Any) -> None:
+    """A study that another program changed gives one line."""
+    searched(tmp_path, trials=0)
+    study, _ = studies(tmp_path)
+    test = study.user_attrs["test"]
+    study.set_user_attr("test", test | {"confusion": [cell]})
+    with pytest.raises(DamagedRunError, match="the study's attribute test: expected what growse"):
+        gs.load_result(tmp_path)
+
+
 def test_losses_are_weighted_on_both_sides_of_the_judge(tmp_path: Path) -> None:
     """The losses of incumbents, which are evaluated alone, have the weights of a training."""
     result = searched(
@@ -151,9 +174,9 @@ def test_losses_are_weighted_on_both_sides_of_the_judge(tmp_path: Path) -> None:
         assert f"loss {change:+.4f} ± " in trial.reason
 
 
-@pytest.mark.parametrize("metric", OTHERS)
-def test_a_trunk_is_read_by_the_metric(tmp_path: Path, metric: str) -> None:
+def test_a_trunk_is_read_by_the_metric(tmp_path: Path) -> None:
     """Losses decide; accuracies of its readings are values of the metric."""
+    metric = "f1_macro"
     result = trunk_search(
         tmp_path,
         f"judge.metric={metric}",

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.special import softmax
@@ -50,6 +50,7 @@ def by_scikit_learn(metric: str, logits: NDArray[Any], labels: NDArray[Any]) -> 
 
 
 @pytest.mark.parametrize("metric", METRICS)
+@settings(max_examples=40)
 @given(st.integers(0, 10**6), st.integers(3, 60), st.integers(2, 6))
 def test_a_metric_is_scikit_learns(metric: str, seed: int, images: int, classes: int) -> None:
     """Classes that are no label, no prediction, or neither, count as they do there."""
