@@ -177,7 +177,7 @@ def test_data_that_were_named_never_have_a_stand_in(
 def test_a_stored_run_with_a_trunk_is_shown_with_its_course(
     grown: tuple[SearchResult, int], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Growths, table of commits, lineage and seconds, confusion matrices, in this order; or JSON."""
+    """Growths, commits, lineage and seconds, confusion matrices, in this order; or JSON."""
     folder = str(grown[0].folder)
     assert main(["show", folder]) == 0
     growths, curve, summary, *matrices = capsys.readouterr().out.rstrip().split("\n\n")
