@@ -31,6 +31,7 @@ from growsearch.networks.optimizers import OPTIMIZERS
 from growsearch.training import Evaluation, OnEvaluation, Point, TrainingPlan, TrainingResult
 from growsearch.training.augmentation import NO_AUGMENTATION
 from growsearch.training.batches import batches_of
+from growsearch.training.class_weights import class_weights, weighted
 from growsearch.training.pace import PlanClock
 from growsearch.training.schedules import learning_rates
 
@@ -48,8 +49,8 @@ SLOPES: dict[str, Callable[[Array], Array]] = {
 class NumpyTrainer:
     """Trains chains of dense layers in float64; satisfies ``growsearch.training.Trainer``.
 
-    It has every optimizer and schedule, and label smoothing. It refuses a plan with augmentation,
-    moving averages or bfloat16.
+    It has every optimizer and schedule, label smoothing and class weights. It refuses a plan with
+    augmentation, moving averages or bfloat16.
     """
 
     def train(
@@ -67,16 +68,18 @@ class NumpyTrainer:
         check_split(network, data)
         check_split(network, evaluate_on)
         check_trainable(network, plan)
-        state = State(network, plan)
+        weights = class_weights(plan.class_weight, data.labels, classes_of(network))
+        state = State(network, plan, weights)
         batches = batches_of(len(data), plan.batch_size, seed)
         curve: list[Point] = []
         step, seconds = 0, 0.0
         while True:
             trained = state.network(step)
-            found = self.evaluate(trained, evaluate_on)
+            found = weighted(self.evaluate(trained, evaluate_on), evaluate_on.labels, weights)
             check_finite("the loss", found.loss, step, plan)
             curve.append(Point(step, found.accuracy, found.loss))
-            if (on_evaluation and on_evaluation(curve[-1])) or clock.is_over(step):
+            point = replace(curve[-1], logits=found.logits)  # which metrics need
+            if (on_evaluation and on_evaluation(point)) or clock.is_over(step):
                 break
             until = step + plan.evaluate_every
             while step < until and not clock.is_over(step):
@@ -91,13 +94,13 @@ class NumpyTrainer:
         return TrainingResult(trained, tuple(curve), seconds, speed, found.losses)
 
     def evaluate(self, network: gs.Network, data: gs.Split) -> Evaluation:
-        """Return accuracy and mean cross-entropy, with the losses of the single images."""
+        """Return accuracy and mean cross-entropy, with losses and logits of the single images."""
         check_split(network, data)
         logits = self.logits(network, data.images)
         with np.errstate(all="ignore"):
             losses = -log_softmax(logits, axis=1)[np.arange(len(data)), data.labels]
         accuracy = float(np.mean(logits.argmax(axis=1) == data.labels))
-        return Evaluation(accuracy, float(losses.mean(dtype=np.float64)), losses)
+        return Evaluation(accuracy, float(losses.mean(dtype=np.float64)), losses, logits)
 
     def logits(self, network: gs.Network, images: Any) -> Array:
         """Return the logits, float32: the outputs without a softmax at the end."""
@@ -107,10 +110,10 @@ class NumpyTrainer:
 
 
 class State:
-    """Weights, slots and step count of one training, in float64."""
+    """Weights, slots and step count of one training, in float64; the weights of the classes."""
 
-    def __init__(self, network: gs.Network, plan: TrainingPlan) -> None:
-        self._start, self._plan = network, plan
+    def __init__(self, network: gs.Network, plan: TrainingPlan, of_classes: Array | None) -> None:
+        self._start, self._plan, self._of_classes = network, plan, of_classes
         self._weights = copies(network.weights)
         names = OPTIMIZERS[plan.optimizer].degrees
         before = network.slots
@@ -148,6 +151,8 @@ class State:
         classes, smoothing = values[-1].shape[1], self._plan.label_smoothing
         targets = (1.0 - smoothing) * np.eye(classes)[labels] + smoothing / classes
         error = (softmax(values[-1], axis=1) - targets) / len(images)
+        if self._of_classes is not None:
+            error *= self._of_classes[labels][:, np.newaxis]
         slopes: Arrays = {}
         for place, (layer, activation) in reversed(list(enumerate(self._layers))):
             error = error * SLOPES[activation](values[place + 1])
@@ -225,10 +230,15 @@ def check_images(network: gs.Network, shape: tuple[int, ...]) -> None:
         raise InvalidInputError(f"images: expected shape {expected} for this network, got {shape}")
 
 
+def classes_of(network: gs.Network) -> int:
+    """Return the number of a network's outputs."""
+    return network.architecture.shapes[network.architecture.output.name][-1]
+
+
 def check_split(network: gs.Network, data: gs.Split) -> None:
     """Refuse images of another shape, and labels that the network has no output for."""
     check_images(network, data.images.shape[1:])
-    classes = network.architecture.shapes[network.architecture.output.name][-1]
+    classes = classes_of(network)
     if (largest := int(data.labels.max())) >= classes:
         raise InvalidInputError(
             f"labels: expected 0 to {classes - 1} for this network's {classes} outputs, "

@@ -18,6 +18,7 @@ from growsearch.networks.layers import Activation, Dense, Flatten
 from growsearch.networks.optimizers import OPTIMIZERS
 from growsearch.testing.trainer_contract import curves, determinism, refusals, updates
 from growsearch.testing.trainer_contract.cases import CLASSES, IMAGE, rich, split, trained
+from growsearch.testing.trainer_contract.class_weights import ClassWeightLaws
 from growsearch.testing.trainer_contract.curves import CurveLaws
 from growsearch.testing.trainer_contract.determinism import DeterminismLaws
 from growsearch.testing.trainer_contract.outputs import OutputLaws
@@ -142,6 +143,10 @@ class OfNumpy:
 
 class TestOutputsOfNumpy(OfNumpy, OutputLaws):
     """All laws of outputs, of every layer type."""
+
+
+class TestClassWeightsOfNumpy(OfNumpy, ClassWeightLaws):
+    """All laws of class weights."""
 
 
 class TestUpdatesOfNumpy(OfNumpy, UpdateLaws):

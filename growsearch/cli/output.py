@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from growsearch.study.result import SearchResult
 
 
+# The images of a confusion matrix -> in words.
+_IMAGES = {"test": "the test images", "held_out": "the held-out validation images"}
+
+
 def print_json(value: dict[str, Any]) -> None:
     """Print a value as JSON.
 
@@ -46,8 +50,12 @@ def print_plot(console: Console, save: Callable[[], Path]) -> None:
 
 
 def print_result(result: SearchResult, *, as_json: bool, with_trials: bool) -> None:
-    """Print the summary of a run, after the table of its trials where that is wanted; or JSON."""
-    from growsearch.reports import anytime, campaigns
+    """Print the summary of a run and its confusion matrix; or JSON.
+
+    Where the trials are wanted too, their table comes first, and there is a second matrix, on the
+    held-out images.
+    """
+    from growsearch.reports import anytime, campaigns, confusion
     from growsearch.reports import trials as report
 
     if as_json:
@@ -55,17 +63,24 @@ def print_result(result: SearchResult, *, as_json: bool, with_trials: bool) -> N
         return
     course = result.anytime
     if with_trials and course is None:
-        click.echo("\n".join(report.table(result.trials)))
+        click.echo("\n".join(report.table(result.trials, result.metric)))
     elif with_trials and course is not None:
-        click.echo("\n".join(campaigns.table(result.trials, in_seconds=course.in_seconds)))
+        rows = campaigns.table(result.trials, in_seconds=course.in_seconds, metric=result.metric)
+        click.echo("\n".join(rows))
     click.echo()
     if result.stand_in:
         click.echo("\n".join(report.stand_in_notice()))
     if course is not None and course.rows:
         click.echo("\n".join(anytime.curve(result, course)))
         click.echo()
-    for name, value in report.summary(result):
-        click.echo(f"{name:<20}{value}")
+    summary = report.summary(result)
+    width = max(20, *(len(name) + 1 for name, _ in summary))
+    for name, value in summary:
+        click.echo(f"{name:<{width}}{value}")
+    for on in ("held_out", "test") if with_trials else ("test",):
+        if on in result.confusions:
+            click.echo()
+            click.echo("\n".join(confusion.lines(result.confusions[on], _IMAGES[on])))
 
 
 def announce(*, as_json: bool, in_process: bool = True) -> None:

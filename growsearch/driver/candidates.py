@@ -252,12 +252,13 @@ def judge(run: Run, state: RunState, candidate: Pending, outcome: TrialOutcome) 
     best = max(best, least_accuracy(rule, candidate.parent_accuracy))
     if candidate.about.parent != incumbent.trial_number:
         rule = "superior"
-    # The incumbent's losses take an evaluation: only where they may decide.
+    # The incumbent's losses, or shares, take an evaluation: only where they may decide.
     needed = not outcome.ended_early and losses_may_decide(rule, accuracy, best)
-    losses = run.losses_of(incumbent.sha256) if needed else None
+    known = run.evaluated(incumbent.sha256) if needed else None
+    against = candidate.parent_accuracy if outcome.ended_early else best
     return decide(
-        Score(accuracy, outcome.losses),
-        Score(candidate.parent_accuracy if outcome.ended_early else best, losses),
+        Score(accuracy, outcome.losses, outcome.shares),
+        Score(against) if known is None else Score(against, known.losses, known.shares),
         margin=run.space.judge.margin,
         rule=rule,
         pruned=outcome.ended_early,

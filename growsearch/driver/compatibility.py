@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from growsearch.datasets import Dataset
+from collections.abc import Mapping
+
+from growsearch.datasets import Dataset, Split
 from growsearch.errors import InvalidInputError
 from growsearch.space import SearchSpace
+from growsearch.trials.metrics import one_class
 
 
 def check_fits(space: SearchSpace, dataset: Dataset) -> None:
@@ -43,3 +46,26 @@ def check_fits(space: SearchSpace, dataset: Dataset) -> None:
             plan.augmentation.check_images(dataset.image_shape)
         except InvalidInputError as error:
             raise InvalidInputError(f"{section}.{error}") from None
+
+
+def check_metric(space: SearchSpace, images: Mapping[str, Split]) -> None:
+    """Refuse images on which the metric of a space is not defined.
+
+    Parameters
+    ----------
+    space : SearchSpace
+    images : mapping
+        The splits by part; see ``growsearch.trials.worker.WorkerContext``.
+
+    Raises
+    ------
+    InvalidInputError
+        Names the part of the images.
+    """
+    if space.judge.metric != "auc":
+        return
+    for part, split in images.items():
+        if part != "train" and len(set(split.labels.tolist())) < 2:
+            raise InvalidInputError(
+                f"judge.metric: auc: {part} images: {one_class(split.labels)}: use another metric"
+            )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from growsearch.driver.run import Run
 from growsearch.study.attributes import TestAttribute
 from growsearch.study.networks import final_of, test_of
 from growsearch.study.run_state import RunState
-from growsearch.trials.measurements import EvaluationJob
+from growsearch.trials.measurements import Evaluated, EvaluationJob
 from growsearch.trials.worker import Part
 
 
@@ -17,21 +19,27 @@ def evaluate(run: Run, state: RunState) -> None:
         if test_of(run.study, best) is not None:
             return
         teacher = state.teacher
-        accuracies: dict[str, float] = {}
-        parts: dict[str, Part] = {"accuracy": "test", "held_out_accuracy": "held_out"}
-        for name, part in parts.items():
+        has_metric = run.space.judge.metric != "accuracy"
+        measured: dict[str, Any] = {}
+        parts: dict[str, Part] = {"": "test", "held_out_": "held_out"}
+        for prefix, part in parts.items():
             if part not in run.images:
                 continue
-            accuracies[name] = _accuracy(run, best.sha256, part)
+            own = _evaluated(run, best.sha256, part)
             is_teacher = best.sha256 == teacher.sha256
-            accuracies[f"teacher_{name}"] = (
-                accuracies[name] if is_teacher else _accuracy(run, teacher.sha256, part)
-            )
+            other = own if is_teacher else _evaluated(run, teacher.sha256, part)
+            for name, found in ((prefix, own), (f"teacher_{prefix}", other)):
+                measured[f"{name}accuracy"] = found.accuracy
+                if has_metric:
+                    measured[f"{name}score"] = found.score
+            if own.confusion is not None:
+                measured["classes"] = own.confusion.classes
+                measured[f"{prefix}confusion"] = own.confusion.cells
         run.guard.check()
-        TestAttribute(sha256=best.sha256, **accuracies).write(run.study)
+        TestAttribute(sha256=best.sha256, **measured).write(run.study)
     run.write_spent()
 
 
-def _accuracy(run: Run, sha256: str, part: Part) -> float:
-    job = EvaluationJob(f"evaluation on the {part} images", sha256, part, run.data)
-    return run.execute(job, "test").accuracy
+def _evaluated(run: Run, sha256: str, part: Part) -> Evaluated:
+    job = EvaluationJob(f"evaluation on the {part} images", sha256, part, run.data, counts=True)
+    return run.execute(job, "test")

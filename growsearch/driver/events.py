@@ -32,7 +32,8 @@ class Started:
     ``workers`` is the number of processes that carry out jobs; 0 is this process. ``time_budget``
     is in seconds of the whole run, of which ``passed`` have passed; None is no limit. ``length`` is
     that of a run with a trunk: its time budget, or without one its updates of the first network;
-    None of any other run. ``notes`` are lines about images and space.
+    None of any other run. ``metric`` is that of the run: the validation accuracies of all events
+    are values of it. ``notes`` are lines about images and space.
     """
 
     folder: Path
@@ -47,6 +48,7 @@ class Started:
     time_budget: float | None = None
     passed: float = 0.0
     length: float | None = None
+    metric: str = "accuracy"
     notes: tuple[str, ...] = ()
 
 

@@ -34,7 +34,7 @@ def finish(run: Run, number: int, began: float, goal: Goal, callbacks: Sequence[
     trials = tuple(run.study.get_trials(deepcopy=False))
     trial = trials[number]
     found = record_of(trial, controls_of(run.control_study, number))
-    write_note(run.study, trial, found)
+    write_note(run.study, trial, found, run.space.judge.metric)
     run.write_spent()
     run.on_event(TrialFinished(found, len(that_count(trials)), goal.trials))
     for callback in callbacks:

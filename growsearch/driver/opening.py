@@ -12,7 +12,7 @@ from optuna.study import Study
 
 from growsearch.datasets import Dataset, Split
 from growsearch.driver.budget import Clock
-from growsearch.driver.compatibility import check_fits
+from growsearch.driver.compatibility import check_fits, check_metric
 from growsearch.driver.events import OnEvent, Started
 from growsearch.driver.guard import Guard
 from growsearch.driver.holdout import hold_out
@@ -103,6 +103,7 @@ def opened(session: Session) -> Iterator[Run]:
     space, dataset, out = session.space, session.dataset, session.out
     check_fits(space, dataset)
     images = images_by_part(dataset, space.judge.held_out)
+    check_metric(space, images)
     with locked(out), storage_errors(session.storage or str(out)), disk_errors(out):
         study, control_study = _studies(session)
         if dataset.files is not None:
@@ -162,6 +163,7 @@ def _dispatching(
         store=store,
         data=session.dataset.fingerprint,
         memory=session.memory_per_worker,
+        metric=session.space.judge.metric,
     )
     dispatcher = Dispatcher(
         executor,
@@ -204,6 +206,7 @@ def _started(session: Session, study: Study, workers: int, window: int, clock: C
         time_budget=clock.budget,
         passed=clock.passed,
         length=None if trunk is None else clock.budget or float(trunk.steps),
+        metric=session.space.judge.metric,
         notes=session.notes,
     )
 

@@ -127,7 +127,7 @@ def _plan_of(
     ``ends`` is the time, by ``time.monotonic``, at which the last part is to end; None is no limit.
     """
     is_last_cycle = part // asked.parts == asked.cycles - 1
-    whole = asked.last_plan if is_last_cycle else asked.plan
+    whole = run.space.training.weighted(asked.last_plan if is_last_cycle else asked.plan)
     if whole.precision == "auto":  # measured before the part's time begins to count
         speed = run.execute(SpeedJob("a measurement of the polish", last, whole), "polish")
         whole = whole if speed is None else replace(whole, precision=speed.precision)

@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
 from optuna.study import Study, load_study
 
 from growsearch.datasets import Split
@@ -26,7 +24,7 @@ from growsearch.space import SearchSpace
 from growsearch.study.attributes import TeacherAttribute
 from growsearch.study.named import is_referred_to
 from growsearch.study.optuna_private import storage_of
-from growsearch.trials.measurements import EvaluationJob
+from growsearch.trials.measurements import Evaluated, EvaluationJob
 from growsearch.trials.seeds import seed_of
 from growsearch.trials.worker import Job
 
@@ -71,7 +69,7 @@ class Run:
     clock: Clock
     use: Use
     on_event: OnEvent
-    _losses: dict[str, NDArray[np.float32] | None] = field(init=False, default_factory=dict)
+    _evaluated: dict[str, Evaluated] = field(init=False, default_factory=dict)
 
     @cached_property
     def costs(self) -> Costs:
@@ -98,17 +96,20 @@ class Run:
         """Carry out one job and wait for its outcome."""
         return self.dispatcher.execute(job, phase)
 
-    def losses_of(self, sha256: str) -> NDArray[np.float32] | None:
-        """Return a stored network's losses on the selection images.
+    def evaluated(self, sha256: str) -> Evaluated:
+        """Return a stored network's figures on the selection images, as candidates have them.
 
-        The last losses are cached, since every round compares with the incumbent.
+        The last ones are cached, since every round compares with the incumbent.
         """
-        if sha256 not in self._losses:
-            job = EvaluationJob("the incumbent's losses", sha256, "selection", self.data)
-            losses = self.execute(job, "candidates").losses
-            self._losses.clear()
-            self._losses[sha256] = losses
-        return self._losses[sha256]
+        if sha256 not in self._evaluated:
+            weights = self.space.training.class_weight
+            job = EvaluationJob(
+                "the incumbent's losses", sha256, "selection", self.data, class_weight=weights
+            )
+            found = self.execute(job, "candidates")
+            self._evaluated.clear()
+            self._evaluated[sha256] = found
+        return self._evaluated[sha256]
 
     def seed_of(self, index: int, purpose: str) -> int:
         """Return the seed of one purpose of one trial."""

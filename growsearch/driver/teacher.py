@@ -46,7 +46,7 @@ def teach(run: Run) -> None:
 
 def _plan_of(run: Run) -> TrainingPlan:
     """Return the plan of its training; one from which a trunk goes on is read by averages."""
-    plan = run.space.teacher.plan
+    plan = run.space.training.weighted(run.space.teacher.plan)
     if run.space.trunk is None or plan.ema:
         return plan
     return replace(plan, ema=average_over(plan.steps, run.space.trunk.average))

@@ -14,6 +14,7 @@ from growsearch.evidence.statistics import FEWEST_PAIRS, Paired, holm, paired
 from growsearch.evidence.time_to_accuracy import TimeToAccuracy, times_to_accuracy
 from growsearch.evidence.variance import Components, components
 from growsearch.trials.arms import CANDIDATE
+from growsearch.trials.metrics import by_its_name
 from growsearch.trials.records import TrialRecord
 
 ALL = "all"
@@ -112,6 +113,8 @@ class Evidence:
     acceleration : tuple of Acceleration
         The saving of compute against each control that has the compute of the whole lineage, over
         all trials.
+    metric : str
+        The run's metric: where it is not accuracy, all accuracies are values of this metric.
     """
 
     overall: tuple[Comparison, ...]
@@ -121,6 +124,7 @@ class Evidence:
     failed: int = 0
     tuned: int = 1
     acceleration: tuple[Acceleration, ...] = ()
+    metric: str = "accuracy"
 
     def __str__(self) -> str:
         if not self.overall:
@@ -141,11 +145,14 @@ class Evidence:
         raise KeyError(name)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the evidence as plain JSON values."""
+        """Return the evidence as plain JSON values.
+
+        Values of a metric other than accuracy have its name in the place of "accuracy".
+        """
         held_out = None
         if self.held_out is not None:
             held_out = asdict(self.held_out) | {"optimism": self.held_out.optimism}
-        return {
+        values: dict[str, Any] = {
             "fewest_pairs": FEWEST_PAIRS,
             "overall": [asdict(each) for each in self.overall],
             "by_operation": [asdict(each) for each in self.by_operation],
@@ -154,10 +161,15 @@ class Evidence:
             "failed": self.failed,
             "tuned": self.tuned,
             "acceleration": [asdict(each) for each in self.acceleration],
+            "metric": self.metric,
         }
+        named: dict[str, Any] = by_its_name(values, self.metric)
+        return named
 
 
-def compare(records: Iterable[TrialRecord], held_out: HeldOut | None = None) -> Evidence:
+def compare(
+    records: Iterable[TrialRecord], held_out: HeldOut | None = None, *, metric: str = "accuracy"
+) -> Evidence:
     """Compare the candidates with every control arm that ran, whatever its name.
 
     Arms stand in the order of their first appearance, operations in alphabetical order.
@@ -179,6 +191,7 @@ def compare(records: Iterable[TrialRecord], held_out: HeldOut | None = None) -> 
         failed=states.count("FAIL"),
         tuned=max((len(arm.tried) for t in trials for arm in t.arms.values()), default=0) or 1,
         acceleration=accelerations(trials),
+        metric=metric,
     )
 
 

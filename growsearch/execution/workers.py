@@ -66,6 +66,7 @@ def context_for(
     store: NetworkStore,
     data: str,
     memory: int | None,
+    metric: str = "accuracy",
 ) -> WorkerContext:
     """Return what a worker of the executor needs beside its job.
 
@@ -80,7 +81,7 @@ def context_for(
         When the images cannot be written.
     """
     if shares_memory(executor):
-        return WorkerContext(trainer, images, store, data, Direct())
+        return WorkerContext(trainer, images, store, data, Direct(), metric=metric)
     try:
         pickle.dumps(trainer)
     except Exception as error:
@@ -91,7 +92,8 @@ def context_for(
         ) from None
     stored = StoredImages.write(folder.absolute() / IMAGES / data, images)
     progress = ProgressFolder(folder.absolute() / FOLDER)
-    return WorkerContext(trainer, stored, store, data, progress, memory or _share_of(executor))
+    memory = memory or _share_of(executor)
+    return WorkerContext(trainer, stored, store, data, progress, memory, metric)
 
 
 def shares_memory(executor: Any, workers: int = 0) -> bool:

@@ -10,6 +10,7 @@ from growsearch.study.anytime import Anytime
 from growsearch.study.lineage import Ancestor
 from growsearch.study.result import SearchResult
 from growsearch.study.shares import Shares
+from growsearch.trials.metrics import METRICS
 from growsearch.trials.records import TrialRecord
 
 _END = "end"
@@ -27,12 +28,13 @@ def curve(result: SearchResult, course: Anytime) -> list[str]:
         Of the result.
     """
     time = "time" if course.in_seconds else "updates"
-    rows = [(time, "network", "parameters", "growths kept", "accuracy", "loss", "test")]
+    metric = METRICS[result.metric]
+    rows = [(time, "network", "parameters", "growths kept", metric.column, "loss", "test")]
     for reading in course.rows:
         is_end = reading is course.end
         lineage = course.grown(reading)
         at = moment(reading.elapsed, in_seconds=course.in_seconds)
-        test = result.test_accuracy if is_end else None
+        test = result.test_score if is_end else None
         rows.append(
             (
                 f"{_END} {at}" if is_end else at,
@@ -45,7 +47,7 @@ def curve(result: SearchResult, course: Anytime) -> list[str]:
             )
         )
     return [
-        "The network at each commit and at the end, with validation accuracy and loss:",
+        f"The network at each commit and at the end, with validation {metric.words} and loss:",
         *_aligned(rows),
     ]
 

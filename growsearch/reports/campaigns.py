@@ -6,16 +6,16 @@ from collections.abc import Sequence
 
 from growsearch.reports.times import moment
 from growsearch.reports.trials import sizes
+from growsearch.trials.metrics import METRICS
 from growsearch.trials.records import TrialRecord
 
 _KEPT, _NOT_KEPT, _FAILED = "KEPT", "not kept", "failed"
 
 
-def header(*, in_seconds: bool) -> str:
+def header(*, in_seconds: bool, metric: str = "accuracy") -> str:
     """Return the line of column names above the growths that are tried."""
-    return _growth_line(
-        "trial", "time" if in_seconds else "updates", "growth", "accuracy", "outcome"
-    )
+    at, value = "time" if in_seconds else "updates", METRICS[metric].column
+    return _growth_line("trial", at, "growth", value, "outcome")
 
 
 def line(record: TrialRecord, *, in_seconds: bool) -> str:
@@ -36,10 +36,12 @@ def line(record: TrialRecord, *, in_seconds: bool) -> str:
     )
 
 
-def table(records: Sequence[TrialRecord], *, in_seconds: bool) -> list[str]:
+def table(
+    records: Sequence[TrialRecord], *, in_seconds: bool, metric: str = "accuracy"
+) -> list[str]:
     """Return all growths that were tried as lines, below the names of the columns."""
     lines = (line(record, in_seconds=in_seconds) for record in records)
-    return [header(in_seconds=in_seconds), *lines]
+    return [header(in_seconds=in_seconds, metric=metric), *lines]
 
 
 def _growth_line(number: str, at: str, growth: str, accuracy: str, outcome: str) -> str:

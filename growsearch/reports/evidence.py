@@ -11,7 +11,7 @@ from growsearch.evidence.acceleration import Acceleration
 from growsearch.evidence.comparison import Comparison, Evidence
 from growsearch.evidence.statistics import FEWEST_PAIRS, Paired
 from growsearch.reports.evidence_notes import notes
-from growsearch.reports.tables import notes_table, plain_table, spaced, titled
+from growsearch.reports.tables import by_metric, notes_table, plain_table, spaced, titled
 from growsearch.trials.arms import CANDIDATE
 
 # Target of a time to accuracy -> the accuracy in words, as it stands in a title.
@@ -38,37 +38,46 @@ def report(evidence: Evidence) -> RenderableType:
     """Render for the terminal: tables over all trials, tables by operation, notes."""
     if not evidence.overall:
         return Text("No control arm has run: nothing can be compared (see controls.arms).")
-    parts = _tables(evidence.overall, "All trials", _ABOUT_ACCURACY, _ABOUT_TIME)
+    metric = evidence.metric
+    parts = _tables(evidence.overall, metric, "All trials", _ABOUT_ACCURACY, _ABOUT_TIME)
     parts += [
-        titled(f"All trials: compute saved against {each.arm}", savings(each), _ABOUT_SAVING)
+        titled(
+            f"All trials: compute saved against {each.arm}",
+            savings(each),
+            by_metric(_ABOUT_SAVING, metric),
+        )
         for each in evidence.acceleration
     ]
     groups = list(dict.fromkeys(each.group for each in evidence.by_operation))
     for group in groups if len(groups) > 1 else []:
         compared = [each for each in evidence.by_operation if each.group == group]
-        parts += _tables(compared, group)
+        parts += _tables(compared, metric, group)
     repeated = [each for each in evidence.overall if each.variance is not None]
     if repeated:
         parts.append(variances(repeated))
-    parts.append(notes_table(notes(evidence)))
+    parts.append(notes_table((term, by_metric(text, metric)) for term, text in notes(evidence)))
     return spaced(parts)
 
 
 def _tables(
-    comparisons: Sequence[Comparison], group: str, about_accuracy: str = "", about_time: str = ""
+    comparisons: Sequence[Comparison],
+    metric: str,
+    group: str,
+    about_accuracy: str = "",
+    about_time: str = "",
 ) -> list[RenderableType]:
     """Return the tables of a group of trials, with a line of explanation where there is one."""
     return [
         titled(
-            f"{group}: validation accuracy, {CANDIDATE} less control",
+            by_metric(f"{group}: validation accuracy, {CANDIDATE} less control", metric),
             accuracies(comparisons),
-            about_accuracy,
+            by_metric(about_accuracy, metric),
         ),
         *(
             titled(
-                f"{group}: training until {accuracy} is reached",
+                by_metric(f"{group}: training until {accuracy} is reached", metric),
                 times_to_accuracy(comparisons, target),
-                about_time,
+                by_metric(about_time, metric),
             )
             for target, accuracy in _TARGETS.items()
         ),

@@ -11,6 +11,7 @@ from growsearch.errors import InvalidInputError
 from growsearch.evidence.comparison import ALL, Comparison, Evidence
 from growsearch.evidence.curves import arm_curves
 from growsearch.reports.plots import plain_axes, save_png
+from growsearch.reports.tables import by_metric
 from growsearch.trials.arms import CANDIDATE, controls
 from growsearch.trials.records import TrialRecord
 
@@ -76,12 +77,14 @@ def save_plot(records: Sequence[TrialRecord], evidence: Evidence, folder: str | 
     figure = Figure(figsize=(13.0, height), dpi=150, layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=(3, 2))
     looks = styles(each.arm for each in evidence.overall)
-    _draw_curves(left, records, looks)
-    _draw_differences(right, shown, looks)
+    _draw_curves(left, records, looks, evidence.metric)
+    _draw_differences(right, shown, looks, evidence.metric)
     return save_png(figure, Path(folder) / PLOT)
 
 
-def _draw_curves(ax: Axes, records: Sequence[TrialRecord], looks: dict[str, Style]) -> None:
+def _draw_curves(
+    ax: Axes, records: Sequence[TrialRecord], looks: dict[str, Style], metric: str
+) -> None:
     from matplotlib.ticker import MaxNLocator
 
     found = arm_curves(records)
@@ -114,12 +117,14 @@ def _draw_curves(ax: Axes, records: Sequence[TrialRecord], looks: dict[str, Styl
     ax.axhline(0.0, color="#888888", linewidth=1.0, linestyle=":")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.set_xlabel(f"updates\nbands: 95 % interval of the difference to {CANDIDATE}")
-    ax.set_ylabel("validation accuracy less the parent's")
+    ax.set_ylabel(by_metric("validation accuracy less the parent's", metric))
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=2, frameon=False, fontsize=9)
-    plain_axes(ax, "Accuracy after the growth, mean over n trials")
+    plain_axes(ax, by_metric("Accuracy after the growth, mean over n trials", metric))
 
 
-def _draw_differences(ax: Axes, comparisons: Sequence[Comparison], looks: dict[str, Style]) -> None:
+def _draw_differences(
+    ax: Axes, comparisons: Sequence[Comparison], looks: dict[str, Style], metric: str
+) -> None:
     before = comparisons[0].group
     for place, each in enumerate(comparisons):
         found, colour = each.accuracy, looks[each.arm].colour
@@ -137,7 +142,6 @@ def _draw_differences(ax: Axes, comparisons: Sequence[Comparison], looks: dict[s
     ]
     ax.set_yticks(range(len(comparisons)), labels, fontsize=8.5)
     ax.set_ylim(len(comparisons) - 0.5, -0.5)
-    ax.set_xlabel(
-        f"right of 0: {CANDIDATE} is more accurate\nbars: 95 % intervals; hollow: no interval"
-    )
-    plain_axes(ax, f"Final accuracy: {CANDIDATE} less control")
+    better = by_metric(f"right of 0: {CANDIDATE} is more accurate", metric)
+    ax.set_xlabel(f"{better}\nbars: 95 % intervals; hollow: no interval")
+    plain_axes(ax, by_metric(f"Final accuracy: {CANDIDATE} less control", metric))

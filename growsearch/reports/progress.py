@@ -174,6 +174,7 @@ class RunDisplay(_Display):
         self._has_blocks = console.encoding.startswith("utf")
         self._has_trunk = False
         self._in_seconds = False  # of the moments of a trunk
+        self._metric = "accuracy"
 
     def __call__(self, event: Event) -> None:
         """Show one event."""
@@ -181,9 +182,10 @@ class RunDisplay(_Display):
             case Started():
                 self._open(event)
             case TeacherReady():
-                self._print(self._fit((first_line if self._has_trunk else teacher_line)(event)))
-                columns = campaigns.header(in_seconds=self._in_seconds)
-                self._print(columns if self._has_trunk else header())
+                told = first_line if self._has_trunk else teacher_line
+                self._print(self._fit(told(event, self._metric)))
+                columns = campaigns.header(in_seconds=self._in_seconds, metric=self._metric)
+                self._print(columns if self._has_trunk else header(self._metric))
             case Training():
                 self._show(event)
             case JobEnded() if self._bar_of(event.what) != _TRUNK:
@@ -202,15 +204,18 @@ class RunDisplay(_Display):
                     self._progress.update(self._trainings[_TRUNK], accuracy=accuracy)
             case Committed():
                 self._pass(event.elapsed)
-                self._print(self._fit(commit_line(event, in_seconds=self._in_seconds)))
+                in_seconds, metric = self._in_seconds, self._metric
+                text = commit_line(event, in_seconds=in_seconds, metric=metric)
+                self._print(self._fit(text))
             case Polished():
-                told = decay_line if self._has_trunk else polish_line
-                self._print(told(event))
+                line_of = decay_line if self._has_trunk else polish_line
+                self._print(line_of(event, self._metric))
 
     def _open(self, event: Started) -> None:
         """Show the opening of a session."""
         for text in opening(event):
             self._print(text)
+        self._metric = event.metric
         self._has_trunk = event.length is not None
         self._in_seconds = event.time_budget is not None
         if event.length is None:

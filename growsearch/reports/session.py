@@ -13,6 +13,7 @@ from growsearch.driver.events import (
 from growsearch.execution.dispatch import RETRIES
 from growsearch.reports.times import length, moment, span
 from growsearch.reports.trials import processes, stand_in_notice
+from growsearch.trials.metrics import METRICS
 
 _WORDS = (
     "Trunk: the network that is trained throughout. Campaign: growths of it are tried",
@@ -61,51 +62,50 @@ def _progress(event: Started) -> str:
     return f"{event.done} of {event.trials} trials done"
 
 
-def commit_line(event: Committed, *, in_seconds: bool) -> str:
+def commit_line(event: Committed, *, in_seconds: bool, metric: str = "accuracy") -> str:
     """Return a commit as a line: time, network, parameters, accuracy."""
     at = moment(event.elapsed, in_seconds=in_seconds)
     made = "cooled forks" if event.cooled else "the trunk's averages"
     unit = "" if in_seconds else " updates"
     return (
-        f"Commit at {at}{unit}: {event.outline}, {event.parameters:,} parameters, validation "
-        f"accuracy {event.validation_accuracy:.4f} ({made})"
+        f"Commit at {at}{unit}: {event.outline}, {event.parameters:,} parameters, "
+        f"{_validation(event, metric)} ({made})"
     )
 
 
-def decay_line(event: Polished) -> str:
+def decay_line(event: Polished, metric: str = "accuracy") -> str:
     """Return one part of the decay of the trunk as a line."""
     better = ", the best so far" if event.better else ", not the best"
     if event.part < event.parts:
         better = ""  # its rate has still to fall
-    return (
-        f"Decay {event.part} of {event.parts}: validation accuracy "
-        f"{event.validation_accuracy:.4f}{better}"
-    )
+    return f"Decay {event.part} of {event.parts}: {_validation(event, metric)}{better}"
 
 
-def first_line(event: TeacherReady) -> str:
+def first_line(event: TeacherReady, metric: str = "accuracy") -> str:
     """Return the first network of a trunk as a line: outline, parameters, accuracy, time."""
     return (
-        f"First network {event.outline}: {event.parameters:,} parameters, validation accuracy "
-        f"{event.validation_accuracy:.4f}, trained in {event.seconds:.0f} s"
+        f"First network {event.outline}: {event.parameters:,} parameters, "
+        f"{_validation(event, metric)}, trained in {event.seconds:.0f} s"
     )
 
 
-def teacher_line(event: TeacherReady) -> str:
+def teacher_line(event: TeacherReady, metric: str = "accuracy") -> str:
     """Return the teacher as a line: architecture, parameters, accuracy, training time."""
     return (
         f"Teacher {event.architecture}: {event.parameters:,} parameters, "
-        f"validation accuracy {event.validation_accuracy:.4f}, trained in {event.seconds:.0f} s"
+        f"{_validation(event, metric)}, trained in {event.seconds:.0f} s"
     )
 
 
-def polish_line(event: Polished) -> str:
+def polish_line(event: Polished, metric: str = "accuracy") -> str:
     """Return one part of the polish, the last training of the best network, as a line."""
     better = "kept" if event.better else "not better"
-    return (
-        f"Polish {event.part} of {event.parts}: validation accuracy "
-        f"{event.validation_accuracy:.4f}, {better}"
-    )
+    return f"Polish {event.part} of {event.parts}: {_validation(event, metric)}, {better}"
+
+
+def _validation(event: TeacherReady | Polished | Committed, metric: str) -> str:
+    """Return the validation accuracy of an event, or the value of another metric."""
+    return f"validation {METRICS[metric].words} {event.validation_accuracy:.4f}"
 
 
 def lost_line(event: JobLost) -> str:

@@ -10,6 +10,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from growsearch.trials.metrics import METRICS
+
 
 def plain_table(first: str, *others: str) -> Table:
     """Return a table without a frame and without rows: the first column on the left, in one line.
@@ -50,6 +52,22 @@ def notes_table(notes: Iterable[tuple[str, str]]) -> Table:
 def spaced(parts: Iterable[RenderableType]) -> RenderableType:
     """Put the parts of a report below each other, an empty line behind each."""
     return Group(*(Padding(part, (0, 0, 1, 0)) for part in parts))
+
+
+def by_metric(text: str, metric: str) -> str:
+    """Return a text about accuracy as one about the metric of a run.
+
+    Examples
+    --------
+    >>> by_metric("Final accuracy: the candidate is more accurate", "f1_macro")
+    'Final macro F1: the candidate is higher in macro F1'
+    """
+    words = METRICS[metric].words
+    if metric != "accuracy":
+        text = text.replace("more, less accurate", "higher, lower").replace(
+            "more accurate", f"higher in {words}"
+        )
+    return text.replace("Accuracy", words[0].upper() + words[1:]).replace("accuracy", words)
 
 
 def short_fraction(value: float, *, sign: bool = False) -> str:

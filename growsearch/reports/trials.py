@@ -13,6 +13,7 @@ from growsearch.study.attributes import WorkersAttribute
 from growsearch.study.database import DATABASE
 from growsearch.study.result import SearchResult
 from growsearch.trials.arms import CANDIDATE
+from growsearch.trials.metrics import METRICS
 from growsearch.trials.records import TrialRecord
 
 # Name and width of each column, negative on the left; a line with one control fits 80 characters.
@@ -27,9 +28,10 @@ _COLUMNS = (
 )
 
 
-def header() -> str:
-    """Return the line of column names above the trials."""
-    return _aligned(*(name for name, _ in _COLUMNS))
+def header(metric: str = "accuracy") -> str:
+    """Return the line of column names above the trials, in a run with a metric."""
+    named = {"accuracy": METRICS[metric].column}
+    return _aligned(*(named.get(name, name) for name, _ in _COLUMNS))
 
 
 def line(record: TrialRecord) -> str:
@@ -107,14 +109,18 @@ def summary(result: SearchResult) -> list[tuple[str, str]]:
     origin = "the teacher" if best.trial_number is None else f"trial {best.trial_number}"
     trained_on = "polished" if result.anytime is None else "cooled"
     origin += f", {trained_on}" if best.polished else ""
+    metric = METRICS[result.metric].words
     rows = [
         ("best network", f"{best.network.architecture} ({origin})"),
         ("parameters", f"{best.network.parameters:,}"),
         (
-            "validation accuracy",
+            f"validation {metric}",
             f"{best.validation_accuracy:.4f} (teacher {result.teacher_accuracy:.4f})",
         ),
     ]
+    if result.metric != "accuracy" and result.test_score is not None:
+        teachers = result.teacher_test_score
+        rows.append((f"test {metric}", f"{result.test_score:.4f} (teacher {teachers:.4f})"))
     if result.test_accuracy is not None:
         rows.append(
             (
@@ -122,11 +128,11 @@ def summary(result: SearchResult) -> list[tuple[str, str]]:
                 f"{result.test_accuracy:.4f} (teacher {result.teacher_test_accuracy:.4f})",
             )
         )
-    if result.held_out_accuracy is not None:
-        teachers = result.teacher_held_out_accuracy
+    if result.held_out_score is not None:
+        teachers = result.teacher_held_out_score
         teacher = "" if teachers is None else f"teacher {teachers:.4f}; "
         on = f"{teacher}validation images that no network was chosen on"
-        rows.append(("held-out accuracy", f"{result.held_out_accuracy:.4f} ({on})"))
+        rows.append((f"held-out {metric}", f"{result.held_out_score:.4f} ({on})"))
     if result.anytime is not None:
         rows += course_rows(result.anytime, result.trials)
     evidence = result.evidence()
@@ -153,10 +159,13 @@ def summary(result: SearchResult) -> list[tuple[str, str]]:
     return rows
 
 
-def table(records: Sequence[TrialRecord]) -> list[str]:
+def table(records: Sequence[TrialRecord], metric: str = "accuracy") -> list[str]:
     """Return all trials as lines, below a line that explains the columns and their names."""
     explanation = "Validation accuracies. Parent: its trial. Gain: accuracy less the parent's."
-    return [explanation, header(), *(line(record) for record in records)]
+    if metric != "accuracy":
+        words = METRICS[metric].words
+        explanation = f"By validation {words}. Parent: its trial. Gain: {words} less the parent's."
+    return [explanation, header(metric), *(line(record) for record in records)]
 
 
 def _aligned(*cells: str) -> str:

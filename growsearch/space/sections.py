@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -18,6 +19,7 @@ from growsearch.space.section import Section, SectionError
 from growsearch.training import TrainingPlan
 from growsearch.trials.arms import controls
 from growsearch.trials.judge import Rule
+from growsearch.trials.metrics import MetricName
 
 LARGEST_COUNT = 10**9
 Count = Annotated[int, Field(ge=1, le=LARGEST_COUNT)]
@@ -171,11 +173,20 @@ class BriefTraining(Training):
     """The training that every candidate and every control gets.
 
     ``slots`` is the treatment of the optimizer's slots in a growth, and ``split`` that of the units
-    in one that widens; see :class:`growsearch.Widen`.
+    in one that widens; see :class:`growsearch.Widen`. ``class_weight`` is that of all trainings of
+    the run; see :class:`growsearch.TrainingPlan`.
     """
 
     slots: Treatment = "carry-rescaled"
     split: Shares | None = None
+    class_weight: Literal["none", "balanced"] = "none"
+
+    def _plan_of(self, steps: int, learning_rate: float) -> TrainingPlan:
+        return self.weighted(super()._plan_of(steps, learning_rate))
+
+    def weighted(self, plan: TrainingPlan) -> TrainingPlan:
+        """Return a plan of another training of the run, with the class weights of this one."""
+        return replace(plan, class_weight=self.class_weight)
 
 
 class Controls(Section):
@@ -216,8 +227,12 @@ class Judge(Section):
     that is long enough for a larger network to become better. ``margin`` is in standard errors of
     the difference in loss, image by image. ``held_out`` is the fraction of the validation images
     that no choice is made on, for an unbiased accuracy at the end.
+
+    Another ``metric`` takes the place of accuracy everywhere in the run, and of the loss in both
+    rules: see ``growsearch.trials.metrics``. A trunk is decided on by losses in any case.
     """
 
+    metric: MetricName = "accuracy"
     rule: Rule = "superior"
     margin: Annotated[float, Field(ge=0.0, le=10.0)] = 1.0
     held_out: Annotated[float, Field(ge=0.0, le=0.9)] = 0.5

@@ -34,7 +34,8 @@ class Best:
     It need not be that of ``study.best_trial``: the judge looks at losses too, and may refuse a
     candidate that has more images right, or keep one that has fewer. ``polished`` says that it
     was trained on after the search. ``validation_loss`` is known in a run with a trunk, where it
-    decides which network of the run is the best.
+    decides which network of the run is the best. In a run with another metric than accuracy,
+    ``validation_accuracy`` is the value of this metric.
     """
 
     network: Network

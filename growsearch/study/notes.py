@@ -7,11 +7,17 @@ from optuna.trial import FrozenTrial
 
 from growsearch.study.optuna_private import reopened
 from growsearch.trials.arms import CANDIDATE
+from growsearch.trials.metrics import METRICS
 from growsearch.trials.records import TrialRecord
 
 
-def write_note(study: Study, trial: FrozenTrial, record: TrialRecord) -> None:
-    """Write growth, accuracies of all arms and decision of a trial as its note in the dashboard."""
+def write_note(
+    study: Study, trial: FrozenTrial, record: TrialRecord, metric: str = "accuracy"
+) -> None:
+    """Write growth, accuracies of all arms and decision of a trial as its note in the dashboard.
+
+    In a run with another metric, the accuracies are values of it.
+    """
     from optuna_dashboard import save_note
 
     parent = "the teacher" if record.parent is None else f"trial {record.parent}"
@@ -24,7 +30,7 @@ def write_note(study: Study, trial: FrozenTrial, record: TrialRecord) -> None:
         "",
         f"{record.parameters:,} parameters, {record.flops:,} FLOPs an image{speed}",
         "",
-        "| arm | validation accuracy |",
+        f"| arm | validation {METRICS[metric].words} |",
         "|---|---|",
         *(
             f"| {name} | {'failed' if arm.accuracy is None else f'{arm.accuracy:.4f}'} |"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import optuna
 from optuna.study import Study
@@ -30,6 +30,8 @@ from growsearch.study.read import records
 from growsearch.study.run_id import check
 from growsearch.study.run_state import read_state
 from growsearch.study.shares import Shares
+from growsearch.trials.confusion import Confusion
+from growsearch.trials.metrics import by_its_name
 from growsearch.trials.records import TrialRecord
 
 
@@ -43,6 +45,7 @@ class SearchResult:
         The network kept, its validation accuracy, its trial, the file it lies in.
     test_accuracy : float or None
         Test accuracy of the best network, computed once when the search ended; None before that.
+        It is an accuracy in every run; ``test_score`` is by the run's metric.
     held_out_accuracy : float or None
         Accuracy of the best network on the held-out validation images, computed with the former.
     teacher_held_out_accuracy : float or None
@@ -71,6 +74,16 @@ class SearchResult:
     anytime : Anytime or None
         The course of a run with a trunk; None of another run. ``readings``, ``lineage`` and
         ``shares`` are its parts.
+    metric : str
+        The metric that the run optimises: a name in ``growsearch.trials.metrics.METRICS``. Where it
+        is not accuracy, all validation accuracies are values of this metric: those of ``best``, of
+        the teacher, of trials and arms, of readings.
+    scores : mapping
+        The values of a metric other than accuracy by "test", "teacher_test", "held_out" and
+        "teacher_held_out"; computed with the accuracies.
+    confusions : mapping
+        The predictions of the best network by class, on the "test" images and on those "held_out";
+        computed with the accuracies.
     """
 
     best: Best
@@ -91,6 +104,47 @@ class SearchResult:
     control_arms: Mapping[str, float] = field(default_factory=dict)
     anytime: Anytime | None = None
     class_names: tuple[str, ...] | None = None
+    metric: str = "accuracy"
+    scores: Mapping[str, float] = field(default_factory=dict)
+    confusions: Mapping[str, Confusion] = field(default_factory=dict)
+
+    def confusion(self, on: Literal["test", "held_out"] = "test") -> Confusion | None:
+        """Return the confusion matrix of the best network; None before the search has ended.
+
+        Parameters
+        ----------
+        on : "test" or "held_out"
+            The images.
+
+        Examples
+        --------
+        >>> found = result.confusion()                               # doctest: +SKIP
+        >>> found.counts, found.by_class, found.confused(5)          # doctest: +SKIP
+        """
+        return self.confusions.get(on)
+
+    @property
+    def test_score(self) -> float | None:
+        """The best network's value of the run's metric on the test images."""
+        return self._score("test", self.test_accuracy)
+
+    @property
+    def teacher_test_score(self) -> float | None:
+        """The teacher's value of the run's metric on the test images."""
+        return self._score("teacher_test", self.teacher_test_accuracy)
+
+    @property
+    def held_out_score(self) -> float | None:
+        """The best network's value of the run's metric on the held-out validation images."""
+        return self._score("held_out", self.held_out_accuracy)
+
+    @property
+    def teacher_held_out_score(self) -> float | None:
+        """The teacher's value of the run's metric on the held-out validation images."""
+        return self._score("teacher_held_out", self.teacher_held_out_accuracy)
+
+    def _score(self, name: str, accuracy: float | None) -> float | None:
+        return accuracy if self.metric == "accuracy" else self.scores.get(name)
 
     @property
     def readings(self) -> tuple[Reading, ...]:
@@ -109,23 +163,21 @@ class SearchResult:
 
     def evidence(self) -> Evidence:
         """Compare the candidates with each control arm, in pairs, with statistics."""
-        held_out, teachers = self.held_out_accuracy, self.teacher_held_out_accuracy
+        held_out, teachers = self.held_out_score, self.teacher_held_out_score
         if held_out is None or teachers is None:
-            return compare(self.trials)
+            return compare(self.trials, metric=self.metric)
         chosen_on = self.best.validation_accuracy
-        return compare(self.trials, HeldOut(chosen_on, held_out, self.teacher_accuracy, teachers))
+        selection = HeldOut(chosen_on, held_out, self.teacher_accuracy, teachers)
+        return compare(self.trials, selection, metric=self.metric)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the result as plain JSON values."""
+        """Return the result as plain JSON values.
+
+        Values of a metric other than accuracy have its name in the place of "accuracy".
+        """
         best = self.best
         course = {} if self.anytime is None else self.anytime.to_json()
-        return {
-            "folder": str(self.folder),
-            "ended": self.ended,
-            "data_source": self.data_source,
-            "stand_in": self.stand_in,
-            "class_names": None if self.class_names is None else list(self.class_names),
-            "control_arms": dict(self.control_arms),
+        chosen: dict[str, Any] = {
             "best": {
                 "architecture": str(best.network.architecture),
                 "parameters": best.network.parameters,
@@ -135,18 +187,33 @@ class SearchResult:
                 "sha256": best.sha256,
                 "path": str(best.path),
             },
+            "teacher": {"validation_accuracy": self.teacher_accuracy},
+            **course,
+            "trials": [trial.to_json() for trial in self.trials],
+        }
+        found = by_its_name(chosen, self.metric)
+        found["teacher"] |= {
+            "test_accuracy": self.teacher_test_accuracy,
+            "held_out_accuracy": self.teacher_held_out_accuracy,
+        }
+        return {
+            "folder": str(self.folder),
+            "ended": self.ended,
+            "data_source": self.data_source,
+            "stand_in": self.stand_in,
+            "class_names": None if self.class_names is None else list(self.class_names),
+            "control_arms": dict(self.control_arms),
+            "metric": self.metric,
+            "best": found.pop("best"),
             "test_accuracy": self.test_accuracy,
             "held_out_accuracy": self.held_out_accuracy,
-            "teacher": {
-                "validation_accuracy": self.teacher_accuracy,
-                "test_accuracy": self.teacher_test_accuracy,
-                "held_out_accuracy": self.teacher_held_out_accuracy,
-            },
+            "scores": {f"{on}_{self.metric}": value for on, value in self.scores.items()},
+            "teacher": found.pop("teacher"),
+            "confusion": {on: each.to_json() for on, each in self.confusions.items()},
             "spent": dict(self.spent),
             "workers": self.workers.to_attributes(),
             "evidence": self.evidence().to_json(),
-            **course,
-            "trials": [trial.to_json() for trial in self.trials],
+            **found,
         }
 
 
@@ -184,7 +251,27 @@ def result_of(
         control_arms=space.control_arms if space else {},
         anytime=anytime_of(study, state, best, trials),
         class_names=(data.class_names or None) if data else None,
+        **_figures(test, space.metric if space else "accuracy", data),
     )
+
+
+def _figures(test: TestAttribute, metric: str, data: DataAttribute | None) -> dict[str, Any]:
+    """Return the metric of a run, its values at the end, and the confusion matrices."""
+    scores = {
+        "test": test.score,
+        "teacher_test": test.teacher_score,
+        "held_out": test.held_out_score,
+        "teacher_held_out": test.teacher_held_out_score,
+    }
+    cells = {"test": test.confusion, "held_out": test.held_out_confusion}
+    names = data.class_names if data and len(data.class_names) == test.classes else None
+    return {
+        "metric": metric,
+        "scores": {on: value for on, value in scores.items() if value is not None},
+        "confusions": {
+            on: Confusion(test.classes, each, names) for on, each in cells.items() if each
+        },
+    }
 
 
 def load_result(folder: str | Path, *, storage: str | None = None) -> SearchResult:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from growsearch.errors import DivergedError
 from growsearch.networks import Network
 from growsearch.networks.reference import forward
 from growsearch.training import Evaluation, OnEvaluation, Point, TrainingPlan, TrainingResult
+from growsearch.training.class_weights import class_weights, weighted
 
 # A learning rate above this diverges.
 TOO_FAST = 1.0
@@ -37,7 +39,8 @@ class DriftingTrainer:
         on_evaluation: OnEvaluation | None = None,
     ) -> TrainingResult:
         """Move every weight by a drawn amount; a learning rate above ``TOO_FAST`` diverges."""
-        del data
+        classes = network.architecture.shapes[network.architecture.output.name][-1]
+        weights = class_weights(plan.class_weight, data.labels, classes)
         steps = [*range(0, plan.steps, plan.evaluate_every), plan.steps]
         curve: list[Point] = []
         for step in steps:
@@ -45,9 +48,9 @@ class DriftingTrainer:
                 raise DivergedError(f"the loss became nan with {plan.learning_rate:g}")
             if step:
                 network = _moved(network, plan.learning_rate, seed + step)
-            found = self.evaluate(network, evaluate_on)
+            found = weighted(self.evaluate(network, evaluate_on), evaluate_on.labels, weights)
             curve.append(Point(step, found.accuracy, found.loss))
-            if on_evaluation and on_evaluation(curve[-1]):
+            if on_evaluation and on_evaluation(replace(curve[-1], logits=found.logits)):
                 break
         return TrainingResult(network, tuple(curve), 0.25, 100.0, found.losses)
 

@@ -14,6 +14,7 @@ from growsearch.training.fields import Interval, Key, Knob, OneOf, Whole, check_
 EVERYWHERE = Key.TRAINING | Key.LAST | Key.CHOICE
 PRECISIONS = ("auto", "float32", "bfloat16")
 SCHEDULES = ("constant", "linear", "cosine", "one_cycle", "wsd", "inverse_sqrt")
+CLASS_WEIGHTS = ("none", "balanced")
 ENDLESS = ("constant", "inverse_sqrt")  # no rate of these depends on the last step
 
 
@@ -73,6 +74,9 @@ class TrainingPlan:
         ``average = ema · average + (1 - ema) · weight`` after each update, from the weights at
         the start. Above 0, the averages are evaluated and returned as the network's weights; the
         slots remain those of the weights themselves.
+    class_weight : "none" or "balanced"
+        With "balanced" the loss of each image is multiplied by the weight of its class, in the
+        updates and in the evaluations; see ``growsearch.training.class_weights``.
     augmentation : Augmentation
         Random changes of the training images.
 
@@ -108,6 +112,7 @@ class TrainingPlan:
     seconds: Annotated[float | None, Interval(above=True)] = None
     label_smoothing: Annotated[float, Interval(0.0, 1.0, below=True), EVERYWHERE] = 0.0
     ema: Annotated[float, Interval(0.0, 1.0, below=True), EVERYWHERE] = 0.0
+    class_weight: Annotated[str, OneOf(CLASS_WEIGHTS)] = "none"
     augmentation: Augmentation = NO_AUGMENTATION
 
     def __post_init__(self) -> None:

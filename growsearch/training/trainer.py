@@ -19,21 +19,29 @@ class Evaluation:
     """Accuracy (a fraction) and mean cross-entropy (nats) of a network on a split.
 
     ``losses`` are the losses of the single images in the split's order, shape (n,): comparisons
-    need them. None if a trainer does not give them.
+    need them. ``logits``, shape (n, classes), are the outputs that they follow from. Each is None
+    if a trainer does not give it.
     """
 
     accuracy: float
     loss: float
     losses: NDArray[np.float32] | None = field(default=None, repr=False, compare=False)
+    logits: NDArray[np.float32] | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True)
 class Point:
-    """One evaluation during a training: number of updates so far, accuracy, loss."""
+    """One evaluation during a training: number of updates so far, accuracy, loss.
+
+    A point that ``on_evaluation`` gets has the ``logits`` of the images that were evaluated too,
+    shape (n, classes): metrics other than accuracy need them. None if a trainer does not give them,
+    and in a curve, which would hold them all.
+    """
 
     step: int
     accuracy: float
     loss: float
+    logits: NDArray[np.float32] | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True)

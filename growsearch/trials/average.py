@@ -8,6 +8,7 @@ import numpy as np
 
 from growsearch.errors import RunError
 from growsearch.networks import Network
+from growsearch.trials.measurements import evaluated
 from growsearch.trials.progress import OnPoint
 from growsearch.trials.worker import WorkerContext
 
@@ -27,19 +28,22 @@ class AverageJob:
         The SHA-256 of each.
     data : str
         The fingerprint of the run's images.
+    class_weight : "none" or "balanced"
+        The weights that losses are multiplied by, as of :class:`growsearch.TrainingPlan`.
     """
 
     name: str
     networks: tuple[str, ...]
     data: str
+    class_weight: str = "none"
 
     def carry_out(self, context: WorkerContext, on_point: OnPoint) -> Averaged:
         """Return the average, stored, with its accuracy and loss."""
         del on_point
         context.check(self.data)
         network = average([context.networks.get(sha256) for sha256 in self.networks])
-        found = context.trainer.evaluate(network, context.images["selection"])
-        return Averaged(context.networks.put(network), found.accuracy, found.loss)
+        found = evaluated(context, network, context.images["selection"], self.class_weight)
+        return Averaged(context.networks.put(network), found.score, found.loss)
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,7 @@ class Averaged:
     ----------
     sha256 : str
     accuracy, loss : float
-        On the selection images.
+        On the selection images; the first by the run's metric.
     """
 
     sha256: str

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from growsearch.errors import DivergedError
+from growsearch.errors import DivergedError, InvalidInputError
 from growsearch.growth import Growth, Treatment
 from growsearch.networks import Architecture, Network
 from growsearch.networks.network import Initializer
@@ -24,6 +26,7 @@ from growsearch.training import (
 )
 from growsearch.trials.arms import ARMS, CANDIDATE, Start, training_flops
 from growsearch.trials.cutoffs import Cutoffs
+from growsearch.trials.metrics import measured
 from growsearch.trials.outcome import TRAINING_FAILED, Failure, TrialOutcome
 from growsearch.trials.progress import OnPoint
 from growsearch.trials.worker import WorkerContext
@@ -67,8 +70,8 @@ class TrialJob:
     step_milliseconds : float or None
         Refuse a network whose update takes longer on the worker's machine.
     keep_above : float
-        Store the trained network if its accuracy is above this value and its training was not
-        ended early; ``NEVER`` and ``ALWAYS`` are values too.
+        Store the trained network if its accuracy, or its value by the run's metric, is above this
+        one and its training was not ended early; ``NEVER`` and ``ALWAYS`` are values too.
     cutoffs : Cutoffs or None
         End the training early where its gain is below them.
     goes_on : bool
@@ -146,11 +149,19 @@ class TrialJob:
     def _train(
         self, context: WorkerContext, network: Network, plan: TrainingPlan, on_point: OnPoint
     ) -> TrialOutcome:
-        """Train once by a plan."""
+        """Train once by a plan; the points of the curve are by the run's metric."""
+        metric, labels = context.metric, context.images["selection"].labels
+        points: list[Point] = []
+        shares: list[NDArray[np.float32]] = []
         answers: list[bool] = []
         steps = [-1]
 
         def on_evaluation(point: Point) -> bool:
+            if metric != "accuracy":
+                value, last = _measured_at(point, metric, labels)
+                shares[:] = [last]
+                point = Point(point.step, value, point.loss)
+                points.append(point)
             on_point(point)
             ends = self.cutoffs is not None and self.cutoffs.end(
                 point.accuracy, point.step, steps[-1]
@@ -168,11 +179,16 @@ class TrialJob:
                 seed=self.order_seed,
                 on_evaluation=on_evaluation,
             )
+            if metric != "accuracy":
+                result = replace(result, curve=tuple(points))
             _check_finite(result)
             is_whole = plan.seconds is None and result.final.step >= plan.steps
             ended_early = any(answers) and not is_whole  # an answer at the last step ends nothing
             names = network.class_names  # a trainer need not keep them
-            return self._outcome(context, result, plan, ended_early=ended_early, class_names=names)
+            outcome = self._outcome(
+                context, result, plan, ended_early=ended_early, class_names=names
+            )
+            return replace(outcome, shares=shares[0]) if shares else outcome
         except TRAINING_FAILED as error:
             return TrialOutcome(
                 failure=Failure.of(error),
@@ -209,6 +225,18 @@ class TrialJob:
             learning_rate=plan.learning_rate,
             ended_early=ended_early,
         )
+
+
+def _measured_at(
+    point: Point, metric: str, labels: NDArray[Any]
+) -> tuple[float, NDArray[np.float32]]:
+    """Return the value of a metric at a point of a curve, and the images' shares of it."""
+    if point.logits is None:
+        raise InvalidInputError(
+            f"judge.metric: expected a trainer that gives the logits of each evaluation "
+            f'(Point.logits) for {metric}, got none: use metric = "accuracy"'
+        )
+    return measured(metric, point.logits, labels)
 
 
 def _check_finite(result: TrainingResult) -> None:

@@ -6,6 +6,10 @@ other time. The loss of the same images is finer, because images on which both a
 difference. So two witnesses must agree: the candidate has more images right, and its loss is lower
 by more than ``margin`` standard errors of the difference, image by image. The tests simulate how
 often a candidate that is no better, or worse, is kept.
+
+With another metric than accuracy there is one witness, the metric itself: its gain must exceed
+``margin`` standard errors, by the images' shares of it (``growsearch.trials.metrics``). The loss
+need not agree: a network may be better for rare classes, and have a higher mean loss.
 """
 
 from __future__ import annotations
@@ -22,10 +26,21 @@ Rule = Literal["superior", "not_inferior"]
 
 @dataclass(frozen=True)
 class Score:
-    """The score of a network on the selection images: accuracy, and losses if known."""
+    """The score of a network on the selection images.
+
+    Parameters
+    ----------
+    accuracy : float
+        Or the value of another metric.
+    losses : array, shape (n,), or None
+        Of the single images.
+    shares : array, shape (n,), or None
+        Of the single images, in a metric other than accuracy; then the losses do not count.
+    """
 
     accuracy: float
     losses: NDArray[Any] | None = field(default=None, repr=False, compare=False)
+    shares: NDArray[Any] | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -49,13 +64,14 @@ def decide(
     Parameters
     ----------
     candidate, best : Score
-        Where either has no losses, accuracy decides alone.
+        Where either has neither losses nor shares, accuracy decides alone.
     margin : float
-        In standard errors of the difference in mean loss. Of candidates with equal loss, 1 keeps
-        one in six by the rule "superior", and five in six by "not_inferior".
+        In standard errors of the difference in mean loss, or in the metric. Of candidates that are
+        equal, 1 keeps one in six by the rule "superior", and five in six by "not_inferior".
     rule : "superior" or "not_inferior"
         Superior: more images right, and a loss lower by more than the margin. Not inferior: a loss
-        that is not higher by more than the margin; of accuracies, one that is not lower.
+        that is not higher by more than the margin; of accuracies, one that is not lower. With
+        shares: a metric that is higher by more than the margin, or not lower by more than it.
     pruned : bool
         The pruner ended the candidate's training.
 
@@ -79,14 +95,8 @@ def decide(
         return _not_inferior(candidate, best, margin)
     if not candidate.accuracy > least_accuracy(rule, best.accuracy):
         return Decision(False, f"{accuracies[0]} does not beat the best so far, {accuracies[1]}")
-    if (known := _known_gain(candidate, best)) is not None:
-        gain, error = known
-        if not gain > margin * error:
-            return Decision(
-                False,
-                f"{accuracies[0]} is above {accuracies[1]}, but its loss is not surely lower "
-                f"({-gain:+.4f} ± {error:.4f})",
-            )
+    if (known := _known_gain(candidate, best)) is not None and not known.exceeds(margin):
+        return Decision(False, f"{accuracies[0]} is above {accuracies[1]}, but {known.unsure}")
     return Decision(True, f"{accuracies[0]} beats the best so far, {accuracies[1]}")
 
 
@@ -116,23 +126,47 @@ def losses_may_decide(rule: Rule, candidate: float, incumbent: float) -> bool:
 
 def _not_inferior(candidate: Score, best: Score, margin: float) -> Decision:
     if (known := _known_gain(candidate, best)) is not None:
-        gain, error = known
-        kept = gain >= -margin * error
-        loss = f" (loss {-gain:+.4f} ± {error:.4f})"
+        kept, found = known.gain >= -margin * known.error, f" ({known})"
     else:
-        kept, loss = candidate.accuracy >= best.accuracy, ""
+        kept, found = candidate.accuracy >= best.accuracy, ""
     compared = "not worse" if kept else "worse"
     return Decision(
         kept,
-        f"{candidate.accuracy:.4f} is {compared} than the best so far, {best.accuracy:.4f}{loss}",
+        f"{candidate.accuracy:.4f} is {compared} than the best so far, {best.accuracy:.4f}{found}",
     )
 
 
-def _known_gain(candidate: Score, best: Score) -> tuple[float, float] | None:
-    """Return the gain in loss with its standard error, where both have losses."""
-    if candidate.losses is None or best.losses is None:
-        return None
-    return loss_gain(candidate.losses, best.losses)
+@dataclass(frozen=True)
+class _Gain:
+    """The gain of a candidate in loss or in the metric, with its standard error."""
+
+    gain: float
+    error: float
+    of_loss: bool
+
+    def exceeds(self, margin: float) -> bool:
+        return self.gain > margin * self.error
+
+    @property
+    def unsure(self) -> str:
+        """The reason against a gain that does not exceed the margin."""
+        if self.of_loss:
+            return f"its loss is not surely lower ({-self.gain:+.4f} ± {self.error:.4f})"
+        return f"not surely ({self.gain:+.4f} ± {self.error:.4f})"
+
+    def __str__(self) -> str:
+        if self.of_loss:
+            return f"loss {-self.gain:+.4f} ± {self.error:.4f}"
+        return f"{self.gain:+.4f} ± {self.error:.4f}"
+
+
+def _known_gain(candidate: Score, best: Score) -> _Gain | None:
+    """Return the gain in the metric where both have shares, else in loss where both have losses."""
+    if candidate.shares is not None and best.shares is not None:
+        return _Gain(*_paired(candidate.shares, best.shares), of_loss=False)
+    if candidate.losses is not None and best.losses is not None:
+        return _Gain(*loss_gain(candidate.losses, best.losses), of_loss=True)
+    return None
 
 
 def loss_gain(candidate: NDArray[Any], best: NDArray[Any]) -> tuple[float, float]:
@@ -143,7 +177,12 @@ def loss_gain(candidate: NDArray[Any], best: NDArray[Any]) -> tuple[float, float
     >>> loss_gain(np.array([1.0, 2.0]), np.array([2.0, 5.0]))
     (2.0, 1.0)
     """
-    differences = np.asarray(best, np.float64) - np.asarray(candidate, np.float64)
+    return _paired(best, candidate)
+
+
+def _paired(high: NDArray[Any], low: NDArray[Any]) -> tuple[float, float]:
+    """Return the mean of the differences, image by image, with its standard error."""
+    differences = np.asarray(high, np.float64) - np.asarray(low, np.float64)
     n = len(differences)
     if n < 2:
         return float(differences.mean()), math.inf

@@ -56,9 +56,11 @@ class TrialOutcome:
     last : str or None
         Of the network of the last update, where trainings may go on from it.
     curve : tuple of Point
-        From step 0 to the last; empty if the training failed.
-    losses : float32 array, shape (n,), or None
-        Losses of the selection images at the last evaluation.
+        From step 0 to the last; empty if the training failed. In a run with another metric, its
+        value takes the place of the accuracy.
+    losses, shares : float32 array, shape (n,), or None
+        Of the selection images at the last evaluation: their losses, and their shares of a metric
+        other than accuracy.
     seconds : float
         Wall-clock time of the updates, without evaluations.
     images_per_second : float
@@ -79,6 +81,7 @@ class TrialOutcome:
     last: str | None = None
     curve: tuple[Point, ...] = ()
     losses: NDArray[np.float32] | None = field(default=None, repr=False, compare=False)
+    shares: NDArray[np.float32] | None = field(default=None, repr=False, compare=False)
     seconds: float = 0.0
     images_per_second: float = 0.0
     training_flops: float = 0.0
@@ -95,5 +98,5 @@ class TrialOutcome:
 
     @property
     def accuracy(self) -> float | None:
-        """The accuracy at the last evaluation; None if the training failed."""
+        """The accuracy, or the run's metric, at the end; None if the training failed."""
         return None if self.failure is not None else self.final.accuracy

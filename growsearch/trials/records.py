@@ -18,7 +18,8 @@ class ArmResult:
     Parameters
     ----------
     accuracy : float or None
-        Validation accuracy at the end of the brief training, a fraction; None if it failed.
+        Validation accuracy at the end of the brief training, a fraction; None if it failed. In a
+        run with another metric it is the value of this metric, in the curve too.
     loss : float or None
         Mean validation cross-entropy, nats.
     seconds : float

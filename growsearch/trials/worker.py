@@ -46,6 +46,8 @@ class WorkerContext:
         Where the progress of jobs is told.
     memory : int or None
         Bytes that a job may take in its worker process; None is no limit.
+    metric : str
+        The run's metric: a row of ``growsearch.trials.metrics.METRICS``.
     key : str
         Names this context among those that a worker keeps.
     """
@@ -56,10 +58,11 @@ class WorkerContext:
     data: str
     reporter: Reporter = field(default_factory=Silent)
     memory: int | None = None
+    metric: str = "accuracy"
     key: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        names = ("trainer", "images", "networks", "data", "reporter", "memory", "key")
+        names = ("trainer", "images", "networks", "data", "reporter", "memory", "metric", "key")
         return _opened, ({name: getattr(self, name) for name in names},)
 
     @property

@@ -177,10 +177,14 @@ def test_data_that_were_named_never_have_a_stand_in(
 def test_a_stored_run_with_a_trunk_is_shown_with_its_course(
     grown: tuple[SearchResult, int], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Its growths come first, then the table of its commits, then lineage and seconds; or JSON."""
+    """Growths, commits, lineage and seconds, confusion matrices, in this order; or JSON."""
     folder = str(grown[0].folder)
     assert main(["show", folder]) == 0
-    growths, curve, summary = capsys.readouterr().out.rstrip().split("\n\n")
+    growths, curve, summary, *matrices = capsys.readouterr().out.rstrip().split("\n\n")
+    assert [each.partition(",")[0] for each in matrices] == [
+        "Accuracy by class on the held-out validation images",
+        "Accuracy by class on the test images",
+    ]
     assert " KEPT: " in growths
     assert re.search(r"^ *end \d+ .* 0\.\d{4}$", curve, re.MULTILINE)
     assert re.search(r"^grown +2-4 → ", summary, re.MULTILINE)

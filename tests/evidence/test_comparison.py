@@ -249,7 +249,7 @@ def test_the_keys_of_the_json_are_fixed() -> None:
     value = compare([trial(arm(a), random=arm(b)) for a, b in PAIRS], held_out).to_json()
     assert set(value) == {
         *("fewest_pairs", "overall", "by_operation", "held_out", "given_up", "failed", "tuned"),
-        "acceleration",
+        *("acceleration", "metric"),
     }
     (comparison,) = value["overall"]
     assert set(comparison) == {

@@ -16,6 +16,7 @@ class SilentExecutor(QueueingExecutor[None]):
     """An executor whose engine tells of no end, as a cluster that is gone."""
 
     def _start(self, call: Call) -> tuple[None, Future[Any]]:
+        del call
         return None, Future()
 
     def _kill(self, worker: None) -> None:
@@ -28,6 +29,7 @@ class SilentExecutor(QueueingExecutor[None]):
         return inner.result()
 
     def _error(self, worker: None, error: BaseException) -> BaseException:
+        del worker
         return error
 
     def _close(self, wait: bool) -> None:

@@ -37,6 +37,7 @@ UNUSABLE = {
     "seconds": [0.0, INFINITY],
     "label_smoothing": [1.0],
     "ema": [-0.1, NAN],
+    "class_weight": ["equal", None, {0: 1.0}],
     "augmentation": [{"shift": 1}, None],
     "shift": [-1, 0.5, 10.0, True],
     "rotate": [181.0, -1.0, NAN],
@@ -150,7 +151,8 @@ def test_flat_keys_make_the_plan() -> None:
 def test_a_space_has_a_key_for_all_but_the_place_in_a_schedule() -> None:
     """A field without a key is set by the driver."""
     without = {knob.name for knob in plan_knobs() if not knob.keys}
-    assert without == {"schedule_start", "schedule_steps", "seconds"}
+    # The weights of classes have one key, in [training], for all trainings of a run.
+    assert without == {"schedule_start", "schedule_steps", "seconds", "class_weight"}
     assert Key.CHOICE in {knob.name: knob.keys for knob in plan_knobs()}["weight_decay"]
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from growsearch.trials.arms import ARMS, controls
 from growsearch.trials.judge import Rule, Score, decide
@@ -78,6 +79,43 @@ def test_not_inferior_is_enough_where_the_space_says_so(
     assert decision.kept == kept
     assert decision.reason.startswith(reason)
     assert not decide(candidate, Score(0.97, LOSSES), rule="not_inferior", pruned=True).kept
+
+
+SHARES = np.array([0.7, 0.9, 0.8, 0.6])  # of another metric, whose value is 0.75
+HIGHER, UNCLEAR = SHARES + 0.02, SHARES + np.array([0.3, -0.2, -0.1, 0.04])
+
+
+@pytest.mark.parametrize(
+    ("shares", "rule", "kept", "reason"),
+    [
+        (HIGHER, "superior", True, "0.7700 beats the best so far, 0.7500"),
+        (UNCLEAR, "superior", False, "0.7600 is above 0.7500, but not surely (+0.0100 ± 0.1085)"),
+        (SHARES, "superior", False, "0.7500 does not beat the best so far, 0.7500"),
+        (
+            UNCLEAR - 0.02,
+            "not_inferior",
+            True,
+            "0.7400 is not worse than the best so far, 0.7500 (-0.0100 ± 0.1085)",
+        ),
+        (
+            SHARES - 0.02,
+            "not_inferior",
+            False,
+            "0.7300 is worse than the best so far, 0.7500 (-0.0200 ± 0.0000)",
+        ),
+    ],
+)
+def test_another_metric_decides_by_its_own_error(
+    shares: NDArray[np.float64], rule: Rule, kept: bool, reason: str
+) -> None:
+    """Its shares take the place of the losses, which do not count."""
+    worse = LOSSES + 10.0
+    candidate, best = (
+        Score(float(each.mean()), losses, each)
+        for each, losses in ((shares, worse), (SHARES, LOSSES))
+    )
+    decision = decide(candidate, best, rule=rule)
+    assert (decision.kept, decision.reason) == (kept, reason)
 
 
 @pytest.mark.parametrize("accuracy", [float("nan"), -float("inf")])

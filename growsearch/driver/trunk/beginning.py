@@ -90,9 +90,10 @@ def _damage(run: Run, sha256: str) -> str | None:
 
 def _read_by(run: Run, trunk: Trunk, sha256: str) -> Trunk:
     """Return the trunk, read by a network whose accuracy is measured."""
-    job = EvaluationJob("an evaluation of the trunk", sha256, "selection", run.data)
+    weights = run.space.training.class_weight
+    job = EvaluationJob("an evaluation of the trunk", sha256, "selection", run.data, weights)
     found = run.execute(job, "trunk")
-    changed: dict[str, object] = {"average": sha256, "validation_accuracy": found.accuracy}
+    changed: dict[str, object] = {"average": sha256, "validation_accuracy": found.score}
     if found.losses is not None:
         changed["validation_loss"] = float(found.losses.mean(dtype="float64"))
     return trunk.model_copy(update=changed)

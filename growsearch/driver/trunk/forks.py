@@ -97,7 +97,8 @@ def train_forks(
         raise RunError(f"{name}: expected the executor to store the networks, got none")
     share = 1.0 / len(ended)
     if len(ended) > 1:
-        job = AverageJob(f"{name} average", tuple(sha256 for _, _, sha256 in networks), run.data)
+        names = tuple(sha256 for _, _, sha256 in networks)
+        job = AverageJob(f"{name} average", names, run.data, plan.class_weight)
         averaged = run.execute(job, phase)
         networks.append((averaged.loss, averaged.accuracy, averaged.sha256))
     loss, accuracy, sha256 = min(networks)

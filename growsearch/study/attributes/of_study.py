@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import Field, StrictBool, StrictFloat, StrictInt, StrictStr
+from pydantic import Field, StrictBool, StrictFloat, StrictInt, StrictStr, model_validator
 
 from growsearch.networks import Architecture
 from growsearch.study.attributes.base import (
@@ -16,8 +16,10 @@ from growsearch.study.attributes.base import (
     of_training,
 )
 from growsearch.study.untrusted import untrusted
+from growsearch.trials.metrics import MetricName
 from growsearch.trials.outcome import TrialOutcome
 
+Cell = tuple[Count, Count, Annotated[StrictInt, Field(ge=1)]]
 Sha256 = Annotated[StrictStr, Field(pattern="^[0-9a-f]{64}$")]
 
 
@@ -26,6 +28,18 @@ class SpaceAttribute(OneValue):
 
     attribute: ClassVar[str] = "space"
     value: dict[str, Any]
+
+    @property
+    def metric(self) -> str:
+        """The metric that the run optimises.
+
+        Raises
+        ------
+        RunError
+            When it is not what growsearch writes.
+        """
+        with untrusted("the judge of the space"):
+            return _Judge.model_validate(self.value.get("judge", {})).metric
 
     @property
     def control_arms(self) -> dict[str, float]:
@@ -38,6 +52,10 @@ class SpaceAttribute(OneValue):
         """
         with untrusted("the control arms of the space"):
             return _ControlArms.model_validate(self.value.get("controls", {})).arms
+
+
+class _Judge(Stored):
+    metric: MetricName = "accuracy"
 
 
 class _ControlArms(Stored):
@@ -129,7 +147,20 @@ class LapsAttribute(StudyAttribute):
 
 
 class TestAttribute(StudyAttribute):
-    """Accuracies at the end of the run, of the network that is kept and of the teacher."""
+    """Figures at the end of the run, of the network that is kept and of the teacher.
+
+    Parameters
+    ----------
+    sha256 : str
+        Of the network that is kept.
+    accuracy, held_out_accuracy, teacher_accuracy, teacher_held_out_accuracy : float or None
+    score, held_out_score, teacher_score, teacher_held_out_score : float or None
+        The same by the run's metric; None where that is accuracy.
+    classes : int
+    confusion, held_out_confusion : tuple of (true class, predicted class, images)
+        The cells of the confusion matrix of the network that is kept; see
+        :class:`growsearch.trials.confusion.Confusion`.
+    """
 
     __test__: ClassVar[bool] = False  # not one of pytest's classes
     attribute: ClassVar[str] = "test"
@@ -138,6 +169,21 @@ class TestAttribute(StudyAttribute):
     held_out_accuracy: StrictFloat | None = None
     teacher_accuracy: StrictFloat | None = None
     teacher_held_out_accuracy: StrictFloat | None = None
+    score: StrictFloat | None = None
+    held_out_score: StrictFloat | None = None
+    teacher_score: StrictFloat | None = None
+    teacher_held_out_score: StrictFloat | None = None
+    classes: Annotated[StrictInt, Field(ge=0, le=10**4)] = 0
+    confusion: tuple[Cell, ...] = ()
+    held_out_confusion: tuple[Cell, ...] = ()
+
+    @model_validator(mode="after")
+    def _are_classes(self) -> Self:
+        """Refuse a cell of no class."""
+        for true, predicted, _ in (*self.confusion, *self.held_out_confusion):
+            if max(true, predicted) >= self.classes:
+                raise ValueError(f"a confusion matrix: {true}, {predicted} of {self.classes}")
+        return self
 
 
 class Trunk(Stored):

@@ -11,6 +11,7 @@
 """
 
 from growsearch.testing.trainer_contract.augmentation import AugmentationLaws
+from growsearch.testing.trainer_contract.class_weights import ClassWeightLaws
 from growsearch.testing.trainer_contract.curves import CurveLaws
 from growsearch.testing.trainer_contract.determinism import DeterminismLaws
 from growsearch.testing.trainer_contract.outputs import OutputLaws
@@ -29,6 +30,7 @@ class TrainerContract(
     PrecisionLaws,
     ScheduleLaws,
     AugmentationLaws,
+    ClassWeightLaws,
     CurveLaws,
     RefusalLaws,
 ):

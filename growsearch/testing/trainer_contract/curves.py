@@ -9,12 +9,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.special import log_softmax
 
 from growsearch.networks import Network
 from growsearch.networks.layers import Conv
 from growsearch.testing.trainer_contract.cases import (
+    FLOAT32,
     around,
     arrays,
+    assert_close,
     assert_same,
     rich,
     split,
@@ -47,6 +50,33 @@ class CurveLaws(Laws):
             assert (found.accuracy, found.loss) == (point.accuracy, point.loss)
         assert result.seconds > 0.0
         assert result.images_per_second == pytest.approx(7 * 8 / result.seconds)
+
+    def test_a_point_has_the_logits_of_its_evaluation(self, trainer: Trainer) -> None:
+        """Logits, where a trainer gives them, are those that accuracy and loss follow from.
+
+        The curve of the result is without, since it would hold them all.
+        """
+        data, validation = split(64), split(33, seed=1)
+        points: list[Point] = []
+        result = trainer.train(
+            rich(),
+            data,
+            TrainingPlan(4, 8, 0.01, evaluate_every=2),
+            evaluate_on=validation,
+            seed=0,
+            on_evaluation=points.append,
+        )
+        assert all(point.logits is None for point in result.curve)
+        for point in points:
+            if point.logits is not None:
+                hits = point.logits.argmax(axis=1) == validation.labels
+                assert point.accuracy == pytest.approx(hits.mean())
+                losses = -log_softmax(np.asarray(point.logits, np.float64), axis=1)
+                found = losses[np.arange(len(validation)), validation.labels].mean()
+                assert_close(point.loss, found, FLOAT32)
+        if points[-1].logits is not None:
+            last = trainer.logits(result.network, validation.images)
+            assert_close(points[-1].logits, last, FLOAT32)
 
     def test_training_lowers_the_loss(self, trainer: Trainer) -> None:
         """A few images are learnt by heart."""

@@ -25,6 +25,8 @@ class Recipe:
         Whether the moving averages of the weights are kept.
     augmentations : tuple of str
         Names of the steps of ``growsearch.training.slim.augment`` that images go through.
+    weighs : bool
+        Whether losses are multiplied by the weights of classes.
     pixels : "float32" or "uint8"
         The type of the images that are fed: bytes are divided by 255 after they are gathered.
     """
@@ -34,6 +36,7 @@ class Recipe:
     decays: bool = False
     averages: bool = False
     augmentations: tuple[str, ...] = ()
+    weighs: bool = False
     pixels: str = "float32"
 
     @classmethod
@@ -45,5 +48,6 @@ class Recipe:
             decays=plan.decay > 0.0,
             averages=plan.ema > 0.0,
             augmentations=active_steps(plan.augmentation),
+            weighs=plan.class_weight != "none",
             pixels=pixels,
         )

@@ -114,16 +114,18 @@ class EvaluationGraph:
         return flatten("weights", network.weights)
 
     def evaluate(self, data: Split) -> Evaluation:
-        """Return accuracy and loss in evaluation mode."""
-        hits, losses = [], []
+        """Return accuracy and loss in evaluation mode, with losses and logits of all images."""
+        hits, losses, logits = [], [], []
         for i in range(0, len(data), EVALUATION_BATCH):
             some = slice(i, i + EVALUATION_BATCH)
             feed = {self.images: data.images[some], self.labels: data.labels[some]}
-            hit, loss = self.session.run([self.hits, self.losses], feed)
+            hit, loss, output = self.session.run([self.hits, self.losses, self.outputs], feed)
             hits.append(hit)
             losses.append(loss)
+            logits.append(output)
         accuracy, each = float(np.concatenate(hits).mean()), np.concatenate(losses)
-        return Evaluation(accuracy, float(each.mean(dtype=np.float64)), each)
+        loss = float(each.mean(dtype=np.float64))
+        return Evaluation(accuracy, loss, each, np.concatenate(logits))
 
     def logits(self, images: Array) -> Array:
         """Return the logits in evaluation mode."""
@@ -234,6 +236,7 @@ class SlimGraph(EvaluationGraph):
         plan: TrainingPlan,
         rates: NDArray[np.float32],
         keys: NDArray[np.int64],
+        weights: NDArray[np.float32] | None = None,
     ) -> NDArray[np.float32]:
         """Make some updates in one call, on images that are gathered in the graph.
 
@@ -249,12 +252,14 @@ class SlimGraph(EvaluationGraph):
             Learning rates.
         keys : int64, shape (updates, 2)
             Seeds of dropout and augmentation.
+        weights : float32, shape (classes,), optional
+            Of the classes, where the recipe weighs them; 1 each by default.
 
         Returns
         -------
         float32 array, shape (updates,)
             The loss of each batch, before its update.
         """
-        feed = self._updates.feed(data, batches, plan, rates, keys)
+        feed = self._updates.feed(data, batches, plan, rates, keys, weights)
         losses: NDArray[np.float32] = self.session.run(self._updates.losses, feed)
         return losses

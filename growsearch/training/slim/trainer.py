@@ -30,6 +30,7 @@ from growsearch.training import (
     TrainingResult,
 )
 from growsearch.training.batches import batches_of
+from growsearch.training.class_weights import class_weights, weighted
 from growsearch.training.pace import PlanClock, pace_after
 from growsearch.training.schedules import learning_rates
 from growsearch.training.slim.aligned import AlignedSplit, aligned, pixels_of, places
@@ -117,13 +118,15 @@ class SlimTrainer:
             slots = graph.carried(network)
             curve: list[Point] = []
             losses: list[Array | None] = []
+            weights = class_weights(plan.class_weight, data.labels, classes_of(network))
 
             def stops(step: int) -> bool:
-                found = graph.evaluate(evaluate_on)
+                found = weighted(graph.evaluate(evaluate_on), evaluate_on.labels, weights)
                 losses[:] = [found.losses]
                 _check_finite("the loss in evaluation", found.loss, step, plan)
                 curve.append(Point(step, found.accuracy, found.loss))
-                return bool(on_evaluation and on_evaluation(curve[-1]))
+                point = Point(step, found.accuracy, found.loss, found.logits)
+                return bool(on_evaluation and on_evaluation(point))
 
             arrays = self._split.arrays(data)
             batches = batches_of(len(data), plan.batch_size, seed)
@@ -139,7 +142,7 @@ class SlimTrainer:
                     rates = learning_rates(plan, clock.positions(step, count), step)
                     indices = places(data, np.stack([next(batches) for _ in range(count)]))
                     keys = np.stack([np.full(count, key, np.int64), step + np.arange(count)], 1)
-                    found = graph.update(arrays, indices, plan, rates, keys)
+                    found = graph.update(arrays, indices, plan, rates, keys, weights)
                     took = time.perf_counter() - began
                     for number, loss in enumerate(found.tolist(), step + 1):
                         _check_finite("the loss", loss, number, plan)
@@ -279,9 +282,14 @@ def check_finite_network(network: Network, step: int, plan: TrainingPlan) -> Non
                 _check_finite(f"{layer}: the largest of {group} {name}", worst, step, plan)
 
 
+def classes_of(network: Network) -> int:
+    """Return the number of a network's outputs."""
+    return network.architecture.shapes[network.architecture.output.name][-1]
+
+
 def _check_split(network: Network, data: Split) -> None:
     _check_images(network, data.images)
-    classes = network.architecture.shapes[network.architecture.output.name][-1]
+    classes = classes_of(network)
     if (largest := int(data.labels.max())) >= classes:
         raise InvalidInputError(
             f"labels: expected 0 to {classes - 1} for this network's {classes} outputs, "

@@ -59,6 +59,8 @@ class Updates:
         self._keys = v1.placeholder(tf.int64, (None, 2))
         self._smoothing = v1.placeholder(tf.float32, ())
         self._ema = v1.placeholder(tf.float32, ())
+        self._classes = architecture.shapes[architecture.output.name]
+        self._weights = v1.placeholder(tf.float32, self._classes) if recipe.weighs else None
         self._augmenter = Augmenter(recipe.augmentations)
         count = tf.shape(self._batches)[0]
         _, losses = tf.while_loop(
@@ -76,9 +78,14 @@ class Updates:
         plan: TrainingPlan,
         rates: NDArray[np.float32],
         keys: NDArray[np.int64],
+        weights: NDArray[np.float32] | None = None,
     ) -> dict[Any, Any]:
         """Return the values of all placeholders; see ``SlimGraph.update``."""
+        weighing: dict[Any, Any] = {}
+        if self._weights is not None:
+            weighing[self._weights] = np.ones(self._classes) if weights is None else weights
         return {
+            **weighing,
             **dict(zip(self.data, data, strict=True)),
             self._white: 255.0,
             self._batches: batches,
@@ -98,7 +105,10 @@ class Updates:
         images = self._augmenter.apply(images, self._keys[i])
         mode = Mode(training=True, seed=self._keys[i], dtype=DTYPES[self._recipe.precision])
         logits = build_logits(self._architecture, images, mode)
-        loss = tf.reduce_mean(_smoothed(labels, tf.cast(logits, tf.float32), self._smoothing))
+        each = _smoothed(labels, tf.cast(logits, tf.float32), self._smoothing)
+        if self._weights is not None:
+            each *= tf.gather(self._weights, labels)
+        loss = tf.reduce_mean(each)
         trainable = [
             self._variables[layer][name]
             for layer, weights in self._architecture.weights.items()
