@@ -23,6 +23,7 @@ ROWS = (
     ("trials",),
     ("space", "execution", "evidence"),
     ("study",),
+    ("figures",),
     ("driver", "upkeep", "reproduction"),
     ("reports", "api"),
     ("", "testing"),
@@ -46,6 +47,7 @@ OWNERS = {
     "click": {"cli"},
     "rich": {"reports", "cli"},
     "matplotlib": {"reports"},
+    "plotly": {"figures"},
     "keras": {"interop"},
     "sklearn": {"datasets"},
     "pooch": {"datasets"},
@@ -55,6 +57,9 @@ OWNERS = {
     "pytest": {"testing"},
     "ray": {"execution/ray.py"},
 }
+
+# Packages that neither an import of growsearch nor its help loads.
+HEAVY = {"tensorflow", "tf_slim", "optuna", "keras", "sklearn", "ray", "plotly", "pandas"}
 
 
 def part_of(path: Path) -> str:
@@ -154,7 +159,7 @@ def loaded_after(code: str) -> set[str]:
 )
 def test_heavy_packages_stay_unloaded(code):
     """Importing growsearch, and its help, load neither TensorFlow, Optuna nor Ray."""
-    assert not loaded_after(code) & {"tensorflow", "tf_slim", "optuna", "keras", "sklearn", "ray"}
+    assert not loaded_after(code) & HEAVY
 
 
 def test_every_public_name_can_be_had():

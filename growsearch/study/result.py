@@ -12,6 +12,7 @@ from optuna.study import Study
 
 from growsearch.checks import expanded
 from growsearch.evidence.comparison import Evidence, HeldOut, compare
+from growsearch.networks import Architecture
 from growsearch.networks.store import NetworkStore
 from growsearch.study.anytime import Anytime, anytime_of
 from growsearch.study.attributes import (
@@ -84,6 +85,8 @@ class SearchResult:
     confusions : mapping
         The predictions of the best network by class, on the "test" images and on those "held_out";
         computed with the accuracies.
+    teacher_architecture : Architecture or None
+        The architecture of the teacher.
     """
 
     best: Best
@@ -107,6 +110,7 @@ class SearchResult:
     metric: str = "accuracy"
     scores: Mapping[str, float] = field(default_factory=dict)
     confusions: Mapping[str, Confusion] = field(default_factory=dict)
+    teacher_architecture: Architecture | None = None
 
     def confusion(self, on: Literal["test", "held_out"] = "test") -> Confusion | None:
         """Return the confusion matrix of the best network; None before the search has ended.
@@ -251,6 +255,7 @@ def result_of(
         control_arms=space.control_arms if space else {},
         anytime=anytime_of(study, state, best, trials),
         class_names=(data.class_names or None) if data else None,
+        teacher_architecture=state.teacher.network.architecture,
         **_figures(test, space.metric if space else "accuracy", data),
     )
 
