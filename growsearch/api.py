@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from growsearch import datasets
 from growsearch.checks import LARGEST_SEED, expanded, number, whole_number
@@ -16,7 +16,9 @@ from growsearch.driver.opening import Session
 from growsearch.errors import InvalidInputError
 from growsearch.execution.local import check_main_guard
 from growsearch.execution.workers import checked_workers, shares_memory
-from growsearch.space import SearchSpace
+from growsearch.interop.models import StartingNetwork, starting_network
+from growsearch.space import AUTO, SearchSpace
+from growsearch.space.auto import teacher_of
 from growsearch.training.registry import trainer_named
 
 if TYPE_CHECKING:
@@ -28,8 +30,9 @@ if TYPE_CHECKING:
 
 
 def search(
-    space: SearchSpace | str | Path = "mnist",
+    space: SearchSpace | str | Path | None = None,
     *,
+    network: Any = None,
     trials: int | None = None,
     time_budget: float | None = None,
     out: str | Path | None = None,
@@ -50,8 +53,14 @@ def search(
 
     Parameters
     ----------
-    space : SearchSpace, str or Path
-        A search space, a shipped name, or the path of a TOML file.
+    space : SearchSpace, str or Path, optional
+        A search space, a shipped name, or the path of a TOML file. By default "mnist", or "auto"
+        where a network is given.
+    network : Network, Keras model, path or StartingNetwork, optional
+        The network to start from, in place of the space's first one; a path ends in ``.keras``,
+        ``.h5`` or ``.safetensors``, and no code of a file runs. Its accuracy on the validation
+        images is what candidates must beat. It is trained on for ``teacher.steps`` updates
+        before, none in the space "auto".
     trials : int, optional
         Trials in all, those of earlier sessions included; the space's number by default.
     time_budget : float, optional
@@ -59,7 +68,8 @@ def search(
         and the last training of the best network, which takes what the trials leave. The space's
         by default; infinity is none.
     out : path, optional
-        The run folder, for study and weights; ``runs/<name of the space>`` by default.
+        The run folder, for study and weights; by default ``runs/<name of the space>``, or
+        ``runs/<name of the file>`` where a network is given.
     storage : str, optional
         An Optuna storage URL; SQLite in the run folder by default.
     data : path, arrays or Dataset, optional
@@ -104,6 +114,9 @@ def search(
     """
     check_main_guard()
     began = time.monotonic() if began is None else began
+    start = None if network is None else starting_network(network)
+    if space is None:
+        space = "mnist" if start is None else AUTO
     if not isinstance(space, SearchSpace | str | os.PathLike):
         raise InvalidInputError(
             f"space: expected a SearchSpace, a shipped name or a path, got {space!r}"
@@ -112,8 +125,11 @@ def search(
         raise InvalidInputError(f"out: expected the path of a folder, got {out!r}")
     if storage is not None and not isinstance(storage, str):
         raise InvalidInputError(f"storage: expected the URL of a database, got {storage!r}")
+    first = None if start is None else start.network.architecture
     if not isinstance(space, SearchSpace):
-        space = SearchSpace.load(space)
+        space = SearchSpace.load(space, first=first)
+    elif first is not None and space.architecture != first:
+        space = space.replace(teacher=teacher_of(first))
     trials = space.search.trials if trials is None else trials
     seed = space.search.seed if seed is None else seed
     trials, seed = whole_number("trials", trials, 0), whole_number("seed", seed, 0, LARGEST_SEED)
@@ -145,7 +161,7 @@ def search(
         space,
         dataset,
         trainer_named(trainer) if isinstance(trainer, str) else trainer,
-        out=expanded(out) if out is not None else Path("runs") / space.name,
+        out=expanded(out) if out is not None else Path("runs") / _name(space, start),
         trials=trials,
         seed=seed,
         executor=executor,
@@ -157,5 +173,13 @@ def search(
         storage=storage,
         on_event=on_event or (lambda _: None),
         began=began,
+        start=start,
     )
     return loop.search(session, callbacks)
+
+
+def _name(space: SearchSpace, start: StartingNetwork | None) -> str:
+    """Return the name of a run folder."""
+    if start is None or not start.file_sha256:
+        return space.name
+    return Path(start.source).stem or space.name

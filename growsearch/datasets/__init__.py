@@ -7,12 +7,24 @@ from growsearch.checks import LARGEST_SEED, whole_number
 from growsearch.datasets.dataset import Dataset, Split
 from growsearch.datasets.digits import load_digits
 from growsearch.datasets.forms import Data
+from growsearch.datasets.given import NAME as OWN
+from growsearch.datasets.given import joined, load_own
 from growsearch.datasets.published import PUBLISHED
 from growsearch.datasets.sources import load_published
 from growsearch.datasets.stored import StoredImages
 from growsearch.errors import DataError
 
-__all__ = ["LOADERS", "Data", "Dataset", "Loader", "Split", "StoredImages", "load"]
+__all__ = [
+    "LOADERS",
+    "OWN",
+    "Data",
+    "Dataset",
+    "Loader",
+    "Split",
+    "StoredImages",
+    "joined",
+    "load",
+]
 
 
 class Loader(Protocol):
@@ -27,6 +39,7 @@ class Loader(Protocol):
 LOADERS: dict[str, Loader] = {
     **{name: partial(load_published, name) for name in PUBLISHED},
     "digits": load_digits,
+    OWN: load_own,
 }
 
 STAND_INS = ("digits",)
@@ -51,7 +64,7 @@ def load(
     ----------
     name : str
         ``mnist`` or ``fashion_mnist`` (28x28x1, 10 classes), or ``digits`` (scikit-learn's,
-        enlarged to that size).
+        enlarged to that size), or ``own`` for `data` of any shape and number of classes.
     data : path, arrays or Dataset, optional
         A folder with the four IDX files (gzipped or not), an ``.npz`` file in the layout of Keras,
         ``((x_train, y_train), (x_test, y_test))`` as ``keras.datasets.mnist.load_data()`` returns

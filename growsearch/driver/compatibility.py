@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from growsearch.datasets import Dataset
 from growsearch.errors import InvalidInputError
+from growsearch.interop.models import StartingNetwork
 from growsearch.space import SearchSpace
 
 
-def check_fits(space: SearchSpace, dataset: Dataset) -> None:
-    """Refuse a space whose teacher or trainings do not fit the images.
+def check_fits(space: SearchSpace, dataset: Dataset, start: StartingNetwork | None = None) -> None:
+    """Refuse a space, or a network that is given, which does not fit the images.
 
     Raises
     ------
@@ -16,16 +17,23 @@ def check_fits(space: SearchSpace, dataset: Dataset) -> None:
         Names the key, what was expected and what came.
     """
     architecture = space.architecture
+    whose, asked = f"the input shape of the space {space.name}", "teacher.architecture"
+    if start is not None:
+        whose, asked = f"the input shape of {start.source}", start.source
+        _check_given(space, start)
+    elif not space.teacher.steps:
+        raise InvalidInputError(
+            "teacher.steps: expected at least 1, as no network is given to start from, got 0"
+        )
     if dataset.image_shape != architecture.input_shape:
         raise InvalidInputError(
-            f"data: expected images of shape {architecture.input_shape}, the input shape of the "
-            f"space {space.name}, got {dataset.image_shape}"
+            f"data: expected images of shape {architecture.input_shape}, {whose}, "
+            f"got {dataset.image_shape}"
         )
     outputs = architecture.shapes[architecture.output.name]
     if outputs != (dataset.classes,):
         raise InvalidInputError(
-            f"teacher.architecture: expected {dataset.classes} outputs, one a class of the data, "
-            f"got {outputs}"
+            f"{asked}: expected {dataset.classes} outputs, one a class of the data, got {outputs}"
         )
     plans = {
         "teacher": space.teacher.plan,
@@ -43,3 +51,14 @@ def check_fits(space: SearchSpace, dataset: Dataset) -> None:
             plan.augmentation.check_images(dataset.image_shape)
         except InvalidInputError as error:
             raise InvalidInputError(f"{section}.{error}") from None
+
+
+def _check_given(space: SearchSpace, start: StartingNetwork) -> None:
+    """Refuse a network that is not the first one of the space, or that cannot be trained."""
+    if start.network.architecture != space.architecture:
+        raise InvalidInputError(
+            f"teacher.architecture: expected that of the network that is given, "
+            f"{start.network.architecture}, got {space.architecture}"
+        )
+    if not start.network.parameters:
+        raise InvalidInputError(f"{start.source}: expected weights to train, got none")

@@ -26,10 +26,11 @@ from growsearch.execution import Executor
 from growsearch.execution.dispatch import Dispatcher
 from growsearch.execution.time_limit import TimeLimit
 from growsearch.execution.workers import context_for, executor_of, workers_of
+from growsearch.interop.models import StartingNetwork
 from growsearch.networks.store import NetworkStore
 from growsearch.space import SearchSpace
 from growsearch.study import open as studies
-from growsearch.study.attributes import SpentAttribute, WorkersAttribute
+from growsearch.study.attributes import SpentAttribute, StartAttribute, WorkersAttribute
 from growsearch.study.database import database_url, open_storage, storage_errors
 from growsearch.study.lock import locked
 from growsearch.study.optuna_private import roll_back_interrupted
@@ -73,6 +74,8 @@ class Session:
         Called with each of the values of ``growsearch.driver.events``.
     began : float
         When the session began, by ``time.monotonic``.
+    start : StartingNetwork or None
+        The network that the search starts from; None where the run trains its own.
     """
 
     space: SearchSpace
@@ -90,13 +93,14 @@ class Session:
     storage: str | None = None
     on_event: OnEvent = lambda _: None
     began: float = field(default_factory=time.monotonic)
+    start: StartingNetwork | None = None
 
 
 @contextmanager
 def opened(session: Session) -> Iterator[Run]:
     """Open a run, new or interrupted, for the block; errors of disk and database are one line."""
     space, dataset, out = session.space, session.dataset, session.out
-    check_fits(space, dataset)
+    check_fits(space, dataset, session.start)
     images = images_by_part(dataset, space.judge.held_out)
     with locked(out), storage_errors(session.storage or str(out)), disk_errors(out):
         study, control_study = _studies(session)
@@ -131,6 +135,7 @@ def opened(session: Session) -> Iterator[Run]:
                 clock=clock,
                 use=use,
                 on_event=session.on_event,
+                start=session.start,
             )
             with _kept(run):
                 yield run
@@ -177,8 +182,19 @@ def _studies(session: Session) -> tuple[Study, Study]:
     study, control_study = studies.create_or_load(database, name)
     if storage:
         claim(study, out, storage)
-    record_or_compare(study, session.space, session.dataset, session.seed, out)
+    start = None if session.start is None else stored_start(session.start, out)
+    record_or_compare(study, session.space, session.dataset, session.seed, out, start)
     return study, control_study
+
+
+def stored_start(start: StartingNetwork, out: Path) -> StartAttribute:
+    """Store the network that was given in the run folder; return what the study holds of it."""
+    return StartAttribute(
+        source=start.source,
+        file_sha256=start.file_sha256,
+        sha256=NetworkStore(out / studies.WEIGHTS).put(start.network),
+        training_flops=start.training_flops,
+    )
 
 
 def _started(session: Session, study: Study, workers: int, window: int, clock: Clock) -> Started:

@@ -19,6 +19,7 @@ from growsearch.study.attributes import (
     Reading,
     SpaceAttribute,
     SpentAttribute,
+    StartAttribute,
     TestAttribute,
     WorkersAttribute,
 )
@@ -69,6 +70,8 @@ class SearchResult:
     anytime : Anytime or None
         The course of a run with a trunk; None of another run. ``readings``, ``lineage`` and
         ``shares`` are its parts.
+    start : StartAttribute or None
+        The network that was given to the run, and its origin; None where the run trained its own.
     """
 
     best: Best
@@ -88,6 +91,7 @@ class SearchResult:
     workers: WorkersAttribute = field(default_factory=WorkersAttribute)
     control_arms: Mapping[str, float] = field(default_factory=dict)
     anytime: Anytime | None = None
+    start: StartAttribute | None = None
 
     @property
     def readings(self) -> tuple[Reading, ...]:
@@ -122,6 +126,7 @@ class SearchResult:
             "data_source": self.data_source,
             "stand_in": self.stand_in,
             "control_arms": dict(self.control_arms),
+            "start": None if self.start is None else self.start.to_attributes(),
             "best": {
                 "architecture": str(best.network.architecture),
                 "parameters": best.network.parameters,
@@ -179,6 +184,7 @@ def result_of(
         workers=WorkersAttribute.read(study) or WorkersAttribute(),
         control_arms=space.control_arms if space else {},
         anytime=anytime_of(study, state, best, trials),
+        start=StartAttribute.read(study),
     )
 
 

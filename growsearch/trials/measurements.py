@@ -39,7 +39,7 @@ class EvaluationJob:
         network, images = context.networks.get(self.network), context.images[self.part]
         began = time.monotonic()
         found = context.trainer.evaluate(network, images)
-        return Evaluated(found.accuracy, found.losses, time.monotonic() - began)
+        return Evaluated(found.accuracy, found.losses, time.monotonic() - began, found.loss)
 
 
 @dataclass(frozen=True)
@@ -53,11 +53,14 @@ class Evaluated:
     losses : float32 array, shape (n,), or None
         The images' own losses, where the trainer gives them.
     seconds : float
+    loss : float
+        The mean cross-entropy, in nats.
     """
 
     accuracy: float
     losses: NDArray[np.float32] | None = field(default=None, repr=False, compare=False)
     seconds: float = 0.0
+    loss: float = 0.0
 
 
 @dataclass(frozen=True)
