@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
@@ -12,7 +13,7 @@ from growsearch.api import search
 from growsearch.errors import InvalidInputError, RunError
 from growsearch.interop.models import StartingNetwork
 from growsearch.networks.store import NetworkStore
-from growsearch.space import Override, SearchSpace
+from growsearch.space import AUTO, Override, SearchSpace, read_shipped
 from growsearch.study.attributes import SpaceAttribute
 from growsearch.study.networks import ancestry_flops
 from growsearch.study.open import WEIGHTS
@@ -77,6 +78,7 @@ def continue_search(
         raise RunError(f"{before.folder}: expected a stored search space, got none")
     values = stored.value | {"data": datasets.OWN, "stand_in": None, "controls": {"arms": ARMS}}
     values["teacher"] = {**values["teacher"], "steps": 0}
+    values["search"] = _lengths(values["name"]) | values.get("search", {})
     space = SearchSpace.of_values(
         values, overrides, first=start.network.architecture, source=str(before.folder)
     )
@@ -108,6 +110,14 @@ def best_of(result: SearchResult) -> StartingNetwork:
     )
     origin = "the first network" if best.trial_number is None else f"trial {best.trial_number}"
     return StartingNetwork(best.network, f"{result.folder}, {origin}", best.sha256, flops)
+
+
+def _lengths(name: str) -> dict[str, Any]:
+    """Return the keys of a shipped space that say how long a run takes: a study lacks them."""
+    if name not in (AUTO, *SearchSpace.shipped()):
+        return {}
+    section: dict[str, Any] = tomllib.loads(read_shipped(name))["search"]
+    return {key: section[key] for key in ("trials", "time_budget") if key in section}
 
 
 def _next_folder(folder: Path, start: StartingNetwork) -> Path:

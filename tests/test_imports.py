@@ -25,7 +25,7 @@ ROWS = (
     ("study",),
     ("driver", "upkeep", "reproduction"),
     ("reports", "api"),
-    ("", "testing"),
+    ("", "testing", "continuation"),
     ("cli",),
     ("__main__",),
 )

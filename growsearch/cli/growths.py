@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import tomllib
 from collections.abc import Sequence
-from dataclasses import MISSING, fields
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any, get_type_hints
 
 import click
@@ -74,17 +75,15 @@ def growths_of(typed: Sequence[tuple[str, str]]) -> list[Growth]:
 
 def as_option(growth: Growth) -> str:
     """Return a growth as it is typed: ``--widen conv1=64``."""
-    if growth.operation not in FORMS:
-        return f"--{_GENERAL} '{json.dumps(growth.to_json())}'"
-    values = {each.name: (getattr(growth, each.name), each.default) for each in fields(growth)}
-    places = _places(growth.operation)
-    first = "=".join(_text(value) for value, _ in list(values.values())[:places])
-    more = (
-        f",{name}={_text(value)}"
-        for name, (value, default) in list(values.items())[places:]
-        if value != default and default is not MISSING
-    )
-    return f"--{_dashed(growth.operation)} {first}{''.join(more)}"
+    operation = growth.operation
+    values = [(each, getattr(growth, each.name)) for each in fields(growth)]
+    is_ambiguous = any(isinstance(value, str) and set("=,[]") & set(value) for _, value in values)
+    if operation not in FORMS or is_ambiguous:
+        return f"--{_GENERAL} {shlex.quote(json.dumps(growth.to_json()))}"
+    places = _places(operation)
+    first = "=".join(_text(value) for _, value in values[:places])
+    more = [f",{e.name}={_text(value)}" for e, value in values[places:] if value != e.default]
+    return f"--{_dashed(operation)} {shlex.quote(first + ''.join(more))}"
 
 
 def _option(operation: str, form: str, described: str) -> click.Option:
@@ -145,7 +144,9 @@ def _growth(operation: str, text: str) -> Growth:
 
 
 def _value(text: str) -> Any:
-    """Return what a text is in TOML, or a pair such as 3x5, or the text."""
+    """Return what a text is in TOML, a pair such as 3x5, None for "none", or the text."""
+    if text == "none":
+        return None
     if re.fullmatch(r"\d+x\d+", text):
         return [int(part) for part in text.split("x")]
     try:
@@ -159,4 +160,4 @@ def _text(value: Any) -> str:
         return str(value[0])
     if isinstance(value, tuple):
         return "x".join(map(str, value))
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    return str(value).lower() if isinstance(value, bool) or value is None else str(value)

@@ -21,7 +21,7 @@ from growsearch.driver.run import Run
 from growsearch.driver.sampler import sampler_of
 from growsearch.driver.use import Use
 from growsearch.driver.width_probe import with_measured_widths
-from growsearch.errors import disk_errors
+from growsearch.errors import NetworkFileError, disk_errors
 from growsearch.execution import Executor
 from growsearch.execution.dispatch import Dispatcher
 from growsearch.execution.time_limit import TimeLimit
@@ -30,9 +30,15 @@ from growsearch.interop.models import StartingNetwork
 from growsearch.networks.store import NetworkStore
 from growsearch.space import SearchSpace
 from growsearch.study import open as studies
-from growsearch.study.attributes import SpentAttribute, StartAttribute, WorkersAttribute
+from growsearch.study.attributes import (
+    SpaceAttribute,
+    SpentAttribute,
+    StartAttribute,
+    WorkersAttribute,
+)
 from growsearch.study.database import database_url, open_storage, storage_errors
 from growsearch.study.lock import locked
+from growsearch.study.networks import freed_of
 from growsearch.study.optuna_private import roll_back_interrupted
 from growsearch.study.read import trained
 from growsearch.study.run_id import claim
@@ -182,17 +188,27 @@ def _studies(session: Session) -> tuple[Study, Study]:
     study, control_study = studies.create_or_load(database, name)
     if storage:
         claim(study, out, storage)
-    start = None if session.start is None else stored_start(session.start, out)
+    start = None if session.start is None else _stored_start(session.start, study, out)
     record_or_compare(study, session.space, session.dataset, session.seed, out, start)
     return study, control_study
 
 
-def stored_start(start: StartingNetwork, out: Path) -> StartAttribute:
-    """Store the network that was given in the run folder; return what the study holds of it."""
+def _stored_start(start: StartingNetwork, study: Study, out: Path) -> StartAttribute:
+    """Return what the study holds of a network that was given, which the run folder has.
+
+    A file that is missing or damaged is written again.
+    """
+    store, sha256 = NetworkStore(out / studies.WEIGHTS), start.network.sha256
+    before, space = StartAttribute.read(study), SpaceAttribute.read(study)
+    if space is None or (before is not None and before.sha256 == sha256):
+        try:
+            store.get(freed_of(study).stored(sha256))
+        except NetworkFileError:
+            store.put(start.network)
     return StartAttribute(
         source=start.source,
         file_sha256=start.file_sha256,
-        sha256=NetworkStore(out / studies.WEIGHTS).put(start.network),
+        sha256=sha256,
         training_flops=start.training_flops,
     )
 

@@ -47,8 +47,8 @@ def record_or_compare(
         _refuse_other(folder, old_seed.value, seed, SeedAttribute.attribute)
     if (old_data := before[2]) and old_data.fingerprint != dataset.fingerprint:
         raise _other(folder, "other images")
-    if start is not None:  # first: where the space stands, all is known
-        start.write(study)
+    if start is not None and before[0] is None:
+        start.write(study)  # first: a run that has a space has all that it began with
     for old, new in zip(before, now, strict=True):
         if old is None:  # a new run, or one that was killed between two of the attributes
             new.write(study)

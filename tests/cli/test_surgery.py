@@ -87,7 +87,8 @@ def test_every_site_can_be_typed(path: Path, capsys: pytest.CaptureFixture[str])
     every = [growth for legal in found.values() for growth in legal]
     assert len(lines) == len(every) > 10
     for line, growth in zip(lines, every, strict=True):
-        assert line.startswith(typed := as_option(growth))
+        typed = as_option(growth)
+        assert line.startswith(typed)
         option, value = shlex.split(typed)
         assert growths_of([(option[2:].replace("-", "_"), value)]) == [growth]
     assert main(["sites", str(path), "--json"]) == 0

@@ -12,6 +12,7 @@ import pytest
 import growsearch as gs
 from growsearch.datasets import Dataset, Split
 from growsearch.driver.events import TeacherReady
+from growsearch.driver.holdout import hold_out
 from growsearch.errors import GrowsearchError, InvalidInputError, RunError
 from growsearch.networks import Architecture, Network
 from growsearch.space import AUTO, SearchSpace
@@ -33,17 +34,18 @@ SHORT = (
     "training.steps=4",
     "training.batch_size=8",
     "teacher.batch_size=8",
-    "polish.batch_size=8",
-    "polish.steps=4",
     "controls.arms={continued = 1.0}",
     "search.startup_trials=2",
 )
+POLISH = ("polish.batch_size=8", "polish.steps=4")
 TRIALS = 4
 
 
 def start(out: Path, *overrides: str, network: Any = GIVEN, **options: Any) -> SearchResult:
     """A short search in the space auto."""
-    space = SearchSpace.load(AUTO, [*SHORT, *overrides], first=GIVEN.architecture)
+    ended = () if any(each.startswith("trunk") for each in overrides) else POLISH
+    changes = [*SHORT, *ended, *overrides]
+    space = SearchSpace.load(AUTO, changes, first=GIVEN.architecture)
     options = {"trials": TRIALS, "time_budget": float("inf"), **options}
     return search(out, space=space, network=network, **options)
 
@@ -134,7 +136,7 @@ def test_it_may_be_trained_on_first(tmp_path: Path) -> None:
 
 def test_a_trunk_begins_with_it(tmp_path: Path) -> None:
     """Its updates are counted from 0, and its first averages are the network itself."""
-    overrides = ("teacher.steps=0", "training.schedule=constant", *TRUNK[:1], *TRUNK[3:])
+    overrides = (*TRUNK[:1], *TRUNK[3:])
     told: list[Any] = []
     result = start(
         tmp_path / "run",
@@ -184,11 +186,8 @@ def test_a_search_that_cannot_start_says_why(tmp_path: Path) -> None:
 
 
 def _selection() -> Split:
-    from growsearch.driver.holdout import hold_out
-
-    return hold_out(
-        images().validation, SearchSpace.load(AUTO, first=GIVEN.architecture).judge.held_out
-    )[0]
+    held_out = SearchSpace.load(AUTO, first=GIVEN.architecture).judge.held_out
+    return hold_out(images().validation, held_out)[0]
 
 
 def _noise(seed: int, shape: tuple[int, int, int] = (4, 4, 1)) -> Dataset:
@@ -231,6 +230,7 @@ def test_the_next_run_lies_beside_the_first(whole: SearchResult, tmp_path: Path)
     run = Path(shutil.copytree(whole.folder, tmp_path / "run"))
     (tmp_path / "run-2").mkdir()
     options: dict[str, Any] = {"trials": 0, "trainer": FakeTrainer(), "data": images()}
+    options["time_budget"] = float("inf")
     found = [gs.continue_search(run, **options) for _ in range(2)]
     assert [each.folder.name for each in found] == ["run-3", "run-3"]
 

@@ -39,7 +39,7 @@ def test_a_network_and_a_keras_model_need_no_file() -> None:
 
 @pytest.mark.parametrize("suffix", [".keras", ".h5"])
 @pytest.mark.parametrize(
-    "layer", [lambda: L.Lambda(lambda x: 2.0 * x), lambda: Doubled()], ids=["lambda", "own class"]
+    "layer", [lambda: L.Lambda(lambda x: 2.0 * x), Doubled], ids=["lambda", "own class"]
 )
 def test_code_of_a_file_never_runs(suffix: str, layer: Any, tmp_path: Path) -> None:
     """The message says how to name a class or function that is trusted."""
