@@ -27,7 +27,7 @@ ARMS = {"continued": 0.5, "scratch_compute": 0.25}
 def continue_search(
     run: str | Path,
     *,
-    data: datasets.Data | Sequence[datasets.Data],
+    data: Any,
     out: str | Path | None = None,
     overrides: str | Override | Sequence[str | Override] = (),
     storage: str | None = None,
@@ -73,23 +73,19 @@ def continue_search(
     """
     before = load_result(run, storage=storage)
     start = best_of(before)
-    stored = SpaceAttribute.read(before.study)
-    if stored is None:
-        raise RunError(f"{before.folder}: expected a stored search space, got none")
-    values = stored.value | {"data": datasets.OWN, "stand_in": None, "controls": {"arms": ARMS}}
-    values["teacher"] = {**values["teacher"], "steps": 0}
-    values["search"] = _lengths(values["name"]) | values.get("search", {})
-    space = SearchSpace.of_values(
-        values, overrides, first=start.network.architecture, source=str(before.folder)
-    )
-    if not isinstance(data, list):
-        data = [data]
-    if not data:
+    every = data if isinstance(data, list) else [data]
+    if not every:
         raise InvalidInputError("data: expected the images of the new run, got none")
+    space = SearchSpace.of_values(
+        _values_of(before),
+        overrides,
+        first=start.network.architecture,
+        source=str(before.folder),
+    )
     return search(
         space,
         network=start,
-        data=datasets.joined([datasets.load(space.data, each) for each in data]),
+        data=datasets.joined([datasets.load(space.data, each) for each in every]),
         out=_next_folder(before.folder, start) if out is None else out,
         storage=storage,
         **options,
@@ -110,6 +106,19 @@ def best_of(result: SearchResult) -> StartingNetwork:
     )
     origin = "the first network" if best.trial_number is None else f"trial {best.trial_number}"
     return StartingNetwork(best.network, f"{result.folder}, {origin}", best.sha256, flops)
+
+
+def _values_of(before: SearchResult) -> dict[str, Any]:
+    """Return the plain values of the space in which a run goes on."""
+    stored = SpaceAttribute.read(before.study)
+    if stored is None:
+        raise RunError(f"{before.folder}: expected a stored search space, got none")
+    space = SearchSpace.parse(stored.value, source=str(before.folder))
+    values = space.model_dump() | {"data": datasets.OWN, "stand_in": None}
+    values["controls"]["arms"] = ARMS
+    values["teacher"]["steps"] = 0  # the network is taken as it is
+    values["search"] |= _lengths(space.name)
+    return values
 
 
 def _lengths(name: str) -> dict[str, Any]:

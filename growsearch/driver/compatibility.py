@@ -35,10 +35,8 @@ def check_fits(space: SearchSpace, dataset: Dataset, start: StartingNetwork | No
         raise InvalidInputError(
             f"{asked}: expected {dataset.classes} outputs, one a class of the data, got {outputs}"
         )
-    plans = {
-        "teacher": space.teacher.plan,
-        "training": space.training.plan_at(space.choices.learning_rate[0]),
-    }
+    plans = {"teacher": space.teacher.plan} if space.teacher.steps else {}
+    plans["training"] = space.training.plan_at(space.choices.learning_rate[0])
     if space.polish is not None:
         plans |= {"polish": space.polish.plan, "polish.last": space.polish.last_plan}
     for section, plan in plans.items():

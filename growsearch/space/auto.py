@@ -37,14 +37,22 @@ def around(
     result = dict(values)
     teacher = result.get("teacher")
     result["teacher"] = (teacher if isinstance(teacher, dict) else {}) | teacher_of(first)
-    if result.get("name") != AUTO or "operations" in result["choices"]:
+    if result.get("name") != AUTO:
         return result
-    result["limits"] = limits_of(first) | result.get("limits", {})
-    operations = operations_of(first, Limits(**result["limits"]))
-    result["choices"] = {"operations": list(operations)} | result["choices"]
+    limits = limits_of(first)
+    operations = operations_of(first, Limits(**limits))
+    result["limits"] = _filled(result.get("limits"), limits)
+    result["choices"] = _filled(result.get("choices"), {"operations": list(operations)})
     if any(change.key.split(".")[0] == "trunk" for change in changes):
         result.pop("polish", None)
     return result
+
+
+def _filled(table: Any, defaults: dict[str, Any]) -> Any:
+    """Return a table with defaults for keys that it lacks; what is no table stays as it is."""
+    if table is None:
+        return defaults
+    return defaults | table if isinstance(table, dict) else table
 
 
 def teacher_of(first: Architecture) -> dict[str, Any]:
