@@ -20,7 +20,8 @@ OURS = ".safetensors"
 KERAS = (".keras", ".h5")
 SUFFIXES = (*KERAS, OURS)
 
-_OWN = re.compile(r"Lambda|lambda|unsafe|custom_objects|register_keras_serializable|locate class")
+# In Keras' messages on a file that names code which is not Keras' own.
+_OWN = re.compile(r"Lambda|__lambda__|Could not locate|Could not deserialize|Unknown (layer|object)")
 
 
 @dataclass(frozen=True)
@@ -155,8 +156,9 @@ def _keras_model(path: Path, custom_objects: Mapping[str, Any] | None) -> Any:
         reason = " ".join(str(error).split())[:300]
         if _OWN.search(reason):
             raise NetworkFileError(
-                f"{path}: expected Keras' own layers only, since code of a file is never run; "
-                "name each Lambda's function and each class of your own by --custom-objects "
-                f"module:name, or give a model that you loaded yourself: {reason}"
+                f"{path}: expected Keras' own layers alone, since no code of a file runs: name each "
+                "class and function of your own by --custom-objects module:name; a Lambda layer "
+                "whose function has no name needs the model itself, loaded by you in Python: "
+                f"{reason}"
             ) from None
         raise NetworkFileError(f"{path}: cannot be read as a Keras model: {reason}") from None
