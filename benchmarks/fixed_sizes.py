@@ -26,12 +26,13 @@ from growsearch.training import TrainingPlan
 SIZES: dict[str, tuple[tuple[int, ...], ...]] = {
     "16-32-64": ((16,), (32,), (64,)),
     "16-[32-32]-[64-64]": ((16,), (32, 32), (64, 64)),
+    "16-[32-32-32]-[64-64-64]": ((16,), (32, 32, 32), (64, 64, 64)),
     "32-64-128": ((32,), (64,), (128,)),
     "24-[48-48]-[96-96]": ((24,), (48, 48), (96, 96)),
     "32-[64-64]-[128-128]": ((32,), (64, 64), (128, 128)),
     "64-128-256": ((64,), (128,), (256,)),
 }
-SHORT = dict(zip(("seed", "deep", "mid", "wd", "dmid", "wide"), SIZES, strict=True))
+SHORT = dict(zip(("seed", "deep", "deeper", "mid", "wd", "dmid", "wide"), SIZES, strict=True))
 RATES = (0.2, 0.4, 0.8)
 UNITS = 10_000  # of a schedule that passes with the time
 _AT_THE_END = 10**9

@@ -14,6 +14,7 @@ from growsearch.driver.proposals import decode, distributions, outside
 from growsearch.driver.run import Run
 from growsearch.errors import RunError
 from growsearch.growth import Growth
+from growsearch.space import SearchSpace
 from growsearch.study.attributes import Candidate
 from growsearch.study.optuna_private import is_enqueued
 from growsearch.study.run_state import RunState, read_state
@@ -76,25 +77,54 @@ def state_for(run: Run, index: int | None = None) -> RunState:
     return read_state(run.study, run.store, trials=trials, before=before)
 
 
-def propose(run: Run, state: RunState, job_of: JobOf | None = None) -> Pending:
-    """Draw the next trial's parameters, decode them onto the incumbent, and store the trial.
-
-    ``job_of`` makes its job; by default it is a brief training.
-    """
-    if any(trial.state == TrialState.WAITING for trial in state.trials):
-        return _dequeued(run, state, job_of)
+def propose(run: Run, state: RunState) -> Pending:
+    """Draw the next trial's parameters, decode them onto the incumbent, and store the trial."""
+    if _is_queued(state):
+        return _dequeued(run, state)
     index = len(state.placed)
     params = run.sampler.propose(state.placed, index)
-    operations = run.space.choices.operations
-    if state.trunk is not None and index < len(operations):
-        params["op"] = operations[index]  # each is tried once before any is drawn
+    return _begun(run, state, params, _description(run, state, index, params))
+
+
+def propose_growth(
+    run: Run, state: RunState, job_of: JobOf, *, again: bool = False
+) -> Pending | None:
+    """Propose a growth of the trunk as it is now; None where all its growths were tried.
+
+    Each operation is tried once before any is drawn. With ``again`` a growth that was tried may be
+    tried once more.
+    """
+    if _is_queued(state):
+        return _dequeued(run, state, job_of)
+    index, operations, tried = len(state.placed), run.space.choices.operations, _tried(state)
+    params = run.sampler.propose(state.placed, index)
+    if len(tried) < len(operations):
+        params["op"] = operations[len(tried)]
     about = _description(run, state, index, params)
+    if about.growth in tried and not again:
+        return None
+    return _begun(run, state, params, about, job_of)
+
+
+def _is_queued(state: RunState) -> bool:
+    """Return whether a trial waits that was queued by ``study.enqueue_trial``."""
+    return any(trial.state == TrialState.WAITING for trial in state.trials)
+
+
+def _begun(
+    run: Run,
+    state: RunState,
+    params: dict[str, Any],
+    about: Candidate,
+    job_of: JobOf | None = None,
+) -> Pending:
+    """Store a trial that was described, and return it with its job."""
     run.guard.check()
     trial = begin(run.study, params, distributions(run.space), about)
     return pending(run, state, trial, job_of)
 
 
-def _dequeued(run: Run, state: RunState, job_of: JobOf | None) -> Pending:
+def _dequeued(run: Run, state: RunState, job_of: JobOf | None = None) -> Pending:
     """Take a trial that was queued by ``study.enqueue_trial``.
 
     Where its values are outside the space, its failure is told when its turn comes.
@@ -129,15 +159,31 @@ def _description(run: Run, state: RunState, index: int, params: dict[str, Any]) 
     """Return the growth that parameters mean on the incumbent, as the trial's description."""
     parent, trunk = state.incumbent, state.trunk
     before = parent.network.architecture
-    space, tried = run.space, set[str]()
-    if trunk is not None:
-        space = within_price(space, before.flops, run.costs)
-        others = map(Candidate.read, state.placed)
-        tried = {each.growth for each in others if each.start == trunk.weights}
-    growth = decode(params, before, space, tried)
+    growth = decode(params, before, space_of_growths(run, state), _tried(state))
     if growth is None:
         raise RunError("no operation of the space has a legal site on the best network")
     return Candidate.described(index, parent.trial_number, growth, before, trunk)
+
+
+def space_of_growths(run: Run, state: RunState) -> SearchSpace:
+    """Return the space of the next growth: of a trunk, without what costs too much by now."""
+    space, trunk = run.space, state.trunk
+    if trunk is None:
+        return space
+    left = space.trunk_section.steps - trunk.trained
+    if run.clock.budget is not None:
+        left = run.clock.left / run.first_update
+    flops = state.incumbent.network.architecture.flops
+    epoch = len(run.images["train"]) / space.training.batch_size
+    return within_price(space, flops, run.costs, left=left, epoch=epoch)
+
+
+def _tried(state: RunState) -> set[str]:
+    """Return the growths that were tried of the trunk as it is now."""
+    if state.trunk is None:
+        return set()
+    others = map(Candidate.read, state.placed)
+    return {each.growth for each in others if each.start == state.trunk.weights}
 
 
 def pending(run: Run, state: RunState, trial: FrozenTrial, job_of: JobOf | None = None) -> Pending:

@@ -80,7 +80,7 @@ def _tasks(
     before = run.store.get(parent).architecture
     growth = about.grown_from(before, trial.number)
     after, ancestry = growth.grown(before), ancestry_of(run.study, state.trials, about)
-    plan = candidates_plan(run.space, trial, about)
+    plan = candidates_plan(run.paced_space, trial, about)
     for arm, repeat in missing:
         seed = f"/{repeat}" if repeat else ""
         architecture = after if ARMS[arm].grows else before

@@ -18,6 +18,31 @@ _LEAST_AVERAGED = 100  # updates, of an average
 _TAIL = 0.05  # of a cooled fork: its rate is near 0 there
 
 
+def paced(space: SearchSpace, length: float) -> SearchSpace:
+    """Return the space with the timescale that a run of some length asks for.
+
+    A rate that falls soon makes good networks early, and one that falls late a better one at the
+    end: behind a rate that was low for most of the run the network fits the training images too
+    closely (benchmarks/README.md). So the timescale is ``trunk.timescale`` of the run, unless that
+    of ``[training]`` is longer.
+
+    Parameters
+    ----------
+    space : SearchSpace
+    length : float
+        Of the run, in updates of the first network.
+
+    Examples
+    --------
+    >>> space = SearchSpace.load("fashion_mnist")
+    >>> [paced(space, length).training.timescale for length in (10_000, 40_000, 80_000)]
+    [1200, 1200, 2400]
+    """
+    timescale = max(round(space.trunk_section.timescale * length), space.training.timescale)
+    training = space.training.model_copy(update={"timescale": timescale})
+    return space.model_copy(update={"training": training})
+
+
 def on_plan(space: SearchSpace, trunk: Trunk, updates: int, *, readings: int = 1) -> TrainingPlan:
     """Return the plan of the trunk's next updates, which is evaluated at equal distances.
 

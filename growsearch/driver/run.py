@@ -17,12 +17,14 @@ from growsearch.driver.budget import Clock
 from growsearch.driver.costs import Costs
 from growsearch.driver.events import OnEvent
 from growsearch.driver.guard import Guard
+from growsearch.driver.plans import paced
 from growsearch.driver.sampler import GainSampler
 from growsearch.driver.use import Use
 from growsearch.execution.dispatch import Dispatcher
 from growsearch.interop.models import StartingNetwork
 from growsearch.networks.store import NetworkStore
 from growsearch.space import SearchSpace
+from growsearch.study.attributes import TeacherAttribute
 from growsearch.study.named import is_referred_to
 from growsearch.study.optuna_private import storage_of
 from growsearch.trials.measurements import EvaluationJob
@@ -79,6 +81,22 @@ class Run:
     def costs(self) -> Costs:
         """The unit of the run's costs."""
         return Costs(self.space.architecture.flops, measured=self.clock.budget is not None)
+
+    @property
+    def first_update(self) -> float:
+        """The cost of an update of the first network, which is trained."""
+        teacher = TeacherAttribute.read(self.study)
+        assert teacher is not None
+        return self.costs.of_first_update(teacher)
+
+    @property
+    def paced_space(self) -> SearchSpace:
+        """The space, paced for the length of the run; where nothing is a trunk, as it is."""
+        if self.space.trunk is None:
+            return self.space
+        budget = self.clock.budget
+        steps = self.space.trunk.steps if budget is None else budget / self.first_update
+        return paced(self.space, steps)
 
     def execute(self, job: Job[T], phase: str) -> T:
         """Carry out one job and wait for its outcome."""

@@ -72,10 +72,12 @@ def commit_line(event: Committed, *, in_seconds: bool) -> str:
 
 def decay_line(event: Polished) -> str:
     """Return one part of the decay of the trunk as a line."""
-    better = "the best so far" if event.better else "not the best"
+    better = ", the best so far" if event.better else ", not the best"
+    if event.part < event.parts:
+        better = ""  # its rate has still to fall
     return (
         f"Decay {event.part} of {event.parts}: validation accuracy "
-        f"{event.validation_accuracy:.4f}, {better}"
+        f"{event.validation_accuracy:.4f}{better}"
     )
 
 

@@ -242,10 +242,14 @@ class Trunk(Section):
     best of them that is not refused is then trained on, for a share ``contest`` of the time that
     has passed, but in a first campaign before ``untested``: there it is kept at once. A candidate
     is refused at once if its loss exceeds the trunk's at equal cost by more than the fraction
-    ``tolerance``, or if an update costs more than ``dearest`` times the trunk's. A campaign begins
-    when those before took at most ``deciding`` of the trunk's own training; none after ``until``.
+    ``tolerance``, or if an update costs more than ``dearest`` times the trunk's. And where an
+    update costs r times as much as one of the first network, a growth is tried only while the time
+    that is left holds r times ``passes`` passes over the training images. A campaign begins when
+    those before took at most ``deciding`` of the trunk's own training; none after ``until``.
 
-    Each network is read by a moving average over the last ``average`` of a training. Before each
+    The rate of "inverse_sqrt" falls over ``timescale`` of the run's length in updates of the first
+    network, or over ``training.timescale`` where that is more. Each network is read by a moving
+    average over the last ``average`` of a training. Before each
     commit, ``forks`` of the trunk are cooled for a share ``cool`` of the time that has passed, and
     their average is stored. The trunk ends with a ``decay``, in ``parts`` that are stored each; the
     last part is trained in as many forks.
@@ -254,14 +258,16 @@ class Trunk(Section):
     steps: Annotated[int, Field(ge=100, le=10**9)] = 20_000
     candidates: Annotated[int, Field(ge=1, le=64)] = 3
     screen: Annotated[float, Field(gt=0.0, le=0.2)] = 0.005
-    contest: Annotated[float, Field(ge=0.0, le=1.0)] = 0.15
+    contest: Annotated[float, Field(ge=0.0, le=1.0)] = 0.1
     untested: Annotated[float, Field(ge=0.0, le=1.0)] = 0.1
     tolerance: Annotated[float, Field(ge=0.0, le=10.0)] = 0.2
+    passes: Annotated[float, Field(gt=0.0, le=10**6)] = 6.0
     dearest: Annotated[float, Field(ge=1.0, le=100.0)] = 2.0
     deciding: Annotated[float, Field(gt=0.0, le=10.0)] = 0.4
-    until: Annotated[float, Field(ge=0.0, le=1.0)] = 0.55
+    until: Annotated[float, Field(ge=0.0, le=1.0)] = 0.5
+    timescale: Annotated[float, Field(ge=0.0, le=1.0)] = 0.03
     average: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.25
-    cool: Annotated[float, Field(gt=0.0, le=0.5)] = 0.15
+    cool: Annotated[float, Field(gt=0.0, le=0.5)] = 0.2
     decay: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.4
     parts: Annotated[int, Field(ge=1, le=100)] = 2
     forks: Annotated[int, Field(ge=1, le=16)] = 2

@@ -18,6 +18,9 @@ FIRST = SPACE.architecture.flops
 MEASURED, BY_UPDATES = Costs(FIRST, measured=True), Costs(FIRST, measured=False)
 
 
+LONG: dict[str, float] = {"left": 1e12, "epoch": 1.0}
+
+
 def trained(steps: int, seconds: float) -> TrialOutcome:
     return TrialOutcome(curve=(Point(0, 0.1, 2.0), Point(steps, 0.9, 0.3)), seconds=seconds)
 
@@ -78,7 +81,7 @@ def test_updates_cost_what_they_are_for(cost: float, one: float, least: int) -> 
 def test_growths_within_a_price(bound: int | None, dearest: float, expected: int) -> None:
     """The tighter of the price and the space's own limit; the space itself is left alone."""
     space = SPACE.replace(limits={"flops": bound}, trunk={"dearest": dearest})
-    priced = within_price(space, FIRST, BY_UPDATES)
+    priced = within_price(space, FIRST, BY_UPDATES, **LONG)
     assert priced.limits.flops == expected
     assert space.limits.flops == bound
     assert priced.growth_limits.flops == expected
@@ -89,6 +92,44 @@ def test_growths_within_a_price(bound: int | None, dearest: float, expected: int
 def test_a_price_is_relative_to_the_network_that_grows() -> None:
     """A trunk that has grown may grow by the same factor again."""
     for size in (FIRST, 5 * FIRST):
-        assert within_price(SPACE, size, BY_UPDATES).limits.flops == min(
+        assert within_price(SPACE, size, BY_UPDATES, **LONG).limits.flops == min(
             int(SPACE.trunk_section.dearest * size), SPACE.limits.flops or 10**12
         )
+
+
+@given(
+    st.sampled_from([MEASURED, BY_UPDATES]),
+    st.floats(1.0, 1e6),
+    st.floats(1.0, 1e4),
+    st.floats(0.1, 100.0),
+)
+def test_a_growth_that_is_proposed_has_the_time_to_pay(
+    costs: Costs, left: float, epoch: float, passes: float
+) -> None:
+    """An update r times as dear as the first network's leaves r times as many passes."""
+    space = SPACE.replace(limits={"flops": None}, trunk={"passes": passes, "dearest": 100.0})
+    most = within_price(space, 10**9, costs, left=left, epoch=epoch).limits.flops
+    assert most is not None
+    for flops, is_within in ((most, True), (most + 1 + most // 100, False)):
+        dearer = costs.expected(1.0, flops, FIRST)
+        updates = left / dearer
+        if is_within and most > 1:
+            assert updates / epoch >= passes * dearer * (1.0 - 1e-6)
+        elif most < 10**10:
+            assert updates / epoch < passes * dearer
+
+
+def test_a_run_that_is_four_times_as_long_may_grow_twice_as_dear() -> None:
+    """Size grows with the root of the time."""
+    space = SPACE.replace(limits={"flops": None}, trunk={"dearest": 100.0})
+    one, four = (
+        within_price(space, 10**9, BY_UPDATES, left=left, epoch=400.0).limits.flops
+        for left in (30_000.0, 120_000.0)
+    )
+    assert one is not None
+    assert four == pytest.approx(2 * one, abs=2)
+
+
+def test_at_the_end_nothing_grows() -> None:
+    """No time is left: no network has as few FLOPs."""
+    assert within_price(SPACE, FIRST, MEASURED, left=-1.0, epoch=400.0).limits.flops == 1

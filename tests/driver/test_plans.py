@@ -21,6 +21,7 @@ from growsearch.driver.plans import (
     cooled_plan,
     on_plan,
     over_time,
+    paced,
     rate_of,
 )
 from growsearch.execution import InProcessExecutor
@@ -57,6 +58,25 @@ def rates(plan: TrainingPlan) -> NDArray[np.float32]:
 
 
 # --- the trunk ------------------------------------------------------------------------------------
+
+
+@given(st.floats(0.0, 1e7), st.floats(0.0, 1e7), st.integers(0, 10**6))
+def test_the_rate_of_a_longer_run_is_no_lower(one: float, other: float, updates: int) -> None:
+    """At any update; and no run's timescale is shorter than that of its space."""
+    shorter, longer = sorted((one, other))
+    spaces = [paced(SPACE, length) for length in (shorter, longer)]
+    assert rate_of(spaces[0], trunk(updates)) <= rate_of(spaces[1], trunk(updates))
+    assert spaces[0].training.timescale >= SPACE.training.timescale
+    assert rate_of(spaces[0], trunk(updates)) >= rate_of(SPACE, trunk(updates))
+    for each in spaces:
+        assert each.model_dump(exclude={"training"}) == SPACE.model_dump(exclude={"training"})
+
+
+def test_a_space_may_leave_the_rate_to_its_training() -> None:
+    """With a share of 0 the length of the run changes nothing."""
+    space = SPACE.replace(trunk={"timescale": 0.0})
+    assert paced(space, 1e9) == space
+
 
 
 @pytest.mark.parametrize("name", SCHEDULES)

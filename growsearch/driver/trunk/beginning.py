@@ -29,10 +29,7 @@ def _first(run: Run) -> Trunk:
     teacher = TeacherAttribute.read(run.study)
     assert teacher is not None
     steps, _, loss = teacher.curve[-1]
-    cost = 1.0
-    if run.costs.measured:
-        trained = teacher.seconds / steps if steps else 0.0
-        cost = trained or teacher.step_seconds or 1.0
+    cost = run.costs.of_first_update(teacher)
     return Trunk(
         weights=teacher.last or teacher.sha256,
         average=teacher.sha256,

@@ -7,14 +7,13 @@ before is repeated, with the same trials, from the same trunk.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
 
-from growsearch.driver.candidates import Pending, pending, propose, record_failure, refused
+from growsearch.driver.candidates import Pending, pending, propose_growth, record_failure, refused
 from growsearch.driver.costs import Costs
 from growsearch.driver.run import Run
 from growsearch.driver.trunk.legs import Leg, advanced, leg_job, leg_of
@@ -26,6 +25,7 @@ from growsearch.errors import GrowsearchError
 from growsearch.study.attributes import Candidate, Trunk
 from growsearch.study.run_state import RunState, read_state
 from growsearch.study.trials import conclude, give_up, refusal_of, tell_concluded
+from growsearch.trials.job import TrialJob
 from growsearch.trials.judge import Decision, loss_gain
 from growsearch.trials.outcome import TrialOutcome
 from growsearch.trials.race import Gap, contest, expected_gain, gaps, loss_at, screen
@@ -118,7 +118,10 @@ def _trials(ground: Ground, state: RunState) -> list[Pending]:
             state = read_state(run.study, run.store)
             if found and len(state.placed) >= ground.trials:
                 break
-            found.append(propose(run, state, job_of))
+            another = propose_growth(run, state, job_of, again=not found)
+            if another is None:
+                break
+            found.append(another)
     return found
 
 
@@ -141,11 +144,13 @@ def _screen(ground: Ground, racers: Sequence[Racer]) -> list[Leg]:
     readings, cost = 1, max(planned)
     if ground.stage.contest > 0.0:
         readings, cost = len(racers), sum(planned)
+    jobs = [racer.pending.job for racer in racers if racer.pending.job is not None]
+    average = max((job.plan.ema for job in jobs), default=0.0)
     carry_out_together(
         ground.run.dispatcher,
         [
-            _trunk_on(ground, legs, cost, readings=readings),
-            *(_first_training(ground, racer) for racer in racers),
+            _trunk_on(ground, legs, cost, readings=readings, average=average),
+            *(_training(ground, racer, racer.pending.job) for racer in racers),
         ],
     )
     return legs
@@ -158,12 +163,15 @@ def _contest(ground: Ground, best: Racer, legs: list[Leg]) -> list[Leg]:
         early = "so early a larger network has the time to pay"
         best.decision = Decision(True, f"now: {best.decision.reason}; {early}")
         return legs
-    on = list(legs)
+    one = ground.costs.of_update(best.pending.about.flops, best.outcomes[-1])
+    updates = ground.costs.updates(ground.stage.contest, one, least=_READINGS)
+    job = contest_job(ground.run, ground.trunk, best, updates, _READINGS)
+    average, on = job.plan.ema, list(legs)
     carry_out_together(
         ground.run.dispatcher,
         [
-            _trunk_on(ground, on, ground.stage.contest, readings=_READINGS),
-            _second_training(ground, best),
+            _trunk_on(ground, on, ground.stage.contest, readings=_READINGS, average=average),
+            _training(ground, best, job),
         ],
     )
     if best.failure is None:
@@ -184,43 +192,37 @@ def _planned(ground: Ground, racer: Racer) -> float:
     return max(racer.pending.job.plan.steps * one, ground.stage.screen)
 
 
-def _trunk_on(ground: Ground, legs: list[Leg], cost: float, *, readings: int) -> Work:
-    """Train the trunk on for a cost; the leg is added to ``legs``."""
+def _trunk_on(
+    ground: Ground, legs: list[Leg], cost: float, *, readings: int, average: float
+) -> Work:
+    """Train the trunk on for a cost; the leg is added to ``legs``.
+
+    It is read by averages over as many updates as the candidates are: at a warm rate a longer
+    average has the lower loss, whatever the network.
+    """
     run, costs = ground.run, ground.costs
     trunk = legs[-1].trunk if legs else ground.trunk
     updates = costs.updates(cost, trunk.step_cost, least=readings)
-    outcome = yield leg_job(run, trunk, updates, readings=readings), "trunk"
+    job = leg_job(run, trunk, updates, readings=readings)
+    outcome = yield replace(job, plan=replace(job.plan, ema=average)), "trunk"
     legs.append(leg_of(costs, trunk, outcome, ground.flops))
 
 
-def _first_training(ground: Ground, racer: Racer) -> Work:
-    """Train a candidate from its growth on."""
-    if racer.pending.job is None:  # one that was queued and refused
+def _training(ground: Ground, racer: Racer, job: TrialJob | None) -> Work:
+    """Train a candidate by a job; one that was queued and refused has none.
+
+    A trial in whose training a bug was met is failed: the same command would only repeat it.
+    """
+    if job is None:
         assert isinstance(racer.pending.outcome, TrialOutcome)
         racer.take(racer.pending.outcome, ground.costs)
         return
-    with _failing(ground.run, racer):
-        racer.take((yield racer.pending.job, _PHASE), ground.costs)
-
-
-def _second_training(ground: Ground, racer: Racer) -> Work:
-    """Train a candidate on after its screening."""
-    one = ground.costs.of_update(racer.pending.about.flops, racer.outcomes[-1])
-    updates = ground.costs.updates(ground.stage.contest, one, least=_READINGS)
-    with _failing(ground.run, racer):
-        job = contest_job(ground.run, ground.trunk, racer, updates, _READINGS)
-        racer.take((yield job, _PHASE), ground.costs)
-
-
-@contextmanager
-def _failing(run: Run, racer: Racer) -> Iterator[None]:
-    """Fail a trial in whose training a bug was met: the same command would only repeat it."""
     try:
-        yield
+        racer.take((yield job, _PHASE), ground.costs)
     except Exception as error:
         crash = Crash.of(error)
         if crash.is_bug:
-            record_failure(run, racer.pending, crash.reason)
+            record_failure(ground.run, racer.pending, crash.reason)
         raise
 
 

@@ -21,7 +21,7 @@ def cool(run: Run, state: RunState, stage: Cool) -> None:
     trunk, count = state.trunk, run.space.trunk_section.forks
     assert trunk is not None
     costs = run.costs
-    plan = cooled_plan(run.space, trunk, costs.updates(stage.cost, trunk.step_cost))
+    plan = cooled_plan(run.paced_space, trunk, costs.updates(stage.cost, trunk.step_cost))
     if costs.measured:
         plan = over_time(plan, stage.cost)
     found = train_forks(

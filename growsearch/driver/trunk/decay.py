@@ -120,12 +120,12 @@ def _plan_of(run: Run, trunk: Trunk, part: int, ends: float | None) -> TrainingP
     if ends is None:
         whole = max(parts, round(section.decay * section.steps / trunk.step_cost))
         first, after = whole * part // parts, whole * (part + 1) // parts
-        plan = cooled_plan(run.space, trunk, after - first)
+        plan = cooled_plan(run.paced_space, trunk, after - first)
         return replace(plan, schedule_start=first, schedule_steps=whole)
     left = (ends - time.monotonic()) / (parts - part)
     if left <= 0.0:
         return None
-    plan = cooled_plan(run.space, trunk, max(1, round(left / trunk.step_cost)))
+    plan = cooled_plan(run.paced_space, trunk, max(1, round(left / trunk.step_cost)))
     plan = over_time(plan, left)
     return replace(plan, schedule_start=part * plan.steps, schedule_steps=parts * plan.steps)
 

@@ -49,7 +49,7 @@ def leg_job(run: Run, trunk: Trunk, updates: int, *, readings: int = 1) -> Trial
     return TrialJob(
         name=f"trunk {number}",
         parent=trunk.weights,
-        plan=on_plan(run.space, trunk, updates, readings=readings),
+        plan=on_plan(run.paced_space, trunk, updates, readings=readings),
         data=run.data,
         start_seed=0,  # nothing is drawn
         order_seed=run.seed_of(number, "trunk"),

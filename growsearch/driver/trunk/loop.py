@@ -8,8 +8,8 @@ from datetime import datetime
 from optuna.trial import TrialState
 
 from growsearch.driver.budget import Goal, reason_for_no_trial
+from growsearch.driver.candidates import space_of_growths
 from growsearch.driver.controls import ControlTask, controls_for, lacking, record_control
-from growsearch.driver.costs import within_price
 from growsearch.driver.finish import Callback, finish
 from growsearch.driver.run import Run
 from growsearch.driver.trunk.beginning import begin, slow_down
@@ -74,9 +74,11 @@ def _take_up(run: Run) -> None:
 
 
 def _reason_for_no_trial(run: Run, state: RunState, goal: Goal) -> str | None:
-    """Return why no other trial is made, where no update may cost more than the space allows."""
-    flops = state.incumbent.network.architecture.flops
-    return reason_for_no_trial(state, goal, within_price(run.space, flops, run.costs), run.study)
+    """Return why no other trial is made; None if there may be one."""
+    reason = reason_for_no_trial(state, goal, run.space, run.study)
+    if reason is None and reason_for_no_trial(state, goal, space_of_growths(run, state), run.study):
+        return "no larger network is worth its price in the time that was left"
+    return reason
 
 
 def timetable_of(run: Run) -> Timetable:

@@ -103,7 +103,8 @@ def screening(trunk: Trunk, flops: int, costs: Costs, cost: float) -> JobOf:
         run: Run, state: RunState, trial: FrozenTrial, about: Candidate, growth: Growth
     ) -> TrialJob:
         del state
-        plan = replace(run.space.plan(trial.params), precision=trunk.precision)
+        space = run.paced_space
+        plan = replace(space.plan(trial.params), precision=trunk.precision)
         one = costs.expected(trunk.step_cost, about.flops, flops)
         updates = costs.updates(cost, one, least=max(round(_REWARMED * plan.rewarm), 1))
         return TrialJob(
@@ -111,7 +112,7 @@ def screening(trunk: Trunk, flops: int, costs: Costs, cost: float) -> JobOf:
             parent=about.start,
             growth=growth,
             arm=CANDIDATE,
-            plan=candidate_plan(plan, run.space, trunk.updates, updates),
+            plan=candidate_plan(plan, space, trunk.updates, updates),
             data=run.data,
             start_seed=run.seed_of(about.index, CANDIDATE),
             order_seed=run.seed_of(about.index, "order"),

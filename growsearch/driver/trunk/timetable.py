@@ -18,6 +18,7 @@ _SCREENED = 1 / 6  # of the time that has passed: no candidate's first training 
 _CONTESTED = 2  # first trainings of a campaign: no contest takes longer
 _AROUND = 1.5  # of a campaign's cost: with graphs and evaluations it takes so long
 _GRAPH = 3.0  # seconds that a new architecture's graph takes, on one of two processors
+_LAST_MARK = 0.75  # of the time before the decay: a later commit costs more than it is worth
 _SHRUNK = 0.4  # of a campaign's cost: it may take so little to end before the next commit
 
 
@@ -139,9 +140,9 @@ class Timetable:
 
     @property
     def marks(self) -> tuple[float, ...]:
-        """The times of the commits before the decay."""
+        """The times of the commits before the decay, but for one shortly before it."""
         marks, mark = [], self.first_mark
-        while mark < self.decay_begins:
+        while mark <= _LAST_MARK * self.decay_begins:
             marks.append(mark)
             mark *= 2.0
         return tuple(marks)
@@ -175,7 +176,7 @@ class Timetable:
         if due is not None and now >= cools - shortest:
             return Cool(max(due - now, shortest) / self._turns(self.section.forks), due)
         until = min(cools, now + _LONGEST * self.total)
-        if may_grow:
+        if may_grow and due != self.first_mark:  # what is seen first is to be good
             waits = self._waits(progress)
             campaign = self._campaign(now, cools - now)
             if waits > 0.0:

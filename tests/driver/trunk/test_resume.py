@@ -253,7 +253,7 @@ def test_where_every_growth_is_too_dear_the_trunk_is_trained_alone() -> None:
     with folder() as out:
         result = search(out, "trunk={steps = 200, dearest = 1.0}", "choices.operations=['widen']")
         assert not result.trials
-        assert "nothing is left to grow" in result.ended
+        assert "no larger network is worth its price" in result.ended
         assert _decayed(result)
 
 
