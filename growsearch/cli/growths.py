@@ -77,8 +77,7 @@ def as_option(growth: Growth) -> str:
     """Return a growth as it is typed: ``--widen conv1=64``."""
     operation = growth.operation
     values = [(each, getattr(growth, each.name)) for each in fields(growth)]
-    is_ambiguous = any(isinstance(value, str) and set("=,[]") & set(value) for _, value in values)
-    if operation not in FORMS or is_ambiguous:
+    if operation not in FORMS or any(_is_ambiguous(value) for _, value in values):
         return f"--{_GENERAL} {shlex.quote(json.dumps(growth.to_json()))}"
     places = _places(operation)
     first = "=".join(_text(value) for _, value in values[:places])
@@ -153,6 +152,13 @@ def _value(text: str) -> Any:
         return tomllib.loads(f"value = {text}")["value"]
     except (ValueError, RecursionError):
         return text
+
+
+def _is_ambiguous(value: Any) -> bool:
+    """Return whether a value cannot be told apart from what stands around it."""
+    if isinstance(value, tuple):
+        return any(isinstance(each, str) for each in value)
+    return isinstance(value, str) and bool(set("=,[]") & set(value))
 
 
 def _text(value: Any) -> str:

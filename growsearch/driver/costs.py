@@ -44,7 +44,7 @@ class Costs:
         steps = teacher.curve[-1][0]
         if self.measured and steps and teacher.seconds > 0.0:
             return teacher.seconds / steps
-        return teacher.step_seconds or 1.0 if self.measured else 1.0
+        return (teacher.step_seconds or 1.0) if self.measured else 1.0
 
     def expected(self, step_cost: float, flops: int, before: int) -> float:
         """Return the cost to expect of an update of a network that was not trained yet.

@@ -21,7 +21,9 @@ KERAS = (".keras", ".h5")
 SUFFIXES = (*KERAS, OURS)
 
 # In Keras' messages on a file that names code which is not Keras' own.
-_OWN = re.compile(r"Lambda|__lambda__|Could not locate|Could not deserialize|Unknown (layer|object)")
+_OWN = re.compile(
+    r"Lambda|__lambda__|Could not locate|Could not deserialize|Unknown (layer|object)"
+)
 
 
 @dataclass(frozen=True)
@@ -156,9 +158,9 @@ def _keras_model(path: Path, custom_objects: Mapping[str, Any] | None) -> Any:
         reason = " ".join(str(error).split())[:300]
         if _OWN.search(reason):
             raise NetworkFileError(
-                f"{path}: expected Keras' own layers alone, since no code of a file runs: name each "
-                "class and function of your own by --custom-objects module:name; a Lambda layer "
-                "whose function has no name needs the model itself, loaded by you in Python: "
+                f"{path}: expected Keras' own layers alone, since no code of a file runs: name "
+                "each class and function of your own by --custom-objects module:name; a Lambda "
+                "layer whose function has no name needs the model itself, loaded by you in Python: "
                 f"{reason}"
             ) from None
         raise NetworkFileError(f"{path}: cannot be read as a Keras model: {reason}") from None
