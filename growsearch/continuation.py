@@ -14,6 +14,7 @@ from growsearch.errors import InvalidInputError, RunError
 from growsearch.interop.models import StartingNetwork
 from growsearch.networks.store import NetworkStore
 from growsearch.space import AUTO, Override, SearchSpace, read_shipped
+from growsearch.space.auto import following
 from growsearch.study.attributes import SpaceAttribute
 from growsearch.study.networks import ancestry_flops
 from growsearch.study.open import WEIGHTS
@@ -118,6 +119,9 @@ def _values_of(before: SearchResult) -> dict[str, Any]:
     values["controls"]["arms"] = ARMS
     values["teacher"]["steps"] = 0  # the network is taken as it is
     values["search"] |= _lengths(space.name)
+    if space.name == AUTO:
+        best = before.best.network.architecture
+        values["limits"] = following(values["limits"], space.architecture, best)
     return values
 
 

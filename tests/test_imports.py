@@ -24,14 +24,15 @@ ROWS = (
     ("space", "execution", "evidence"),
     ("study",),
     ("driver", "upkeep", "reproduction"),
-    ("reports", "api"),
-    ("", "testing", "continuation"),
+    ("reports", "api", "continuation"),
+    ("", "testing"),
     ("cli",),
     ("__main__",),
 )
 NEIGHBOURS = {
     "checks": {"errors", "machine"},
     "atomic": {"errors"},
+    "continuation": {"api"},
     # Network.to_keras is a door for users: it loads interop when it is called.
     "networks": {"interop"},
 }

@@ -68,13 +68,14 @@ def joined(datasets: Sequence[Dataset]) -> Dataset:
                 f"{each.source}: expected images of shape {first.image_shape}, as in "
                 f"{first.source}, got {each.image_shape}"
             )
-    parts = {part: _joined([getattr(each, part) for each in datasets]) for part in _PARTS}
-    source = " and ".join(each.source for each in datasets)
-    classes = max(each.classes for each in datasets)
-    return replace(first, **parts, source=source, classes=classes)
-
-
-_PARTS = ("train", "validation", "test")
+    return replace(
+        first,
+        train=_joined([each.train for each in datasets]),
+        validation=_joined([each.validation for each in datasets]),
+        test=_joined([each.test for each in datasets]),
+        source=" and ".join(each.source for each in datasets),
+        classes=max(each.classes for each in datasets),
+    )
 
 
 def _joined(splits: Sequence[Split]) -> Split:

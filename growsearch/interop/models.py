@@ -155,8 +155,9 @@ def _keras_model(path: Path, custom_objects: Mapping[str, Any] | None) -> Any:
             path, custom_objects=dict(custom_objects or {}), compile=False, safe_mode=True
         )
     except Exception as error:  # of many kinds: the file may hold anything
-        reason = " ".join(str(error).split())[:300]
-        if _OWN.search(reason):
+        told = " ".join(str(error).split())
+        reason = told.rpartition("Exception encountered: ")[2][:200]  # Keras wraps the first one
+        if _OWN.search(told):
             raise NetworkFileError(
                 f"{path}: expected Keras' own layers alone, since no code of a file runs: name "
                 "each class and function of your own by --custom-objects module:name; a Lambda "

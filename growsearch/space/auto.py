@@ -82,6 +82,24 @@ def limits_of(architecture: Architecture) -> dict[str, int]:
     }
 
 
+def following(
+    limits: Mapping[str, Any], before: Architecture, after: Architecture
+) -> dict[str, Any]:
+    """Return limits of the space ``auto`` around one network for another network.
+
+    Those that followed from the one follow from the other; those that were given stay.
+
+    Examples
+    --------
+    >>> one, other = (Architecture.parse(f"{width}(fc1)-3(fc2)", (4,)) for width in (16, 32))
+    >>> found = following(limits_of(one) | {"parameters": 999}, one, other)
+    >>> found["width"], found["parameters"]
+    (128, 999)
+    """
+    old, new = limits_of(before), limits_of(after)
+    return {key: new[key] if value == old.get(key) else value for key, value in limits.items()}
+
+
 def operations_of(architecture: Architecture, limits: Limits) -> tuple[str, ...]:
     """Return the operations with a place in a network; those of every network if it has none.
 

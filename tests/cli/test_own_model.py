@@ -57,7 +57,7 @@ def test_from_a_keras_file_to_a_keras_file(
         assert f"best{suffix}: {best.network.parameters:,} parameters" in capsys.readouterr().out
     assert Network.load(tmp_path / "best.safetensors").sha256 == best.sha256
     pixels = np.random.default_rng(1).random((5, 8, 8, 1), np.float32)
-    found = keras.saving.load_model(tmp_path / "best.keras")(pixels)
+    found = keras.models.load_model(tmp_path / "best.keras")(pixels)
     assert float(np.abs(np.asarray(found) - best.network.forward(pixels)).max()) < 1e-5
 
 
@@ -69,5 +69,6 @@ def test_what_is_missing_is_one_line(
     out = ("--out", str(tmp_path / "run"), *IN_PROCESS)
     assert "data: expected your images" in refused(capsys, "run", "--model", path, *out)
     assert "--model PATH" in refused(capsys, "run", "auto", "--data", str(images), *out)
-    assert "no run" in refused(capsys, "continue", str(tmp_path / "none"), "--data", str(images))
+    missing = refused(capsys, "continue", str(tmp_path / "none"), "--data", str(images))
+    assert "expected the folder of a run" in missing
     assert "ends in" in refused(capsys, "export", str(tmp_path), "-o", "best.onnx")
