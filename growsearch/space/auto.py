@@ -97,7 +97,7 @@ def following(
     (128, 999)
     """
     old, new = limits_of(before), limits_of(after)
-    return {key: new[key] if value == old.get(key) else value for key, value in limits.items()}
+    return {**limits, **{key: new[key] for key in new if limits.get(key) == old[key]}}
 
 
 def operations_of(architecture: Architecture, limits: Limits) -> tuple[str, ...]:
