@@ -117,8 +117,12 @@ def inputs_of(network: Network, images: Any = None, *, rng: int = 0) -> Any:
 def change_of(before: Network, after: Network, inputs: Any) -> Change:
     """Compare the outputs of two networks on the same inputs, in float64.
 
-    New channels of the input are zeros, and new outputs are left out.
+    New channels of the input are zeros. Of more outputs the old ones are compared, before a
+    softmax, in which they give up probability.
     """
+    outputs = [each.architecture.shapes[each.architecture.output.name] for each in (before, after)]
+    if outputs[0] != outputs[1]:
+        before, after = _logits(before), _logits(after)
     old = before.forward(inputs)
     more = after.architecture.input_shape[-1] - inputs.shape[-1]
     if more > 0:
@@ -127,3 +131,12 @@ def change_of(before: Network, after: Network, inputs: Any) -> Change:
     new = after.forward(inputs)[..., : old.shape[-1]]
     largest = float(np.abs(new - old).max())
     return Change(largest, largest / (float(np.abs(old).max()) or 1.0), len(inputs))
+
+
+def _logits(network: Network) -> Network:
+    """Return a network without the softmax at its end."""
+    last = network.architecture.output
+    if not last.layer.mixes_units:
+        return network
+    linear = {last.name: last.layer.with_activation("linear")}
+    return Network(network.architecture.with_layers(linear), network.weights)

@@ -40,6 +40,24 @@ def test_the_change_is_the_largest_one() -> None:
     assert change.images == len(inputs)
 
 
+def test_more_outputs_are_compared_by_the_old_logits() -> None:
+    """A softmax takes probability from old classes; their logits stay."""
+    text = "6(fc1)-{}(fc2,activation=softmax)"
+    old = Network.initial(Architecture.parse(text.format(3), (4,)), rng=0)
+    wider = Network.initial(Architecture.parse(text.format(5), (5,)), rng=1)
+    weights = {
+        layer: {name: array.copy() for name, array in arrays.items()}
+        for layer, arrays in wider.weights.items()
+    }
+    weights["fc1"]["kernel"][:4] = old.weights["fc1"]["kernel"]
+    weights["fc1"]["bias"][:] = old.weights["fc1"]["bias"]
+    weights["fc2"]["kernel"][:, :3] = old.weights["fc2"]["kernel"]
+    weights["fc2"]["bias"][:3] = old.weights["fc2"]["bias"]
+    after = Network(wider.architecture, weights)
+    assert change_of(old, after, inputs_of(old)).relative < 1e-12
+    assert not np.allclose(after.forward(np.zeros((1, 5)))[:, :3], old.forward(np.zeros((1, 4))))
+
+
 def test_a_step_that_is_not_exact_is_refused() -> None:
     """The output keeps its width; images of another shape are refused too."""
     with pytest.raises(NotExactError):
