@@ -18,6 +18,7 @@ _SCREENED = 1 / 6  # of the time that has passed: no candidate's first training 
 _CONTESTED = 2  # first trainings of a campaign: no contest takes longer
 _AROUND = 1.5  # of a campaign's cost: with graphs and evaluations it takes so long
 _GRAPH = 3.0  # seconds that a new architecture's graph takes, on one of two processors
+_ROOM = 0.5  # of the time until the forks of a commit: more is the trunk's own
 _LAST_MARK = 0.75  # of the time before the decay: a later commit costs more than it is worth
 _SHRUNK = 0.4  # of a campaign's cost: it may take so little to end before the next commit
 
@@ -178,7 +179,7 @@ class Timetable:
         until = min(cools, now + _LONGEST * self.total)
         if may_grow and due != self.first_mark:  # what is seen first is to be good
             waits = self._waits(progress)
-            campaign = self._campaign(now, cools - now)
+            campaign = self._campaign(now, _ROOM * (cools - now))
             if waits > 0.0:
                 until = min(until, now + waits)
             elif campaign is not None:
