@@ -48,8 +48,14 @@ def load_own(
     if "validation" not in parts:
         parts["validation"], parts["train"] = first_and_rest(parts["train"], validation)
     classes = 1 + max(int(split.labels.max()) for split in parts.values())
-    train, validation, test = (parts[part] for part in ("train", "validation", "test"))
-    return Dataset("images", train, validation, test, source=source, classes=classes)
+    return Dataset(
+        "images",
+        parts["train"],
+        parts["validation"],
+        parts["test"],
+        source=source,
+        classes=classes,
+    )
 
 
 def joined(datasets: Sequence[Dataset]) -> Dataset:
