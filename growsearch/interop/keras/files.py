@@ -53,8 +53,9 @@ def load(path: Path, custom_objects: Mapping[str, Any] | None) -> Any:
     if has_code:
         named = f" layers: {', '.join(sorted(set(lambdas)))}" if lambdas else " functions"
         raise ArchitectureError(
-            f"{path}: expected no code in a file, got Lambda{named}: load it yourself if you trust "
-            "it, and give from_keras the model"
+            f"{path}: expected no code in a file, got Lambda{named}: write it as a class of your "
+            "own and name that by custom_objects= or --custom-objects module:name; or, if you "
+            "trust the file, load it yourself and give the model"
         )
     if own:
         raise ArchitectureError(f"{path}: {unknown(own, 'from_keras')}")
