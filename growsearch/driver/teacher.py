@@ -18,7 +18,7 @@ from growsearch.trials.job import ALWAYS, First, TrialJob
 from growsearch.trials.measurements import EvaluationJob, SpeedJob
 
 MOST_OF_TIME = 0.2
-"""The largest share of a time budget that goes into the training of the first network of a trunk."""
+"""The largest share of a time budget that the first network of a trunk is trained for."""
 
 _SURE_FLOPS = 6e10  # a second, of most machines: what fits at this speed is not measured
 
@@ -60,9 +60,8 @@ def _plan_of(run: Run) -> TrainingPlan:
     if run.space.trunk is None:
         return plan
     plan = _in_time(run, plan)
-    return (
-        plan if plan.ema else replace(plan, ema=average_over(plan.steps, run.space.trunk.average))
-    )
+    average = plan.ema or average_over(plan.steps, run.space.trunk.average)
+    return replace(plan, ema=average)
 
 
 def _in_time(run: Run, plan: TrainingPlan) -> TrainingPlan:
