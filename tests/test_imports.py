@@ -25,7 +25,7 @@ ROWS = (
     ("study",),
     ("figures",),
     ("driver", "upkeep", "reproduction"),
-    ("reports", "api"),
+    ("reports", "api", "continuation"),
     ("", "testing"),
     ("cli",),
     ("__main__",),
@@ -33,6 +33,7 @@ ROWS = (
 NEIGHBOURS = {
     "checks": {"errors", "machine"},
     "atomic": {"errors"},
+    "continuation": {"api"},
     # Network.to_keras is a door for users: it loads interop when it is called.
     "networks": {"interop"},
 }
