@@ -26,7 +26,6 @@ from growsearch.study.attributes.of_study import (
     WorkersAttribute,
 )
 from growsearch.study.attributes.of_trials import (
-    DECISION,
     FAILURE,
     INTERRUPTED,
     OUTCOME,
@@ -37,7 +36,6 @@ from growsearch.study.attributes.of_trials import (
 )
 
 __all__ = [
-    "DECISION",
     "FAILURE",
     "INTERRUPTED",
     "OUTCOME",
