@@ -20,7 +20,7 @@ _BETWEEN, _GAP, _MARGIN = 22.0, 24.0, 6.0  # between lanes, between rows, around
 _TITLE, _LINE, _BAR = 26.0, 16.0, 9.0  # heights of a box's first line, other lines, and bar
 _BAR_WIDTH = 212.0
 _CHARACTERS = 34  # of a line of a box
-_TITLE_CHARACTERS = 29
+_TITLE_CHARACTERS = 31  # with the shape
 _COLOURS = 8  # of steps, in turn
 
 
@@ -45,18 +45,19 @@ class Part:
 
 @dataclass(frozen=True)
 class Box:
-    """A box of the drawing: place and size in pixels, title, name, lines, bar."""
+    """A box of the drawing: place and size in pixels, title, shape of the output, lines, bar."""
 
     x: float
     y: float
     width: float
     height: float
     title: str
-    name: str
+    shape: str
     lines: tuple[Line, ...]
     parts: tuple[Part, ...]
     bar_y: float
     born: int
+    is_input: bool
 
 
 @dataclass(frozen=True)
@@ -158,8 +159,8 @@ def described(layer: Layer) -> str:
     >>> [described(node.layer) for node in nodes]
     ['conv 3×3', 'max pool 2×2', 'flatten', 'dense']
     """
-    window = layer.window.kernel if layer.window is not None else getattr(layer, "pool", None)
-    kernel = "" if window is None else f" {text_of(window)}"
+    size = layer.window.kernel if layer.window is not None else getattr(layer, "size", None)
+    kernel = f" {text_of(size)}" if isinstance(size, tuple) else ""
     title = str(getattr(layer, "title", layer.kind)).replace("_", " ")
     stride = getattr(layer, "stride", None)
     strided = isinstance(stride, tuple) and layer.window is not None and max(stride) > 1
@@ -198,14 +199,13 @@ def _texts(block: _Block) -> list[tuple[str, int]]:
     if not block.nodes:
         return []
     first, *behind = block.nodes
-    parts = [text_of(block.shape), *(described(node.layer) for node in behind)]
+    parts = [first.name, *(described(node.layer) for node in behind)]
     activations = [getattr(node.layer, "activation", "linear") for node in block.nodes]
     parts += [each for each in dict.fromkeys(activations) if each != "linear"]
     changes = [(f"{change.text}", change.step) for change in block.history.changes]
     for node, history in zip(behind, block.behind, strict=True):
         added = ((f"{node.name}: {c.text}", c.step) for c in history.changes if c.text != "new")
         changes.extend(added)
-    del first
     return [(_short(" · ".join(parts), _CHARACTERS), 0), *_merged(changes)]
 
 
@@ -255,12 +255,13 @@ def _right(arrangement: Arrangement, lefts: Sequence[float]) -> float:
 def _box(block: _Block, x: float, y: float, height: float, most: int) -> Box:
     layer = block.layer
     if layer is None:
-        title, name = f"input {text_of(block.shape)}", ""
+        title = "input"
     else:
-        title, name = described(layer), block.nodes[0].name
+        title = described(layer)
         if layer.is_producer:
             title += f", {layer.width:,} units"
-    title = _short(title, _TITLE_CHARACTERS)
+    shape = text_of(block.shape)
+    title = _short(title, _TITLE_CHARACTERS - len(shape))
     texts = _texts(block)
     is_barred = layer is not None and layer.is_producer
     bar_y = y + _TITLE + 1.0
@@ -272,11 +273,12 @@ def _box(block: _Block, x: float, y: float, height: float, most: int) -> Box:
         _WIDE,
         height,
         title,
-        _short(name, max(0, _CHARACTERS - len(title) - 1)),
+        shape,
         lines,
         _bar(block, x + (_WIDE - _BAR_WIDTH) / 2, most) if is_barred else (),
         bar_y,
         block.history.born,
+        layer is None,
     )
 
 

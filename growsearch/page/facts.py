@@ -27,14 +27,14 @@ def has_ended(result: SearchResult) -> bool:
 
 
 def percent(value: float | None, digits: int = 2) -> str:
-    """Return a fraction as a percentage, a dash for None.
+    """Return a fraction as a percentage, a dash for None; the four digits of other reports.
 
     Examples
     --------
-    >>> percent(0.938), percent(None)
-    ('93.80 %', '–')
+    >>> percent(0.938).split(), percent(None)
+    (['93.80', '%'], '–')
     """
-    return "–" if value is None else f"{100.0 * value:.{digits}f} %"
+    return "–" if value is None else f"{100.0 * float(f'{value:.4f}'):.{digits}f}\u00a0%"
 
 
 def score(value: float | None, metric: str) -> str:
@@ -65,12 +65,13 @@ def lead(result: SearchResult, first_parameters: int | None) -> str:
     else:
         reached = f"has {METRICS[metric].words} {score(value, metric)} on the {images}"
         was = "had"
-    size = f"of {first_parameters:,} parameters " if first_parameters else ""
-    time = f"In {span(sum(result.spent.values()))} the search" if result.spent else "The search"
+    size = f"of {first_parameters:,} parameters, " if first_parameters else ""
+    time = span(sum(result.spent.values())).replace(" ", "\u00a0")
+    search = f"In {time} the search" if result.spent else "The search"
     return (
         f"The best network{'' if ended else ' so far'}, of {best.network.parameters:,} "
         f"parameters, {reached}; the first one, {size}"
-        f"{was} {score(before, metric)}. {time} tried {tried:,} "
+        f"{was} {score(before, metric)}. {search} tried {tried:,} "
         f"growth{'s' * (tried != 1)} and kept {kept:,}."
     )
 

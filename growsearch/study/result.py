@@ -12,6 +12,7 @@ from optuna.study import Study
 
 from growsearch.checks import expanded
 from growsearch.evidence.comparison import Evidence, HeldOut, compare
+from growsearch.networks import Architecture
 from growsearch.networks.store import NetworkStore
 from growsearch.study.anytime import Anytime, anytime_of
 from growsearch.study.attributes import (
@@ -87,6 +88,8 @@ class SearchResult:
         computed with the accuracies.
     start : StartAttribute or None
         The network that was given to the run, and its origin; None where the run trained its own.
+    teacher_architecture : Architecture or None
+        The architecture of the teacher.
     """
 
     best: Best
@@ -110,6 +113,7 @@ class SearchResult:
     metric: str = "accuracy"
     scores: Mapping[str, float] = field(default_factory=dict)
     confusions: Mapping[str, Confusion] = field(default_factory=dict)
+    teacher_architecture: Architecture | None = None
 
     def confusion(self, on: Literal["test", "held_out"] = "test") -> Confusion | None:
         """Return the confusion matrix of the best network; None before the search has ended.
@@ -258,6 +262,7 @@ def result_of(
         anytime=anytime_of(study, state, best, trials),
         class_names=(data.class_names or None) if data else None,
         start=StartAttribute.read(study),
+        teacher_architecture=state.teacher.network.architecture,
         **_figures(test, space.metric if space else "accuracy", data),
     )
 
