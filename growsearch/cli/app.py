@@ -30,6 +30,7 @@ import click
 from growsearch import __version__
 from growsearch.cli import streams
 from growsearch.cli.continuing import continue_run
+from growsearch.cli.report import report
 from growsearch.cli.reproduce import reproduce
 from growsearch.cli.results import compare, dashboard, show
 from growsearch.cli.search import run
@@ -48,7 +49,7 @@ _AGAIN = 0.05  # seconds: a finalizer is over by then
 
 @click.group(
     commands=[
-        *(run, show, compare, dashboard, verify, gc, spaces, reproduce),
+        *(run, show, compare, report, dashboard, verify, gc, spaces, reproduce),
         *(continue_run, grow, sites, export),
     ],
     context_settings={"help_option_names": ["-h", "--help"]},

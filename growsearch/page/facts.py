@@ -37,6 +37,17 @@ def percent(value: float | None, digits: int = 2) -> str:
     return "–" if value is None else f"{100.0 * float(f'{value:.4f}'):.{digits}f}\u00a0%"
 
 
+def signed(value: float | None, digits: int = 4) -> str:
+    """Return a difference with its sign, a dash for None.
+
+    Examples
+    --------
+    >>> signed(0.0176), signed(-0.5, 2), signed(None)
+    ('+0.0176', '−0.50', '–')
+    """
+    return "–" if value is None else f"{value:+.{digits}f}".replace("-", "−")
+
+
 def score(value: float | None, metric: str) -> str:
     """Return a value of a metric: a percentage of an accuracy, else a number."""
     if metric == "accuracy":
@@ -138,6 +149,6 @@ def _sentence(each: Comparison, metric: str) -> str:
     digits = 2 if metric == "accuracy" else 4
     low, high = (scale * end for end in found.interval)
     return (
-        f"{text}; 95 % interval {low:+.{digits}f} to {high:+.{digits}f}, "
+        f"{text}; 95 % interval {signed(low, digits)} to {signed(high, digits)}, "
         f"Wilcoxon p = {each.adjusted_p:.2g}."
     )

@@ -124,7 +124,7 @@ def _environment() -> Environment:
     )
     made.filters |= {
         "fixed": lambda value: "–" if value is None else f"{value:.4f}",
-        "signed": lambda value: "–" if value is None else f"{value:+.4f}".replace("-", "−"),
+        "signed": facts.signed,
         "count": lambda value: f"{value:,}",
         "span": span,
         "percent": facts.percent,

@@ -11,7 +11,8 @@ from growsearch.study.result import SearchResult
 from growsearch.trials.arms import ARMS, CANDIDATE
 from growsearch.trials.records import ArmResult, TrialRecord
 
-_WIDTH, _HEIGHT, _PAD = 320.0, 120.0, 8.0  # pixels of the curves in a panel
+# Pixels of the curves in a panel: the whole, around them, and for the numbers on the left.
+_WIDTH, _HEIGHT, _PAD, _LEFT = 320.0, 120.0, 8.0, 50.0
 _OUTCOMES = {"FAIL": "failed", "PRUNED": "pruned"}
 
 
@@ -35,6 +36,7 @@ class Curves:
 
     width: float
     height: float
+    left: float
     lowest: float
     highest: float
     updates: int
@@ -133,15 +135,15 @@ def _curves(arms: Sequence[ArmResult]) -> Curves | None:
     if len(values) < 2:
         return None
     updates = max(step for arm in arms for step, _, _ in arm.curve)
-    return Curves(_WIDTH, _HEIGHT, min(values), max(values), updates)
+    return Curves(_WIDTH, _HEIGHT, _LEFT, min(values), max(values), updates)
 
 
 def _points(arm: ArmResult, curves: Curves) -> str:
     """Return the points of a curve, as of SVG's polyline."""
-    height = curves.height - 2 * _PAD
+    width, height = curves.width - curves.left - _PAD, curves.height - 2 * _PAD
     span = (curves.highest - curves.lowest) or 1.0
     return " ".join(
-        f"{_PAD + (curves.width - 2 * _PAD) * step / max(curves.updates, 1):.1f},"
+        f"{curves.left + width * step / max(curves.updates, 1):.1f},"
         f"{_PAD + height * (1.0 - (accuracy - curves.lowest) / span):.1f}"
         for step, accuracy, _ in arm.curve
     )
