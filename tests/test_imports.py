@@ -37,6 +37,8 @@ NEIGHBOURS = {
     "continuation": {"api"},
     # Network.to_keras is a door for users: it loads interop when it is called.
     "networks": {"interop"},
+    # SearchResult.plot_lineage and its like are doors too: they load figures when they are called.
+    "study": {"figures"},
 }
 # Heavy or characteristic packages -> the only rooms, or folders in them, that may import them.
 OWNERS = {
@@ -49,7 +51,8 @@ OWNERS = {
     "click": {"cli"},
     "rich": {"reports", "cli"},
     "matplotlib": {"reports"},
-    "plotly": {"figures", "page"},
+    "plotly": {"figures", "page", "study/result.py"},
+    "pandas": {"study"},
     "jinja2": {"page"},
     "markupsafe": {"page"},
     "tomli_w": {"page"},

@@ -19,13 +19,12 @@ from growsearch.figures.differences import evidence
 from growsearch.figures.look import THEMES, Theme, description, in_theme, template
 from growsearch.figures.seconds import time_shares
 from growsearch.figures.tree import lineage
-from growsearch.study.result import SearchResult
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-# Name -> the figure of a result.
-FIGURES: dict[str, Callable[[SearchResult], Figure]] = {
+# Name -> the figure, a function of a result; further arguments are optional.
+FIGURES: dict[str, Callable[..., Figure]] = {
     "lineage": lineage,
     "accuracy_parameters": accuracy_parameters,
     "accuracy_time": accuracy_time,

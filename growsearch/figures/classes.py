@@ -78,7 +78,6 @@ def confusion(result: SearchResult) -> Figure:
         _TITLE,
         _text(found, on),
         height=min(28 * found.classes, 640) + 190,
-        margin={"t": 60},
         xaxis={"title": {"text": f"taken for (n = {found.images.sum():,} {on})"}, **square},
         yaxis={"title": {"text": "true class"}, "autorange": "reversed", **square},
     )

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _TITLE = "Learning curves of candidates and controls"
 _MOST = 6  # trials, unless the caller says which
 _HEIGHT = 260  # pixels of a panel
-_PANEL_TITLE = 44  # characters
+_PANEL_TITLE = 24  # characters of a growth above its panel
 
 
 def learning_curves(result: SearchResult, trials: Iterable[int] | None = None) -> Figure:
@@ -48,7 +48,7 @@ def learning_curves(result: SearchResult, trials: Iterable[int] | None = None) -
     figure = make_subplots(
         rows=rows,
         cols=columns,
-        subplot_titles=[_panel(trial, best) for trial in shown],
+        subplot_titles=[_panel(trial, best, _PANEL_TITLE * (3 - columns)) for trial in shown],
         horizontal_spacing=0.1,
         vertical_spacing=0.32 / rows,
         shared_yaxes=False,
@@ -64,14 +64,13 @@ def learning_curves(result: SearchResult, trials: Iterable[int] | None = None) -
                 named.add(arm)
         figure.update_xaxes(title_text="updates", row=row + 1, col=column + 1)
     figure.update_yaxes(title_text=f"validation {words}", col=1)
-    figure.update_annotations(font_size=13)
+    figure.update_annotations(font_size=12)
     return dressed(
         figure,
         _TITLE,
         " ".join(_words(trial, best, words) for trial in shown),
         height=_HEIGHT * rows + 120,
-        legend={"y": 1.0 + 34.0 / (_HEIGHT * rows)},
-        margin={"t": 110},
+        margin={"t": 90},
     )
 
 
@@ -94,10 +93,9 @@ def _has_curve(trial: TrialRecord) -> bool:
     return any(arm.curve for arm in trial.arms.values())
 
 
-def _panel(trial: TrialRecord, best: int | None) -> str:
-    return f"trial {trial.number}, {status_of(trial, best)}<br>" + shortened(
-        trial.growth, _PANEL_TITLE
-    )
+def _panel(trial: TrialRecord, best: int | None, most: int) -> str:
+    growth = shortened(trial.growth, most)
+    return f"trial {trial.number}, {status_of(trial, best)}<br>{growth}"
 
 
 def _curve(

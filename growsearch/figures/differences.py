@@ -22,7 +22,7 @@ def evidence(result: SearchResult) -> Figure:
     interval: there are too few pairs, or their differences are too alike.
     """
     words = metric_words(result.metric)
-    title = f"Evidence: {words} of the candidate less the control's"
+    title = "Evidence: candidates less controls"
     found = result.evidence()
     shown = [each for each in (*found.overall, *found.by_operation) if each.accuracy.n]
     if not shown:
@@ -44,9 +44,10 @@ def evidence(result: SearchResult) -> Figure:
         " ".join(f"{_group(each)}: {each}." for each in shown),
         height=_ROW * place + 150,
         showlegend=False,
-        margin={"t": 60},
         xaxis={
-            "title": {"text": f"right of 0: {CANDIDATE} is better; bars: 95 % intervals"},
+            "title": {
+                "text": f"{words}, mean paired difference<br>right of 0: {CANDIDATE} is better"
+            },
             "zeroline": True,
             "tickformat": "+.3~f",
         },

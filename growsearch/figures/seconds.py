@@ -63,7 +63,7 @@ def time_shares(result: SearchResult) -> Figure:
         _TITLE,
         f"{text}.",
         height=_ROW * len(parts) + 130,
-        margin={"t": 60, "r": 60},
+        margin={"r": 60},
         xaxis={"title": {"text": f"per cent of {whole:,.0f} seconds {of}"}, "zeroline": True},
         yaxis={
             "range": [len(parts) - 0.5, -0.5],

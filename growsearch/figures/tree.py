@@ -12,9 +12,8 @@ from growsearch.study.result import SearchResult
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-_PACKED = 60  # candidates of a run, above which those without children share rows
 _A_ROW = 12  # such candidates in a row
-_GROWTH = 40  # characters of a growth beside its node
+_GROWTH = 32  # characters of a growth beside its node
 _ROW = 26  # pixels
 _TEXT = 11.0  # width of the texts, in lanes
 
@@ -30,16 +29,22 @@ class _Place:
     labelled: bool = True
 
 
-def lineage(result: SearchResult) -> Figure:
+def lineage(result: SearchResult, *, most_rows: int = 60) -> Figure:
     """Draw the tree of a run, from the first network to the best, with every candidate.
 
     The path to the best network is the straight line on the left. A candidate branches off from
-    the network that it grew from; its growth stands at the end of the branch. Above 60 candidates
-    those without children share rows, and have their growth in the hover box alone.
+    the network that it grew from; its growth stands at the end of the branch.
+
+    Parameters
+    ----------
+    result : SearchResult
+    most_rows : int
+        Where there are more networks, candidates without children share rows, and have their
+        growths in their hover boxes alone.
     """
     nodes = nodes_of(result)
     path = ancestors(result)
-    placed = _placed(nodes, path)
+    placed = _placed(nodes, path, packed=len(nodes) > most_rows)
     lanes = max(each.lane for each in placed)
     rows = max(each.row for each in placed) + 1
     labels = [each for each in placed if each.labelled]
@@ -74,7 +79,7 @@ def _number(node: Node) -> str:
     return "first" if node.number is None else str(node.number)
 
 
-def _placed(nodes: tuple[Node, ...], path: frozenset[int | None]) -> list[_Place]:
+def _placed(nodes: tuple[Node, ...], path: frozenset[int | None], *, packed: bool) -> list[_Place]:
     """Give each node a row and a lane: children below their parent, the path to the best last."""
     children: dict[int | None, list[Node]] = {}
     known = {node.number for node in nodes}
@@ -82,7 +87,6 @@ def _placed(nodes: tuple[Node, ...], path: frozenset[int | None]) -> list[_Place
         assert node.trial is not None
         parent = node.trial.parent if node.trial.parent in known else None
         children.setdefault(parent, []).append(node)
-    packed = len(nodes) - 1 > _PACKED
     found: list[_Place] = []
     row = 0
     waiting: list[tuple[list[Node], int, tuple[int, int] | None]] = [([nodes[0]], 0, None)]

@@ -57,6 +57,8 @@
 
   // -- figures -----------------------------------------------------------------------------------
 
+  const NO_TITLE = 12; // pixels above a figure, whose title stands in the page
+
   // Fold the title of an axis into lines that fit.
   function folded(text, most) {
     const lines = [""];
@@ -69,18 +71,16 @@
 
   function layoutOf(layout, width) {
     const template = page.templates[theme()];
-    const margin = { ...template.layout.margin, t: 48, ...layout.margin };
-    if (layout.showlegend === false) margin.t = 12;
-    else margin.t = Math.min(margin.t, 48);
+    const margin = { ...template.layout.margin, t: NO_TITLE, ...layout.margin };
     for (const name of Object.keys(layout)) {
       const title = name.startsWith("xaxis") && layout[name].title;
-      if (title && title.text) title.text = folded(title.text, width / 11);
+      if (title && title.text) title.text = title.text.split("<br>").map((line) => folded(line, width / 11)).join("<br>");
     }
     return {
       ...layout,
       template,
       margin,
-      height: Math.max(120, (layout.height || 420) - 40),
+      height: (layout.height || 420) - template.layout.margin.t + margin.t,
       paper_bgcolor: "rgba(0,0,0,0)",
       plot_bgcolor: "rgba(0,0,0,0)",
       modebar: { bgcolor: "rgba(0,0,0,0)", color: "#7a7a7a", activecolor: template.layout.font.color },
@@ -257,7 +257,7 @@
     const panelHeight = 190;
     const gap = 90; // pixels between rows: an axis with its title, and the title of a panel
     const height = rows * panelHeight + (rows - 1) * gap;
-    const layout = { height: height + 190, margin: { t: 100 }, annotations: [], legend: { y: 1 + 46 / height } };
+    const layout = { height: height + 180, margin: { t: 46 }, annotations: [] };
     const data = [];
     const named = new Set();
     trials.forEach((trial, place) => {
