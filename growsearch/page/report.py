@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from growsearch import __version__
 from growsearch.atomic import write_atomically
 from growsearch.checks import expanded
-from growsearch.errors import disk_errors
+from growsearch.errors import RunError
 from growsearch.page import facts, repeat
 from growsearch.page.classes import class_rows
 from growsearch.page.drawing import colour_of, drawn
@@ -61,8 +61,10 @@ def write_report(result: SearchResult, out: str | Path | None = None) -> Path:
     """
     path = result.folder / FILE if out is None else expanded(out)
     text = render(result)
-    with disk_errors(path):
+    try:
         write_atomically(path, text.encode())
+    except OSError as error:
+        raise RunError(f"{path}: the report cannot be written: {error.strerror}") from None
     return path
 
 
