@@ -95,7 +95,9 @@ def figures(result: SearchResult, first_parameters: int | None) -> list[Fact]:
         teachers = score(result.teacher_test_score, result.metric)
         found.append(
             Fact(
-                f"test {words}", score(result.test_score, result.metric), f"first network {teachers}"
+                f"test {words}",
+                score(result.test_score, result.metric),
+                f"first network {teachers}",
             )
         )
     found.append(
@@ -143,7 +145,11 @@ def _sentence(each: Comparison, metric: str) -> str:
     pairs = f"n = {found.n}, {found.ahead} ahead, {found.behind} behind"
     text = f"Grown candidates {verb} their control “{each.arm}”{question}: {pairs}"
     if found.interval is None or each.adjusted_p is None:
-        few = f"fewer than the {FEWEST_PAIRS} pairs" if found.n < FEWEST_PAIRS else "too little spread"
+        few = (
+            f"fewer than the {FEWEST_PAIRS} pairs"
+            if found.n < FEWEST_PAIRS
+            else "too little spread"
+        )
         return f"{text}; {few} that an interval and a test need."
     scale = 100.0 if metric == "accuracy" else 1.0
     digits = 2 if metric == "accuracy" else 4

@@ -41,7 +41,9 @@ class Plot:
 
 def plots(result: SearchResult) -> dict[str, Plot]:
     """Return every figure of a run by its name, apart from the learning curves."""
-    made = (plot(name, draw(result)) for name, draw in FIGURES.items() if draw is not learning_curves)
+    made = (
+        plot(name, draw(result)) for name, draw in FIGURES.items() if draw is not learning_curves
+    )
     return {each.name: each for each in made}
 
 

@@ -18,6 +18,7 @@ pytestmark = needs_chromium
 WIDTH = "document.documentElement.scrollWidth"
 PAPER = "getComputedStyle(document.documentElement).backgroundColor"
 INK = "getComputedStyle(document.querySelector('.lineage .ytick text')).fill"
+PANELS = "#curves-plot .annotation"
 HAS_FOCUS = "element => element === document.activeElement"
 
 
@@ -33,9 +34,7 @@ def report(finished: SearchResult, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 @pytest.fixture(scope="module")
-def trunk_report(
-    grown: tuple[SearchResult, int], tmp_path_factory: pytest.TempPathFactory
-) -> Path:
+def trunk_report(grown: tuple[SearchResult, int], tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_report(grown[0], tmp_path_factory.mktemp("report") / "report.html")
 
 
@@ -103,14 +102,16 @@ def test_the_curves_of_chosen_trials_are_drawn(chromium: Any, report: Path) -> N
         page.locator(".chooser summary").click()
 
         def titles() -> int:
-            count: int = page.locator("#curves-plot .annotation").count()
+            count: int = page.locator(PANELS).count()
             return count
 
         boxes = page.locator("#choices input")
         before = page.locator("#choices input:checked").count()
         assert titles() == before == min(6, boxes.count())
         boxes.first.uncheck()
-        found.until(f"document.querySelectorAll('#curves-plot .annotation').length === {before - 1}")
+        found.until(
+            f"document.querySelectorAll('#curves-plot .annotation').length === {before - 1}"
+        )
         assert page.locator("#curves-plot .legend .traces").count() > 1
         page.locator("[data-choose=none]").click()
         assert not page.locator("#curves-plot").is_visible()
@@ -125,7 +126,7 @@ def test_the_curves_of_chosen_trials_are_drawn(chromium: Any, report: Path) -> N
 def test_axe_finds_nothing_serious(
     chromium: Any, trunk_report: Path, size: tuple[int, int], scheme: Any
 ) -> None:
-    """Light and wide, dark and narrow, with the panel open too; no page is wider than its window."""
+    """Light and wide, dark and narrow, with the panel too; the page is as wide as its window."""
     with opened(chromium, trunk_report, size, scheme) as found:
         page = found.page
         assert page.evaluate(WIDTH) == size[0]

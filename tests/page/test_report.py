@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import sqlite3
 import time
 import tomllib
+from contextlib import closing
 from dataclasses import replace
 from html import unescape
 from pathlib import Path
@@ -25,7 +27,7 @@ from growsearch.trials.confusion import Confusion
 from tests.command_line import refused
 from tests.fake_trainer import space
 from tests.scoring_trainer import ScoringTrainer
-from tests.small_search import interrupt, search, studies
+from tests.small_search import interrupt, search
 
 HOSTILE = "</script><img src=x onerror=alert(1)>&\"'"
 SCRIPTS = re.compile(r"<script[^>]*>.*?</script>|<style>.*?</style>", re.DOTALL)
@@ -66,7 +68,9 @@ def test_a_run_with_a_trunk_tells_its_growths(grown: tuple[SearchResult, int]) -
     result, _ = grown
     text = text_of(render(result))
     last = result.best.trial_number
-    kept = [each for each in result.lineage if each.trial is not None and each.trial <= (last or -1)]
+    kept = [
+        each for each in result.lineage if each.trial is not None and each.trial <= (last or -1)
+    ]
     for number, each in enumerate(kept, 1):
         assert f"Growth {number} , trial {each.trial}" in text
         assert each.growth in text
@@ -139,19 +143,20 @@ def test_a_run_by_a_metric_names_it(tmp_path: Path) -> None:
 
 
 def test_a_run_of_an_earlier_version_has_a_report(copy: Path) -> None:
-    """Attributes that it lacks are left out: growths, confusion, space, seconds."""
-    study, _ = studies(copy)
-    storage, number = study._storage, study._study_id
-    for trial in study.get_trials(deepcopy=False):
-        for name in ("growth_json", "layer_kind", "flops"):
-            trial.user_attrs.pop(name, None)
-    study.set_user_attr("test", {**study.user_attrs["test"], "confusion": [], "held_out_confusion": []})
-    study.set_user_attr("spent", None)
-    study.set_user_attr("space", None)
-    del storage, number
-    text = text_of(render(load_result(copy)))
+    """What it has not stored is left out: growths as JSON, confusion, space, seconds."""
+    with closing(sqlite3.connect(copy / "study.db")) as database, database:
+        for table, names in (
+            ("trial_user_attributes", ("growth_json", "layer_kind", "flops")),
+            ("study_user_attributes", ("test", "spent", "space", "workers")),
+        ):
+            marks = ", ".join("?" * len(names))
+            database.execute(f"DELETE FROM {table} WHERE key IN ({marks})", names)
+    result = load_result(copy)
+    text = text_of(render(result))
     assert "This run has not stored its search space" in text
+    assert "The growths of this run cannot be followed" in text
     assert "Accuracy by class" not in text
+    assert len(result.trials) == len(re.findall(r"\bFLOPs an image 0\b", text))
 
 
 def test_growths_that_cannot_be_followed_leave_the_network_alone(finished: SearchResult) -> None:
@@ -178,7 +183,9 @@ def test_the_space_of_the_report_is_that_of_the_run(finished: SearchResult, tmp_
 def test_hundreds_of_trials_are_written_in_seconds(finished: SearchResult) -> None:
     """Neither time nor size grows out of hand."""
     many = [
-        replace(finished.trials[number % 5], number=number, parent=None if number < 5 else number // 2)
+        replace(
+            finished.trials[number % 5], number=number, parent=None if number < 5 else number // 2
+        )
         for number in range(200)
     ]
     large = replace(finished, trials=tuple(many))
