@@ -194,7 +194,7 @@ def _studies(session: Session) -> tuple[Study, Study]:
     out, storage = session.out, session.storage
     database = open_storage(storage or database_url(out))
     name = out.resolve().name if storage else (studies.runs(database) or [session.space.name])[0]
-    study, control_study = studies.create_or_load(database, name)
+    study, control_study = studies.create_or_load(database, name, session.space.judge.metric)
     if storage:
         claim(study, out, storage)
     start = None if session.start is None else _stored_start(session.start, study, out)

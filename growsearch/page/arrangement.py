@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,7 @@ def _paths(inputs: Sequence[Sequence[int]], rows: Sequence[int]) -> Iterator[_Pa
             found.append(max(above, key=lambda box: rows[box]))
         left -= set(found)
         boxes = tuple(reversed(found))
-        edges = list(zip(boxes, boxes[1:], strict=False))
+        edges = list(pairwise(boxes))
         top, bottom = rows[boxes[0]], rows[boxes[-1]]
         if inputs[boxes[0]]:
             source = max(inputs[boxes[0]], key=lambda box: rows[box])

@@ -48,7 +48,7 @@ def plots(result: SearchResult) -> dict[str, Plot]:
 
 
 def plot(name: str, figure: Any) -> Plot:
-    """Return a figure as the page has it: its title stands in the page, its colours are a theme's."""
+    """Return a figure as the page has it, without the title and the colours, which the page has."""
     values = json.loads(figure.to_json())
     layout = values["layout"]
     layout.pop("template", None)

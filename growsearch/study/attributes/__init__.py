@@ -26,6 +26,7 @@ from growsearch.study.attributes.of_study import (
     WorkersAttribute,
 )
 from growsearch.study.attributes.of_trials import (
+    DECISION,
     FAILURE,
     INTERRUPTED,
     OUTCOME,
@@ -36,6 +37,7 @@ from growsearch.study.attributes.of_trials import (
 )
 
 __all__ = [
+    "DECISION",
     "FAILURE",
     "INTERRUPTED",
     "OUTCOME",

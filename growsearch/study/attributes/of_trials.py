@@ -20,6 +20,7 @@ from growsearch.trials.records import ArmResult
 
 FAILURE = "failure"  # why a trial failed: of a candidate and of a control
 OUTCOME = "outcome"  # the table of what is known of a candidate after its training
+DECISION = "decision"  # kept, rejected or pruned: for readers of the dashboard alone
 INTERRUPTED = "interrupted"  # the failure of a trial whose process ended: it is repeated
 
 
@@ -199,6 +200,10 @@ class Candidate(Description, Judgement):
             kept=kept,
             reason=reason,
         )
+
+    def decision(self, *, pruned: bool = False) -> str:
+        """Return the judge's decision in a word, which the dashboard shows and sorts by."""
+        return "kept" if self.kept else "pruned" if pruned else "rejected"
 
     @classmethod
     def read(cls, trial: FrozenTrial) -> Self:
