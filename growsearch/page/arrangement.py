@@ -49,7 +49,7 @@ class Arrangement:
 
 @dataclass(frozen=True)
 class _Path:
-    """What needs a lane from row ``top`` to row ``bottom``: a path of boxes, or an edge alone."""
+    """A path of boxes, or an edge alone, that needs a lane from row ``top`` to row ``bottom``."""
 
     top: int
     bottom: int

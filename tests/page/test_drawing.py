@@ -61,7 +61,7 @@ def test_each_part_of_a_width_has_the_growth_that_added_it() -> None:
 
 
 def test_a_width_that_falls_loses_its_last_units() -> None:
-    """What is left is never more than the layer has."""
+    """The parts never have more units than the layer."""
     found = histories(lineage(Widen("conv1", 12), Narrow("conv1", 10)))
     assert found["conv1"].parts == ((0, 8), (1, 2))
     found = histories(lineage(Widen("conv1", 12), Narrow("conv1", 4)))
@@ -79,7 +79,7 @@ def test_every_operation_says_what_it_changed(operation: str) -> None:
 
 
 def crosses(one: Box, other: Box) -> bool:
-    """Whether two boxes share a point."""
+    """True if two boxes share a point."""
     return not (
         one.x + one.width <= other.x
         or other.x + other.width <= one.x

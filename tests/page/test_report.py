@@ -143,7 +143,7 @@ def test_a_run_by_a_metric_names_it(tmp_path: Path) -> None:
 
 
 def test_a_run_of_an_earlier_version_has_a_report(copy: Path) -> None:
-    """What it has not stored is left out: growths as JSON, confusion, space, seconds."""
+    """All that it has not stored is left out: growths as JSON, confusion, space, seconds."""
     with closing(sqlite3.connect(copy / "study.db")) as database, database:
         for table, names in (
             ("trial_user_attributes", ("growth_json", "layer_kind", "flops")),
