@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from growsearch import machine
+from growsearch.networks.store import NetworkStore
 from growsearch.page.facts import Fact
 from growsearch.study.attributes import DataAttribute, SeedAttribute, SpaceAttribute
+from growsearch.study.open import WEIGHTS
 from growsearch.study.result import SearchResult
 
 _PACKAGES = ("growsearch", "tensorflow", "keras", "optuna", "numpy", "scipy", "plotly")
@@ -45,7 +47,8 @@ def command(result: SearchResult) -> str:
     """Return the command that repeats a run, with its space in a file beside it."""
     parts = ["growsearch", "run", SPACE_FILE]
     if result.start is not None:
-        parts += ["--model", result.start.source]
+        stored = NetworkStore(result.folder / WEIGHTS).path(result.start.sha256)
+        parts += ["--model", result.start.source if result.start.file_sha256 else str(stored)]
     data = DataAttribute.read(result.study)
     if data is not None and Path(data.source).is_absolute():
         parts += ["--data", data.source]
@@ -62,7 +65,7 @@ def command(result: SearchResult) -> str:
 
 def about(result: SearchResult) -> list[Fact]:
     """Return the origin of a run's networks and images."""
-    found = [Fact("run folder", str(result.folder))]
+    found = [Fact("run folder", str(result.folder.absolute()))]
     seed = SeedAttribute.read(result.study)
     began = [trial.datetime_start for trial in result.study.get_trials(deepcopy=False)]
     times = [each for each in began if each is not None]
@@ -77,7 +80,7 @@ def about(result: SearchResult) -> list[Fact]:
             found.append(Fact("SHA-256 of that file", result.start.file_sha256))
     if seed is not None:
         found.append(Fact("seed", str(seed.value)))
-    found.append(Fact("weights of the best network", str(result.best.path)))
+    found.append(Fact("weights of the best network", str(result.best.path.absolute())))
     return found
 
 

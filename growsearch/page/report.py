@@ -80,7 +80,7 @@ def render(result: SearchResult) -> str:
     return environment.get_template("report.html.j2").render(
         result=result,
         metric=METRICS[result.metric].words,
-        name=result.folder.name or str(result.folder),
+        name=result.folder.absolute().name or str(result.folder),
         space=result.study.study_name,
         version=__version__,
         ended=facts.has_ended(result),

@@ -21,7 +21,7 @@ from growsearch.cli import main
 from growsearch.errors import RunError
 from growsearch.page import facts, render, repeat, write_report
 from growsearch.space import SearchSpace
-from growsearch.study.attributes import SpaceAttribute
+from growsearch.study.attributes import SpaceAttribute, StartAttribute
 from growsearch.study.result import SearchResult
 from growsearch.trials.confusion import Confusion
 from tests.command_line import refused
@@ -178,6 +178,17 @@ def test_the_space_of_the_report_is_that_of_the_run(finished: SearchResult, tmp_
     assert SearchSpace.load(path) == SearchSpace.parse(stored.value)
     assert tomllib.loads(text)["teacher"]["architecture"] == space().teacher.architecture
     assert "--seed 0 --trials 5" in repeat.command(finished)
+
+
+def test_a_run_from_a_given_network_names_it(finished: SearchResult) -> None:
+    """By its file; where it had none, by the network that the run has stored."""
+    sha256 = "0" * 64
+    given = StartAttribute(source="/my/cats.keras", file_sha256=sha256, sha256=sha256)
+    result = replace(finished, start=given)
+    assert "--model /my/cats.keras" in repeat.command(result)
+    assert "started from /my/cats.keras" in text_of(render(result))
+    result = replace(finished, start=StartAttribute(source="runs/old", sha256=sha256))
+    assert f"weights/{sha256}.safetensors" in repeat.command(result)
 
 
 def test_hundreds_of_trials_are_written_in_seconds(finished: SearchResult) -> None:

@@ -57,6 +57,7 @@
 
   // -- figures -----------------------------------------------------------------------------------
 
+  const PAPER_WIDTH = 680; // pixels: A4 and letter with their margins
   const NO_TITLE = 12; // pixels above a figure, whose title stands in the page
 
   // Fold the title of an axis into lines that fit.
@@ -74,13 +75,15 @@
     const margin = { ...template.layout.margin, t: NO_TITLE, ...layout.margin };
     for (const name of Object.keys(layout)) {
       const title = name.startsWith("xaxis") && layout[name].title;
-      if (title && title.text) title.text = title.text.split("<br>").map((line) => folded(line, width / 11)).join("<br>");
+      if (title && title.text) title.text = title.text.split("<br>").map((line) => folded(line, width / (width < 500 ? 16 : 11))).join("<br>");
     }
     return {
       ...layout,
       template,
       margin,
       height: (layout.height || 420) - template.layout.margin.t + margin.t,
+      autosize: !isPrinting,
+      width: isPrinting ? PAPER_WIDTH : undefined,
       paper_bgcolor: "rgba(0,0,0,0)",
       plot_bgcolor: "rgba(0,0,0,0)",
       modebar: { bgcolor: "rgba(0,0,0,0)", color: "#7a7a7a", activecolor: template.layout.font.color },
