@@ -31,6 +31,7 @@ from growsearch.networks.store import NetworkStore
 from growsearch.space import SearchSpace
 from growsearch.study import open as studies
 from growsearch.study.attributes import (
+    MachineAttribute,
     SpaceAttribute,
     SpentAttribute,
     StartAttribute,
@@ -199,6 +200,7 @@ def _studies(session: Session) -> tuple[Study, Study]:
         claim(study, out, storage)
     start = None if session.start is None else _stored_start(session.start, study, out)
     record_or_compare(study, session.space, session.dataset, session.seed, out, start)
+    MachineAttribute.now().write(study)
     return study, control_study
 
 

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import platform
 import shlex
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
-from math import ceil, isfinite
+from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 from typing import Any
 
-from growsearch import machine
 from growsearch.networks.store import NetworkStore
 from growsearch.page.facts import Fact
-from growsearch.study.attributes import DataAttribute, SeedAttribute, SpaceAttribute
+from growsearch.study.attributes import (
+    DataAttribute,
+    MachineAttribute,
+    SeedAttribute,
+    SpaceAttribute,
+)
 from growsearch.study.open import WEIGHTS
 from growsearch.study.result import SearchResult
 
-_PACKAGES = ("growsearch", "tensorflow", "keras", "optuna", "numpy", "scipy", "plotly")
 SPACE_FILE = "space.toml"
 
 
@@ -84,26 +86,34 @@ def about(result: SearchResult) -> list[Fact]:
     return found
 
 
-def versions() -> list[Fact]:
-    """Return the versions of Python and of the packages that a search uses."""
-    found = [Fact("Python", platform.python_version())]
-    for name in _PACKAGES:
-        try:
-            found.append(Fact(name, version(name)))
-        except PackageNotFoundError:
-            continue
-    return found
+@dataclass(frozen=True)
+class Environment:
+    """Versions and machine of a run; a note says whose they are."""
+
+    versions: tuple[Fact, ...]
+    machine: tuple[Fact, ...]
+    note: str
 
 
-def hardware() -> list[Fact]:
-    """Return the processor, its cores, the memory and the GPUs of this machine."""
-    memory, gpus = machine.physical_memory(), machine.gpus()
-    found = [
-        Fact("system", f"{platform.system()} {platform.release()}".strip()),
-        Fact("processor", machine.processor_name() or "unknown"),
-        Fact("processors", str(machine.processors())),
-    ]
-    if isfinite(memory):
-        found.append(Fact("memory", f"{memory / 1e9:.1f} GB"))
-    found.append(Fact("GPUs", ", ".join(gpus) if gpus else "none"))
-    return found
+def environment(result: SearchResult) -> Environment:
+    """Return the versions and the machine of a run's last session.
+
+    A run of an earlier version has not stored them: then they are those of this process.
+    """
+    stored = MachineAttribute.read(result.study)
+    known = stored or MachineAttribute.now()
+    note = "Of the session that worked on the run last."
+    if stored is None:
+        note = "Of the process that wrote this report: the run has not stored its own."
+    memory = [Fact("memory", f"{known.memory / 1e9:.1f} GB")] if known.memory else []
+    return Environment(
+        tuple(Fact(name, text) for name, text in known.versions.items()),
+        (
+            Fact("system", known.system),
+            Fact("processor", known.processor or "unknown"),
+            Fact("processors", str(known.processors)),
+            *memory,
+            Fact("GPUs", ", ".join(known.gpus) or "none"),
+        ),
+        note,
+    )

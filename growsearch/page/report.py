@@ -75,40 +75,42 @@ def render(result: SearchResult) -> str:
     evidence = result.evidence()
     parameters = None if first is None else first.parameters
     course = result.anytime
-    environment = _environment()
     scripts = {"plotly": _plotly(), "own": _text("report.js")}
-    return environment.get_template("report.html.j2").render(
-        result=result,
-        metric=METRICS[result.metric].words,
-        name=result.folder.absolute().name or str(result.folder),
-        space=result.study.study_name,
-        version=__version__,
-        ended=facts.has_ended(result),
-        lead=facts.lead(result, parameters),
-        figures=facts.figures(result, parameters),
-        sentence=facts.evidence_sentence(result),
-        evidence=evidence,
-        notes=[(term, by_metric(text, result.metric)) for term, text in notes(evidence)],
-        plots=plots(result),
-        trials=views(result, [each.trial for each in lineage]),
-        first=first,
-        lineage=lineage,
-        gap=gap,
-        steps=steps(lineage, result),
-        drawing=drawn([each.architecture for each in lineage]),
-        spent=sorted(result.spent.items(), key=lambda part: -part[1]),
-        shares=None if course is None else course.shares,
-        share_names=_SHARES,
-        classes=class_rows(result),
-        about=repeat.about(result),
-        space_toml=repeat.space_text(result),
-        command=repeat.command(result),
-        versions=repeat.versions(),
-        hardware=repeat.hardware(),
-        data={"curves": curves(result), "templates": templates()},
-        style=_safe(_text("style.css")),
-        scripts={name: _safe(text) for name, text in scripts.items()},
-        hashes=[_hash(text) for text in scripts.values()],
+    return (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            result=result,
+            metric=METRICS[result.metric].words,
+            name=result.folder.absolute().name or str(result.folder),
+            space=result.study.study_name,
+            version=__version__,
+            ended=facts.has_ended(result),
+            lead=facts.lead(result, parameters),
+            figures=facts.figures(result, parameters),
+            sentence=facts.evidence_sentence(result),
+            evidence=evidence,
+            notes=[(term, by_metric(text, result.metric)) for term, text in notes(evidence)],
+            plots=plots(result),
+            trials=views(result, [each.trial for each in lineage]),
+            first=first,
+            lineage=lineage,
+            gap=gap,
+            steps=steps(lineage, result),
+            drawing=drawn([each.architecture for each in lineage]),
+            spent=sorted(result.spent.items(), key=lambda part: -part[1]),
+            shares=None if course is None else course.shares,
+            share_names=_SHARES,
+            classes=class_rows(result),
+            about=repeat.about(result),
+            space_toml=repeat.space_text(result),
+            command=repeat.command(result),
+            environment=repeat.environment(result),
+            data={"curves": curves(result), "templates": templates()},
+            style=_safe(_text("style.css")),
+            scripts={name: _safe(text) for name, text in scripts.items()},
+            hashes=[_hash(text) for text in scripts.values()],
+        )
     )
 
 

@@ -21,7 +21,7 @@ from growsearch.cli import main
 from growsearch.errors import RunError
 from growsearch.page import facts, render, repeat, write_report
 from growsearch.space import SearchSpace
-from growsearch.study.attributes import SpaceAttribute, StartAttribute
+from growsearch.study.attributes import MachineAttribute, SpaceAttribute, StartAttribute
 from growsearch.study.result import SearchResult
 from growsearch.trials.confusion import Confusion
 from tests.command_line import refused
@@ -61,6 +61,11 @@ def test_it_tells_the_result_of_a_run(page: str, finished: SearchResult) -> None
         assert f'<article id="trial-{trial.number}"' in page
         assert trial.reason[1:] in text
     assert repeat.command(finished) in text
+    machine = MachineAttribute.read(finished.study)
+    assert machine is not None
+    assert machine.processor in text
+    assert all(f"{name} {version}" in text for name, version in machine.versions.items())
+    assert "Of the session that worked on the run last" in text
 
 
 def test_a_run_with_a_trunk_tells_its_growths(grown: tuple[SearchResult, int]) -> None:
@@ -147,7 +152,7 @@ def test_a_run_of_an_earlier_version_has_a_report(copy: Path) -> None:
     with closing(sqlite3.connect(copy / "study.db")) as database, database:
         for table, names in (
             ("trial_user_attributes", ("growth_json", "layer_kind", "flops")),
-            ("study_user_attributes", ("test", "spent", "space", "workers")),
+            ("study_user_attributes", ("test", "spent", "space", "workers", "machine")),
         ):
             marks = ", ".join("?" * len(names))
             database.execute(f"DELETE FROM {table} WHERE key IN ({marks})", names)
@@ -155,6 +160,7 @@ def test_a_run_of_an_earlier_version_has_a_report(copy: Path) -> None:
     text = text_of(render(result))
     assert "This run has not stored its search space" in text
     assert "The growths of this run cannot be followed" in text
+    assert "Of the process that wrote this report" in text
     assert "Accuracy by class" not in text
     assert len(result.trials) == len(re.findall(r"\bFLOPs an image 0\b", text))
 
