@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -15,6 +16,7 @@ from growsearch.checks import expanded
 from growsearch.errors import GrowsearchError, RunError
 from growsearch.networks.store import NetworkStore
 from growsearch.study.lock import locked
+from growsearch.study.networks import DamagedNetworkWarning
 from growsearch.study.open import WEIGHTS, find
 from growsearch.study.optuna_private import storage_of
 from growsearch.study.result import result_of
@@ -78,7 +80,11 @@ def _show(study: Study, control_study: Study, folder: Path) -> None:
     What stands in the way of it, such as a folder that cannot be written to, or a run that has no
     network yet, does not stand in the way of the dashboard.
     """
-    with suppress(GrowsearchError, OSError, SQLAlchemyError, StorageInternalError), locked(folder):
+    if not folder.is_dir():  # that of another machine, whose database is shared
+        return
+    in_the_way = (GrowsearchError, OSError, SQLAlchemyError, StorageInternalError)
+    with suppress(*in_the_way), locked(folder), warnings.catch_warnings():
+        warnings.simplefilter("ignore", DamagedNetworkWarning)
         show(result_of(study, control_study, NetworkStore(folder / WEIGHTS)), seconds=_PICTURES)
 
 

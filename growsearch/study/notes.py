@@ -114,9 +114,9 @@ def _of_candidates(result: SearchResult, compare: str, evidence: list[str]) -> l
         "",
         f"`{best.network.architecture}`",
         "",
-        f"{len(result.trials)} candidates, {len(kept)} kept. The attribute `decision` of a trial "
-        "says which. The dashboard calls the trial with the highest value the best; the judge "
-        "looks at the loss of each image too, and may have rejected it.",
+        f"{len(result.trials)} candidates, {len(kept)} kept. The note on a trial says why, and "
+        "so does its attribute `outcome`. The dashboard calls the trial with the highest value "
+        "the best; the judge looks at the loss of each image too, and may have rejected it.",
         "",
         f"| trial kept | growth | validation {words} | parameters |",
         "|---|---|---|---|",

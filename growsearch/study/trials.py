@@ -12,7 +12,7 @@ from optuna.distributions import BaseDistribution
 from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 
-from growsearch.study.attributes import DECISION, FAILURE, INTERRUPTED, OUTCOME, Candidate
+from growsearch.study.attributes import FAILURE, INTERRUPTED, OUTCOME, Candidate
 from growsearch.study.optuna_private import (
     added,
     is_enqueued,
@@ -74,7 +74,6 @@ def finish(
     gains : mapping
         Step -> gain over the parent.
     """
-    set_attribute(study, trial, DECISION, judged.decision(pruned=value is None))
     for name, each in judged.to_attributes().items():
         set_attribute(study, trial, name, each)
     for step, gain in gains.items():
@@ -101,8 +100,6 @@ def conclude(
     """
     if failure is not None:
         set_attribute(study, trial, FAILURE, failure)
-    else:
-        set_attribute(study, trial, DECISION, judged.decision())
     set_attribute(study, trial, OUTCOME, judged.to_attributes().get(OUTCOME, {}))
 
 

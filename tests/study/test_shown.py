@@ -14,7 +14,10 @@ from optuna_dashboard.artifact._backend import list_trial_artifacts
 from plotly.io import from_json
 
 import growsearch as gs
-from growsearch.study import shown
+from growsearch.study import dashboard, shown
+from growsearch.study.database import database_url, open_storage
+from growsearch.study.lock import locked
+from growsearch.study.open import create_or_load
 from growsearch.study.optuna_private import dashboard_values
 from growsearch.study.result import SearchResult
 from growsearch.study.shown import ARTIFACTS, Showing, show
@@ -181,8 +184,32 @@ def test_a_long_session_shows_itself(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert seen == [1, 2, 2]
 
 
-def test_the_decision_is_an_attribute_of_its_own(shown_run: SearchResult) -> None:
-    """So the dashboard's tables tell kept candidates from rejected ones."""
-    for trial, record in zip(shown_run.study.trials, shown_run.trials, strict=True):
-        assert trial.user_attrs["decision"] == ("kept" if record.kept else "rejected")
+def test_the_value_has_the_name_of_the_metric(tmp_path: Path) -> None:
+    """In both studies, so that the dashboard compares like with like."""
+    storage = open_storage(database_url(tmp_path))
+    for study in create_or_load(storage, "run", "f1_macro"):
+        assert study.metric_names == ["validation macro F1"]
+    for study in create_or_load(storage, "other"):
+        assert study.metric_names == ["validation accuracy"]
+
+
+def test_a_run_that_is_worked_on_is_left_alone(shown_run: SearchResult, tmp_path: Path) -> None:
+    """A dashboard opened meanwhile writes nothing; nor does one whose folder is elsewhere."""
+    folder = Path(shutil.copytree(shown_run.folder, tmp_path / "run"))
+    shutil.rmtree(folder / ARTIFACTS)
+    run = search(folder, trials=TRIALS + 1)  # whose last trial has no picture yet
+    with locked(folder):
+        dashboard._show(run.study, run.control_study, folder)
+        assert not (folder / ARTIFACTS).exists()
+    dashboard._show(run.study, run.control_study, tmp_path / "elsewhere")
+    assert not (tmp_path / "elsewhere").exists()
+    dashboard._show(run.study, run.control_study, folder)
+    assert len(list((folder / ARTIFACTS).iterdir())) == 1
+
+
+def test_an_outcome_begins_with_the_decision(shown_run: SearchResult) -> None:
+    """So the dashboard's table of trials, sorted by it, tells kept candidates from the others."""
+    texts = [json.dumps(trial.user_attrs["outcome"]) for trial in shown_run.study.trials]
+    for text, record in zip(texts, shown_run.trials, strict=True):
+        assert text.startswith(f'{{"kept": {str(record.kept).lower()}, "reason": ')
     assert {record.kept for record in shown_run.trials} == {True, False}

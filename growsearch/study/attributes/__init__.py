@@ -27,7 +27,6 @@ from growsearch.study.attributes.of_study import (
     WorkersAttribute,
 )
 from growsearch.study.attributes.of_trials import (
-    DECISION,
     FAILURE,
     INTERRUPTED,
     OUTCOME,
@@ -38,7 +37,6 @@ from growsearch.study.attributes.of_trials import (
 )
 
 __all__ = [
-    "DECISION",
     "FAILURE",
     "INTERRUPTED",
     "OUTCOME",

@@ -20,7 +20,6 @@ from growsearch.trials.records import ArmResult
 
 FAILURE = "failure"  # why a trial failed: of a candidate and of a control
 OUTCOME = "outcome"  # the table of what is known of a candidate after its training
-DECISION = "decision"  # kept, rejected or pruned: for readers of the dashboard alone
 INTERRUPTED = "interrupted"  # the failure of a trial whose process ended: it is repeated
 
 
@@ -99,6 +98,8 @@ class Judgement(Trained):
 _LATER = {"start", "start_updates", "start_flops"}
 _DESCRIBED = Description.model_fields.keys() - _LATER
 _JUDGED = Judgement.model_fields.keys()
+# The outcome begins with these, so that the dashboard shows the decision first and sorts by it.
+_FIRST = ("kept", "reason", "gain", "loss_gain", "elapsed")
 
 
 class Candidate(Description, Judgement):
@@ -146,7 +147,8 @@ class Candidate(Description, Judgement):
         a transaction of its own.
         """
         given = super().to_attributes()
-        outcome = {name: given.pop(name) for name in [*given] if name in _JUDGED}
+        names = sorted(given.keys() & _JUDGED, key=[*_FIRST, *_JUDGED].index)
+        outcome = {name: given.pop(name) for name in names}
         parent = {name: given.pop(name) for name in [*given] if name == "parent"}
         return ({OUTCOME: outcome} if outcome else {}) | given | parent
 
@@ -200,10 +202,6 @@ class Candidate(Description, Judgement):
             kept=kept,
             reason=reason,
         )
-
-    def decision(self, *, pruned: bool = False) -> str:
-        """Return the judge's decision in a word, which the dashboard shows and sorts by."""
-        return "kept" if self.kept else "pruned" if pruned else "rejected"
 
     @classmethod
     def read(cls, trial: FrozenTrial) -> Self:
