@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import optuna
 from optuna.study import Study
@@ -34,6 +34,9 @@ from growsearch.study.shares import Shares
 from growsearch.trials.confusion import Confusion
 from growsearch.trials.metrics import by_its_name
 from growsearch.trials.records import TrialRecord
+
+if TYPE_CHECKING:
+    from growsearch.exports import Export
 
 
 @dataclass(frozen=True)
@@ -165,6 +168,24 @@ class SearchResult:
     def shares(self) -> Shares | None:
         """The shares of the workers' seconds in a run with a trunk, by what they went into."""
         return None if self.anytime is None else self.anytime.shares
+
+    def export(self, format: str | None = None, **options: Any) -> Export:
+        """Write the best network to a file of another runtime, and check there that it is the same.
+
+        Parameters
+        ----------
+        format : str, optional
+            A name in ``growsearch.exports.FORMATS``, such as "onnx".
+        **options
+            Further arguments of :func:`growsearch.export`.
+
+        Examples
+        --------
+        >>> result.export("tflite-int8", out="best.tflite").accuracy     # doctest: +SKIP
+        """
+        from growsearch.exports import export
+
+        return export(self, format=format, **options)
 
     def evidence(self) -> Evidence:
         """Compare the candidates with each control arm, in pairs, with statistics."""
