@@ -98,8 +98,11 @@ class Content:
             return model
         return keras.Model(inputs, outputs, name="network")
 
-    def signature(self, batch: int, dtype: str | None = None) -> list[Any]:
-        """Return the signature of a file that takes a fixed number of images."""
+    def signature(self, batch: int | None = None, *, dtype: str | None = None) -> list[Any]:
+        """Return the signature of a file that takes a number of images, by default any.
+
+        Keras needs it for ONNX: it would refuse a model there that was not called before.
+        """
         import keras
 
         name = "image" if self.pixels else "input"

@@ -30,7 +30,9 @@ def images(tmp_path: Path) -> Path:
     """An .npz of small images in three classes."""
     rng, path = np.random.default_rng(0), tmp_path / "images.npz"
     counts = {"train": 60, "validation": 30, "test": 12}
-    pixels = {f"x_{part}": rng.integers(0, 256, (n, *SHAPE), np.uint8) for part, n in counts.items()}
+    pixels = {
+        f"x_{part}": rng.integers(0, 256, (n, *SHAPE), np.uint8) for part, n in counts.items()
+    }
     labels = {f"y_{part}": np.arange(n) % 3 for part, n in counts.items()}
     np.savez(path, allow_pickle=False, **pixels, **labels)
     return path

@@ -25,7 +25,7 @@ from tests.small_search import search
 
 
 def test_the_best_network_of_a_run(copy: Path, tmp_path: Path) -> None:
-    """It is taken from the folder; without its images it is compared on random ones, and says so."""
+    """It is taken from the folder; without its images it is compared on random inputs."""
     result = gs.load_result(copy)
     record = gs.export(copy, out=tmp_path / "best.npz")
     assert Network.initial(result.best.network.architecture, rng=0).parameters == record.parameters
@@ -110,7 +110,7 @@ def test_an_error_of_a_converter_is_one_line(
 ) -> None:
     """Whatever a converter raises names the format and the reason, and leaves no file."""
 
-    def fails(content: Content, path: Path) -> None:
+    def fails(_content: Content, path: Path) -> None:
         path.write_text("half")
         raise KeyError("no such\noperation")
 
@@ -159,7 +159,7 @@ def test_places_that_hold_something_else(tmp_path: Path) -> None:
     path = NETWORKS["plain"]().save(tmp_path / "mine.safetensors")
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "notes.txt").write_text("mine")
-    with pytest.raises(InvalidInputError, match="an earlier SavedModel, got .*, which holds"):
+    with pytest.raises(InvalidInputError, match=r"an earlier SavedModel, got .*, which holds"):
         gs.export(path, format="savedmodel", out=tmp_path / "folder")
     with pytest.raises(InvalidInputError, match="another file than the model itself"):
         gs.export(path, out=path)

@@ -53,7 +53,7 @@ def write_int8(content: Content, path: Path) -> None:
         str(path),
         format="litert",
         verbose=False,
-        input_signature=content.signature(1, "float32"),
+        input_signature=content.signature(1, dtype="float32"),
         target_spec={"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]},
         optimizations=[tf.lite.Optimize.DEFAULT],
         representative_dataset=representative,

@@ -19,7 +19,8 @@ def write(content: Content, path: Path) -> None:
     """
     import onnx
 
-    content.model().export(str(path), format="onnx", verbose=False)
+    signature = content.signature()
+    content.model().export(str(path), format="onnx", verbose=False, input_signature=signature)
     model = onnx.load(path)
     (output,) = model.graph.output
     before, output.name = output.name, content.gives

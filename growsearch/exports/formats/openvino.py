@@ -14,7 +14,8 @@ from growsearch.exports.formats.format import Format, Predict
 
 def write(content: Content, path: Path) -> None:
     """Export the Keras model; weights stay float32."""
-    content.model().export(str(path), format="openvino", verbose=False)
+    signature = content.signature()
+    content.model().export(str(path), format="openvino", verbose=False, input_signature=signature)
 
 
 def load(path: Path, content: Content) -> Predict:

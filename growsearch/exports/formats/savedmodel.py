@@ -14,7 +14,10 @@ from growsearch.exports.formats.format import Format, Predict
 
 def write(content: Content, path: Path) -> None:
     """Export the Keras model; its forward pass is the signature "serving_default"."""
-    content.model().export(str(path), format="tf_saved_model", verbose=False)
+    signature = content.signature()
+    content.model().export(
+        str(path), format="tf_saved_model", verbose=False, input_signature=signature
+    )
 
 
 def load(path: Path, content: Content) -> Predict:
