@@ -34,6 +34,7 @@ _HOME = {
     "TrainingPlan": "growsearch.training",
     "Widen": "growsearch.growth",
     "WidenAll": "growsearch.growth",
+    "continue_search": "growsearch.continuation",
     "from_keras": "growsearch.interop.keras",
     "grow": "growsearch.growth",
     "load_data": "growsearch.datasets",
@@ -71,6 +72,7 @@ __all__ = [
     "TrainingPlan",
     "Widen",
     "WidenAll",
+    "continue_search",
     "from_keras",
     "grow",
     "load_data",
@@ -86,6 +88,7 @@ __all__ = [
 if TYPE_CHECKING:
     from growsearch import net2net
     from growsearch.api import search
+    from growsearch.continuation import continue_search
     from growsearch.datasets import Dataset, Split, load_images
     from growsearch.datasets import load as load_data
     from growsearch.errors import GrowsearchError

@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from growsearch import datasets
 from growsearch.checks import LARGEST_SEED, expanded, number, whole_number
@@ -16,7 +16,9 @@ from growsearch.driver.opening import Session
 from growsearch.errors import InvalidInputError
 from growsearch.execution.local import check_main_guard
 from growsearch.execution.workers import checked_workers, shares_memory
-from growsearch.space import SearchSpace
+from growsearch.interop.models import StartingNetwork, network_to_search_from
+from growsearch.space import AUTO, SearchSpace
+from growsearch.space.auto import teacher_of
 from growsearch.space.ends import fitted, has_shipped_ends
 from growsearch.training.registry import trainer_named
 
@@ -29,8 +31,9 @@ if TYPE_CHECKING:
 
 
 def search(
-    space: SearchSpace | str | Path = "mnist",
+    space: SearchSpace | str | Path | None = None,
     *,
+    network: Any = None,
     trials: int | None = None,
     time_budget: float | None = None,
     out: str | Path | None = None,
@@ -53,8 +56,14 @@ def search(
 
     Parameters
     ----------
-    space : SearchSpace, str or Path
-        A search space, a shipped name, or the path of a TOML file.
+    space : SearchSpace, str or Path, optional
+        A search space, a shipped name, or the path of a TOML file. By default "mnist", or "auto"
+        where a network is given.
+    network : Network, Keras model, path or StartingNetwork, optional
+        The network to start from, in place of the space's first one; a path ends in ``.keras``,
+        ``.h5`` or ``.safetensors``, and no code of a file runs. Its accuracy on the validation
+        images is what candidates must beat. It is trained on for ``teacher.steps`` updates
+        before, none in the space "auto".
     trials : int, optional
         Trials in all, those of earlier sessions included; the space's number by default.
     time_budget : float, optional
@@ -62,8 +71,9 @@ def search(
         and the last training of the best network, which takes what the trials leave. The space's
         by default; infinity is none.
     out : path, optional
-        The run folder, for study and weights; ``runs/<name of the space>`` by default, or
-        ``runs/<name of the images>`` for images of your own in a shipped space.
+        The run folder, for study and weights; by default ``runs/<name of the space>``, or
+        ``runs/<name of the file>`` where a network is given, or ``runs/<name of the images>`` for
+        images of your own in a shipped space.
     storage : str, optional
         An Optuna storage URL; SQLite in the run folder by default.
     data : path, arrays, pipelines or Dataset, optional
@@ -114,6 +124,9 @@ def search(
     """
     check_main_guard()
     began = time.monotonic() if began is None else began
+    start = None if network is None else network_to_search_from(network)
+    if space is None:
+        space = "mnist" if start is None else AUTO
     if not isinstance(space, SearchSpace | str | os.PathLike):
         raise InvalidInputError(
             f"space: expected a SearchSpace, a shipped name or a path, got {space!r}"
@@ -122,8 +135,11 @@ def search(
         raise InvalidInputError(f"out: expected the path of a folder, got {out!r}")
     if storage is not None and not isinstance(storage, str):
         raise InvalidInputError(f"storage: expected the URL of a database, got {storage!r}")
+    first = None if start is None else start.network.architecture
     if not isinstance(space, SearchSpace):
-        space = SearchSpace.load(space)
+        space = SearchSpace.load(space, first=first)
+    elif first is not None and space.architecture != first:
+        space = space.replace(teacher=teacher_of(first))
     trials = space.search.trials if trials is None else trials
     seed = space.search.seed if seed is None else seed
     trials, seed = whole_number("trials", trials, 0), whole_number("seed", seed, 0, LARGEST_SEED)
@@ -135,8 +151,11 @@ def search(
         time_budget = None
     if time_budget is not None:
         time_budget = number("time_budget", time_budget, 0.0, above=True, unit="seconds")
-    dataset = _images(space, data, image_size, skip_unreadable=skip_unreadable)
-    space, fitting = fitted(space, dataset)
+    keeps_ends = start is not None or not has_shipped_ends(space)
+    dataset = _images(space, data, image_size, keeps_ends, skip_unreadable=skip_unreadable)
+    if start is not None and start.network.class_names is not None:
+        dataset = datasets.in_order(dataset, start.network.class_names)
+    space, fitting = fitted(space, dataset, is_given=start is not None)
     workers = checked_workers(executor, workers)
     if pending_trials is not None:
         pending_trials = whole_number("pending_trials", pending_trials, 1)
@@ -156,7 +175,7 @@ def search(
         space,
         dataset,
         trainer_named(trainer) if isinstance(trainer, str) else trainer,
-        out=expanded(out) if out is not None else Path("runs") / space.name,
+        out=expanded(out) if out is not None else Path("runs") / _name(space, start),
         trials=trials,
         seed=seed,
         executor=executor,
@@ -168,7 +187,8 @@ def search(
         storage=storage,
         on_event=on_event or (lambda _: None),
         began=began,
-        notes=(*dataset.notes, *fitting),
+        notes=(*(() if start is None else start.notes), *dataset.notes, *fitting),
+        start=start,
     )
     return loop.search(session, callbacks)
 
@@ -177,19 +197,25 @@ def _images(
     space: SearchSpace,
     data: datasets.Data | None,
     image_size: datasets.ImageSize | None,
+    keeps_ends: bool,
     *,
     skip_unreadable: bool,
 ) -> datasets.Dataset:
     """Load the images of a space; pictures get the shape that its first network takes."""
-    shape, channels = space.architecture.input_shape, None
-    if len(shape) == 3 and not has_shipped_ends(space):
-        image_size = shape[:2] if image_size is None else image_size
-        channels = shape[2]
+    pictures = datasets.pictures_for(space.architecture.input_shape) if keeps_ends else {}
+    if image_size is not None:
+        pictures["image_size"] = image_size
     return datasets.load(
         space.data,
         data,
         stand_in=space.stand_in,
-        image_size=image_size,
-        channels=channels,
         skip_unreadable=skip_unreadable,
+        **pictures,
     )
+
+
+def _name(space: SearchSpace, start: StartingNetwork | None) -> str:
+    """Return the name of a run folder."""
+    if start is None or not start.file_sha256:
+        return space.name
+    return Path(start.source).stem or space.name

@@ -37,10 +37,10 @@ def with_value(key: str, value: Any) -> dict[str, Any]:
     return changed
 
 
-def refused(call: Any, *args: Any) -> str:
+def refused(call: Any, *args: Any, **options: Any) -> str:
     """Return the text of the refusal, which is one line of at most 1,500 characters."""
     with pytest.raises(SearchSpaceError) as caught:
-        call(*args)
+        call(*args, **options)
     text = str(caught.value)
     assert "\n" not in text
     assert 0 < len(text) < 1500

@@ -24,7 +24,7 @@ ROWS = (
     ("space", "execution", "evidence"),
     ("study",),
     ("driver", "upkeep", "reproduction"),
-    ("reports", "api"),
+    ("reports", "api", "continuation"),
     ("", "testing"),
     ("cli",),
     ("__main__",),
@@ -32,6 +32,7 @@ ROWS = (
 NEIGHBOURS = {
     "checks": {"errors", "machine"},
     "atomic": {"errors"},
+    "continuation": {"api"},
     # Network.to_keras is a door for users: it loads interop when it is called.
     "networks": {"interop"},
 }

@@ -29,10 +29,12 @@ import click
 
 from growsearch import __version__
 from growsearch.cli import streams
+from growsearch.cli.continuing import continue_run
 from growsearch.cli.reproduce import reproduce
 from growsearch.cli.results import compare, dashboard, show
 from growsearch.cli.search import run
 from growsearch.cli.spaces import spaces
+from growsearch.cli.surgery import export, grow, sites
 from growsearch.cli.upkeep import gc, verify
 from growsearch.errors import DamagedRunError, GrowsearchError, UnavailableError, without_password
 
@@ -45,7 +47,10 @@ _AGAIN = 0.05  # seconds: a finalizer is over by then
 
 
 @click.group(
-    commands=[run, show, compare, dashboard, verify, gc, spaces, reproduce],
+    commands=[
+        *(run, show, compare, dashboard, verify, gc, spaces, reproduce),
+        *(continue_run, grow, sites, export),
+    ],
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit status: 0 done, 2 bad input, 3 damaged run, 75 database or cluster gone (run the "
     "same command again), 130 Ctrl-C, 143 SIGTERM.",

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import math
 import re
+import sys
+from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import click
@@ -90,6 +93,51 @@ skip_unreadable = click.option(
     "--skip-unreadable",
     is_flag=True,
     help="Leave out files of images that cannot be read, instead of ending with an error.",
+)
+
+
+class CustomObject(click.ParamType[tuple[str, Any]]):
+    """A class or function of the user, as module:name."""
+
+    name = "custom object"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, Any]:
+        """Return the name and what the module has under it."""
+        module, colon, name = str(value).partition(":")
+        if not (module and colon and name):
+            self.fail(f"expected module:name, such as my_layers:Scale, got {value!r}", param, ctx)
+        if (here := str(Path.cwd())) not in sys.path:
+            sys.path.insert(0, here)
+        try:
+            return name, getattr(import_module(module), name)
+        except (ImportError, AttributeError) as error:
+            self.fail(f"{value}: {error}", param, ctx)
+
+
+def _by_name(
+    _context: click.Context, _parameter: click.Parameter, named: tuple[tuple[str, Any], ...]
+) -> dict[str, Any]:
+    return dict(named)
+
+
+custom_objects = click.option(
+    "--custom-objects",
+    type=CustomObject(),
+    multiple=True,
+    callback=_by_name,
+    metavar="MODULE:NAME",
+    help="A class or function of your own that a Keras file uses; its module is imported. "
+    "Repeatable. Nothing else in or named by a file runs.",
+)
+
+
+model = click.option(
+    "--model",
+    metavar="PATH",
+    help="Start from a network of your own: a .keras, .h5 or .safetensors file. SPACE is then auto "
+    "by default, which needs --data.",
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import click
 
@@ -14,7 +15,9 @@ _BEGAN = time.monotonic()  # a time budget begins with the process
 
 
 @click.command()
-@click.argument("space", default="mnist", callback=options.current_space)
+@click.argument("space", required=False, callback=options.current_space)
+@options.model
+@options.custom_objects
 @click.option(
     "--trials",
     type=click.IntRange(min=0),
@@ -27,7 +30,9 @@ _BEGAN = time.monotonic()  # a time budget begins with the process
     help="Time for the whole run: 90s, 10m. By default the space's search.time_budget, which is 5m "
     "of mnist and fashion_mnist; none is no limit.",
 )
-@click.option("--out", metavar="DIR", help="Run folder; runs/SPACE by default, or runs/IMAGES.")
+@click.option(
+    "--out", metavar="DIR", help="Run folder; runs/SPACE, runs/IMAGES or runs/MODEL by default."
+)
 @options.storage
 @options.data
 @options.image_size
@@ -63,7 +68,9 @@ _BEGAN = time.monotonic()  # a time budget begins with the process
 @where_to_train
 @options.as_json
 def run(
-    space: str,
+    space: str | None,
+    model: str | None,
+    custom_objects: dict[str, Any],
     arms: dict[str, float] | None,
     control_seeds: int | None,
     control_tuned: int | None,
@@ -87,9 +94,10 @@ def run(
 ) -> None:
     """Grow the best network of SPACE, a shipped name or a TOML file; mnist by default.
 
-    The same command continues an interrupted run.
+    With --model the search starts from a network of your own, in the space auto by default. The
+    same command continues an interrupted run.
     """
-    from growsearch.space import Override, SearchSpace
+    from growsearch.space import AUTO, Override, SearchSpace
 
     asked = Workers(
         workers,
@@ -105,17 +113,24 @@ def run(
         Override("controls.tuned", control_tuned, "--control-tuned"),
     )
     given = [override for override in controls if override.value is not None]
-    loaded = SearchSpace.load(space, [*map(Override.parse, overrides), *given])
-    output.announce(as_json=as_json, in_process=not asked.are_processes)
+    changes = [*map(Override.parse, overrides), *given]
+    loaded = None if model is not None else SearchSpace.load(space or "mnist", changes)
+    output.announce(as_json=as_json, in_process=model is not None or not asked.are_processes)
     output.quiet()
     from rich.console import Console
 
     from growsearch.api import search
+    from growsearch.interop.models import network_to_search_from
     from growsearch.reports.progress import RunDisplay
 
+    start = None
+    if model is not None:
+        start = network_to_search_from(model, custom_objects=custom_objects)
+        loaded = SearchSpace.load(space or AUTO, changes, first=start.network.architecture)
     with RunDisplay(Console(stderr=as_json)) as display, asked.started() as (executor, count):
         result = search(
             loaded,
+            network=start,
             trials=trials,
             time_budget=time_budget,
             out=out,

@@ -9,7 +9,9 @@ from growsearch.datasets.dataset import Dataset, Split
 from growsearch.datasets.digits import load_digits
 from growsearch.datasets.files import ImageFile, ImageFiles
 from growsearch.datasets.forms import Data
-from growsearch.datasets.own import ImageSize, is_images, load_images
+from growsearch.datasets.given import NAME as OWN
+from growsearch.datasets.given import in_order, joined, load_own
+from growsearch.datasets.own import ImageSize, is_images, load_images, pictures_for
 from growsearch.datasets.pixels import Pixels
 from growsearch.datasets.published import PUBLISHED
 from growsearch.datasets.sources import load_published
@@ -19,6 +21,7 @@ from growsearch.errors import DataError
 
 __all__ = [
     "LOADERS",
+    "OWN",
     "Data",
     "Dataset",
     "ImageFile",
@@ -28,8 +31,11 @@ __all__ = [
     "Pixels",
     "Split",
     "StoredImages",
+    "in_order",
+    "joined",
     "load",
     "load_images",
+    "pictures_for",
 ]
 
 
@@ -45,6 +51,7 @@ class Loader(Protocol):
 LOADERS: dict[str, Loader] = {
     **{name: partial(load_published, name) for name in PUBLISHED},
     "digits": load_digits,
+    OWN: load_own,
 }
 
 STAND_INS = ("digits",)
@@ -73,7 +80,8 @@ def load(
     ----------
     name : str
         ``mnist``, ``fashion_mnist`` or ``kmnist`` (28x28x1, 10 classes), ``cifar10`` (32x32x3, 10
-        classes), or ``digits`` (scikit-learn's, enlarged to 28x28x1).
+        classes), or ``digits`` (scikit-learn's, enlarged to 28x28x1), or ``own``
+        for images without a published name, which are `data`.
     data : path, arrays, pipelines or Dataset, optional
         A folder with a folder for each class, or what else `load_images` takes; a folder with the
         published files (IDX gzipped or not), an ``.npz`` file in the layout of Keras or MedMNIST,

@@ -39,9 +39,9 @@ def dataset_from(
     *,
     name: str,
     validation: int,
-    image_shape: tuple[int, int, int],
-    class_names: tuple[str, ...],
-    others: Mapping[str, str],
+    image_shape: tuple[int, int, int] | None = None,
+    class_names: tuple[str, ...] = (),
+    others: Mapping[str, str] | None = None,
 ) -> Dataset:
     """Make a data set of published images, or of a user's own arrays.
 
@@ -58,11 +58,12 @@ def dataset_from(
     validation : int
         At most this many of the first training images become the validation split; never more
         than a sixth of them. An ``.npz`` file may bring its own.
-    image_shape : (height, width, channels)
-        That of the data set called `name`; grey images may lack the channel axis.
+    image_shape : (height, width, channels), optional
+        That of the data set called `name`; grey images may lack the channel axis. Without one all
+        images are a data set of their own.
     class_names : tuple of str
-        Name of each class, in the order of the labels.
-    others : mapping
+        Name of each class of the data set called `name`, in the order of the labels.
+    others : mapping, optional
         Names of other data sets, whose images are refused, under the `idx_hash` of their images
         as bytes (n, height, width).
 
@@ -95,7 +96,9 @@ def dataset_from(
         if f"x_{part}" in arrays
     }
     is_named_otherwise = in_labels is not None and len(in_labels) != len(class_names)
-    if may_be_own and (is_named_otherwise or not _may_be(parts, image_shape, len(class_names))):
+    if image_shape is None or (
+        may_be_own and (is_named_otherwise or not _may_be(parts, image_shape, len(class_names)))
+    ):
         splits = {part: _in_bytes(*pair, where=f"{source}: {part}") for part, pair in parts.items()}
         name, class_names = own, in_labels or (() if named is None else tuple(map(str, named)))
     else:
@@ -103,7 +106,7 @@ def dataset_from(
         splits = {}
         for part, pair in parts.items():
             splits[part] = make(*pair, where=f"{source}: {part}")
-            _check_published(splits[part], f"{source}: {part}", name, image_shape, others)
+            _check_published(splits[part], f"{source}: {part}", name, image_shape, others or {})
         if in_labels and len(in_labels) == len(class_names):
             class_names = in_labels
     if "validation" not in splits:

@@ -147,6 +147,20 @@ def load_images(
     )
 
 
+def pictures_for(input_shape: tuple[int, ...]) -> dict[str, Any]:
+    """Return the arguments of `load_images` that give pictures of a network's input shape.
+
+    Examples
+    --------
+    >>> pictures_for((48, 64, 3)), pictures_for((17,))
+    ({'image_size': (48, 64), 'channels': 3}, {})
+    """
+    if len(input_shape) != 3:
+        return {}
+    *size, channels = input_shape
+    return {"image_size": tuple(size), "channels": channels}
+
+
 def _path(data: Any) -> Path:
     return Path(os.path.expanduser(data))  # noqa: PTH111 - Path's raises for an unknown user
 

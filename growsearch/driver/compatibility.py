@@ -6,12 +6,13 @@ from collections.abc import Mapping
 
 from growsearch.datasets import Dataset, Split
 from growsearch.errors import InvalidInputError
+from growsearch.interop.models import StartingNetwork
 from growsearch.space import SearchSpace
 from growsearch.trials.metrics import one_class
 
 
-def check_fits(space: SearchSpace, dataset: Dataset) -> None:
-    """Refuse a space whose teacher or trainings do not fit the images.
+def check_fits(space: SearchSpace, dataset: Dataset, start: StartingNetwork | None = None) -> None:
+    """Refuse a space, or a network that is given, which does not fit the images.
 
     Raises
     ------
@@ -19,21 +20,26 @@ def check_fits(space: SearchSpace, dataset: Dataset) -> None:
         Names the key, what was expected and what came.
     """
     architecture = space.architecture
+    whose, asked = f"the input shape of the space {space.name}", "teacher.architecture"
+    if start is not None:
+        whose, asked = f"the input shape of {start.source}", start.source
+        _check_given(space, start)
+    elif not space.teacher.steps:
+        raise InvalidInputError(
+            "teacher.steps: expected at least 1, as no network is given to start from, got 0"
+        )
     if dataset.image_shape != architecture.input_shape:
         raise InvalidInputError(
-            f"data: expected images of shape {architecture.input_shape}, the input shape of the "
-            f"space {space.name}, got {dataset.image_shape}"
+            f"data: expected images of shape {architecture.input_shape}, {whose}, "
+            f"got {dataset.image_shape}"
         )
     outputs = architecture.shapes[architecture.output.name]
     if outputs != (dataset.classes,):
         raise InvalidInputError(
-            f"teacher.architecture: expected {dataset.classes} outputs, one a class of the data, "
-            f"got {outputs}"
+            f"{asked}: expected {dataset.classes} outputs, one a class of the data, got {outputs}"
         )
-    plans = {
-        "teacher": space.teacher.plan,
-        "training": space.training.plan_at(space.choices.learning_rate[0]),
-    }
+    plans = {"teacher": space.teacher.plan} if space.teacher.steps else {}
+    plans["training"] = space.training.plan_at(space.choices.learning_rate[0])
     if space.polish is not None:
         plans |= {"polish": space.polish.plan, "polish.last": space.polish.last_plan}
     for section, plan in plans.items():
@@ -69,3 +75,14 @@ def check_metric(space: SearchSpace, images: Mapping[str, Split]) -> None:
             raise InvalidInputError(
                 f"judge.metric: auc: {part} images: {one_class(split.labels)}: use another metric"
             )
+
+
+def _check_given(space: SearchSpace, start: StartingNetwork) -> None:
+    """Refuse a network that is not the first one of the space, or that cannot be trained."""
+    if start.network.architecture != space.architecture:
+        raise InvalidInputError(
+            f"teacher.architecture: expected that of the network that is given, "
+            f"{start.network.architecture}, got {space.architecture}"
+        )
+    if not start.network.parameters:
+        raise InvalidInputError(f"{start.source}: expected weights to train, got none")

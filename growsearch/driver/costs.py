@@ -40,11 +40,11 @@ class Costs:
         return flops / self.first_flops
 
     def of_first_update(self, teacher: TeacherAttribute) -> float:
-        """Return the cost of an update of the first network."""
+        """Return the cost of an update of the first network, which was trained, or measured."""
         steps = teacher.curve[-1][0]
         if self.measured and steps and teacher.seconds > 0.0:
             return teacher.seconds / steps
-        return 1.0
+        return (teacher.step_seconds or 1.0) if self.measured else 1.0
 
     def expected(self, step_cost: float, flops: int, before: int) -> float:
         """Return the cost to expect of an update of a network that was not trained yet.

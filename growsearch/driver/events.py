@@ -54,13 +54,17 @@ class Started:
 
 @dataclass(frozen=True)
 class TeacherReady:
-    """The first network is trained, now or in an earlier session."""
+    """The first network is trained, now or in an earlier session; or measured, if it was given.
+
+    ``start`` is the source of a network that was given, "" of one that the run trained.
+    """
 
     architecture: str
     parameters: int
     validation_accuracy: float
     seconds: float
     outline: str = ""
+    start: str = ""
 
 
 @dataclass(frozen=True)

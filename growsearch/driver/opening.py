@@ -21,17 +21,24 @@ from growsearch.driver.run import Run
 from growsearch.driver.sampler import sampler_of
 from growsearch.driver.use import Use
 from growsearch.driver.width_probe import with_measured_widths
-from growsearch.errors import disk_errors
+from growsearch.errors import NetworkFileError, disk_errors
 from growsearch.execution import Executor
 from growsearch.execution.dispatch import Dispatcher
 from growsearch.execution.time_limit import TimeLimit
 from growsearch.execution.workers import context_for, executor_of, workers_of
+from growsearch.interop.models import StartingNetwork
 from growsearch.networks.store import NetworkStore
 from growsearch.space import SearchSpace
 from growsearch.study import open as studies
-from growsearch.study.attributes import SpentAttribute, WorkersAttribute
+from growsearch.study.attributes import (
+    SpaceAttribute,
+    SpentAttribute,
+    StartAttribute,
+    WorkersAttribute,
+)
 from growsearch.study.database import database_url, open_storage, storage_errors
 from growsearch.study.lock import locked
+from growsearch.study.networks import freed_of
 from growsearch.study.optuna_private import roll_back_interrupted
 from growsearch.study.read import trained
 from growsearch.study.run_id import claim
@@ -77,6 +84,8 @@ class Session:
         When the session began, by ``time.monotonic``.
     notes : tuple of str
         What was done to images and space to fit them together, a line each.
+    start : StartingNetwork or None
+        The network that the search starts from; None where the run trains its own.
     """
 
     space: SearchSpace
@@ -95,13 +104,14 @@ class Session:
     on_event: OnEvent = lambda _: None
     began: float = field(default_factory=time.monotonic)
     notes: tuple[str, ...] = ()
+    start: StartingNetwork | None = None
 
 
 @contextmanager
 def opened(session: Session) -> Iterator[Run]:
     """Open a run, new or interrupted, for the block; errors of disk and database are one line."""
     space, dataset, out = session.space, session.dataset, session.out
-    check_fits(space, dataset)
+    check_fits(space, dataset, session.start)
     images = images_by_part(dataset, space.judge.held_out)
     check_metric(space, images)
     with locked(out), storage_errors(session.storage or str(out)), disk_errors(out):
@@ -139,6 +149,7 @@ def opened(session: Session) -> Iterator[Run]:
                 clock=clock,
                 use=use,
                 on_event=session.on_event,
+                start=session.start,
             )
             with _kept(run):
                 yield run
@@ -186,8 +197,29 @@ def _studies(session: Session) -> tuple[Study, Study]:
     study, control_study = studies.create_or_load(database, name)
     if storage:
         claim(study, out, storage)
-    record_or_compare(study, session.space, session.dataset, session.seed, out)
+    start = None if session.start is None else _stored_start(session.start, study, out)
+    record_or_compare(study, session.space, session.dataset, session.seed, out, start)
     return study, control_study
+
+
+def _stored_start(start: StartingNetwork, study: Study, out: Path) -> StartAttribute:
+    """Return what the study holds of a network that was given, which the run folder has.
+
+    A file that is missing or damaged is written again.
+    """
+    store, sha256 = NetworkStore(out / studies.WEIGHTS), start.network.sha256
+    before, space = StartAttribute.read(study), SpaceAttribute.read(study)
+    if space is None or (before is not None and before.sha256 == sha256):
+        try:
+            store.get(freed_of(study).stored(sha256))
+        except NetworkFileError:
+            store.put(start.network)
+    return StartAttribute(
+        source=start.source,
+        file_sha256=start.file_sha256,
+        sha256=sha256,
+        training_flops=start.training_flops,
+    )
 
 
 def _started(session: Session, study: Study, workers: int, window: int, clock: Clock) -> Started:

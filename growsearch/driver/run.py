@@ -19,6 +19,7 @@ from growsearch.driver.plans import paced
 from growsearch.driver.sampler import GainSampler
 from growsearch.driver.use import Use
 from growsearch.execution.dispatch import Dispatcher
+from growsearch.interop.models import StartingNetwork
 from growsearch.networks.store import NetworkStore
 from growsearch.space import SearchSpace
 from growsearch.study.attributes import TeacherAttribute
@@ -53,6 +54,8 @@ class Run:
     clock : Clock
     use : Use
     on_event : callable
+    start : StartingNetwork or None
+        The network that was given; None where the run trains its own.
     """
 
     space: SearchSpace
@@ -69,6 +72,7 @@ class Run:
     clock: Clock
     use: Use
     on_event: OnEvent
+    start: StartingNetwork | None = None
     _evaluated: dict[str, Evaluated] = field(init=False, default_factory=dict)
 
     @cached_property

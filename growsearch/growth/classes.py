@@ -17,8 +17,9 @@ from growsearch.growth.replicate import fresh, rebuild, unlearnt
 from growsearch.net2net import Units
 from growsearch.networks import INPUT, Architecture, Network, Node
 from growsearch.networks.class_names import checked_names
+from growsearch.networks.compute import compute
 from growsearch.networks.layer import TiedUnitsError, Weight
-from growsearch.networks.reference import compute, forward
+from growsearch.networks.reference import forward
 
 Array = NDArray[Any]
 Float = NDArray[np.float64]

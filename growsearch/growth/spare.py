@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from growsearch.growth.ties import Cells, Ties
 from growsearch.networks import Network
-from growsearch.networks.reference import compute, forward_at
+from growsearch.networks.compute import compute
+from growsearch.networks.reference import forward_at
 
 Array = NDArray[Any]
 Float = NDArray[np.float64]

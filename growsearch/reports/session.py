@@ -85,7 +85,7 @@ def first_line(event: TeacherReady, metric: str = "accuracy") -> str:
     """Return the first network of a trunk as a line: outline, parameters, accuracy, time."""
     return (
         f"First network {event.outline}: {event.parameters:,} parameters, "
-        f"{_validation(event, metric)}, trained in {event.seconds:.0f} s"
+        f"{_validation(event, metric)}, {_origin(event)}"
     )
 
 
@@ -93,8 +93,16 @@ def teacher_line(event: TeacherReady, metric: str = "accuracy") -> str:
     """Return the teacher as a line: architecture, parameters, accuracy, training time."""
     return (
         f"Teacher {event.architecture}: {event.parameters:,} parameters, "
-        f"{_validation(event, metric)}, trained in {event.seconds:.0f} s"
+        f"{_validation(event, metric)}, {_origin(event)}"
     )
+
+
+def _origin(event: TeacherReady) -> str:
+    """Return where the first network comes from: its training, or a file and what followed."""
+    trained = f"trained in {event.seconds:.0f} s"
+    if not event.start:
+        return trained
+    return f"from {event.start}" + f", {trained}" * (event.seconds > 0.0)
 
 
 def polish_line(event: Polished, metric: str = "accuracy") -> str:

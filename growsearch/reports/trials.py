@@ -141,6 +141,8 @@ def summary(result: SearchResult) -> list[tuple[str, str]]:
         off = "off; --arms random with a new --out runs one"
         controls = [str(evidence) if result.control_arms else off]
     rows += [("control", each) for each in controls]
+    if result.start is not None:
+        rows.append(("started from", result.start.source))
     rows += [
         ("images", result.data_source),
         *([("classes", some(result.class_names, 12))] if result.class_names else []),

@@ -11,6 +11,7 @@ from typing import Any
 from growsearch.datasets import Dataset
 from growsearch.errors import ArchitectureError, SearchSpaceError
 from growsearch.networks import Architecture
+from growsearch.space.files import AUTO
 from growsearch.space.sections import LARGEST_COUNT
 from growsearch.space.space import SearchSpace
 
@@ -43,13 +44,22 @@ def _shipped_architectures() -> dict[str, Architecture]:
     return {name: SearchSpace.load(name).architecture for name in SearchSpace.shipped()}
 
 
-def fitted(space: SearchSpace, dataset: Dataset) -> tuple[SearchSpace, tuple[str, ...]]:
+def fitted(
+    space: SearchSpace, dataset: Dataset, *, is_given: bool = False
+) -> tuple[SearchSpace, tuple[str, ...]]:
     """Return a shipped space for images of one's own: its ends follow them, and so does its name.
 
     Input shape and number of classes become those of the images; limits on parameters and FLOPs
     grow in proportion to the first network; batches become no larger than the training split, and
     the training before a trunk takes no longer than that of the space. A space that is not shipped,
     or whose own data set these are, is returned as it is.
+
+    Parameters
+    ----------
+    space : SearchSpace
+    dataset : Dataset
+    is_given : bool
+        True where the first network is the user's, whose ends stay: batches alone follow.
 
     Returns
     -------
@@ -62,7 +72,10 @@ def fitted(space: SearchSpace, dataset: Dataset) -> tuple[SearchSpace, tuple[str
         When the first network cannot have such ends.
     """
     is_own = dataset.name not in (space.data, space.name) and not dataset.stand_in
-    if not is_own or not has_shipped_ends(space):
+    if is_given and is_own and space.name in (AUTO, *SearchSpace.shipped()):
+        batches, said = _batches(space, dataset)
+        return (space.replace(**batches) if batches else space), said
+    if is_given or not is_own or not has_shipped_ends(space):
         return space, ()
     before = space.architecture
     try:
@@ -97,17 +110,27 @@ def fitted(space: SearchSpace, dataset: Dataset) -> tuple[SearchSpace, tuple[str
                 for key, value in limits.items()
             )
             notes.append(f"raised in proportion to it: {raised}")
+    batches, said = _batches(space, dataset)
+    for section, change in batches.items():
+        changes[section] = changes.get(section, {}) | change
+    notes += said
+    name = _NO_NAME.sub("_", dataset.name).lstrip("_.-")[:_LONGEST] or "images"
+    return space.replace(name=name, **changes), tuple(notes)
+
+
+def _batches(space: SearchSpace, dataset: Dataset) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Return the batches that are larger than the training split, made smaller; and the notes."""
+    changes, notes = dict[str, Any](), []
     for section in ("teacher", "training", "polish"):
         plan = getattr(space, section)
         if plan is not None and plan.batch_size > len(dataset.train):
             size = max(1, len(dataset.train) // 2)
-            changes.setdefault(section, {})["batch_size"] = size
+            changes[section] = {"batch_size": size}
             notes.append(
                 f"{section}.batch_size = {size}, as there are {len(dataset.train):,} training "
                 "images"
             )
-    name = _NO_NAME.sub("_", dataset.name).lstrip("_.-")[:_LONGEST] or "images"
-    return space.replace(name=name, **changes), tuple(notes)
+    return changes, tuple(notes)
 
 
 def with_ends(

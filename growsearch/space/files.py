@@ -11,12 +11,16 @@ from growsearch.checks import expanded
 from growsearch.errors import SearchSpaceError
 from growsearch.space.invalid import shown_value
 
+AUTO = "auto"  # the file that lacks a first network
 ALIASES = {"mnist_fast": "mnist"}  # spaces of earlier versions, and those that replace them
 
 
 def shipped() -> tuple[str, ...]:
-    """Return the names of the search spaces that ship with growsearch, sorted."""
-    return tuple(sorted(path.stem for path in _folder().glob("*.toml")))
+    """Return the names of the search spaces that ship with growsearch, sorted.
+
+    Without ``auto``, which becomes a space by a network.
+    """
+    return tuple(sorted(path.stem for path in _folder().glob("*.toml") if path.stem != AUTO))
 
 
 def alias_notice(alias: str) -> str:
@@ -46,7 +50,7 @@ def read_shipped(name: str) -> str:
     if name in ALIASES:
         warnings.warn(alias_notice(name), FutureWarning, stacklevel=2)
         name = ALIASES[name]
-    if name not in shipped():
+    if name not in (AUTO, *shipped()):
         raise SearchSpaceError(
             f"search space: expected one of {', '.join(shipped())}, got {name!r}"
         )
@@ -70,7 +74,7 @@ def find(space: str | Path) -> Path:
         # The line that is shown is that of SearchSpace.load's caller.
         warnings.warn(alias_notice(space), FutureWarning, stacklevel=3)
         space = ALIASES[space]
-    if isinstance(space, str) and space in shipped():
+    if isinstance(space, str) and space in (AUTO, *shipped()):
         return _folder() / f"{space}.toml"
     path = Path(space)
     try:

@@ -54,11 +54,12 @@ class Teacher(Training):
 
     The architecture is a chain in notation; or a graph, as a table or as JSON text, as
     :meth:`growsearch.Architecture.to_json` gives it, with the shape of its input. The space holds
-    it as text.
+    it as text. ``steps`` may be 0 where a network is given, which is then taken as it is.
     """
 
     architecture: str
     input_shape: tuple[Count, ...] = Field((28, 28, 1), strict=False)
+    steps: Annotated[int, Field(ge=0, le=10**9)]
     initializer: Initializer = "he_normal"
     learning_rate: Rate = TrainingPlan.learning_rate
 
@@ -96,8 +97,8 @@ class Teacher(Training):
 
     @property
     def plan(self) -> TrainingPlan:
-        """The training of the teacher."""
-        return self.plan_at(self.learning_rate)
+        """The training of the teacher; 1 update where ``steps`` is 0, as there is none."""
+        return self._plan_of(max(self.steps, 1), self.learning_rate)
 
 
 def _is_graph(architecture: Any) -> bool:

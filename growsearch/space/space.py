@@ -15,6 +15,7 @@ from growsearch.growth import Limits
 from growsearch.networks import Architecture
 from growsearch.networks.optimizers import OPTIMIZERS
 from growsearch.space import files
+from growsearch.space.auto import around
 from growsearch.space.invalid import explain, key_of
 from growsearch.space.override import Override, changed, overrides_of, sources_of
 from growsearch.space.section import Section, SectionError
@@ -144,7 +145,11 @@ class SearchSpace(Section):
 
     @classmethod
     def load(
-        cls, space: str | Path, overrides: str | Override | Sequence[str | Override] = ()
+        cls,
+        space: str | Path,
+        overrides: str | Override | Sequence[str | Override] = (),
+        *,
+        first: Architecture | None = None,
     ) -> Self:
         """Read a shipped space by its name, or a TOML file by its path.
 
@@ -155,6 +160,8 @@ class SearchSpace(Section):
         overrides : str, Override, or sequence of both
             Values that replace those of the file. Text is ``KEY=VALUE`` with a dotted key and a
             TOML value, such as ``training.steps=100``.
+        first : Architecture, optional
+            The first network, in place of the file's; "auto" needs one.
 
         Warns
         -----
@@ -173,13 +180,37 @@ class SearchSpace(Section):
         100
         """
         path = files.find(space)
-        values, changes = files.read(path), overrides_of(overrides)
+        if first is None and space == files.AUTO:
+            raise SearchSpaceError(
+                "search space auto: expected a network to start from, by --model PATH or "
+                "network=, got none"
+            )
+        return cls.of_values(files.read(path), overrides, first=first, source=str(path))
+
+    @classmethod
+    def of_values(
+        cls,
+        values: Mapping[str, Any],
+        overrides: str | Override | Sequence[str | Override] = (),
+        *,
+        first: Architecture | None = None,
+        source: str = "search space",
+    ) -> Self:
+        """Check plain values after overrides, and with another first network; see :meth:`load`.
+
+        Raises
+        ------
+        SearchSpaceError
+            Names ``source``, or the source of the override that is wrong.
+        """
+        changes = overrides_of(overrides)
+        if first is not None:
+            values = around(values, first, changes)
         try:
             return cls.model_validate(changed(values, changes))
         except (ValidationError, RecursionError) as invalid:
-            source = str(path)
             with suppress(ValidationError):
-                cls.model_validate(values)  # the file is valid: an override must be wrong
+                cls.model_validate(values)  # these are valid: an override must be wrong
                 source = sources_of(key_of(invalid), changes)
             raise SearchSpaceError(f"{source}: {explain(invalid, cls)}") from None
 

@@ -12,6 +12,7 @@ from growsearch.study.attributes import (
     Candidate,
     PolishAttribute,
     ReadingsAttribute,
+    StartAttribute,
     TeacherAttribute,
 )
 from growsearch.study.networks import freed_of
@@ -20,7 +21,7 @@ from growsearch.study.trunk import trunk_of
 
 
 def networks_named(study: Study) -> set[str]:
-    """Return the SHA-256 of every file that the study needs: teacher's, trunk's, trials', polish's.
+    """Return the SHA-256 of every file that the study needs, from the first network to the polish.
 
     Raises
     ------
@@ -56,6 +57,8 @@ def _named_by(now: AttributesNow, trials: Sequence[FrozenTrial]) -> set[str]:
     teacher, polish = TeacherAttribute.read(now), PolishAttribute.read(now)
     trunk, readings = trunk_of(now, trials), ReadingsAttribute.read(now)
     named: set[str] = set()
+    if (start := StartAttribute.read(now)) is not None:
+        named.add(start.sha256)
     if teacher is not None:  # the trunk went on from its last update
         named |= {teacher.sha256} | ({teacher.last} if trunk is None else set())
     named |= {polish.sha256, polish.last, *polish.lasts} if polish else set()

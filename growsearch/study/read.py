@@ -68,7 +68,7 @@ def trained(study: Study) -> list[tuple[int, float]]:
     teacher = TeacherAttribute.read(study)
     known: list[Trained] = [] if teacher is None else [teacher]
     known += [Candidate.read(trial) for trial in trials_that_count(study)]
-    return [(each.curve[-1][0], each.seconds) for each in known if each.curve]
+    return [(each.curve[-1][0], each.seconds) for each in known if each.curve and each.curve[-1][0]]
 
 
 def controls_by_number(control_study: Study, only: int | None = None) -> dict[int, ControlResults]:

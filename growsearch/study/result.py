@@ -19,6 +19,7 @@ from growsearch.study.attributes import (
     Reading,
     SpaceAttribute,
     SpentAttribute,
+    StartAttribute,
     TestAttribute,
     WorkersAttribute,
 )
@@ -84,6 +85,8 @@ class SearchResult:
     confusions : mapping
         The predictions of the best network by class, on the "test" images and on those "held_out";
         computed with the accuracies.
+    start : StartAttribute or None
+        The network that was given to the run, and its origin; None where the run trained its own.
     """
 
     best: Best
@@ -146,6 +149,8 @@ class SearchResult:
     def _score(self, name: str, accuracy: float | None) -> float | None:
         return accuracy if self.metric == "accuracy" else self.scores.get(name)
 
+    start: StartAttribute | None = None
+
     @property
     def readings(self) -> tuple[Reading, ...]:
         """The anytime curve of a run with a trunk: accuracy and loss, in the order of time."""
@@ -203,6 +208,7 @@ class SearchResult:
             "stand_in": self.stand_in,
             "class_names": None if self.class_names is None else list(self.class_names),
             "control_arms": dict(self.control_arms),
+            "start": None if self.start is None else self.start.to_attributes(),
             "metric": self.metric,
             "best": found.pop("best"),
             "test_accuracy": self.test_accuracy,
@@ -251,6 +257,7 @@ def result_of(
         control_arms=space.control_arms if space else {},
         anytime=anytime_of(study, state, best, trials),
         class_names=(data.class_names or None) if data else None,
+        start=StartAttribute.read(study),
         **_figures(test, space.metric if space else "accuracy", data),
     )
 

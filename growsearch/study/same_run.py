@@ -11,13 +11,23 @@ from optuna.study import Study
 from growsearch.datasets import Dataset
 from growsearch.errors import RunError, SearchSpaceError
 from growsearch.space import SearchSpace
-from growsearch.study.attributes import DataAttribute, SeedAttribute, SpaceAttribute
+from growsearch.study.attributes import (
+    DataAttribute,
+    SeedAttribute,
+    SpaceAttribute,
+    StartAttribute,
+)
 
 
 def record_or_compare(
-    study: Study, space: SearchSpace, dataset: Dataset, seed: int, folder: Path
+    study: Study,
+    space: SearchSpace,
+    dataset: Dataset,
+    seed: int,
+    folder: Path,
+    start: StartAttribute | None = None,
 ) -> None:
-    """Store space, seed and data set of a new run; compare those of an old run with the command's.
+    """Store space, seed, data and given network of a new run; compare an old run's with these.
 
     Raises
     ------
@@ -26,6 +36,8 @@ def record_or_compare(
     """
     now = SpaceAttribute(value=_plain(space)), SeedAttribute(value=seed), _data(dataset)
     before = SpaceAttribute.read(study), SeedAttribute.read(study), DataAttribute.read(study)
+    if before[0]:
+        _refuse_other_start(folder, StartAttribute.read(study), start)
     if old_space := before[0]:
         # JSON has lists where a space has tuples.
         asked = json.loads(json.dumps(now[0].value))
@@ -35,9 +47,20 @@ def record_or_compare(
         _refuse_other(folder, old_seed.value, seed, SeedAttribute.attribute)
     if (old_data := before[2]) and old_data.fingerprint != dataset.fingerprint:
         raise _other(folder, "other images")
+    if start is not None and before[0] is None:
+        start.write(study)  # first: a run that has a space has all that it began with
     for old, new in zip(before, now, strict=True):
         if old is None:  # a new run, or one that was killed between two of the attributes
             new.write(study)
+
+
+def _refuse_other_start(
+    folder: Path, old: StartAttribute | None, new: StartAttribute | None
+) -> None:
+    """Refuse another network than the one that the run was given; its path may differ."""
+    if (None if old is None else old.sha256) != (None if new is None else new.sha256):
+        names = ["a network of its own" if each is None else each.source for each in (old, new)]
+        raise _other(folder, f"{names[0]}, not with {names[1]}")
 
 
 def _data(dataset: Dataset) -> DataAttribute:

@@ -50,6 +50,8 @@ def _named(run: Snapshot) -> Iterator[tuple[str, str, str]]:
     teacher, polish, trunk = run.teacher, run.polish, run.trunk
     for number, candidate in run.kept().items():
         yield candidate.sha256, f"trial {number}", candidate.architecture
+    if run.start is not None:
+        yield run.start.sha256, "the network that was given", ""
     if teacher is not None:
         yield teacher.sha256, "the teacher", teacher.architecture
         if teacher.last and trunk is None:

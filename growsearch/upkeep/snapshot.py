@@ -31,6 +31,7 @@ from growsearch.study.attributes import (
     SessionAttribute,
     SpaceAttribute,
     SpentAttribute,
+    StartAttribute,
     TeacherAttribute,
     TestAttribute,
     Trunk,
@@ -68,7 +69,7 @@ class Snapshot:
     seed : int or None
     window : int
         The number of candidates that may be pending.
-    data, teacher, polish, test
+    data, start, teacher, polish, test
         The study's attributes; None where it has none.
     trunk : Trunk or None
         The trunk, if the run has one that can be read.
@@ -92,6 +93,7 @@ class Snapshot:
     seed: int | None
     window: int
     data: DataAttribute | None
+    start: StartAttribute | None
     teacher: TeacherAttribute | None
     polish: PolishAttribute | None
     test: TestAttribute | None
@@ -218,6 +220,7 @@ def snapshot(folder: Path, study: Study, control_study: Study) -> Snapshot:
         seed=None if seed is None else seed.value,
         window=1 if window is None else window.value,
         data=reader(partial(DataAttribute.read, study)),
+        start=reader(partial(StartAttribute.read, study)),
         teacher=reader(partial(TeacherAttribute.read, study)),
         polish=reader(partial(PolishAttribute.read, study)),
         test=reader(partial(TestAttribute.read, study)),

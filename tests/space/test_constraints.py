@@ -27,7 +27,7 @@ IMPOSSIBLE = [
     ("teacher.input_shape", [28, 28, 0]),
     ("teacher.input_shape", ["28", 28, 1]),
     ("teacher.initializer", "zeros"),
-    ("teacher.steps", 0),
+    ("teacher.steps", -1),
     ("teacher.steps", 10**9 + 1),
     ("teacher.steps", True),
     ("teacher.steps", 5.0),

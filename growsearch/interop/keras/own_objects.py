@@ -86,7 +86,7 @@ def unknown(names: list[str], function: str) -> str:
     given = ", ".join(f"{name!r}: {name}" for name in every)
     return (
         f"expected Keras' own objects, got {', '.join(every)}: give {function} "
-        f"custom_objects={{{given}}}"
+        f"custom_objects={{{given}}}, or name each by --custom-objects module:name"
     )
 
 

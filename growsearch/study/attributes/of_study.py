@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, StrictBool, StrictFloat, StrictInt, StrictStr, model_validator
 
@@ -346,11 +346,34 @@ class FreedAttribute(OneValue):
         return self.value.get(sha256, sha256)
 
 
+class StartAttribute(StudyAttribute):
+    """The network that was given to a run, as the first one or to be trained on.
+
+    Parameters
+    ----------
+    source : str
+        The path of its file, or in words where it had none.
+    file_sha256 : str
+        SHA-256 of the file's bytes; "" without a file.
+    sha256 : str
+        Of the network, as the run has stored it.
+    training_flops : float
+        FLOPs of the trainings that it descends from; 0 where they are unknown.
+    """
+
+    attribute: ClassVar[str] = "start"
+    source: StrictStr
+    file_sha256: Sha256 | Literal[""] = ""
+    sha256: Sha256
+    training_flops: StrictFloat = 0.0
+
+
 class TeacherAttribute(Trained, StudyAttribute):
     """The network that the search started from.
 
     ``last`` is the SHA-256 of the network of its last update, where a trunk goes on from it, and
-    ``precision`` that of its updates.
+    ``precision`` that of its updates. ``step_seconds`` is the measured time of an update of a
+    network that was given and not trained.
     """
 
     attribute: ClassVar[str] = "teacher"
@@ -360,6 +383,7 @@ class TeacherAttribute(Trained, StudyAttribute):
     validation_accuracy: StrictFloat
     architecture: StrictStr = ""
     parameters: Count = 0
+    step_seconds: StrictFloat = 0.0
 
     @classmethod
     def of(cls, outcome: TrialOutcome, architecture: Architecture) -> Self:

@@ -1,0 +1,115 @@
+"""The command that goes on from the network of a run with new images: continue."""
+
+from __future__ import annotations
+
+import click
+
+from growsearch.checks import LARGEST_SEED
+from growsearch.cli import options, output
+from growsearch.cli.workers import Workers, where_to_train
+
+
+@click.command("continue")
+@click.argument("folder", metavar="DIR")
+@click.option(
+    "--data",
+    required=True,
+    multiple=True,
+    metavar="PATH",
+    help="The new images. Repeatable: name the old ones too, so that the network keeps what it "
+    "knows.",
+)
+@options.skip_unreadable
+@click.option(
+    "--out", metavar="DIR", help="Folder of the new run; by default DIR-2, DIR-3, … as is free."
+)
+@options.storage
+@click.option("--trials", type=click.IntRange(min=0), help="Trials of the new run in all.")
+@click.option(
+    "--time-budget",
+    type=options.TimeBudget(),
+    metavar="SPAN",
+    help="Time for the whole new run: 90s, 10m; by default the space's. none is no limit.",
+)
+@click.option("--seed", type=click.IntRange(0, LARGEST_SEED), help="Seed of everything random.")
+@click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Change a value of the run's search space: limits.parameters=2000000. Repeatable.",
+)
+@click.option(
+    "--arms",
+    cls=options.ArmsOption,
+    type=options.Arms(),
+    metavar="LIST",
+    help="Control arms with fractions of the trials; continued:0.5,scratch_compute:0.25 by "
+    "default.",
+)
+@where_to_train
+@options.as_json
+def continue_run(
+    folder: str,
+    data: tuple[str, ...],
+    skip_unreadable: bool,
+    out: str | None,
+    storage: str | None,
+    trials: int | None,
+    time_budget: float | None,
+    seed: int | None,
+    overrides: tuple[str, ...],
+    arms: dict[str, float] | None,
+    workers: int | None,
+    pending_trials: int | None,
+    trial_time_limit: float | None,
+    memory_per_worker: int | None,
+    ray: str | None,
+    cpus_per_worker: float | None,
+    gpus_per_worker: float | None,
+    as_json: bool,
+) -> None:
+    """Go on from the best network of the run in DIR with new images, in a run of its own.
+
+    Controls tell whether growing was needed: the network trained on without growth, and one from
+    random weights on all these images. The same command continues an interrupted run.
+    """
+    from growsearch.space import Override
+
+    asked = Workers(
+        workers,
+        ray=ray,
+        cpus=cpus_per_worker,
+        gpus=gpus_per_worker,
+        time_limit=trial_time_limit,
+        memory=memory_per_worker,
+    )
+    changes = list(map(Override.parse, overrides))
+    if arms is not None:
+        changes.append(Override("controls.arms", arms, "--arms"))
+    output.announce(as_json=as_json, in_process=not asked.are_processes)
+    output.quiet()
+    from rich.console import Console
+
+    from growsearch.continuation import continue_search
+    from growsearch.reports.progress import RunDisplay
+
+    with RunDisplay(Console(stderr=as_json)) as display, asked.started() as (executor, count):
+        result = continue_search(
+            folder,
+            data=list(data),
+            skip_unreadable=skip_unreadable,
+            out=out,
+            overrides=changes,
+            storage=storage,
+            trials=trials,
+            time_budget=time_budget,
+            seed=seed,
+            workers=count,
+            executor=executor,
+            pending_trials=pending_trials,
+            trial_time_limit=trial_time_limit,
+            memory_per_worker=memory_per_worker,
+            on_event=display,
+        )
+    output.print_result(result, as_json=as_json, with_trials=False)

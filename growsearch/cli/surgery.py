@@ -1,0 +1,121 @@
+"""The commands that work on a model file, without a search: grow, sites, export."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from growsearch.checks import LARGEST_SEED
+from growsearch.cli import options, output
+from growsearch.cli.growths import GrowingCommand, as_option, growths_of
+from growsearch.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from growsearch.growth import Growth
+
+
+@click.command(cls=GrowingCommand)
+@click.argument("model")
+@click.option("-o", "--out", metavar="PATH", help="File to write: .keras, .h5 or .safetensors.")
+@click.option("--dry-run", is_flag=True, help="Print the plan, and write nothing.")
+@options.data
+@click.option(
+    "--seed", type=click.IntRange(0, LARGEST_SEED), default=0, help="Seed of new weights."
+)
+@options.custom_objects
+@options.as_json
+def grow(
+    model: str,
+    out: str | None,
+    dry_run: bool,
+    data: str | None,
+    seed: int,
+    custom_objects: dict[str, Any],
+    as_json: bool,
+    typed_growths: list[tuple[str, str]],
+) -> None:
+    """Grow MODEL, a .keras, .h5 or .safetensors file, and keep what it computes.
+
+    Growths are applied in the order in which they are typed. What changed is printed, with the
+    largest difference of the outputs on images of --data, or else on random inputs.
+    """
+    growths = growths_of(typed_growths)
+    if not growths:
+        raise InvalidInputError(
+            "grow: expected at least one growth, such as --widen conv1=64, got none: "
+            "growsearch sites MODEL lists what may grow"
+        )
+    output.quiet()
+    from growsearch.growth.surgery import change_of, inputs_of, operated, planned
+    from growsearch.interop.models import check_suffix, starting_network, write_model
+    from growsearch.reports import surgery as report
+
+    if out is not None:
+        check_suffix(out, "--out")
+    elif not dry_run:
+        raise InvalidInputError("grow: expected --out PATH, or --dry-run, got neither")
+    before = starting_network(model, custom_objects=custom_objects).network
+    _, steps = planned(before.architecture, growths)
+    change = after = None
+    if not dry_run:
+        images = None if data is None else _images(data, before.architecture.input_shape)
+        inputs = inputs_of(before, images)
+        after = operated(before, growths, rng=seed, images=inputs if images is None else images)
+        change = change_of(before, after, growths, inputs)
+        assert out is not None
+        write_model(after, out)
+    about = report.Report(before, after, steps, change, data, None if dry_run else out)
+    if as_json:
+        output.print_json(about.to_json())
+    else:
+        click.echo("\n".join(report.lines(about)))
+
+
+@click.command()
+@click.argument("model")
+@options.custom_objects
+@options.as_json
+def sites(model: str, custom_objects: dict[str, Any], as_json: bool) -> None:
+    """List what may grow in MODEL: the smallest growth at each place, as an option of grow."""
+    output.quiet()
+    from growsearch.growth import sites as sites_of
+    from growsearch.interop.models import starting_network
+    from growsearch.reports import surgery as report
+
+    architecture = starting_network(model, custom_objects=custom_objects).network.architecture
+    found: dict[str, tuple[Growth, ...]] = sites_of(architecture)
+    if as_json:
+        listed = {name: [each.to_json() for each in legal] for name, legal in found.items()}
+        output.print_json({"architecture": architecture.to_json(), "sites": listed})
+        return
+    named = [(as_option(each), each) for legal in found.values() for each in legal]
+    click.echo("\n".join(report.sites(architecture, named)))
+
+
+@click.command()
+@click.argument("folder", metavar="DIR")
+@click.option(
+    "-o", "--out", required=True, metavar="PATH", help="File to write: .keras, .h5, .safetensors."
+)
+@options.storage
+def export(folder: str, out: str, storage: str | None) -> None:
+    """Write the best network of the run in DIR to a file."""
+    output.quiet()
+    from growsearch.interop.models import check_suffix, write_model
+    from growsearch.study.result import load_result
+
+    check_suffix(out, "--out")
+    best = load_result(folder, storage=storage).best
+    path = write_model(best.network, out)
+    click.echo(
+        f"{path}: {best.network.parameters:,} parameters, validation accuracy "
+        f"{best.validation_accuracy:.4f}"
+    )
+
+
+def _images(data: str, input_shape: tuple[int, ...]) -> Any:
+    """Return images on which a network is measured."""
+    from growsearch.datasets import OWN, load, pictures_for
+
+    return load(OWN, data, **pictures_for(input_shape)).validation.images

@@ -1,0 +1,97 @@
+"""Reports of surgery on a network: its steps, sizes before and after, and what may grow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from growsearch.growth import Growth
+from growsearch.growth.change import Change
+from growsearch.growth.surgery import Step
+from growsearch.networks import Architecture, Network
+
+_EXACT = 1e-5  # of the largest output: beyond, the function has changed
+
+
+@dataclass(frozen=True)
+class Report:
+    """A surgery, done or planned.
+
+    Parameters
+    ----------
+    before : Network
+    after, change, path
+        The network, the change of its outputs and its file; None of a plan.
+    steps : tuple of Step
+    data : str or None
+        The images that outputs were compared on; None is random inputs.
+    """
+
+    before: Network
+    after: Network | None
+    steps: tuple[Step, ...]
+    change: Change | None
+    data: str | None
+    path: str | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the report as plain JSON values."""
+        after = self.steps[-1]
+        old = self.before.architecture
+        return {
+            "path": self.path,
+            "steps": [step.to_json() for step in self.steps],
+            "parameters": [old.parameters, after.parameters],
+            "flops": [old.flops, after.flops],
+            "change": None if self.change is None else asdict(self.change),
+            "data": self.data,
+        }
+
+
+def lines(report: Report) -> list[str]:
+    """Return a surgery as lines: each step, sizes, the largest change of an output, the file."""
+    old, new = report.before.architecture, report.steps[-1]
+    rows = [
+        (step.growth.operation, step.growth.place, f"{step.before} → {step.after}")
+        for step in report.steps
+    ]
+    widths = [max(len(row[column]) for row in rows) for column in range(2)]
+    found = [f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c}" for a, b, c in rows]
+    found += [
+        "",
+        f"{'parameters':<14}{_from_to(old.parameters, new.parameters)}",
+        f"{'FLOPs':<14}{_from_to(old.flops, new.flops)}",
+    ]
+    if report.after is not None:
+        sizes = _bytes(report.before), _bytes(report.after)
+        found.append(f"{'size':<14}{sizes[0]:,.1f} kB → {sizes[1]:,.1f} kB of weights")
+    if (change := report.change) is not None:
+        on = "random inputs" if report.data is None else f"images of {report.data}"
+        found.append(
+            f"{'max |Δ|':<14}{change.largest:.2g}, {change.relative:.2g} of the largest output, on "
+            f"{change.images} {on}"
+        )
+        if change.relative > _EXACT:
+            found.append(f"{'':<14}the network computes something else than before")
+    ended = "nothing, as asked by --dry-run" if report.path is None else report.path
+    return [*found, f"{'written':<14}{ended}"]
+
+
+def sites(architecture: Architecture, named: Sequence[tuple[str, Growth]]) -> list[str]:
+    """Return what may grow as lines: an option of the command, and the sizes that change."""
+    if not named:
+        return ["nothing may grow: no growth keeps what this network computes"]
+    widest = min(48, max(len(option) for option, _ in named))
+    return [
+        f"{option:<{widest}}  {' → '.join(growth.sizes(architecture))}" for option, growth in named
+    ]
+
+
+def _from_to(before: int, after: int) -> str:
+    return f"{before:,} → {after:,} ({after / max(before, 1):.2f} times)"
+
+
+def _bytes(network: Network) -> float:
+    arrays = (array for layer in network.weights.values() for array in layer.values())
+    return sum(array.nbytes for array in arrays) / 1000.0

@@ -1,0 +1,94 @@
+"""Images of a user's own in any shape: loaded for a network that is given, and joined."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from growsearch.datasets import OWN, Dataset, in_order, joined, load
+from growsearch.errors import DataError, DataNotFoundError
+from tests.messages import one_line
+
+
+def arrays(train: int = 12, shape: tuple[int, ...] = (5, 4, 3)) -> Any:
+    """Pairs of small images in four classes."""
+    rng = np.random.default_rng(train)
+    return tuple(
+        (rng.integers(0, 256, (n, *shape), np.uint8), np.arange(n) % 4) for n in (train, 8)
+    )
+
+
+@pytest.mark.parametrize("form", ["arrays", "npz"])
+def test_any_shape_and_number_of_classes(form: str, tmp_path: Path) -> None:
+    """The classes are those of the labels; the first training images are for validation."""
+    data = arrays()
+    if form == "npz":
+        names = ("x_train", "y_train", "x_test", "y_test")
+        values = dict(zip(names, [each for pair in data for each in pair], strict=True))
+        np.savez(tmp_path / "mine.npz", allow_pickle=False, **values)
+        data = tmp_path / "mine.npz"
+    found = load(OWN, data)
+    assert (found.image_shape, found.classes) == ((5, 4, 3), 4)
+    assert [len(each) for each in (found.train, found.validation, found.test)] == [10, 2, 8]
+    assert load(OWN, found) is found
+
+
+def test_several_are_joined_split_by_split() -> None:
+    """Images in the order given; the source names all; one alone is itself."""
+    one, other = load(OWN, arrays()), load(OWN, arrays(24))
+    both = joined([one, other])
+    assert isinstance(both, Dataset)
+    for part in ("train", "validation", "test"):
+        parts = [getattr(each, part) for each in (one, other)]
+        expected = np.concatenate([each.images for each in parts])
+        assert np.array_equal(getattr(both, part).images, expected)
+        assert len(getattr(both, part).labels) == len(expected)
+    assert both.source == "arrays in memory and arrays in memory"
+    assert joined([one]) is one
+    assert both.fingerprint not in (one.fingerprint, other.fingerprint)
+
+
+def test_classes_of_one_name_are_one_class() -> None:
+    """Numbers follow the names: those of the first set stay, new ones come behind."""
+    one, other = load(OWN, arrays()), load(OWN, arrays(24))
+    named = [
+        replace(each, class_names=names)
+        for each, names in ((one, ("a", "b", "c", "d")), (other, ("d", "e", "a", "c")))
+    ]
+    both = joined(named)
+    assert both.class_names == ("a", "b", "c", "d", "e")
+    expected = [3, 4, 0, 2]
+    assert both.test.labels.tolist()[8:] == [expected[label] for label in other.test.labels]
+    assert both.test.labels.tolist()[:8] == one.test.labels.tolist()
+    with pytest.raises(DataError, match="expected names of the classes"):
+        joined([named[0], other])
+
+
+def test_an_order_of_classes_may_have_more() -> None:
+    """Classes without images keep their place; one that is not in the order is named."""
+    data = replace(load(OWN, arrays()), class_names=("a", "b", "c", "d"))
+    found = in_order(data, ("d", "x", "c", "b", "a"))
+    assert (found.classes, found.class_names) == (5, ("d", "x", "c", "b", "a"))
+    assert found.test.labels.tolist() == [[4, 3, 2, 0][n] for n in data.test.labels]
+    assert in_order(data, ("a", "b", "c", "d")) is data
+    with pytest.raises(DataError, match=r"got also c, d: .*--add-classes"):
+        in_order(data, ("a", "b"))
+
+
+def test_what_cannot_be_used_is_one_line(tmp_path: Path) -> None:
+    """Nothing at all, nothing there, no arrays, other shapes."""
+    cases = [
+        (None, DataNotFoundError, "data: expected your images, by --data PATH or data="),
+        (tmp_path / "none", DataNotFoundError, "none: nothing there"),
+        (5, DataError, "got int"),
+    ]
+    for data, kind, said in cases:
+        with pytest.raises(kind) as refused:
+            load(OWN, data)  # type: ignore[arg-type]
+        assert said in one_line(refused)
+    with pytest.raises(DataError, match=r"expected images of shape \(5, 4, 3\)"):
+        joined([load(OWN, arrays()), load(OWN, arrays(12, (4, 4, 3)))])
