@@ -5,6 +5,7 @@ from __future__ import annotations
 from growsearch.exports.images import Images
 from growsearch.exports.record import Export
 from growsearch.exports.subject import Subject
+from growsearch.study.attributes import DataAttribute
 from growsearch.study.result import SearchResult
 from growsearch.trials.metrics import METRICS
 
@@ -57,6 +58,9 @@ def _data(result: SearchResult | None, images: Images) -> list[str]:
     if result is None:
         return [f"- Images: {images.about or 'unknown'}. The training images are not recorded."]
     lines = [f"- Source: {result.data_source}."]
+    about = DataAttribute.read(result.study)
+    if about is not None:
+        lines.append(f"- SHA-256 of images and labels: `{about.fingerprint}`.")
     if result.stand_in:
         lines.append("- **Stand-in data**: not the data set of the search space.")
     if result.class_names:
@@ -126,7 +130,7 @@ def _limits(record: Export, subject: Subject, images: Images) -> list[str]:
     if subject.result is not None:
         lines.append(
             "- The search chose among many networks on its validation images: that figure is too "
-            "high. Those on held-out and test images are not."
+            "high as a rule. Those on held-out and test images are not."
         )
         lines.append(
             "- The figures hold for images like these. Nothing was measured on others, on damaged "

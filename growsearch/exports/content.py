@@ -110,15 +110,22 @@ class Content:
 
 
 def check_ends(network: Network) -> None:
-    """Raise InvalidInputError unless a network has one input and one output."""
+    """Raise InvalidInputError unless a network has one input of floats, and one output."""
     architecture = network.architecture
     ends = architecture.output
-    further = [node.name for node in architecture.nodes if not node.inputs]
-    outputs = len(ends.inputs) if isinstance(ends.layer, KerasEnds) else 1
-    if further or outputs != 1:
+    inputs = 1 + sum(not node.inputs for node in architecture.nodes)
+    outputs, taken = 1, "float32"
+    if isinstance(ends.layer, KerasEnds):
+        outputs, taken = len(ends.inputs), str(ends.layer.taken["tensors"][0]["dtype"])
+    if inputs != 1 or outputs != 1:
         raise InvalidInputError(
-            f"export: expected a network with one input and one output, got {1 + len(further)} "
-            f"inputs and {outputs} outputs: use to_keras(), and Keras' own model.export"
+            f"export: expected a network with one input and one output, got {inputs} and "
+            f"{outputs}: use to_keras(), and Keras' own model.export"
+        )
+    if "float" not in taken:
+        raise InvalidInputError(
+            f"export: expected a model that takes floats, got one that takes {taken}: export the "
+            "network that it was made of"
         )
 
 

@@ -88,6 +88,7 @@ def test_nothing_is_written_where_outputs_differ(
     out = tmp_path / "made.npz"
     gs.export(NETWORKS["plain"](), out=out)
     before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    npz = FORMATS["npz"]
 
     def wrong(content: Content, path: Path) -> None:
         weights = {
@@ -96,10 +97,9 @@ def test_nothing_is_written_where_outputs_differ(
         }
         weights["conv1"]["kernel"][0, 0, 0, 0] += 0.01
         other = Network(content.network.architecture, weights)
-        FORMATS["npz"].write(replace(content, network=other), path)
+        npz.write(replace(content, network=other), path)
 
-    row = replace(FORMATS["npz"], write=wrong)
-    monkeypatch.setitem(table.FORMATS, "npz", row)
+    monkeypatch.setitem(table.FORMATS, "npz", replace(npz, write=wrong))
     with pytest.raises(ExportError, match=r"npz: expected outputs within 1e-05 of the largest one"):
         gs.export(NETWORKS["plain"](), out=out)
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
@@ -171,6 +171,19 @@ def _folder(parent: Path) -> Path:
     made = parent / "made.npz"
     made.mkdir()
     return made
+
+
+def test_models_that_have_no_such_file(tmp_path: Path) -> None:
+    """Several inputs or outputs, and inputs that are no floats, are refused in words."""
+    layers = keras.layers
+    one, other = keras.Input((4,)), keras.Input((4,))
+    two = keras.Model([one, other], layers.Add()([one, other]))
+    with pytest.raises(InvalidInputError, match="one input and one output, got 2 and 1"):
+        gs.export(two, out=tmp_path / "two.npz")
+    pixels = keras.Input((4, 4, 1), dtype="uint8")
+    taken = keras.Model(pixels, layers.Dense(2)(layers.Flatten()(layers.Rescaling(1 / 255)(pixels))))
+    with pytest.raises(InvalidInputError, match="takes floats, got one that takes uint8"):
+        gs.export(taken, out=tmp_path / "pixels.npz")
 
 
 def test_an_earlier_savedmodel_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -110,7 +110,7 @@ INT8 = Format(
     extra="litert",
     modules=("ai_edge_litert",),
     batch=1,
-    tolerance=0.1,
+    tolerance=0.2,
     value_bytes=1,
     needs_images=True,
 )
