@@ -19,7 +19,7 @@ _TIMES = 4.0  # another order of sums rounds otherwise
 
 @dataclass(frozen=True)
 class Agreement:
-    """How far a file is from the network.
+    """The distance of a file from its network.
 
     Parameters
     ----------

@@ -19,7 +19,7 @@ LARGEST_PIXEL = 255
 
 @dataclass(frozen=True)
 class Content:
-    """What a file computes.
+    """The computation of a file.
 
     Parameters
     ----------

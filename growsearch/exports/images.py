@@ -136,8 +136,8 @@ def _parts(subject: Subject, data: Any) -> tuple[Mapping[str, Split] | None, str
             about.source
         )
     with suppress(GrowsearchError):
-        dataset = _found_again(result, about)
-        if dataset is not None and (parts := _as_in_run(dataset, result)):
+        again = _found_again(result, about)
+        if again is not None and (parts := _as_in_run(again, result)):
             return parts, about.source
     return None, f"the run's images are not reachable ({about.source}): --data names them"
 

@@ -12,7 +12,7 @@ import pytest
 from growsearch.cli import main
 from growsearch.cli.export import export
 from growsearch.exports import FORMATS
-from growsearch.exports.export import INPUTS
+from growsearch.exports.run import INPUTS
 from tests.command_line import refused
 from tests.exports.networks import CLASSES, NETWORKS, SHAPE
 

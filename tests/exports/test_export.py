@@ -108,7 +108,7 @@ def test_nothing_is_written_where_outputs_differ(
 def test_an_error_of_a_converter_is_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever a converter raises names the format and the reason, and leaves no file."""
+    """Any error of a converter gets a line with format and reason, and leaves no file."""
 
     def fails(_content: Content, path: Path) -> None:
         path.write_text("half")
@@ -181,7 +181,9 @@ def test_models_that_have_no_such_file(tmp_path: Path) -> None:
     with pytest.raises(InvalidInputError, match="one input and one output, got 2 and 1"):
         gs.export(two, out=tmp_path / "two.npz")
     pixels = keras.Input((4, 4, 1), dtype="uint8")
-    taken = keras.Model(pixels, layers.Dense(2)(layers.Flatten()(layers.Rescaling(1 / 255)(pixels))))
+    taken = keras.Model(
+        pixels, layers.Dense(2)(layers.Flatten()(layers.Rescaling(1 / 255)(pixels)))
+    )
     with pytest.raises(InvalidInputError, match="takes floats, got one that takes uint8"):
         gs.export(taken, out=tmp_path / "pixels.npz")
 

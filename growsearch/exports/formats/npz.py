@@ -20,7 +20,7 @@ def write(content: Content, path: Path) -> None:
     texts = {_ARCHITECTURE: json.dumps(network.architecture.to_json())}
     if content.network.class_names is not None:
         texts[_CLASSES] = json.dumps(content.network.class_names)
-    np.savez_compressed(path, allow_pickle=False, **network.flat(), **texts)  # type: ignore[arg-type]
+    np.savez_compressed(path, allow_pickle=False, **network.flat(), **texts)
 
 
 def load(path: Path, content: Content) -> Predict:
