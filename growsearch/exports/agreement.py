@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from growsearch.errors import ExportError
-from growsearch.exports.content import Content
+from growsearch.exports.content import Content, on_processor
 from growsearch.exports.formats.format import Format, Predict
 
 BATCH = 32
@@ -76,7 +76,8 @@ def compare(
     largest = float(np.abs(found - expected).max())
     tolerance = chosen.tolerance
     if largest > tolerance * size and chosen.value_bytes > 1 and chosen.holds_ends:
-        by_keras = in_batches(content.model().predict_on_batch, inputs)
+        with on_processor():
+            by_keras = in_batches(content.model().predict_on_batch, inputs)
         rounding = float(np.abs(by_keras - expected).max()) / size
         tolerance = max(tolerance, min(_TIMES * rounding, _FLOAT32))
     same = float((found.argmax(axis=-1) == expected.argmax(axis=-1)).mean())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -127,6 +128,14 @@ def check_ends(network: Network) -> None:
             f"export: expected a model that takes floats, got one that takes {taken}: export the "
             "network that it was made of"
         )
+
+
+def on_processor() -> AbstractContextManager[Any]:
+    """Return a context in which Keras computes on the processor: a GPU rounds convolutions more."""
+    import keras
+
+    device: AbstractContextManager[Any] = keras.device("cpu:0")
+    return device
 
 
 def ends_in_softmax(network: Network) -> bool:

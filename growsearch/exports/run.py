@@ -14,7 +14,7 @@ from growsearch.checks import check_choice, expanded
 from growsearch.errors import ArchitectureError, InvalidInputError
 from growsearch.exports.agreement import compare
 from growsearch.exports.card import card
-from growsearch.exports.content import Content, check_ends, ends_in_softmax
+from growsearch.exports.content import Content, check_ends, ends_in_softmax, on_processor
 from growsearch.exports.formats import FORMATS, Format, format_for
 from growsearch.exports.images import Images, images_for
 from growsearch.exports.measure import accuracy, milliseconds, size_of
@@ -208,10 +208,12 @@ def _measured(path: Path, chosen: Format, content: Content, images: Images) -> E
 def _searched(content: Content, split: Any) -> float:
     """Return the accuracy of the network itself, by Keras in float32."""
     floats = replace(content, pixels=False, softmax=False)
-    model = floats.model()
+    with on_processor():
+        model = floats.model()
 
     def predict(inputs: Any) -> Any:
-        return model(inputs, training=False)  # without a graph, which takes a second to trace
+        with on_processor():
+            return model(inputs, training=False)  # without a graph, which takes a second to trace
 
     return accuracy(predict, floats, split)
 

@@ -40,6 +40,17 @@ def test_the_best_network_of_a_run(copy: Path, tmp_path: Path) -> None:
     assert f"growsearch export {copy} --format npz --out {tmp_path / 'best.npz'}\n" in card
 
 
+def test_the_other_kind_of_keras_files(tmp_path: Path) -> None:
+    """The suffix .h5 names Keras' format too; both read as the same network."""
+    network = NETWORKS["branched"]()
+    for suffix in (".h5", ".keras"):
+        record = gs.export(network, out=tmp_path / f"made{suffix}")
+        assert (record.format, record.agreement.relative <= 1e-5) == ("keras", True)
+        ones = np.ones((1, 12, 10, 2))
+        again = gs.from_keras(record.path).forward(ones)
+        assert np.abs(again - network.forward(ones)).max() < 1e-6
+
+
 def test_the_images_of_a_run_are_recognised(finished: SearchResult, tmp_path: Path) -> None:
     """The images that the run had are measured on its held-out half, as the run did."""
     record = finished.export(out=tmp_path / "best.safetensors", data=run_images())

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from growsearch.exports.content import Content
+from growsearch.exports.content import Content, on_processor
 from growsearch.exports.formats.format import Format, Predict
 
 
@@ -25,12 +25,14 @@ def load(path: Path, content: Content) -> Predict:
     """Read the file in safe mode."""
     import keras
 
-    model = keras.saving.load_model(
-        path, custom_objects=dict(content.custom_objects or {}), compile=False, safe_mode=True
-    )
+    with on_processor():
+        model = keras.saving.load_model(
+            path, custom_objects=dict(content.custom_objects or {}), compile=False, safe_mode=True
+        )
 
     def predict(inputs: NDArray[Any]) -> NDArray[np.float64]:
-        return np.asarray(model.predict_on_batch(inputs), np.float64)
+        with on_processor():
+            return np.asarray(model.predict_on_batch(inputs), np.float64)
 
     return predict
 

@@ -25,12 +25,16 @@ def load(path: Path, content: Content) -> Predict:
     del content
     import tensorflow as tf
 
-    loaded = tf.saved_model.load(str(path))
+    processor = "CPU:0"  # a GPU rounds convolutions more
+    with tf.device(processor):
+        loaded = tf.saved_model.load(str(path))
     (name,) = loaded.signatures["serving_default"].structured_input_signature[1]
 
     def predict(inputs: NDArray[Any]) -> NDArray[np.float64]:
         # The signature does not keep the variables alive, but the loaded object does.
-        (outputs,) = loaded.signatures["serving_default"](**{name: tf.constant(inputs)}).values()
+        serve = loaded.signatures["serving_default"]
+        with tf.device(processor):
+            (outputs,) = serve(**{name: tf.constant(inputs)}).values()
         return np.asarray(outputs, np.float64)
 
     return predict
