@@ -39,13 +39,13 @@ def images(tmp_path: Path) -> Path:
 
 
 def test_a_file_for_another_runtime(
-    network: Path, images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    network: Path, images: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """The figures are printed, nothing of the converters is, and the class names lie beside."""
     out = tmp_path / "net.tflite"
     command = ["export", str(network), "--format", "tflite-int8", "-o", str(out)]
     assert main([*command, "--softmax", "--data", str(images)]) == 0
-    printed, err = capsys.readouterr()
+    printed, err = capfd.readouterr()
     assert err == ""
     lines = printed.splitlines()
     assert re.fullmatch(rf"{re.escape(str(out))}: [\d,]+ parameters", lines[0])
