@@ -25,7 +25,7 @@ ROWS = (
     ("study",),
     ("figures",),
     ("driver", "upkeep", "reproduction"),
-    ("reports", "api", "continuation"),
+    ("reports", "api", "continuation", "exports"),
     ("page",),
     ("", "testing"),
     ("cli",),
@@ -37,12 +37,14 @@ NEIGHBOURS = {
     "continuation": {"api"},
     # Network.to_keras is a door for users: it loads interop when it is called.
     "networks": {"interop"},
-    # SearchResult.plot_lineage and its like are doors too: they load figures when they are called.
-    "study": {"figures"},
+    # SearchResult.plot_lineage and its like and its export are doors too: they load figures and
+    # exports when they are called; the reports read the record of an export.
+    "study": {"figures", "exports"},
+    "reports": {"exports"},
 }
 # Heavy or characteristic packages -> the only rooms, or folders in them, that may import them.
 OWNERS = {
-    "tensorflow": {"training/slim"},
+    "tensorflow": {"training/slim", "exports/formats"},
     "tf_slim": {"training/slim"},
     "optuna": {"study", "driver", "upkeep"},
     "optuna_dashboard": {"study"},
@@ -56,7 +58,7 @@ OWNERS = {
     "jinja2": {"page"},
     "markupsafe": {"page"},
     "tomli_w": {"page"},
-    "keras": {"interop"},
+    "keras": {"interop", "exports"},
     "sklearn": {"datasets"},
     "pooch": {"datasets"},
     "PIL": {"datasets"},
@@ -64,6 +66,9 @@ OWNERS = {
     "safetensors": {"networks"},
     "pytest": {"testing"},
     "ray": {"execution/ray.py"},
+    "onnxruntime": {"exports/formats"},
+    "ai_edge_litert": {"exports/formats"},
+    "openvino": {"exports/formats"},
 }
 
 # Packages that neither an import of growsearch nor its help loads.

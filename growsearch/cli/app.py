@@ -30,12 +30,13 @@ import click
 from growsearch import __version__
 from growsearch.cli import streams
 from growsearch.cli.continuing import continue_run
+from growsearch.cli.export import export
 from growsearch.cli.report import report
 from growsearch.cli.reproduce import reproduce
 from growsearch.cli.results import compare, dashboard, show
 from growsearch.cli.search import run
 from growsearch.cli.spaces import spaces
-from growsearch.cli.surgery import export, grow, sites
+from growsearch.cli.surgery import grow, sites
 from growsearch.cli.upkeep import gc, verify
 from growsearch.errors import DamagedRunError, GrowsearchError, UnavailableError, without_password
 

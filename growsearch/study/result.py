@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
     from plotly.graph_objects import Figure
 
+    from growsearch.exports import Export
     from growsearch.figures import Theme
 
 
@@ -234,6 +235,24 @@ class SearchResult:
         from growsearch.study.notebook import html_of
 
         return html_of(self)
+
+    def export(self, format: str | None = None, **options: Any) -> Export:
+        """Write the best network to a file of another runtime, and check there that it is the same.
+
+        Parameters
+        ----------
+        format : str, optional
+            A name in ``growsearch.exports.FORMATS``, such as "onnx".
+        **options
+            Further arguments of :func:`growsearch.export`.
+
+        Examples
+        --------
+        >>> result.export("tflite-int8", out="best.tflite").accuracy     # doctest: +SKIP
+        """
+        from growsearch.exports import export
+
+        return export(self, format=format, **options)
 
     def evidence(self) -> Evidence:
         """Compare the candidates with each control arm, in pairs, with statistics."""
