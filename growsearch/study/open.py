@@ -33,8 +33,13 @@ CONTROL_SUFFIX = "-control"
 METRIC = "validation accuracy"
 
 
-def create_or_load(storage: RDBStorage, name: str) -> tuple[Study, Study]:
+def create_or_load(
+    storage: RDBStorage, name: str, demand: str | None = None
+) -> tuple[Study, Study]:
     """Return the study of a run and the sibling study of its controls; make them if need be.
+
+    With a demand the study has two objectives: a validation accuracy that is to be high, and the
+    demand, which is to be low.
 
     Raises
     ------
@@ -47,15 +52,20 @@ def create_or_load(storage: RDBStorage, name: str) -> tuple[Study, Study]:
             "studies of controls do: use another --out"
         )
     studies = []
-    for study_name in (name, name + CONTROL_SUFFIX):
+    objectives = {METRIC: "maximize"} | ({} if demand is None else {demand: "minimize"})
+    of_controls = {METRIC: "maximize"}
+    for study_name, named in ((name, objectives), (name + CONTROL_SUFFIX, of_controls)):
         with untrusted(f"the study {study_name}"):
             study = optuna.create_study(
-                storage=storage, study_name=study_name, direction="maximize", load_if_exists=True
+                storage=storage,
+                study_name=study_name,
+                directions=[*named.values()],
+                load_if_exists=True,
             )
-            if study.metric_names is None:
+            if study.metric_names is None and len(study.directions) == len(named):
                 with warnings.catch_warnings():
                     warnings.filterwarnings("ignore", ".*set_metric_names", ExperimentalWarning)
-                    study.set_metric_names([METRIC])
+                    study.set_metric_names([*named])
         studies.append(_readable(study))
     return studies[0], studies[1]
 

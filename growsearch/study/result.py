@@ -24,6 +24,7 @@ from growsearch.study.attributes import (
     WorkersAttribute,
 )
 from growsearch.study.database import storage_errors
+from growsearch.study.front import FrontMember, members_of
 from growsearch.study.lineage import Ancestor
 from growsearch.study.networks import Best, final_of, test_of
 from growsearch.study.open import WEIGHTS, find
@@ -32,6 +33,7 @@ from growsearch.study.run_id import check
 from growsearch.study.run_state import read_state
 from growsearch.study.shares import Shares
 from growsearch.trials.confusion import Confusion
+from growsearch.trials.demands import DemandName
 from growsearch.trials.metrics import by_its_name
 from growsearch.trials.records import TrialRecord
 
@@ -87,6 +89,11 @@ class SearchResult:
         computed with the accuracies.
     start : StartAttribute or None
         The network that was given to the run, and its origin; None where the run trained its own.
+    front : tuple of FrontMember
+        In a run with two objectives the networks of which none is dominated, by rising demand;
+        ``best`` is the last, the most accurate. ``growsearch.pick`` chooses among them.
+    demand : str or None
+        The second objective: a name in ``growsearch.trials.demands.DEMANDS``.
     """
 
     best: Best
@@ -110,6 +117,8 @@ class SearchResult:
     metric: str = "accuracy"
     scores: Mapping[str, float] = field(default_factory=dict)
     confusions: Mapping[str, Confusion] = field(default_factory=dict)
+    front: tuple[FrontMember, ...] = ()
+    demand: DemandName | None = None
 
     def confusion(self, on: Literal["test", "held_out"] = "test") -> Confusion | None:
         """Return the confusion matrix of the best network; None before the search has ended.
@@ -194,6 +203,7 @@ class SearchResult:
             },
             "teacher": {"validation_accuracy": self.teacher_accuracy},
             **course,
+            **({"front": [each.to_json() for each in self.front]} if self.front else {}),
             "trials": [trial.to_json() for trial in self.trials],
         }
         found = by_its_name(chosen, self.metric)
@@ -210,6 +220,7 @@ class SearchResult:
             "control_arms": dict(self.control_arms),
             "start": None if self.start is None else self.start.to_attributes(),
             "metric": self.metric,
+            "demand": self.demand,
             "best": found.pop("best"),
             "test_accuracy": self.test_accuracy,
             "held_out_accuracy": self.held_out_accuracy,
@@ -257,6 +268,8 @@ def result_of(
         control_arms=space.control_arms if space else {},
         anytime=anytime_of(study, state, best, trials),
         class_names=(data.class_names or None) if data else None,
+        front=members_of(study, state.front),
+        demand=space.demand if space else None,
         start=StartAttribute.read(study),
         **_figures(test, space.metric if space else "accuracy", data),
     )

@@ -56,8 +56,7 @@ def finish(
     study: Study,
     trial: Trial | FrozenTrial,
     judged: Candidate,
-    *,
-    value: float | None,
+    values: Sequence[float] | None,
     gains: Mapping[int, float],
 ) -> None:
     """Write the outcome of a pending trial, and tell: the tell is the commit.
@@ -69,8 +68,9 @@ def finish(
         It may be done in part, by a process that died.
     judged : Candidate
         The outcome, of ``Candidate.judged``.
-    value : float or None
-        The validation accuracy; None of a pruned trial, whose value in the study is its last gain.
+    values : sequence of float, or None
+        The validation accuracy, and with two objectives the demand. None of a pruned trial, whose
+        value in a study with one objective is its last gain.
     gains : mapping
         Step -> gain over the parent.
     """
@@ -78,10 +78,10 @@ def finish(
         set_attribute(study, trial, name, each)
     for step, gain in gains.items():
         set_intermediate_value(study, trial, step, gain)
-    if value is None:
+    if values is None:
         study.tell(trial.number, state=TrialState.PRUNED)
     else:
-        study.tell(trial.number, value)
+        study.tell(trial.number, values)
 
 
 def conclude(

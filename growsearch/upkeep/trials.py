@@ -68,7 +68,7 @@ def _value_of_parent(run: Snapshot, candidate: Candidate) -> float | None:
     if candidate.parent >= len(run.trials):
         return None
     parent = run.trials[candidate.parent]
-    return parent.value if parent.state == TrialState.COMPLETE else None
+    return parent.values[0] if parent.state == TrialState.COMPLETE and parent.values else None
 
 
 def _equal(one: float, other: float) -> bool:
