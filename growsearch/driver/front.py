@@ -20,6 +20,8 @@ from growsearch.trials.judge import Decision, Score
 from growsearch.trials.measurements import SpeedJob
 from growsearch.trials.outcome import TrialOutcome
 
+_LEAST = 1e-9  # of a demand whose logarithm is taken
+
 
 def parent_for(state: RunState, run: Run, index: int) -> Best:
     """Return the network that the candidate of an index grows from.
@@ -69,7 +71,7 @@ def halvings(run: Run, state: RunState, parent: int | None, demand: float | None
     else:
         before = (state.trials[parent].values or [None, None])[1]
     with untrusted(f"the demand of the parent {parent!r}"):
-        return math.log2(finite(before) / demand)
+        return math.log2(max(finite(before), _LEAST) / max(demand, _LEAST))
 
 
 def judge_on_front(

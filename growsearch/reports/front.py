@@ -57,14 +57,13 @@ def front_table(
     ]
 
 
-def _ends(points: Sequence[tuple[float, float]], demand: DemandName) -> str:
+def _ends(points: list[tuple[float, float]], demand: DemandName) -> str:
+    """Return the number of points on a front, and the two at its ends."""
     text = DEMANDS[demand].text
-    first, last = (
-        f"{accuracy:.4f} at {text(value)}" for accuracy, value in (points[0], points[-1])
-    )
-    return (
-        f"1 network, {first}" if len(points) == 1 else f"{len(points)} networks, {first} to {last}"
-    )
+    ends = [f"{accuracy:.4f} at {text(value)}" for accuracy, value in (points[0], points[-1])]
+    if len(points) == 1:
+        return f"1 network, {ends[0]}"
+    return f"{len(points)} networks, {' to '.join(ends)}"
 
 
 def _demand(name: str) -> DemandName:

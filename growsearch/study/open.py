@@ -15,7 +15,7 @@ import optuna
 from optuna.distributions import CategoricalDistribution
 from optuna.exceptions import ExperimentalWarning
 from optuna.storages import RDBStorage
-from optuna.study import Study
+from optuna.study import Study, StudyDirection
 from optuna.trial import TrialState
 
 from growsearch.errors import RunError, without_password
@@ -52,9 +52,9 @@ def create_or_load(
             "studies of controls do: use another --out"
         )
     studies = []
-    objectives = {METRIC: "maximize"} | ({} if demand is None else {demand: "minimize"})
-    of_controls = {METRIC: "maximize"}
-    for study_name, named in ((name, objectives), (name + CONTROL_SUFFIX, of_controls)):
+    one = {METRIC: StudyDirection.MAXIMIZE}
+    objectives = one if demand is None else one | {demand: StudyDirection.MINIMIZE}
+    for study_name, named in ((name, objectives), (name + CONTROL_SUFFIX, one)):
         with untrusted(f"the study {study_name}"):
             study = optuna.create_study(
                 storage=storage,

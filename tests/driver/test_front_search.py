@@ -1,0 +1,285 @@
+"""Searches with two objectives: a front of accuracy and a demand, resumed, verified and shown."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+from optuna.study import StudyDirection
+
+import growsearch as gs
+from growsearch.cli import main
+from growsearch.driver.events import FrontRead
+from growsearch.errors import InvalidInputError, SearchSpaceError
+from growsearch.networks import Architecture
+from growsearch.networks.memory import peak_activation_bytes, stored_bytes
+from growsearch.space import SearchSpace
+from growsearch.study.attributes import Candidate, TeacherAttribute
+from growsearch.study.networks import DamagedNetworkWarning
+from growsearch.study.result import SearchResult
+from growsearch.training import Speed, TrainingPlan
+from growsearch.trials.demands import DEMANDS
+from growsearch.trials.front import Standing, nondominated
+from growsearch.upkeep.gc import collect
+from growsearch.upkeep.verify import verify
+from tests.fake_trainer import CountingTrainer, FakeTrainer, outcome
+from tests.small_search import interrupt, search, studies
+
+pytestmark = pytest.mark.usefixtures("quick_sqlite")
+
+ROOMY = "teacher.architecture=3x3x8(conv1)-pool1-3x3x8(conv2)-pool2-16(fc1)-3(fc2)"
+SPACE = (ROOMY, 'choices.operations=["widen", "narrow_all", "narrow", "deepen"]')
+
+
+class MeasuringTrainer(FakeTrainer):
+    """The fake trainer, which measures a speed that follows from the FLOPs."""
+
+    def speed_of(self, architecture: Architecture, plan: TrainingPlan) -> Speed:
+        return Speed(plan.precision, 1e-9 * architecture.flops * plan.batch_size)
+
+
+def searched(
+    out: Path, *overrides: str, demand: str = "parameters", trials: int = 8, **options: Any
+) -> SearchResult:
+    objective = f'search.objective=["accuracy", "{demand}"]'
+    return search(out, *SPACE, objective, *overrides, trials=trials, **options)
+
+
+def points(result: SearchResult) -> list[tuple[float, float]]:
+    return [(each.accuracy, each.values[result.demand or ""]) for each in result.front]
+
+
+@pytest.mark.parametrize("demand", DEMANDS)
+def test_the_front_of_each_demand(tmp_path: Path, demand: str) -> None:
+    """The study has both objectives; the front is what none of its networks dominates."""
+    result = searched(tmp_path / "run", demand=demand, trainer=MeasuringTrainer())
+    study, controls = studies(tmp_path / "run")
+    assert study.directions == [StudyDirection.MAXIMIZE, StudyDirection.MINIMIZE]
+    assert study.metric_names == ["validation accuracy", DEMANDS[demand].words]  # type: ignore[index]
+    assert controls.directions == [StudyDirection.MAXIMIZE]
+    assert len(result.front) >= 2
+    assert result.demand == demand
+    assert points(result) == sorted(points(result))
+    assert len({accuracy for accuracy, _ in points(result)}) == len(result.front)
+    teacher = TeacherAttribute.read(study)
+    assert teacher is not None
+    assert teacher.demand is not None
+    kept = [Standing(None, result.teacher_accuracy, teacher.demand)]
+    kept += [
+        Standing(each.number, each.values[0], each.values[1])
+        for each in study.trials
+        if each.values and Candidate.is_kept(each)
+    ]
+    expected = nondominated(kept)
+    assert [each.trial_number for each in result.front] == [each.trial for each in expected]
+    assert result.best.sha256 == result.front[-1].sha256
+    assert result.best.validation_accuracy == max(accuracy for accuracy, _ in points(result))
+    for member in result.front:
+        architecture = member.network.architecture
+        assert member.values["parameters"] == architecture.parameters
+        assert member.values["flash_bytes"] == stored_bytes(architecture)
+        assert member.values["arena_bytes"] == peak_activation_bytes(architecture)
+        assert ("milliseconds" in member.values) == (demand == "milliseconds")
+        assert gs.Network.load(member.path).sha256 == member.sha256
+    assert verify(tmp_path / "run").is_good
+
+
+def test_it_moves_along_the_front_in_both_directions(tmp_path: Path) -> None:
+    """Parents are members of the front, each as often as the others; they grow and shrink."""
+    result = searched(tmp_path / "run", trials=14)
+    parents = Counter(record.parent for record in result.trials)
+    assert len(parents) >= 3
+    joined = {None} | {record.number for record in result.trials if record.kept}
+    assert set(parents) <= joined
+    sizes = {None: result.front[0].network.parameters} | {
+        record.number: record.parameters for record in result.trials
+    }
+    sizes[None] = SearchSpace.load(
+        "digits", [*SPACE, "teacher.input_shape=[4,4,1]"]
+    ).architecture.parameters
+    changes = {record.parameters > sizes[record.parent] for record in result.trials}
+    assert changes == {True, False}
+    for record in result.trials:  # no growth of one network is tried twice
+        assert (
+            sum((e.parent, e.growth) == (record.parent, record.growth) for e in result.trials) == 1
+        )
+
+
+@pytest.mark.parametrize(
+    "at", [("teacher", 2), ("trial 2", 2), ("trial 6", 4), ("trial 6 random", 2)]
+)
+@pytest.mark.parametrize("window", [1, 3])
+def test_an_interrupted_search_gives_the_same_front(
+    tmp_path: Path, at: tuple[str, int], window: int
+) -> None:
+    """The same command goes on: the same trials, the same front, and nothing trained twice."""
+    options: dict[str, Any] = {"pending_trials": window}
+    whole = searched(tmp_path / "whole", **options)
+    with pytest.raises(KeyboardInterrupt):
+        searched(tmp_path / "cut", on_event=interrupt(*at), **options)
+    again = searched(tmp_path / "cut", **options)
+    assert outcome(again) == outcome(whole)
+    assert [e.sha256 for e in again.front] == [e.sha256 for e in whole.front]
+    assert points(gs.load_result(tmp_path / "cut")) == points(whole)
+    assert verify(tmp_path / "cut").is_good
+    trainer = CountingTrainer()
+    searched(tmp_path / "cut", trainer=trainer, **options)
+    assert trainer.trained == 0
+
+
+def test_events_tell_the_front(tmp_path: Path) -> None:
+    """One event whenever a network joined, with the members of then."""
+    events: list[FrontRead] = []
+    result = searched(
+        tmp_path / "run", on_event=lambda e: events.append(e) if isinstance(e, FrontRead) else None
+    )
+    assert len(events) == sum(record.kept for record in result.trials)
+    assert [(accuracy, demand) for _, accuracy, demand in events[-1].members] == points(result)
+    assert {event.demand for event in events} == {"parameters"}
+
+
+def test_commands_understand_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """``show`` prints the front as a table and in JSON; ``compare``, ``gc`` and ``verify`` work."""
+    out = tmp_path / "run"
+    result = searched(out)
+    assert main(["show", str(out)]) == 0
+    shown = capsys.readouterr().out
+    assert "Front of validation accuracy and parameters" in shown
+    assert f"\nfront               {len(result.front)} networks, " in shown
+    for member in result.front:
+        assert f"{member.accuracy:.4f}  {member.network.parameters:>10,}" in shown
+    assert main(["show", "--json", str(out)]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["demand"] == "parameters"
+    assert [each["sha256"] for each in found["front"]] == [each.sha256 for each in result.front]
+    assert found["front"][0]["flash_bytes"] == result.front[0].values["flash_bytes"]
+    assert [each["demand"] for each in found["trials"]] == [
+        record.parameters for record in result.trials
+    ]
+    assert main(["compare", str(out), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["overall"]
+    collect(out)
+    assert main(["verify", str(out)]) == 0
+    assert [each.sha256 for each in gs.load_result(out).front] == [
+        each.sha256 for each in result.front
+    ]
+    longer = searched(out, trials=10)  # trainings start from members whose slots are there
+    assert len(longer.trials) == 10
+
+
+def test_a_damaged_member_is_passed_over(tmp_path: Path) -> None:
+    """The members that it would dominate stand on the front again, with a warning."""
+    out = tmp_path / "run"
+    result = searched(out)
+    damaged = result.front[0]
+    assert damaged.trial_number is not None
+    damaged.path.write_bytes(damaged.path.read_bytes()[:-1])
+    with pytest.warns(DamagedNetworkWarning, match=f"trial {damaged.trial_number}: its network"):
+        found = gs.load_result(out)
+    assert damaged.trial_number not in [each.trial_number for each in found.front]
+    assert [each.sha256 for each in result.front[1:]] == [
+        each.sha256 for each in found.front if each.accuracy >= result.front[1].accuracy
+    ]
+    assert not verify(out).is_good
+
+
+def test_pick_takes_the_most_accurate_within_limits(tmp_path: Path) -> None:
+    """Limits on any demand that is known; without any, the most accurate of all."""
+    front = searched(tmp_path / "run").front
+    assert gs.pick(front, {}) is front[-1]
+    for member in front:
+        for name in ("parameters", "flash_bytes"):
+            assert gs.pick(front, {name: member.values[name]}).accuracy == member.accuracy
+    with pytest.raises(InvalidInputError, match="expected limits that a member of the front keeps"):
+        gs.pick(front, {"parameters": 1})
+    with pytest.raises(InvalidInputError, match="expected demands among parameters, flash_bytes"):
+        gs.pick(front, {"milliseconds": 2})
+    with pytest.raises(InvalidInputError, match="parameters: expected a number, got 'few'"):
+        gs.pick(front, {"parameters": "few"})  # type: ignore[dict-item]
+    with pytest.raises(InvalidInputError, match="expected a run with a front"):
+        gs.pick((), {"parameters": 1})
+
+
+def test_a_pruned_candidate_is_not_on_the_front(tmp_path: Path) -> None:
+    """One too far below its parent is refused, however little it demands."""
+    result = searched(tmp_path / "run", "pruning={tolerance=0.02}", trials=10)
+    pruned = [record for record in result.trials if record.state == "PRUNED"]
+    assert pruned
+    assert not any(record.kept for record in pruned)
+    assert all(
+        Candidate.read(result.study.trials[r.number]).demand_gain is not None for r in pruned
+    )
+    assert verify(tmp_path / "run").is_good
+
+
+def test_a_queued_trial_grows_a_member(tmp_path: Path) -> None:
+    """A trial that was queued in Optuna is judged like others."""
+    searched(tmp_path / "run", trials=3)
+    study, _ = studies(tmp_path / "run")
+    drawn = {"op": "narrow", "position": 0.9, "log2_factor": 1.0, "learning_rate": 1e-3}
+    study.enqueue_trial(drawn)
+    result = searched(tmp_path / "run", trials=4)
+    assert result.trials[-1].operation == "narrow"
+    assert result.trials[-1].demand == result.trials[-1].parameters
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "message"),
+    [
+        ("digits", ["judge.rule=not_inferior"], "judge.rule: expected superior beside two"),
+        ("digits", ["polish.steps=10"], "polish: expected none beside two objectives"),
+        ("mnist", [], 'search.objective: expected one objective, such as "loss_gain", beside'),
+    ],
+)
+def test_what_keeps_one_network_is_refused(name: str, changes: list[str], message: str) -> None:
+    """A trunk, a polish and another rule of the judge, in one line."""
+    objective = 'search.objective=["accuracy", "parameters"]'
+    with pytest.raises(SearchSpaceError, match=message) as error:
+        SearchSpace.load(name, [objective, *changes])
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "objective",
+    ["gains", '["accuracy"]', '["accuracy", "flops"]', '["parameters", "accuracy"]', "3"],
+)
+def test_unknown_objectives_are_refused(objective: str) -> None:
+    """The message lists those that there are."""
+    with pytest.raises(SearchSpaceError, match='or a list of "accuracy" and one of parameters'):
+        SearchSpace.load("digits", f"search.objective={objective}")
+
+
+def test_a_trunk_is_refused_by_the_command(capsys: pytest.CaptureFixture[str]) -> None:
+    """One line, exit status 2."""
+    objective = 'search.objective=["accuracy", "parameters"]'
+    assert main(["run", "fashion_mnist", "--set", objective]) == 2
+    told = capsys.readouterr().err
+    assert "beside [trunk], which trains one network throughout" in told
+    assert told.count("\n") == 1
+
+
+def test_a_trainer_without_a_speed_cannot_serve(tmp_path: Path) -> None:
+    """Where milliseconds are asked for; before the first training."""
+    with pytest.raises(InvalidInputError, match="milliseconds: expected a trainer that measures"):
+        searched(tmp_path / "run", demand="milliseconds")
+
+
+def test_objectives_of_a_run_do_not_change(tmp_path: Path) -> None:
+    """The same folder with other objectives is refused, with both."""
+    searched(tmp_path / "run", trials=1)
+    with pytest.raises(gs.GrowsearchError, match=r"search\.objective"):
+        searched(tmp_path / "run", demand="flash_bytes", trials=1)
+    with pytest.raises(gs.GrowsearchError, match=r"search\.objective"):
+        search(tmp_path / "run", *SPACE, trials=1)
+
+
+def test_the_space_around_a_model_has_no_polish_then() -> None:
+    """Two objectives that are asked for take the place of the polish of ``auto``."""
+    first = Architecture.parse("3x3x8(a)-pool1-10(b)", (8, 8, 1))
+    objective = 'search.objective=["accuracy", "flash_bytes"]'
+    assert SearchSpace.around(first, "auto", objective).polish is None  # type: ignore[attr-defined]
+    assert optuna.__version__
