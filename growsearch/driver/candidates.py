@@ -297,9 +297,9 @@ def record(run: Run, candidate: Pending, outcome: TrialOutcome, decision: Decisi
         outcome, gain=gain, kept=decision.kept, reason=decision.reason, **further
     )
     run.guard.check()
-    values = [accuracy] if candidate.demand is None else [accuracy, candidate.demand]
-    ended_early = outcome.ended_early
-    finish(run.study, candidate.trial, judged, None if ended_early else values, gains)
+    told = [accuracy] if candidate.demand is None else [accuracy, candidate.demand]
+    value = None if outcome.ended_early else told
+    finish(run.study, candidate.trial, judged, value=value, gains=gains)
     if not decision.kept:
         run.forget(outcome.sha256)
 

@@ -56,7 +56,8 @@ def finish(
     study: Study,
     trial: Trial | FrozenTrial,
     judged: Candidate,
-    values: Sequence[float] | None,
+    *,
+    value: float | Sequence[float] | None,
     gains: Mapping[int, float],
 ) -> None:
     """Write the outcome of a pending trial, and tell: the tell is the commit.
@@ -68,9 +69,9 @@ def finish(
         It may be done in part, by a process that died.
     judged : Candidate
         The outcome, of ``Candidate.judged``.
-    values : sequence of float, or None
-        The validation accuracy, and with two objectives the demand. None of a pruned trial, whose
-        value in a study with one objective is its last gain.
+    value : float, sequence of float, or None
+        The validation accuracy; with two objectives it and the demand. None of a pruned trial,
+        whose value in a study with one objective is its last gain.
     gains : mapping
         Step -> gain over the parent.
     """
@@ -78,10 +79,10 @@ def finish(
         set_attribute(study, trial, name, each)
     for step, gain in gains.items():
         set_intermediate_value(study, trial, step, gain)
-    if values is None:
+    if value is None:
         study.tell(trial.number, state=TrialState.PRUNED)
     else:
-        study.tell(trial.number, values)
+        study.tell(trial.number, value)
 
 
 def conclude(

@@ -40,7 +40,7 @@ class Demand:
         Examples
         --------
         >>> DEMANDS["parameters"].text(12345.0), DEMANDS["milliseconds"].text(0.031)
-        ('12,345 parameters', '0.031 ms an image')
+        ('12,345 parameters', '0.031 ms an image in training')
         """
         return f"{self.number(value)} {self.words}"
 
@@ -55,7 +55,7 @@ def _parameters(architecture: Architecture) -> int:
 
 DEMANDS: dict[DemandName, Demand] = {
     "parameters": Demand("parameters", "parameters", _parameters),
-    "milliseconds": Demand("ms an image", "ms an image", None),
+    "milliseconds": Demand("ms an image in training", "ms, training", None),
     "flash_bytes": Demand("bytes of flash", "flash, B", stored_bytes),
     "arena_bytes": Demand("bytes of arena", "arena, B", peak_activation_bytes),
 }

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
+import os
 import shutil
 from collections import Counter
+from itertools import count
 from pathlib import Path
 from typing import Any
 
+import optuna
 import pytest
+from optuna.storages import RDBStorage
 from optuna.study import StudyDirection
 
 import growsearch as gs
@@ -26,7 +31,7 @@ from growsearch.trials.demands import DEMANDS
 from growsearch.trials.front import Standing, nondominated
 from growsearch.upkeep.gc import collect
 from growsearch.upkeep.verify import verify
-from tests.fake_trainer import CountingTrainer, FakeTrainer, outcome
+from tests.fake_trainer import CountingTrainer, FakeTrainer, outcome, without_fsync
 from tests.small_search import interrupt, search, studies
 
 pytestmark = pytest.mark.usefixtures("quick_sqlite")
@@ -135,6 +140,38 @@ def test_an_interrupted_search_gives_the_same_front(
     trainer = CountingTrainer()
     searched(tmp_path / "cut", trainer=trainer, **options)
     assert trainer.trained == 0
+
+
+def die_at_a_tell(folder: str, call: int) -> None:
+    """Search, and die without a farewell at the call that tells a trial of the study."""
+    from sqlalchemy import event
+    from sqlalchemy.engine import Engine
+
+    event.listen(Engine, "connect", without_fsync)
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    told, calls = RDBStorage.set_trial_state_values, count(1)
+
+    def tell(*args: Any, **options: Any) -> Any:
+        if next(calls) == call:
+            os._exit(9)
+        return told(*args, **options)
+
+    RDBStorage.set_trial_state_values = tell  # type: ignore[method-assign]
+    searched(Path(folder))
+
+
+def test_a_killed_search_gives_the_same_front(tmp_path: Path, finished: SearchResult) -> None:
+    """A process that dies at a tell loses that trial alone: the next one repeats it."""
+    joined = [record.number for record in finished.trials if record.kept]
+    context = multiprocessing.get_context("spawn")
+    process = context.Process(target=die_at_a_tell, args=(str(tmp_path / "cut"), joined[-1] + 1))
+    process.start()
+    process.join(120)
+    assert process.exitcode == 9
+    assert len(gs.load_result(tmp_path / "cut").trials) == joined[-1]
+    again = searched(tmp_path / "cut")
+    assert outcome(again) == outcome(finished)
+    assert [e.sha256 for e in again.front] == [e.sha256 for e in finished.front]
 
 
 def test_events_tell_the_front(tmp_path: Path) -> None:
@@ -269,7 +306,7 @@ def test_a_trunk_is_refused_by_the_command(capsys: pytest.CaptureFixture[str]) -
 
 
 def test_a_trainer_without_a_speed_cannot_serve(tmp_path: Path) -> None:
-    """Where milliseconds are asked for; before the first training."""
+    """Milliseconds need a speed: this is told before the first training."""
     with pytest.raises(InvalidInputError, match="milliseconds: expected a trainer that measures"):
         searched(tmp_path / "run", demand="milliseconds")
 

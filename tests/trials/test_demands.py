@@ -43,7 +43,7 @@ def test_values_are_told_with_their_units() -> None:
     texts = {name: demand.text(1234.0) for name, demand in DEMANDS.items()}
     assert texts == {
         "parameters": "1,234 parameters",
-        "milliseconds": "1234 ms an image",
+        "milliseconds": "1234 ms an image in training",
         "flash_bytes": "1,234 bytes of flash",
         "arena_bytes": "1,234 bytes of arena",
     }
