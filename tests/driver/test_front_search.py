@@ -6,6 +6,7 @@ import json
 import multiprocessing
 import os
 import shutil
+import sqlite3
 from collections import Counter
 from itertools import count
 from pathlib import Path
@@ -228,6 +229,16 @@ def test_a_damaged_member_is_passed_over(tmp_path: Path, finished: SearchResult)
         each.sha256 for each in found.front if each.accuracy >= result.front[1].accuracy
     ]
     assert not verify(out).is_good
+
+
+def test_a_changed_demand_is_found(tmp_path: Path, finished: SearchResult) -> None:
+    """``verify`` compares the second value of each trial with its architecture."""
+    out = Path(shutil.copytree(finished.folder, tmp_path / "run"))
+    with sqlite3.connect(out / "study.db") as database:
+        database.execute("UPDATE trial_values SET value = 1 WHERE objective = 1 AND trial_id = 1")
+    faults = [fault for promise in verify(out).promises for fault in promise.faults]
+    expected = finished.trials[0].parameters
+    assert faults == [f"trial 0: expected {expected:,} parameters, got 1.0"]
 
 
 def test_pick_takes_the_most_accurate_within_limits(finished: SearchResult) -> None:
