@@ -79,7 +79,7 @@ class TrialFinished:
 
 @dataclass(frozen=True)
 class FrontRead:
-    """The front of a run with two objectives, at its begin and whenever a network joined it.
+    """The front of a run with two objectives, whenever a network joined it.
 
     ``members`` are trial (None is the first network), validation accuracy and demand of each, by
     rising demand; ``demand`` is the second objective, such as "parameters".

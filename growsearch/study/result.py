@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,7 +24,7 @@ from growsearch.study.attributes import (
     WorkersAttribute,
 )
 from growsearch.study.database import storage_errors
-from growsearch.study.front import FrontMember, members_of
+from growsearch.study.front import FrontMember, members_of, pick
 from growsearch.study.lineage import Ancestor
 from growsearch.study.networks import Best, final_of, test_of
 from growsearch.study.open import WEIGHTS, find
@@ -174,6 +174,27 @@ class SearchResult:
     def shares(self) -> Shares | None:
         """The shares of the workers' seconds in a run with a trunk, by what they went into."""
         return None if self.anytime is None else self.anytime.shares
+
+    def within(self, limits: Mapping[str, float]) -> SearchResult:
+        """Return the result with another best network: the most accurate of the front in limits.
+
+        Figures at the end of the run are of the best network before, and are left out.
+
+        Parameters
+        ----------
+        limits : mapping
+            As of :func:`growsearch.pick`.
+
+        Examples
+        --------
+        >>> result.within({"flash_bytes": 64_000}).best.network      # doctest: +SKIP
+        """
+        member = pick(self.front, limits)
+        if member.sha256 == self.best.sha256:
+            return self
+        best = Best(member.network, member.accuracy, member.trial_number, member.path)
+        measured: dict[str, Any] = {"test_accuracy": None, "held_out_accuracy": None}
+        return replace(self, best=best, **measured, scores={}, confusions={})
 
     def evidence(self) -> Evidence:
         """Compare the candidates with each control arm, in pairs, with statistics."""

@@ -42,6 +42,7 @@ SPACE = (ROOMY, 'choices.operations=["widen", "narrow_all", "narrow", "deepen"]'
 
 
 TRIALS = 10
+ALONE = "controls.arms=[]"  # candidates without controls
 
 
 class MeasuringTrainer(FakeTrainer):
@@ -72,7 +73,7 @@ def points(result: SearchResult) -> list[tuple[float, float]]:
 @pytest.mark.parametrize("demand", DEMANDS)
 def test_the_front_of_each_demand(tmp_path: Path, demand: str) -> None:
     """The study has both objectives; the front is what none of its networks dominates."""
-    result = searched(tmp_path / "run", demand=demand, trainer=MeasuringTrainer(), trials=7)
+    result = searched(tmp_path / "run", ALONE, demand=demand, trainer=MeasuringTrainer(), trials=7)
     study, controls = studies(tmp_path / "run")
     assert study.directions == [StudyDirection.MAXIMIZE, StudyDirection.MINIMIZE]
     assert study.metric_names == ["validation accuracy", DEMANDS[demand].words]  # type: ignore[index]
@@ -178,7 +179,7 @@ def test_a_killed_search_gives_the_same_front(tmp_path: Path, finished: SearchRe
 def test_events_tell_the_front(tmp_path: Path) -> None:
     """One event whenever a network joined, with the members of then."""
     told: list[Event] = []
-    result = searched(tmp_path / "run", trials=7, on_event=told.append)
+    result = searched(tmp_path / "run", ALONE, trials=7, on_event=told.append)
     events = [event for event in told if isinstance(event, FrontRead)]
     assert len(events) == sum(record.kept for record in result.trials)
     assert [(accuracy, demand) for _, accuracy, demand in events[-1].members] == points(result)
@@ -248,6 +249,9 @@ def test_pick_takes_the_most_accurate_within_limits(finished: SearchResult) -> N
     for member in front:
         for name in ("parameters", "flash_bytes"):
             assert gs.pick(front, {name: member.values[name]}).accuracy == member.accuracy
+        found = finished.within({"parameters": member.values["parameters"]})
+        assert found.best.sha256 == member.sha256
+        assert (found.test_accuracy is None) == (member is not front[-1])
     with pytest.raises(InvalidInputError, match="expected limits that a member of the front keeps"):
         gs.pick(front, {"parameters": 1})
     with pytest.raises(InvalidInputError, match="expected demands among parameters, flash_bytes"):
@@ -260,7 +264,7 @@ def test_pick_takes_the_most_accurate_within_limits(finished: SearchResult) -> N
 
 def test_a_pruned_candidate_is_not_on_the_front(tmp_path: Path) -> None:
     """One too far below its parent is refused, however little it demands."""
-    result = searched(tmp_path / "run", "pruning={tolerance=0.02}", trials=10)
+    result = searched(tmp_path / "run", ALONE, "pruning={tolerance=0.02}")
     pruned = [record for record in result.trials if record.state == "PRUNED"]
     assert pruned
     assert not any(record.kept for record in pruned)

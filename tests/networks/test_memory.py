@@ -98,7 +98,7 @@ def test_a_size_that_is_not_known_is_refused() -> None:
 
 @given(st.data())
 def test_it_is_the_most_of_all_that_lives_at_once(data: st.DataObject) -> None:
-    """Where each layer has its own memory, it is the largest sum of tensors that live at once."""
+    """Of layers with memory of their own, it is the largest sum of tensors that live at once."""
     widths = data.draw(st.lists(st.integers(1, 9), min_size=1, max_size=7), label="widths")
     names = [INPUT]
     nodes: list[tuple[str, Layer, tuple[str, ...]]] = []

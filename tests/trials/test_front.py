@@ -28,7 +28,7 @@ points = st.tuples(st.integers(0, 12).map(lambda n: n / 12), st.integers(1, 12).
 def joined(
     candidate: Standing, front: Sequence[Standing], scores: dict[int | None, Score] | None = None
 ) -> bool:
-    """Whether a candidate joins a front; without scores accuracies decide."""
+    """Return whether a candidate joins a front; without scores accuracies decide."""
     known = scores or {}
 
     def score_of(member: Standing) -> Score:
@@ -194,7 +194,7 @@ def test_a_larger_network_must_be_surely_better() -> None:
 
 @given(st.lists(points, min_size=1, max_size=12), st.integers(1, 40))
 def test_members_are_explored_evenly(values: list[tuple[float, float]], rounds: int) -> None:
-    """While nobody joins, the numbers of candidates of two members differ by one at most."""
+    """On a front that stays, the numbers of candidates of two members differ by one at most."""
     front = nondominated(standings_of(values))
     children: Counter[int | None] = Counter()
     for _ in range(rounds):
