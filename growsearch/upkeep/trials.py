@@ -99,7 +99,8 @@ def growths(run: Snapshot) -> Promise:
 
 def _demand_faults(run: Snapshot, number: int, architecture: Architecture) -> list[str]:
     """Return in what the second objective of a trial is not that of its architecture."""
-    name, trial = run.space and run.space.search.demand, run.trials[number]
+    trial = run.trials[number]
+    name = None if run.space is None else run.space.search.demand
     if name is None or trial.state != TrialState.COMPLETE:
         return []
     values = trial.values or []
