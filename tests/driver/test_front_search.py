@@ -33,6 +33,8 @@ from growsearch.trials.front import Standing, nondominated
 from growsearch.upkeep.gc import collect
 from growsearch.upkeep.verify import verify
 from tests.fake_trainer import CountingTrainer, FakeTrainer, outcome, without_fsync
+from tests.scoring_trainer import ScoringTrainer, unequal
+from tests.slotted_trainer import SlottedTrainer
 from tests.small_search import interrupt, search, studies
 
 pytestmark = pytest.mark.usefixtures("quick_sqlite")
@@ -214,6 +216,40 @@ def test_commands_understand_it(
     ]
     longer = searched(out, trials=TRIALS + 2)  # from members whose slots are there
     assert len(longer.trials) == TRIALS + 2
+
+
+def test_freed_space_changes_no_later_trial(tmp_path: Path) -> None:
+    """``gc`` leaves the slots of all members: trials after it are those of a run without it."""
+    options: dict[str, Any] = {"trainer": SlottedTrainer()}
+    whole = searched(tmp_path / "whole", ALONE, trials=9, **options)
+    first = searched(tmp_path / "freed", ALONE, trials=6, **options)
+    assert len(first.front) > 1
+    collect(tmp_path / "freed")
+    for member in gs.load_result(tmp_path / "freed").front:
+        assert member.network.slots is not None
+    freed = searched(tmp_path / "freed", ALONE, trials=9, **options)
+    assert [(e.growth, e.gain, e.reason) for e in freed.trials] == [
+        (e.growth, e.gain, e.reason) for e in whole.trials
+    ]
+    assert points(freed) == points(whole)
+
+
+def test_no_growth_of_a_member_is_tried_twice(tmp_path: Path) -> None:
+    """While there is another one: so each of three layers is deepened behind once."""
+    result = searched(tmp_path / "run", ALONE, 'choices.operations=["deepen"]', trials=3)
+    tried = [(record.parent, record.growth) for record in result.trials]
+    assert len(set(tried)) == 3
+
+
+def test_the_front_of_another_metric(tmp_path: Path) -> None:
+    """Its values take the place of accuracies, and its own errors decide."""
+    options: dict[str, Any] = {"data": unequal(), "trainer": ScoringTrainer()}
+    result = searched(tmp_path / "run", ALONE, "judge.metric=balanced_accuracy", **options)
+    assert len(result.front) > 1
+    assert result.best.validation_accuracy == result.front[-1].accuracy
+    assert not any("loss" in record.reason for record in result.trials)
+    assert "validation_balanced_accuracy" in result.to_json()["front"][0]
+    assert verify(tmp_path / "run").is_good
 
 
 def test_a_damaged_member_is_passed_over(tmp_path: Path, finished: SearchResult) -> None:

@@ -74,11 +74,12 @@ def test_values_that_are_read_later_are_not_written_over() -> None:
             ("a", conv(8), (INPUT,)),
             ("x", layer, ("a",)),
             ("b", conv(1), ("x",)),
-            ("sum", Add(), ("a", "b")),
+            ("c", conv(1), ("a",)),
+            ("sum", Add(), ("b", "c")),
         )
 
-    assert peak_activation_bytes(beside(Activation("tanh"))) == 64 * (8 + 8 + 1)
-    assert peak_activation_bytes(beside(Dropout(0.5))) == 64 * (8 + 8 + 1)  # a, the sum and b
+    assert peak_activation_bytes(beside(Activation("tanh"))) == 64 * (8 + 8 + 1)  # a, x and b
+    assert peak_activation_bytes(beside(Dropout(0.5))) == 64 * (8 + 2)  # a and the input
 
 
 def test_a_separable_convolution_holds_its_first_half() -> None:
