@@ -8,6 +8,8 @@ from growsearch.datasets import Dataset, Split
 from growsearch.errors import InvalidInputError
 from growsearch.interop.models import StartingNetwork
 from growsearch.space import SearchSpace
+from growsearch.training import MeasuresSpeed, Trainer
+from growsearch.trials.demands import DEMANDS
 from growsearch.trials.metrics import one_class
 
 
@@ -75,6 +77,28 @@ def check_metric(space: SearchSpace, images: Mapping[str, Split]) -> None:
             raise InvalidInputError(
                 f"judge.metric: auc: {part} images: {one_class(split.labels)}: use another metric"
             )
+
+
+def check_demand(space: SearchSpace, trainer: Trainer) -> None:
+    """Refuse a demand that cannot be known, of the first network or with the trainer.
+
+    Raises
+    ------
+    GrowsearchError
+        Names what is missing.
+    """
+    name = space.search.demand
+    if name is None:
+        return
+    of = DEMANDS[name].of
+    if of is not None:
+        of(space.architecture)
+    elif not isinstance(trainer, MeasuresSpeed):
+        raise InvalidInputError(
+            f"search.objective: {name}: expected a trainer that measures its speed "
+            f"(MeasuresSpeed), got {type(trainer).__name__}: use parameters, flash_bytes or "
+            "arena_bytes"
+        )
 
 
 def _check_given(space: SearchSpace, start: StartingNetwork) -> None:
