@@ -24,7 +24,7 @@ ROWS = (
     ("space", "execution", "evidence"),
     ("study",),
     ("driver", "upkeep", "reproduction"),
-    ("reports", "api", "continuation"),
+    ("reports", "api", "continuation", "tracking", "doctor"),
     ("", "testing"),
     ("cli",),
     ("__main__",),
@@ -33,6 +33,7 @@ NEIGHBOURS = {
     "checks": {"errors", "machine"},
     "atomic": {"errors"},
     "continuation": {"api"},
+    "reports": {"doctor"},
     # Network.to_keras is a door for users: it loads interop when it is called.
     "networks": {"interop"},
 }
@@ -40,7 +41,7 @@ NEIGHBOURS = {
 OWNERS = {
     "tensorflow": {"training/slim"},
     "tf_slim": {"training/slim"},
-    "optuna": {"study", "driver", "upkeep"},
+    "optuna": {"study", "driver", "upkeep", "tracking"},
     "optuna_dashboard": {"study"},
     "sqlalchemy": {"study"},
     "tenacity": {"study"},
@@ -51,10 +52,13 @@ OWNERS = {
     "sklearn": {"datasets"},
     "pooch": {"datasets"},
     "PIL": {"datasets"},
-    "pydantic": {"space", "study", "reproduction"},
+    "pydantic": {"space", "study", "reproduction", "reports"},
     "safetensors": {"networks"},
     "pytest": {"testing"},
     "ray": {"execution/ray.py"},
+    "mlflow": {"tracking/mlflow.py"},
+    "tensorboardX": {"tracking/tensorboard.py"},
+    "wandb": {"tracking/wandb.py"},
 }
 
 
