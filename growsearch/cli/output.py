@@ -96,6 +96,7 @@ def quiet() -> None:
     A warning about a damaged network, the database or a tracker is printed, as one line and once.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
     from growsearch.study.logs import hide_logs
     from growsearch.study.networks import DamagedNetworkWarning
     from growsearch.study.patience import StorageWarning
