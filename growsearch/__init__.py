@@ -35,6 +35,7 @@ _HOME = {
     "Widen": "growsearch.growth",
     "WidenAll": "growsearch.growth",
     "continue_search": "growsearch.continuation",
+    "export": "growsearch.exports",
     "from_keras": "growsearch.interop.keras",
     "grow": "growsearch.growth",
     "load_data": "growsearch.datasets",
@@ -73,6 +74,7 @@ __all__ = [
     "Widen",
     "WidenAll",
     "continue_search",
+    "export",
     "from_keras",
     "grow",
     "load_data",
@@ -94,6 +96,7 @@ if TYPE_CHECKING:
     from growsearch.errors import GrowsearchError
     from growsearch.execution.local import LocalExecutor
     from growsearch.execution.ray import RayExecutor
+    from growsearch.exports import export
     from growsearch.growth import (
         AddBranch,
         AddClasses,

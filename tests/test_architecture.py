@@ -16,6 +16,7 @@ from growsearch.study.attributes.base import StudyAttribute
 from growsearch.study.database import DATABASE
 from growsearch.study.open import CONTROL_SUFFIX, WEIGHTS
 from growsearch.study.run_id import FILE
+from growsearch.study.shown import ARTIFACTS
 from growsearch.trials.progress import FOLDER
 from tests.command_line import ROOT
 from tests.test_imports import NEIGHBOURS, OWNERS, ROWS
@@ -162,5 +163,6 @@ def test_the_attributes_are_those_of_the_study() -> None:
 def test_the_files_of_a_run_are_named() -> None:
     """Database, weights and identity have the names that the code gives them."""
     names = [name.strip("`") for name, _ in table("in the run folder", "is")]
-    assert names == [DATABASE, f"{WEIGHTS}/", FILE, f"{IMAGES}/", f"{FOLDER}/", FILES, ".lock"]
+    folders = [f"{name}/" for name in (IMAGES, FOLDER, ARTIFACTS)]
+    assert names == [DATABASE, f"{WEIGHTS}/", FILE, *folders, FILES, ".lock"]
     assert f"`{CONTROL_SUFFIX}`" in ARCHITECTURE

@@ -12,6 +12,7 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
+from growsearch.exports import FORMATS
 from growsearch.growth import SEARCHED, TREATMENTS
 from growsearch.networks.network import INITIALIZERS
 from growsearch.space import SearchSpace, sections
@@ -119,3 +120,25 @@ def test_the_defaults_of_a_trunk_are_told() -> None:
     assert {name: float(text.replace(",", "")) for name, text in told.items()} == {
         name: field.default for name, field in fields.items()
     }
+
+
+def test_every_format_of_an_export_is_told() -> None:
+    """docs/export.md has a row for each format: its suffixes, its tolerance, its extra."""
+    text = (ROOT / "docs" / "export.md").read_text(encoding="utf-8")
+    rows = re.findall(
+        r"^\| `([\w-]+)` \| (.*?) \|.*\| ([\de.-]+) \| (.*?) ?\|$", text, re.MULTILINE
+    )
+    assert [name for name, *_ in rows] == list(FORMATS)
+    for name, files, tolerance, install in rows:
+        row = FORMATS[name]
+        assert tuple(re.findall(r"`(\.\w+)`", files)) == (*row.suffixes, *row.beside)
+        assert float(tolerance) == row.tolerance
+        assert install == (f"`growsearch[{row.extra}]`" if row.extra else "")
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"][
+        "optional-dependencies"
+    ]
+    for row in FORMATS.values():
+        named = {
+            re.split(r"[<>=]", each)[0].replace("-", "_") for each in extras.get(row.extra, [])
+        }
+        assert named >= set(row.modules)

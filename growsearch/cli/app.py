@@ -32,11 +32,13 @@ from growsearch import __version__
 from growsearch.cli import streams
 from growsearch.cli.continuing import continue_run
 from growsearch.cli.doctor import doctor
+from growsearch.cli.export import export
+from growsearch.cli.report import report
 from growsearch.cli.reproduce import reproduce
 from growsearch.cli.results import compare, dashboard, runs, show
 from growsearch.cli.search import run
 from growsearch.cli.spaces import spaces
-from growsearch.cli.surgery import export, grow, sites
+from growsearch.cli.surgery import grow, sites
 from growsearch.cli.upkeep import gc, verify
 from growsearch.errors import DamagedRunError, GrowsearchError, UnavailableError, without_password
 
@@ -50,7 +52,7 @@ _AGAIN = 0.05  # seconds: a finalizer is over by then
 
 @click.group(
     commands=[
-        *(run, runs, show, compare, dashboard, verify, gc, spaces, reproduce, doctor),
+        *(run, runs, show, compare, report, dashboard, verify, gc, spaces, reproduce, doctor),
         *(continue_run, grow, sites, export),
     ],
     context_settings={"help_option_names": ["-h", "--help"]},

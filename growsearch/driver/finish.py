@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from optuna.study import Study
 from optuna.trial import FrozenTrial
@@ -10,10 +11,12 @@ from optuna.trial import FrozenTrial
 from growsearch.driver.budget import Goal
 from growsearch.driver.events import TrialFinished
 from growsearch.driver.run import Run
+from growsearch.errors import GrowsearchError
 from growsearch.study.attributes import LapsAttribute
 from growsearch.study.notes import write_note
 from growsearch.study.read import controls_of
 from growsearch.study.read import record as record_of
+from growsearch.study.result import result_of
 from growsearch.study.trials import that_count
 
 Callback = Callable[[Study, FrozenTrial], None]
@@ -42,3 +45,6 @@ def finish(run: Run, number: int, began: float, goal: Goal, callbacks: Sequence[
     laps = LapsAttribute.read(run.study) or LapsAttribute()
     longest = max(laps.longest, run.clock.passed - began)
     LapsAttribute(last=max(laps.last, number), longest=longest).write(run.study)
+    if run.showing.is_due:
+        with suppress(GrowsearchError):  # of a damaged file: the search itself says what is wrong
+            run.showing.show(result_of(run.study, run.control_study, run.store))

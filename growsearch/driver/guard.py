@@ -26,6 +26,11 @@ class Guard:
         if self._id is None:
             self._id = session.take(self._study)
 
+    @property
+    def has_run(self) -> bool:
+        """True if this session took the run over: it has done work."""
+        return self._id is not None
+
     def check(self) -> None:
         """Refuse to write a result if another session has taken the run over.
 

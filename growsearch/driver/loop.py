@@ -55,7 +55,10 @@ def search(session: Session, callbacks: Sequence[Callback] = ()) -> SearchResult
 def close(run: Run, ended: str) -> SearchResult:
     """Store how busy the workers were, and return the result, read from studies opened anew."""
     run.use.write(run.study)
-    return result_of(*run.reopened(), run.store, ended=ended)
+    result = result_of(*run.reopened(), run.store, ended=ended)
+    if run.guard.has_run and run.showing.is_due:
+        run.showing.show(result)
+    return result
 
 
 def grow(run: Run, trials: int, callbacks: Sequence[Callback]) -> str:

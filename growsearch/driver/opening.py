@@ -31,6 +31,7 @@ from growsearch.networks.store import NetworkStore
 from growsearch.space import SearchSpace
 from growsearch.study import open as studies
 from growsearch.study.attributes import (
+    MachineAttribute,
     SpaceAttribute,
     SpentAttribute,
     StartAttribute,
@@ -194,11 +195,12 @@ def _studies(session: Session) -> tuple[Study, Study]:
     out, storage = session.out, session.storage
     database = open_storage(storage or database_url(out))
     name = out.resolve().name if storage else (studies.runs(database) or [session.space.name])[0]
-    study, control_study = studies.create_or_load(database, name)
+    study, control_study = studies.create_or_load(database, name, session.space.judge.metric)
     if storage:
         claim(study, out, storage)
     start = None if session.start is None else _stored_start(session.start, study, out)
     record_or_compare(study, session.space, session.dataset, session.seed, out, start)
+    MachineAttribute.now().write(study)
     return study, control_study
 
 

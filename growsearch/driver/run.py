@@ -25,6 +25,7 @@ from growsearch.space import SearchSpace
 from growsearch.study.attributes import TeacherAttribute
 from growsearch.study.named import is_referred_to
 from growsearch.study.optuna_private import storage_of
+from growsearch.study.shown import Showing
 from growsearch.trials.measurements import Evaluated, EvaluationJob
 from growsearch.trials.seeds import seed_of
 from growsearch.trials.worker import Job
@@ -54,6 +55,8 @@ class Run:
     clock : Clock
     use : Use
     on_event : callable
+    showing : Showing
+        The time that the session takes for the dashboard.
     start : StartingNetwork or None
         The network that was given; None where the run trains its own.
     """
@@ -73,6 +76,7 @@ class Run:
     use: Use
     on_event: OnEvent
     start: StartingNetwork | None = None
+    showing: Showing = field(init=False, default_factory=Showing)
     _evaluated: dict[str, Evaluated] = field(init=False, default_factory=dict)
 
     @cached_property

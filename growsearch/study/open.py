@@ -27,14 +27,16 @@ from growsearch.study.database import (
     storage_errors,
 )
 from growsearch.study.untrusted import finite, untrusted
+from growsearch.trials.metrics import METRICS
 
 WEIGHTS = "weights"  # the folder of networks in a run folder
 CONTROL_SUFFIX = "-control"
-METRIC = "validation accuracy"
 
 
-def create_or_load(storage: RDBStorage, name: str) -> tuple[Study, Study]:
+def create_or_load(storage: RDBStorage, name: str, metric: str = "accuracy") -> tuple[Study, Study]:
     """Return the study of a run and the sibling study of its controls; make them if need be.
+
+    The value of a new study has the name of the run's metric, which the dashboard shows.
 
     Raises
     ------
@@ -55,7 +57,7 @@ def create_or_load(storage: RDBStorage, name: str) -> tuple[Study, Study]:
             if study.metric_names is None:
                 with warnings.catch_warnings():
                     warnings.filterwarnings("ignore", ".*set_metric_names", ExperimentalWarning)
-                    study.set_metric_names([METRIC])
+                    study.set_metric_names([f"validation {METRICS[metric].words}"])
         studies.append(_readable(study))
     return studies[0], studies[1]
 

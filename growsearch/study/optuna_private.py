@@ -95,6 +95,21 @@ def reopened(study: Study, trial: FrozenTrial) -> Trial:
     return Trial(study, trial._trial_id)
 
 
+def dashboard_values(study: Study) -> dict[str, Any]:
+    """Return the values that the dashboard reads from a study, by name."""
+    return study._storage.get_study_system_attrs(study._study_id)
+
+
+def set_dashboard_value(study: Study, name: str, value: str) -> None:
+    """Store a value for the dashboard in a study."""
+    study._storage.set_study_system_attr(study._study_id, name, value)
+
+
+def identity_of(stored: Study | FrozenTrial) -> int:
+    """Return the number that addresses of the dashboard have for a study or a trial."""
+    return stored._study_id if isinstance(stored, Study) else stored._trial_id
+
+
 def asked(study: Study) -> FrozenTrial:
     """Ask for a trial and return it as the storage has it, which samplers are called with."""
     return study._storage.get_trial(study.ask()._trial_id)

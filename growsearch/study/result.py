@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import optuna
 from optuna.study import Study
 
 from growsearch.checks import expanded
 from growsearch.evidence.comparison import Evidence, HeldOut, compare
+from growsearch.networks import Architecture
 from growsearch.networks.store import NetworkStore
 from growsearch.study.anytime import Anytime, anytime_of
 from growsearch.study.attributes import (
@@ -34,6 +35,13 @@ from growsearch.study.shares import Shares
 from growsearch.trials.confusion import Confusion
 from growsearch.trials.metrics import by_its_name
 from growsearch.trials.records import TrialRecord
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+    from plotly.graph_objects import Figure
+
+    from growsearch.exports import Export
+    from growsearch.figures import Theme
 
 
 @dataclass(frozen=True)
@@ -85,6 +93,8 @@ class SearchResult:
     confusions : mapping
         The predictions of the best network by class, on the "test" images and on those "held_out";
         computed with the accuracies.
+    teacher_architecture : Architecture or None
+        The architecture of the teacher.
     start : StartAttribute or None
         The network that was given to the run, and its origin; None where the run trained its own.
     """
@@ -110,6 +120,8 @@ class SearchResult:
     metric: str = "accuracy"
     scores: Mapping[str, float] = field(default_factory=dict)
     confusions: Mapping[str, Confusion] = field(default_factory=dict)
+    teacher_architecture: Architecture | None = None
+    start: StartAttribute | None = None
 
     def confusion(self, on: Literal["test", "held_out"] = "test") -> Confusion | None:
         """Return the confusion matrix of the best network; None before the search has ended.
@@ -149,8 +161,6 @@ class SearchResult:
     def _score(self, name: str, accuracy: float | None) -> float | None:
         return accuracy if self.metric == "accuracy" else self.scores.get(name)
 
-    start: StartAttribute | None = None
-
     @property
     def readings(self) -> tuple[Reading, ...]:
         """The anytime curve of a run with a trunk: accuracy and loss, in the order of time."""
@@ -165,6 +175,84 @@ class SearchResult:
     def shares(self) -> Shares | None:
         """The shares of the workers' seconds in a run with a trunk, by what they went into."""
         return None if self.anytime is None else self.anytime.shares
+
+    def frame(self) -> DataFrame:
+        """Return the finished trials as a table of pandas, one row a trial, with all arms.
+
+        The index is the trial's number. A trial's arm has columns such as ``random_accuracy``; see
+        :func:`growsearch.study.frame.frame_of`.
+
+        Raises
+        ------
+        InvalidInputError
+            When pandas is not installed: ``pip install 'growsearch[pandas]'``.
+        """
+        from growsearch.study.frame import frame_of
+
+        return frame_of(self.trials, self.metric)
+
+    def plot_lineage(self, theme: Theme = "light") -> Figure:
+        """Draw the tree from the first network to the best, every candidate a node.
+
+        This and the other ``plot_`` methods return a plotly figure, "light" or "dark": those of
+        :mod:`growsearch.figures`.
+        """
+        return self._drawn("lineage", theme)
+
+    def plot_accuracy_parameters(self, theme: Theme = "light") -> Figure:
+        """Draw accuracy against parameters, with the Pareto front."""
+        return self._drawn("accuracy_parameters", theme)
+
+    def plot_accuracy_time(self, theme: Theme = "light") -> Figure:
+        """Draw accuracy against time."""
+        return self._drawn("accuracy_time", theme)
+
+    def plot_learning_curves(
+        self, trials: Iterable[int] | None = None, theme: Theme = "light"
+    ) -> Figure:
+        """Draw the curves of candidates and their controls, of some trials or of at most six."""
+        return self._drawn("learning_curves", theme, trials=trials)
+
+    def plot_evidence(self, theme: Theme = "light") -> Figure:
+        """Draw the paired differences to each control arm, with their intervals."""
+        return self._drawn("evidence", theme)
+
+    def plot_time_shares(self, theme: Theme = "light") -> Figure:
+        """Draw what the time of the run went into."""
+        return self._drawn("time_shares", theme)
+
+    def plot_confusion(self, theme: Theme = "light") -> Figure:
+        """Draw the confusion matrix of the best network."""
+        return self._drawn("confusion", theme)
+
+    def _drawn(self, name: str, theme: Theme, **options: Any) -> Figure:
+        from growsearch import figures
+
+        return figures.in_theme(figures.FIGURES[name](self, **options), theme)
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows of the result."""
+        from growsearch.study.notebook import html_of
+
+        return html_of(self)
+
+    def export(self, format: str | None = None, **options: Any) -> Export:
+        """Write the best network to a file of another runtime, and check there that it is the same.
+
+        Parameters
+        ----------
+        format : str, optional
+            A name in ``growsearch.exports.FORMATS``, such as "onnx".
+        **options
+            Further arguments of :func:`growsearch.export`.
+
+        Examples
+        --------
+        >>> result.export("tflite-int8", out="best.tflite").accuracy     # doctest: +SKIP
+        """
+        from growsearch.exports import export
+
+        return export(self, format=format, **options)
 
     def evidence(self) -> Evidence:
         """Compare the candidates with each control arm, in pairs, with statistics."""
@@ -257,6 +345,7 @@ def result_of(
         control_arms=space.control_arms if space else {},
         anytime=anytime_of(study, state, best, trials),
         class_names=(data.class_names or None) if data else None,
+        teacher_architecture=state.teacher.network.architecture,
         start=StartAttribute.read(study),
         **_figures(test, space.metric if space else "accuracy", data),
     )

@@ -14,6 +14,7 @@ from growsearch.errors import GrowsearchError, NetworkFileError
 from growsearch.execution.workers import IMAGES
 from growsearch.study.named import networks_named
 from growsearch.study.open import WEIGHTS
+from growsearch.study.shown import ARTIFACTS
 from growsearch.study.trials import is_interrupted
 from growsearch.trials.progress import FOLDER as PROGRESS
 from growsearch.upkeep.findings import Promise
@@ -87,7 +88,7 @@ def orphans(run: Snapshot) -> dict[str, int]:
 
 def partials(folder: Path) -> list[Path]:
     """Return the unfinished files and folders that killed processes left in a run folder."""
-    places = [folder, *(folder / name for name in (WEIGHTS, IMAGES, PROGRESS))]
+    places = [folder, *(folder / name for name in (WEIGHTS, IMAGES, PROGRESS, ARTIFACTS))]
     images = folder / IMAGES
     places += [each for each in _entries(images) if each.is_dir() and not each.is_symlink()]
     return sorted(

@@ -13,7 +13,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,9 @@ LISTENING = (
     "from growsearch.cli.app import entry; entry()"
 )
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+needs_a_browser = pytest.mark.skipif(
+    CHROMIUM is None, reason="needs chromium or chromium-browser on the PATH"
+)
 
 
 @dataclass(frozen=True)
@@ -200,38 +203,124 @@ def test_a_signal_ends_it(number: signal.Signals, served: Served) -> None:
 # -- in a browser --------------------------------------------------------------------------------
 
 
-def dom(url: str, profile: Path) -> str:
-    """The page as it stands once its scripts have run."""
-    assert CHROMIUM is not None
-    options = [
-        *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-        *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-        *(f"--user-data-dir={profile}", "--virtual-time-budget=10000", "--dump-dom"),
-    ]
-    done = subprocess.run(
-        [CHROMIUM, *options, url],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        check=True,
-        timeout=2 * SECONDS,
-    )
-    return done.stdout
+@dataclass(frozen=True)
+class Page:
+    """A page as it stands once its scripts have run."""
+
+    html: str
+    text: str
+    errors: tuple[str, ...]
+    links: tuple[str, ...]
+    pictures: tuple[tuple[str, int], ...]  # address and width, 0 of one that could not be loaded
+    titles: tuple[str, ...]  # of the plots
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="needs chromium or chromium-browser on the PATH")
-def test_a_browser_shows_the_studies_and_the_notes(served: Served, tmp_path: Path) -> None:
-    """The pages really render: both names in the list, a trial's growth and arms on its page."""
-    where = f"http://127.0.0.1:{served.port}/dashboard"
-    listed = dom(where, tmp_path / "list")
-    assert re.search(r"\bdigits<", listed)
-    assert "digits-control<" in listed
-    number = served.study("digits")["id"]
-    page = dom(f"{where}/studies/{number}/trials?numbers=0", tmp_path / "trial")
-    record = served.result.trials[0]
-    assert record.growth in page
-    assert record.architecture in page
-    assert "<table" in page
+@pytest.fixture(scope="module")
+def pages(served: Served) -> Iterator[Callable[..., Page]]:
+    """A browser that returns pages of the dashboard, with what their scripts complained of."""
+    sync_api = pytest.importorskip("playwright.sync_api")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+
+        def page_of(path: str, waits_for: str, scheme: str = "light") -> Page:
+            context = browser.new_context(color_scheme=scheme)
+            page, errors = context.new_page(), list[str]()
+            page.on("pageerror", lambda error: errors.append(str(error)))
+            page.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
+            page.goto(f"http://127.0.0.1:{served.port}/dashboard{path}")
+            page.wait_for_selector(waits_for, timeout=1000 * SECONDS)
+            page.wait_for_load_state("networkidle")
+            made = Page(
+                page.content(),
+                page.inner_text("body"),
+                tuple(errors),
+                tuple(page.eval_on_selector_all("a[href]", "all => all.map(a => a.href)")),
+                tuple(
+                    (address, width)
+                    for address, width in page.eval_on_selector_all(
+                        "img", "all => all.map(i => [i.src, i.naturalWidth])"
+                    )
+                ),
+                tuple(
+                    page.eval_on_selector_all(
+                        "[id^='user-defined-plot']", "all => all.map(p => p.layout.title.text)"
+                    )
+                ),
+            )
+            context.close()
+            return made
+
+        yield page_of
+        browser.close()
+
+
+def identity(served: Served, name: str) -> int:
+    found: int = served.study(name)["id"]
+    return found
+
+
+@needs_a_browser
+def test_a_browser_shows_the_studies(served: Served, pages: Callable[..., Page]) -> None:
+    """Candidates and controls stand in the list, and each name leads to its study."""
+    page = pages("", "text=digits-control")
+    listed = re.findall(r"^\d+\. (digits.*)$", page.text, re.MULTILINE)
+    assert sorted(listed) == ["digits", "digits-control"]
+    assert page.errors == ()
+    for name in ("digits", "digits-control"):
+        assert any(link.endswith(f"/studies/{identity(served, name)}") for link in page.links)
+
+
+@needs_a_browser
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_browser_shows_the_figures(
+    scheme: str, served: Served, pages: Callable[..., Page]
+) -> None:
+    """Lineage and accuracy on the page of the candidates, evidence on that of the controls."""
+    page = pages(f"/studies/{identity(served, 'digits')}", ".js-plotly-plot .textpoint", scheme)
+    assert set(page.titles) == {
+        "Lineage: from the first network to the best",
+        "Accuracy against parameters",
+    }
+    assert page.errors == ()
+    for record in served.result.trials:  # the texts beside the nodes
+        assert record.growth in page.html
+    control = identity(served, "digits-control")
+    page = pages(f"/studies/{control}", "#user-defined-plot\\:evidence .main-svg", scheme)
+    assert page.titles == ("Evidence: candidates less controls",)
+    assert page.errors == ()
+
+
+@needs_a_browser
+def test_a_browser_shows_note_and_curves_of_a_trial(
+    served: Served, pages: Callable[..., Page]
+) -> None:
+    """Growth, architecture, a table of arms, the decision, and the picture of its curves."""
+    number = identity(served, "digits")
+    for record in served.result.trials:
+        where = f"/studies/{number}/trials?numbers={record.number}"
+        page = pages(where, f"text={record.architecture}")
+        assert record.growth in page.text
+        assert record.reason in page.text
+        assert ("✔ Kept" in page.text) == record.kept
+        assert ("○ Rejected, not kept" in page.text) != record.kept
+        assert "<table" in page.html
+        assert [width for address, width in page.pictures if "/artifacts/" in address] == [640]
+        assert page.errors == ()
+
+
+@needs_a_browser
+def test_a_note_leads_from_each_study_to_both(served: Served, pages: Callable[..., Page]) -> None:
+    """The link of the note opens the page that compares candidates and controls."""
+    numbers = [identity(served, name) for name in ("digits", "digits-control")]
+    for number in numbers:
+        page = pages(f"/studies/{number}/note", "text=Compare both studies")
+        assert "Evidence" in page.text
+        (link,) = [link for link in page.links if "compare-studies" in link]
+        assert link.endswith(f"?ids={numbers[0]},{numbers[1]}")
+    path = link.partition("/dashboard")[2]
+    page = pages(path, ".js-plotly-plot .legend")
+    assert "validation accuracy of digits-control" in page.html
+    assert page.errors == ()
 
 
 def test_a_folder_that_is_no_run_is_served_to_nobody(tmp_path: Path) -> None:

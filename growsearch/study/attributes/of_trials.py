@@ -98,6 +98,8 @@ class Judgement(Trained):
 _LATER = {"start", "start_updates", "start_flops"}
 _DESCRIBED = Description.model_fields.keys() - _LATER
 _JUDGED = Judgement.model_fields.keys()
+# The outcome begins with these, so that the dashboard shows the decision first and sorts by it.
+_FIRST = ("kept", "reason", "gain", "loss_gain", "elapsed")
 
 
 class Candidate(Description, Judgement):
@@ -145,7 +147,8 @@ class Candidate(Description, Judgement):
         a transaction of its own.
         """
         given = super().to_attributes()
-        outcome = {name: given.pop(name) for name in [*given] if name in _JUDGED}
+        names = sorted(given.keys() & _JUDGED, key=[*_FIRST, *_JUDGED].index)
+        outcome = {name: given.pop(name) for name in names}
         parent = {name: given.pop(name) for name in [*given] if name == "parent"}
         return ({OUTCOME: outcome} if outcome else {}) | given | parent
 
