@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from growsearch import datasets
 from growsearch.checks import LARGEST_SEED, expanded, number, whole_number
 from growsearch.driver import loop
+from growsearch.driver.listeners import Listeners
 from growsearch.driver.opening import Session
 from growsearch.errors import InvalidInputError
 from growsearch.execution.local import check_main_guard
@@ -83,6 +84,8 @@ def search(
         Seed of everything random; the space's by default.
     callbacks : callable or sequence of callables
         Called as in Optuna, ``callback(study, frozen_trial)``, after each trial and its controls.
+        Those with the methods of ``growsearch.driver.listeners.Listener``, as the trackers of
+        ``growsearch.tracking``, also hear the events and the result.
     trainer : Trainer or str
         A trainer, or a name of ``growsearch.training.TRAINERS``.
     workers : int, optional
@@ -171,6 +174,7 @@ def search(
                     f"{name}: expected none with workers=0 or threads, since a training in this "
                     "process cannot be ended from outside: use workers=1 or more"
                 )
+    listeners = Listeners(callbacks, on_event)
     session = Session(
         space,
         dataset,
@@ -185,12 +189,15 @@ def search(
         memory_per_worker=memory_per_worker,
         time_budget=time_budget,
         storage=storage,
-        on_event=on_event or (lambda _: None),
+        on_event=listeners.tell,
         began=began,
         notes=(*(() if start is None else start.notes), *dataset.notes, *fitting),
         start=start,
     )
-    return loop.search(session, callbacks)
+    with listeners.informed():
+        result = loop.search(session, callbacks)
+    listeners.finish(result)
+    return result
 
 
 def _images(

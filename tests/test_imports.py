@@ -25,7 +25,7 @@ ROWS = (
     ("study",),
     ("figures",),
     ("driver", "upkeep", "reproduction"),
-    ("reports", "api", "continuation", "exports"),
+    ("reports", "api", "continuation", "exports", "tracking", "doctor"),
     ("page",),
     ("", "testing"),
     ("cli",),
@@ -40,13 +40,13 @@ NEIGHBOURS = {
     # SearchResult.plot_lineage and its like and its export are doors too: they load figures and
     # exports when they are called; the reports read the record of an export.
     "study": {"figures", "exports"},
-    "reports": {"exports"},
+    "reports": {"exports", "doctor"},
 }
 # Heavy or characteristic packages -> the only rooms, or folders in them, that may import them.
 OWNERS = {
     "tensorflow": {"training/slim", "exports/formats"},
     "tf_slim": {"training/slim"},
-    "optuna": {"study", "driver", "upkeep"},
+    "optuna": {"study", "driver", "upkeep", "tracking"},
     "optuna_dashboard": {"study"},
     "sqlalchemy": {"study"},
     "tenacity": {"study"},
@@ -62,13 +62,16 @@ OWNERS = {
     "sklearn": {"datasets"},
     "pooch": {"datasets"},
     "PIL": {"datasets"},
-    "pydantic": {"space", "study", "reproduction"},
+    "pydantic": {"space", "study", "reproduction", "reports"},
     "safetensors": {"networks"},
     "pytest": {"testing"},
     "ray": {"execution/ray.py"},
     "onnxruntime": {"exports/formats"},
     "ai_edge_litert": {"exports/formats"},
     "openvino": {"exports/formats"},
+    "mlflow": {"tracking/mlflow.py"},
+    "tensorboardX": {"tracking/tensorboard.py"},
+    "wandb": {"tracking/wandb.py"},
 }
 
 # Packages that neither an import of growsearch nor its help loads.

@@ -96,16 +96,18 @@ def announce(*, as_json: bool, in_process: bool = True) -> None:
 def quiet() -> None:
     """Hide the log lines and warnings of other libraries; their errors stay.
 
-    A warning about a damaged network or about the database is printed, as one line and once.
+    A warning about a damaged network, the database or a tracker is printed, as one line and once.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
     from growsearch.study.logs import hide_logs
     from growsearch.study.networks import DamagedNetworkWarning
     from growsearch.study.patience import StorageWarning
+    from growsearch.tracking import TrackingWarning
 
     hide_logs()
     warnings.simplefilter("ignore")
-    for shown in (DamagedNetworkWarning, StorageWarning):
+    for shown in (DamagedNetworkWarning, StorageWarning, TrackingWarning):
         warnings.simplefilter("always", shown)
     printed: set[str] = set()
 

@@ -1,10 +1,33 @@
-"""The commands that read a run and change nothing: show, compare, dashboard."""
+"""The commands that read runs and change nothing: runs, show, compare, dashboard."""
 
 from __future__ import annotations
 
 import click
 
 from growsearch.cli import options, output
+
+
+@click.command()
+@click.argument("folder", metavar="[FOLDER]", default="runs")
+@options.storage
+@options.as_json
+def runs(folder: str, storage: str | None, as_json: bool) -> None:
+    """List the runs in FOLDER, runs by default; changes nothing.
+
+    A row has space, images, state, trials, the best validation accuracy and its parameters, the
+    size on disk, and when the run was changed last.
+
+    Example: growsearch runs ~/experiments
+    """
+    output.quiet()
+    from growsearch.reports import runs as report
+    from growsearch.study.runs import list_runs
+
+    found = list_runs(folder, storage=storage)
+    if as_json:
+        output.print_json(found.to_json())
+        return
+    click.echo("\n".join(report.lines(found)))
 
 
 @click.command()

@@ -16,6 +16,8 @@ def verify(folder: str, storage: str | None, as_json: bool) -> None:
     """Check every promise on the run in DIR; changes nothing.
 
     Exit status 0 if all are kept, 3 if one is broken, 2 if there is no run.
+
+    Example: growsearch verify runs/mnist
     """
     output.quiet()
     from growsearch.reports import upkeep as report
@@ -40,6 +42,8 @@ def gc(folder: str, storage: str | None, dry_run: bool, as_json: bool) -> None:
 
     Networks that no trial names, files of killed processes, stored images, which the next session
     writes again, and optimizer slots from which nothing will be trained.
+
+    Example: growsearch gc runs/mnist --dry-run
     """
     output.quiet()
     from growsearch.reports import upkeep as report

@@ -34,7 +34,8 @@ class Started:
     is in seconds of the whole run, of which ``passed`` have passed; None is no limit. ``length`` is
     that of a run with a trunk: its time budget, or without one its updates of the first network;
     None of any other run. ``metric`` is that of the run: the validation accuracies of all events
-    are values of it. ``notes`` are lines about images and space.
+    are values of it. ``notes`` are lines about images and space. ``best_accuracy`` and
+    ``best_parameters`` are of the best network of earlier sessions; None of a new run.
     """
 
     folder: Path
@@ -51,6 +52,8 @@ class Started:
     length: float | None = None
     metric: str = "accuracy"
     notes: tuple[str, ...] = ()
+    best_accuracy: float | None = None
+    best_parameters: int | None = None
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,7 @@ from growsearch.study.optuna_private import roll_back_interrupted
 from growsearch.study.read import trained
 from growsearch.study.run_id import claim
 from growsearch.study.same_run import record_or_compare
-from growsearch.study.trials import trials_that_count
+from growsearch.study.standing import standing_of
 from growsearch.training import Trainer
 from growsearch.trials.demands import DEMANDS
 
@@ -234,11 +234,12 @@ def _stored_start(start: StartingNetwork, study: Study, out: Path) -> StartAttri
 def _started(session: Session, study: Study, workers: int, window: int, clock: Clock) -> Started:
     """Return the event of an opened run."""
     dataset, trunk = session.dataset, session.space.trunk
+    standing = standing_of(study)
     return Started(
         folder=session.out,
         name=study.study_name,
         trials=session.trials,
-        done=len(trials_that_count(study)),
+        done=standing.trials,
         data_source=dataset.source,
         stand_in=dataset.stand_in,
         seed=session.seed,
@@ -249,6 +250,8 @@ def _started(session: Session, study: Study, workers: int, window: int, clock: C
         length=None if trunk is None else clock.budget or float(trunk.steps),
         metric=session.space.judge.metric,
         notes=session.notes,
+        best_accuracy=standing.validation_accuracy,
+        best_parameters=standing.parameters,
     )
 
 

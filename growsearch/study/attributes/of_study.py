@@ -364,6 +364,20 @@ class FreedAttribute(OneValue):
         return self.value.get(sha256, sha256)
 
 
+class Logged(Stored):
+    """The log of a run at one place: its identity there, and the trials that it has."""
+
+    identity: StrictStr = ""
+    trials: tuple[Count, ...] = ()
+
+
+class TrackingAttribute(OneValue):
+    """The places that the run is logged to, by trackers such as MLflow's, each with its log."""
+
+    attribute: ClassVar[str] = "tracking"
+    value: dict[StrictStr, Logged] = Field(default_factory=dict)
+
+
 class StartAttribute(StudyAttribute):
     """The network that was given to a run, as the first one or to be trained on.
 
