@@ -25,6 +25,10 @@ FORMS = {
     "enlarge_kernel": ("LAYER=KERNEL", "Give a convolution a larger kernel: conv1=5."),
     "add_skip": ("LAYER=LAYER", "Add a connection from one layer to another, by a sum."),
     "add_branch": ("LAYER=UNITS", "Put a parallel branch beside a layer: conv1=16."),
+    "add_classes": ("N", 'Give the output N more classes: \'2,names=["cat","dog"]\'.'),
+    "add_inputs": ("N", "Give the input N more channels: 1,init=copy."),
+    "narrow": ("LAYER=WIDTH", "Give a layer fewer units: conv1=32,by=magnitude."),
+    "remove": ("LAYER", "Take a layer out: conv2,exact=false."),
 }
 _GENERAL = "growth"
 _MORE = " Further settings: ,KEY=VALUE."
@@ -115,10 +119,10 @@ def _general(text: str) -> Growth:
 
 def _growth(operation: str, text: str) -> Growth:
     """Return the growth of an option's value: ``conv1=64,split=equal``."""
-    from growsearch.growth import GROWTHS, growth_from_json
+    from growsearch.growth import OPERATIONS, growth_from_json
 
     form, option = FORMS[operation][0], f"--{_dashed(operation)}"
-    kind = GROWTHS[operation]
+    kind = OPERATIONS[operation]
     names, hints = [each.name for each in fields(kind)], get_type_hints(kind)
     first, *more = _COMMA.split(text)
     places = first.split("=")

@@ -62,7 +62,7 @@ def grow(
         images = None if data is None else _images(data, before.architecture.input_shape)
         inputs = inputs_of(before, images)
         after = operated(before, growths, rng=seed, images=inputs if images is None else images)
-        change = change_of(before, after, inputs)
+        change = change_of(before, after, growths, inputs)
         assert out is not None
         write_model(after, out)
     about = report.Report(before, after, steps, change, data, None if dry_run else out)

@@ -13,8 +13,14 @@ from growsearch.networks.outline import outline
 from growsearch.study.attributes import StartAttribute, TeacherAttribute
 from growsearch.study.networks import teacher_of
 from growsearch.training import TrainingPlan
+from growsearch.trials.arms import training_flops
 from growsearch.trials.job import ALWAYS, First, TrialJob
 from growsearch.trials.measurements import EvaluationJob, SpeedJob
+
+MOST_OF_TIME = 0.2
+"""The largest share of a time budget that the first network of a trunk is trained for."""
+
+_SURE_FLOPS = 6e10  # a second, of most machines: what fits at this speed is not measured
 
 
 def teach(run: Run) -> None:
@@ -51,9 +57,31 @@ def teach(run: Run) -> None:
 def _plan_of(run: Run) -> TrainingPlan:
     """Return the plan of its training; one from which a trunk goes on is read by averages."""
     plan = run.space.training.weighted(run.space.teacher.plan)
-    if run.space.trunk is None or plan.ema:
+    if run.space.trunk is None:
         return plan
-    return replace(plan, ema=average_over(plan.steps, run.space.trunk.average))
+    plan = _in_time(run, plan)
+    average = plan.ema or average_over(plan.steps, run.space.trunk.average)
+    return replace(plan, ema=average)
+
+
+def _in_time(run: Run, plan: TrainingPlan) -> TrainingPlan:
+    """Return the plan with as many updates as fit into a share of the time before a trunk.
+
+    The update is measured where it may be too dear, as of large images or on a slow machine.
+    """
+    budget, flops = run.clock.budget, run.space.architecture.flops
+    if budget is None:
+        return plan
+    seconds = MOST_OF_TIME * budget
+    if training_flops(flops, plan.steps, plan.batch_size) <= seconds * _SURE_FLOPS:
+        return plan
+    job = SpeedJob("the speed of the first network", run.space.architecture, plan)
+    speed = run.execute(job, "teacher")
+    if speed is None:
+        return plan
+    steps = max(1, min(plan.steps, int(seconds / speed.step_seconds)))
+    every = min(plan.evaluate_every, steps)
+    return replace(plan, steps=steps, evaluate_every=every, precision=speed.precision)
 
 
 def _trained(run: Run) -> TeacherAttribute:

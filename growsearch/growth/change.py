@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from growsearch.errors import InvalidInputError
 from growsearch.networks import Network
+from growsearch.networks.layers import KerasEnds, KerasInput
+from growsearch.networks.reference import forward
 
 Float = NDArray[np.float64]
 
@@ -56,7 +58,8 @@ def measure_change(
     ----------
     before, after : Network
     images : array, shape (n, *input_shape), optional
-        By default 16 images of uniform random pixels from 0 to 1.
+        By default 16 images of uniform random pixels from 0 to 1. A list of arrays where the
+        networks have several inputs; of several outputs all are compared.
     images_after : array, optional
         The same images as ``after`` reads them. By default zeros in channels that ``before`` does
         not have; :meth:`AddInputs.extended` repeats channels.
@@ -73,13 +76,15 @@ def measure_change(
     (True, 1.0, 16)
     """
     if images is None:
-        images = np.random.default_rng(rng).random((_DRAWN, *before.architecture.input_shape))
-    x = np.asarray(images, np.float64)
+        images = random_images(before, _DRAWN, rng)
+    x, *further = images if is_several(before, images) else [images]
+    x = np.asarray(x, np.float64)
     if not len(x):
         raise InvalidInputError("images: expected at least one, got none")
     if images_after is None:
         more = after.architecture.input_shape[-1] - x.shape[-1]
-        images_after = np.concatenate([x, np.zeros((*x.shape[:-1], max(more, 0)))], axis=-1)
+        first = np.concatenate([x, np.zeros((*x.shape[:-1], max(more, 0)))], axis=-1)
+        images_after = [first, *further] if further else first
     classes = before.outputs
     if after.outputs < classes:
         raise InvalidInputError(
@@ -87,14 +92,48 @@ def measure_change(
         )
     if after.outputs > classes:
         before, after = _without_softmax(before), _without_softmax(after)
-    old = before.forward(x)
-    new = after.forward(images_after)[..., :classes]
+    old = _outputs(before, [x, *further] if further else x)
+    new = _outputs(after, images_after)
+    if after.outputs > classes:
+        new = new[..., :classes]
     if old.shape != new.shape:
         raise InvalidInputError(f"after: expected outputs of shape {old.shape}, got {new.shape}")
     largest = float(np.abs(new - old).max())
     same = np.reshape(old.argmax(axis=-1) == new.argmax(axis=-1), (len(x), -1)).all(axis=1)
     scale = float(np.abs(old).max()) or 1.0
     return Change(largest, largest / scale, float(same.mean()), len(x))
+
+
+def random_images(network: Network, count: int, rng: int = 0) -> Any:
+    """Return uniform random pixels from 0 to 1; a list of arrays for a network of several inputs.
+
+    Examples
+    --------
+    >>> from growsearch.networks import Architecture
+    >>> network = Network.initial(Architecture.parse("2(fc1)", input_shape=(3,)), rng=0)
+    >>> random_images(network, 5).shape
+    (5, 3)
+    """
+    architecture, drawn = network.architecture, np.random.default_rng(rng)
+    further = [n for n in architecture.nodes if isinstance(n.layer, KerasInput)]
+    shapes = [architecture.input_shape, *(architecture.shapes[node.name] for node in further)]
+    images = [drawn.random((count, *shape)) for shape in shapes]
+    return images if further else images[0]
+
+
+def is_several(network: Network, images: Any) -> bool:
+    """Return whether images are a list of arrays, one an input of a network that has several."""
+    has_several = any(isinstance(node.layer, KerasInput) for node in network.architecture.nodes)
+    return has_several and isinstance(images, list | tuple)
+
+
+def _outputs(network: Network, images: Any) -> Float:
+    """Return a network's outputs; several ones one behind the other."""
+    output = network.architecture.output
+    if not isinstance(output.layer, KerasEnds) or len(output.inputs) == 1:
+        return network.forward(images)
+    each = [forward(network, images, at=name) for name in output.inputs]
+    return np.concatenate([found.reshape(len(found), -1) for found in each], axis=-1)
 
 
 def _without_softmax(network: Network) -> Network:

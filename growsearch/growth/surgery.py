@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 
 from growsearch.errors import InvalidInputError
+from growsearch.growth.change import Change, is_several, measure_change, random_images
 from growsearch.growth.growth import Growth, Setting, Treatment
+from growsearch.growth.inputs import AddInputs
 from growsearch.networks import Architecture, Network
 
 _MOST = 16  # images that outputs are compared on
@@ -38,25 +40,6 @@ class Step:
             "parameters": self.parameters,
             "flops": self.flops,
         }
-
-
-@dataclass(frozen=True)
-class Change:
-    """The change of a network's outputs.
-
-    Parameters
-    ----------
-    largest : float
-        max |Δ| over all images and outputs, computed in float64.
-    relative : float
-        The same, divided by the largest output before.
-    images : int
-        Number of images.
-    """
-
-    largest: float
-    relative: float
-    images: int
 
 
 def planned(
@@ -105,7 +88,7 @@ def inputs_of(network: Network, images: Any = None, *, rng: int = 0) -> Any:
     architecture = network.architecture
     count = max(1, min(_MOST, int(_FLOPS // max(architecture.flops, 1))))
     if images is None:
-        return np.random.default_rng(rng).random((count, *architecture.input_shape))
+        return random_images(network, count, rng)
     if (found := tuple(images.shape[1:])) != architecture.input_shape:
         raise InvalidInputError(
             f"data: expected images of shape {architecture.input_shape} for this network, "
@@ -114,29 +97,16 @@ def inputs_of(network: Network, images: Any = None, *, rng: int = 0) -> Any:
     return np.asarray(images[:count], np.float64)
 
 
-def change_of(before: Network, after: Network, inputs: Any) -> Change:
-    """Compare the outputs of two networks on the same inputs, in float64.
+def change_of(before: Network, after: Network, growths: Iterable[Growth], inputs: Any) -> Change:
+    """Compare the outputs of a network before and after growths; see :func:`measure_change`.
 
-    New channels of the input are zeros. Of more outputs the old ones are compared, before a
-    softmax, in which they give up probability.
+    Each new channel of the input holds what its growth expects: zeros, or a repeated channel.
     """
-    outputs = [each.architecture.shapes[each.architecture.output.name] for each in (before, after)]
-    if outputs[0] != outputs[1]:
-        before, after = _logits(before), _logits(after)
-    old = before.forward(inputs)
-    more = after.architecture.input_shape[-1] - inputs.shape[-1]
-    if more > 0:
-        zeros = np.zeros((*inputs.shape[:-1], more))
-        inputs = np.concatenate([inputs, zeros], axis=-1)
-    new = after.forward(inputs)[..., : old.shape[-1]]
-    largest = float(np.abs(new - old).max())
-    return Change(largest, largest / (float(np.abs(old).max()) or 1.0), len(inputs))
-
-
-def _logits(network: Network) -> Network:
-    """Return a network without the softmax at its end."""
-    last = network.architecture.output
-    if not last.layer.mixes_units:
-        return network
-    linear = {last.name: last.layer.with_activation("linear")}
-    return Network(network.architecture.with_layers(linear), network.weights)
+    added = [growth for growth in growths if isinstance(growth, AddInputs)]
+    if not added:
+        return measure_change(before, after, inputs)
+    first, *further = inputs if is_several(before, inputs) else [inputs]
+    for growth in added:
+        first = growth.extended(first)
+    extended = [first, *further] if further else first
+    return measure_change(before, after, inputs, images_after=extended)

@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from growsearch.growth import Growth
-from growsearch.growth.surgery import Change, Step
+from growsearch.growth.change import Change
+from growsearch.growth.surgery import Step
 from growsearch.networks import Architecture, Network
 
 _EXACT = 1e-5  # of the largest output: beyond, the function has changed

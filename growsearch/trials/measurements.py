@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from growsearch.datasets import Split
 from growsearch.errors import InvalidInputError
-from growsearch.networks import Network
+from growsearch.networks import Architecture, Network
 from growsearch.training import MeasuresSpeed, Speed, TrainingPlan
 from growsearch.training.class_weights import class_weights, weighted
 from growsearch.trials.confusion import Confusion
@@ -137,13 +137,13 @@ class SpeedJob:
     Parameters
     ----------
     name : str
-    network : str
-        The network's SHA-256.
+    network : str or Architecture
+        The SHA-256 of a stored network, or the architecture of one that is not.
     plan : TrainingPlan
     """
 
     name: str
-    network: str
+    network: str | Architecture
     plan: TrainingPlan
 
     def carry_out(self, context: WorkerContext, on_point: OnPoint) -> Speed | None:
@@ -151,4 +151,7 @@ class SpeedJob:
         del on_point
         if not isinstance(context.trainer, MeasuresSpeed):
             return None
-        return context.trainer.speed_of(context.networks.get(self.network).architecture, self.plan)
+        network = self.network
+        if isinstance(network, str):
+            network = context.networks.get(network).architecture
+        return context.trainer.speed_of(network, self.plan)

@@ -122,7 +122,7 @@ def _end(run: Snapshot) -> Promise:
     faults = tuple(
         f"{part}: expected a fraction, got {value}"
         for part, value in run.test.to_attributes().items()
-        if part != "sha256" and value is not None and not 0.0 <= value <= 1.0
+        if part.endswith(("accuracy", "score")) and value is not None and not 0.0 <= value <= 1.0
     )
     if measured == best.sha256:
         return Promise(name, 1, faults)

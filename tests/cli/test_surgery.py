@@ -12,7 +12,16 @@ import pytest
 
 from growsearch.cli import main
 from growsearch.cli.growths import FORMS, as_option, growths_of
-from growsearch.growth import GROWTHS, Deepen, EnlargeKernel, Widen, growth_from_json, sites
+from growsearch.growth import (
+    OPERATIONS,
+    AddClasses,
+    Deepen,
+    EnlargeKernel,
+    Narrow,
+    Widen,
+    growth_from_json,
+    sites,
+)
 from growsearch.interop.models import starting_network
 from growsearch.networks import Architecture
 from tests.command_line import refused
@@ -66,6 +75,19 @@ def test_growths_are_applied_in_the_order_typed(
     assert float(np.abs(outputs(out) - outputs(path)).max()) < 1e-5
 
 
+def test_the_ends_grow_and_old_outputs_stay(
+    path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """New classes have names in the file; a copied channel is compared where it repeats the old."""
+    out = tmp_path / "out.safetensors"
+    typed = ("--add-classes", '2,names=["cat", "dog"]', "--add-inputs", "2,init=copy")
+    assert main(["grow", str(path), *typed, "-o", str(out), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["change"]["relative"] < 1e-6
+    network = starting_network(out).network
+    assert network.class_names == ("0", "1", "2", "cat", "dog")
+    assert network.architecture.input_shape == (8, 8, 3)
+
+
 def test_a_dry_run_writes_nothing(
     path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -101,7 +123,8 @@ def test_every_site_can_be_typed(path: Path, capsys: pytest.CaptureFixture[str])
 
 def test_every_growth_of_one_layer_has_an_option() -> None:
     """A growth of several layers is several options, or JSON."""
-    assert set(FORMS) == {name for name in GROWTHS if not name.endswith("_all")} - {"widen_deepen"}
+    several = {name for name in OPERATIONS if name.endswith("_all")} | {"widen_deepen"}
+    assert set(FORMS) == set(OPERATIONS) - several
 
 
 def test_settings_follow_the_place() -> None:
@@ -111,12 +134,16 @@ def test_settings_follow_the_place() -> None:
         ("deepen", "1,batch_norm=false"),
         ("enlarge_kernel", "conv1=3x5"),
         ("growth", '{"operation": "deepen", "layer": "fc1"}'),
+        ("add_classes", '2,names=["cat", "dog"],prior=0.1'),
+        ("narrow", "conv1=3,by=magnitude"),
     ]
     assert growths_of(typed) == [
         Widen("conv1", 64, "new", 0.5),
         Deepen("1", False),
         EnlargeKernel("conv1", (3, 5)),
         Deepen("fc1"),
+        AddClasses(2, prior=0.1, names=("cat", "dog")),
+        Narrow("conv1", 3, "magnitude"),
     ]
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from growsearch.datasets import OWN, Dataset, joined, load
+from growsearch.datasets import OWN, Dataset, in_order, joined, load
 from growsearch.errors import DataError, DataNotFoundError
 from tests.messages import one_line
 
@@ -49,6 +50,33 @@ def test_several_are_joined_split_by_split() -> None:
     assert both.source == "arrays in memory and arrays in memory"
     assert joined([one]) is one
     assert both.fingerprint not in (one.fingerprint, other.fingerprint)
+
+
+def test_classes_of_one_name_are_one_class() -> None:
+    """Numbers follow the names: those of the first set stay, new ones come behind."""
+    one, other = load(OWN, arrays()), load(OWN, arrays(24))
+    named = [
+        replace(each, class_names=names)
+        for each, names in ((one, ("a", "b", "c", "d")), (other, ("d", "e", "a", "c")))
+    ]
+    both = joined(named)
+    assert both.class_names == ("a", "b", "c", "d", "e")
+    expected = [3, 4, 0, 2]
+    assert both.test.labels.tolist()[8:] == [expected[label] for label in other.test.labels]
+    assert both.test.labels.tolist()[:8] == one.test.labels.tolist()
+    with pytest.raises(DataError, match="expected names of the classes"):
+        joined([named[0], other])
+
+
+def test_an_order_of_classes_may_have_more() -> None:
+    """Classes without images keep their place; one that is not in the order is named."""
+    data = replace(load(OWN, arrays()), class_names=("a", "b", "c", "d"))
+    found = in_order(data, ("d", "x", "c", "b", "a"))
+    assert (found.classes, found.class_names) == (5, ("d", "x", "c", "b", "a"))
+    assert found.test.labels.tolist() == [[4, 3, 2, 0][n] for n in data.test.labels]
+    assert in_order(data, ("a", "b", "c", "d")) is data
+    with pytest.raises(DataError, match=r"got also c, d: .*--add-classes"):
+        in_order(data, ("a", "b"))
 
 
 def test_what_cannot_be_used_is_one_line(tmp_path: Path) -> None:

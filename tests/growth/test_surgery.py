@@ -8,7 +8,9 @@ import pytest
 from growsearch.errors import InvalidInputError, NotExactError
 from growsearch.growth import Deepen, Widen, growth_from_json
 from growsearch.growth.surgery import change_of, inputs_of, operated, planned
+from growsearch.interop.keras import from_keras
 from growsearch.networks import Architecture, Network
+from tests.keras_files import L, keras
 
 NETWORK = Network.initial(
     Architecture.parse("3x3x4(conv1)-pool1-6(fc1)-3(fc2)", (8, 8, 1)),
@@ -32,10 +34,10 @@ def test_the_change_is_the_largest_one() -> None:
     """Growths change nothing beyond rounding; a shift of one bias is found as it is."""
     inputs = inputs_of(NETWORK)
     after = operated(NETWORK, GROWTHS, rng=0)
-    assert change_of(NETWORK, after, inputs).relative < 1e-5
+    assert change_of(NETWORK, after, GROWTHS, inputs).relative < 1e-5
     bias = after.weights["fc2"]["bias"] + np.float32([0.0, -0.5, 0.25])
     weights = {**after.weights, "fc2": {**after.weights["fc2"], "bias": bias}}
-    change = change_of(NETWORK, Network(after.architecture, weights), inputs)
+    change = change_of(NETWORK, Network(after.architecture, weights), [], inputs)
     assert abs(change.largest - 0.5) < 1e-5
     assert change.images == len(inputs)
 
@@ -54,8 +56,24 @@ def test_more_outputs_are_compared_by_the_old_logits() -> None:
     weights["fc2"]["kernel"][:, :3] = old.weights["fc2"]["kernel"]
     weights["fc2"]["bias"][:3] = old.weights["fc2"]["bias"]
     after = Network(wider.architecture, weights)
-    assert change_of(old, after, inputs_of(old)).relative < 1e-12
+    assert change_of(old, after, [], inputs_of(old)).relative < 1e-12
     assert not np.allclose(after.forward(np.zeros((1, 5)))[:, :3], old.forward(np.zeros((1, 4))))
+
+
+def test_networks_of_several_inputs_and_outputs_are_compared() -> None:
+    """All outputs count, on random values of every input."""
+    one, other = L.Input((4,), name="one"), L.Input((3,), name="other")
+    hidden = L.Dense(5, activation="relu", name="fc1")(L.Concatenate()([one, other]))
+    outs = [L.Dense(2, name="a")(hidden), L.Dense(3, name="b")(hidden)]
+    network = from_keras(keras.Model([one, other], outs))
+    growths = [Widen("fc1", 8)]
+    after = operated(network, growths, rng=0)
+    change = change_of(network, after, growths, inputs_of(network))
+    assert change.relative < 1e-6
+    moved = {layer: dict(arrays) for layer, arrays in after.weights.items()}
+    moved["b"]["bias"] = moved["b"]["bias"] + np.float32(1.0)
+    other_change = change_of(network, Network(after.architecture, moved), [], inputs_of(network))
+    assert abs(other_change.largest - 1.0) < 1e-5
 
 
 def test_a_step_that_is_not_exact_is_refused() -> None:

@@ -53,6 +53,22 @@ def test_a_files_code_is_not_run(tmp_path):
         gs.from_keras(path)
 
 
+def tripled(x):
+    return 3.0 * x
+
+
+@pytest.mark.parametrize("suffix", [".keras", ".h5"])
+def test_a_named_function_is_given(tmp_path, suffix):
+    """A Lambda layer of a function with a name is read when the function is given."""
+    path, images = tmp_path / f"model{suffix}", np.ones((2, 6, 6, 2))
+    saved = model(L.Lambda(tripled, name="code"))
+    saved.save(path)
+    with pytest.raises(ArchitectureError, match=r"tripled: .*--custom-objects module:name"):
+        gs.from_keras(path)
+    network = gs.from_keras(path, custom_objects={"tripled": tripled})
+    assert np.allclose(network.forward(images), saved(images), atol=1e-5)
+
+
 @pytest.mark.parametrize(
     "data", [b"", b"PK\x05\x06" + b"\0" * 18, b"no model", b"\x89HDF\r\n\x1a\n"]
 )

@@ -9,7 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from growsearch.errors import GrowsearchError, InvalidInputError, NetworkFileError
+from growsearch.errors import (
+    ArchitectureError,
+    GrowsearchError,
+    InvalidInputError,
+)
 from growsearch.interop.keras import from_keras
 from growsearch.interop.models import SUFFIXES, starting_network, write_model
 from growsearch.networks import Network
@@ -44,7 +48,7 @@ def test_a_network_and_a_keras_model_need_no_file() -> None:
 def test_code_of_a_file_never_runs(suffix: str, layer: Any, tmp_path: Path) -> None:
     """The message says how to name a class or function that is trusted."""
     path = saved(with_code(layer()), tmp_path / f"model{suffix}")
-    with pytest.raises(NetworkFileError) as refusal:
+    with pytest.raises(ArchitectureError) as refusal:
         starting_network(path)
     assert "--custom-objects module:name" in one_line(refusal)
 

@@ -14,13 +14,13 @@ import pytest
 
 from growsearch.driver.events import Training
 from growsearch.errors import DivergedError
-from growsearch.networks import Network
+from growsearch.networks import Architecture, Network
 from growsearch.networks.store import NetworkStore
-from growsearch.study.attributes import PolishAttribute
+from growsearch.study.attributes import PolishAttribute, TeacherAttribute
 from growsearch.study.named import networks_named
 from growsearch.study.networks import DamagedNetworkWarning
 from growsearch.study.result import SearchResult
-from growsearch.training import TrainingPlan, TrainingResult
+from growsearch.training import Speed, TrainingPlan, TrainingResult
 from tests.averaging_trainer import AveragingTrainer
 from tests.messages import one_line
 from tests.trunk_search import Memory, folder, interrupt, outcome, search, trunk
@@ -402,3 +402,24 @@ def test_an_interrupted_campaign_that_comes_too_late_is_given_up(
     result, _ = budgeted(tmp_path, 0.2)
     assert {trial.state.name for trial in result.study.trials} == {"FAIL"}
     assert not result.trials
+
+
+def test_the_first_network_takes_a_share_of_the_time(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Where all its updates would take longer, as many as fit; else all of them."""
+
+    class Measured(Slow):
+        def speed_of(self, architecture: Architecture, plan: TrainingPlan) -> Speed:
+            del architecture, plan
+            return Speed("float32", 0.01)
+
+    clock = Seconds(monkeypatch)
+    for flops, steps in ((0.0, 200), (1e12, 300)):
+        monkeypatch.setattr("growsearch.driver.teacher._SURE_FLOPS", flops)
+        timed = {"time_budget": 10.0, "began": clock.now, "trainer": Measured(clock)}
+        out = tmp_path / str(steps)
+        result = search(out, "controls.arms={}", "teacher.steps=300", trials=0, **timed)
+        teacher = TeacherAttribute.read(result.study)
+        assert teacher is not None
+        assert teacher.curve[-1][0] == steps
