@@ -26,6 +26,7 @@ SECTIONS: dict[str, type[Section]] = {
     "search": sections.Search,
 }
 _SIGNS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<", "min_length": "items ≥"}
+_WIDTHS = (20, 30, 60)
 _NAMES = {"int": "whole number", "float": "number", "str": "text", "bool": "true or false"}
 
 
@@ -47,7 +48,7 @@ def values_of(annotation: Any, metadata: tuple[Any, ...] = ()) -> str:
     elif origin is tuple:
         kinds = [values_of(each) for each in arguments if each is not Ellipsis]
         text = f"[{', '.join(kinds)}{', …' if Ellipsis in arguments else ''}]"
-    elif origin is not None and type(None) in arguments or origin is Union:
+    elif (origin is not None and type(None) in arguments) or origin is Union:
         kinds = [values_of(each) for each in arguments if each is not type(None)]
         text = ", or ".join(kinds)
     elif isinstance(annotation, type) and issubclass(annotation, Section):
@@ -103,7 +104,7 @@ class SpaceKeys(SphinxDirective):
         return [*text, _table(("key", "default", "values"), rows_of(section))]
 
 
-def _table(head: tuple[str, ...], rows: list[tuple[str, str, str]]) -> nodes.table:
+def _table(head: tuple[str, str, str], rows: list[tuple[str, str, str]]) -> nodes.table:
     def row(cells: tuple[str, ...], *, is_code: bool) -> nodes.row:
         entries = []
         for place, cell in enumerate(cells):
@@ -112,7 +113,7 @@ def _table(head: tuple[str, ...], rows: list[tuple[str, str, str]]) -> nodes.tab
             entries.append(nodes.entry("", nodes.paragraph("", "", content)))
         return nodes.row("", *entries)
 
-    group = nodes.tgroup("", *(nodes.colspec(colwidth=1) for _ in head), cols=len(head))
+    group = nodes.tgroup("", *(nodes.colspec(colwidth=width) for width in _WIDTHS), cols=3)
     group += nodes.thead("", row(head, is_code=False))
     group += nodes.tbody("", *(row(cells, is_code=True) for cells in rows))
     return nodes.table("", group)

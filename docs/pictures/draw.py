@@ -19,8 +19,16 @@ svg.picture { --ink: #1b1f24; --soft: #6b7280; --fill: #eef0f3; --new: #0a7d4f; 
 INK, SOFT, FILL, NEW, MARK = (f"var(--{name})" for name in ("ink", "soft", "fill", "new", "mark"))
 
 
-def text(x: float, y: float, words: str, *, color: str = INK, size: int = 15, anchor: str = "middle",
-         bold: bool = False) -> str:
+def text(
+    x: float,
+    y: float,
+    words: str,
+    *,
+    color: str = INK,
+    size: int = 15,
+    anchor: str = "middle",
+    bold: bool = False,
+) -> str:
     """Return a line of text."""
     weight = ' font-weight="600"' if bold else ""
     return (
@@ -29,8 +37,17 @@ def text(x: float, y: float, words: str, *, color: str = INK, size: int = 15, an
     )
 
 
-def line(x1: float, y1: float, x2: float, y2: float, *, color: str = SOFT, width: float = 1.5,
-         dashed: bool = False, arrow: str = "") -> str:
+def line(
+    x1: float,
+    y1: float,
+    x2: float,
+    y2: float,
+    *,
+    color: str = SOFT,
+    width: float = 1.5,
+    dashed: bool = False,
+    arrow: str = "",
+) -> str:
     """Return a line; ``arrow`` is the name of its head, if it has one."""
     dash = ' stroke-dasharray="5 4"' if dashed else ""
     head = f' marker-end="url(#{arrow})"' if arrow else ""
@@ -42,14 +59,21 @@ def line(x1: float, y1: float, x2: float, y2: float, *, color: str = SOFT, width
 
 def unit(x: float, y: float, words: str = "", *, color: str = INK) -> str:
     """Return a unit: a circle with a name."""
-    circle = (
-        f'<circle cx="{x:g}" cy="{y:g}" r="17" stroke-width="2" style="fill:{FILL};stroke:{color}"/>'
-    )
+    circle = f'<circle cx="{x:g}" cy="{y:g}" r="17" stroke-width="2" style="fill:{FILL};stroke:{color}"/>'
     return circle + (text(x, y + 5, words, color=color) if words else "")
 
 
-def box(x: float, y: float, width: float, height: float, words: str, *, color: str = INK,
-        more: str = "", dashed: bool = False) -> str:
+def box(
+    x: float,
+    y: float,
+    width: float,
+    height: float,
+    words: str,
+    *,
+    color: str = INK,
+    more: str = "",
+    dashed: bool = False,
+) -> str:
     """Return a box with one or two lines of text."""
     dash = ' stroke-dasharray="5 4"' if dashed else ""
     middle = x + width / 2
@@ -91,24 +115,50 @@ def widen() -> str:
         ys = [100, 190] if len(hidden) == 2 else [70, 145, 220]
         inputs = [(left + 30, 100), (left + 30, 190)]
         for (x, y), name in zip(inputs, "xz", strict=True):
-            parts += [line(x + 17, y, left + 88, h, color=NEW if i == 2 else SOFT)
-                      for i, h in enumerate(ys)]
+            parts += [
+                line(x + 17, y, left + 88, h, color=NEW if i == 2 else SOFT)
+                for i, h in enumerate(ys)
+            ]
             parts.append(unit(x, y, name))
         weights = ("u", "v") if len(hidden) == 2 else ("u", "⅓ v", "⅔ v")
         for i, (y, name, weight) in enumerate(zip(ys, hidden, weights, strict=True)):
             color = NEW if i == 2 else INK
             shared = NEW if len(hidden) == 3 and i > 0 else SOFT
-            parts += [line(left + 122, y, left + 178, 145, color=shared), unit(left + 105, y, name, color=color)]
-            parts.append(text(left + 146, y + (24 if y > 145 else -8), weight, size=14,
-                              color=NEW if shared == NEW else INK))
+            parts += [
+                line(left + 122, y, left + 178, 145, color=shared),
+                unit(left + 105, y, name, color=color),
+            ]
+            parts.append(
+                text(
+                    left + 146,
+                    y + (24 if y > 145 else -8),
+                    weight,
+                    size=14,
+                    color=NEW if shared == NEW else INK,
+                )
+            )
         parts.append(unit(left + 195, 145, "y"))
-    parts.append(text(240, 290, "b's copy has b's incoming weights; the two share its outgoing weight:", size=14))
-    parts.append(text(240, 312, "u·a + v·b = u·a + ⅓v·b + ⅔v·b, so y is what it was.", size=14, color=NEW))
+    parts.append(
+        text(
+            240,
+            290,
+            "b's copy has b's incoming weights; the two share its outgoing weight:",
+            size=14,
+        )
+    )
+    parts.append(
+        text(240, 312, "u·a + v·b = u·a + ⅓v·b + ⅔v·b, so y is what it was.", size=14, color=NEW)
+    )
     return picture(
-        "widen", 480, 326, "Widening a layer",
+        "widen",
+        480,
+        326,
+        "Widening a layer",
         "Left a layer of two units, a and b, that a unit y reads with weights u and v. Right the "
         "same layer with a third unit, a copy of b. Both copies have b's incoming weights. Their "
-        "outgoing weights are a third and two thirds of v, so that y is unchanged.", *parts)
+        "outgoing weights are a third and two thirds of v, so that y is unchanged.",
+        *parts,
+    )
 
 
 def deepen() -> str:
@@ -126,15 +176,26 @@ def deepen() -> str:
             x += wide + 25
 
     row(34, "before", [("conv1", INK), ("ReLU", INK), ("dense", INK)])
-    row(124, "after, behind ReLU: an identity", [
-        ("conv1", INK), ("ReLU", INK), ("identity", NEW), ("ReLU", NEW), ("dense", INK)])
-    row(214, "after, behind tanh or another: a branch that adds zero", [
-        ("conv1", INK), ("tanh", INK), ("x + 0·f(x)", NEW), ("dense", INK)])
+    row(
+        124,
+        "after, behind ReLU: an identity",
+        [("conv1", INK), ("ReLU", INK), ("identity", NEW), ("ReLU", NEW), ("dense", INK)],
+    )
+    row(
+        214,
+        "after, behind tanh or another: a branch that adds zero",
+        [("conv1", INK), ("tanh", INK), ("x + 0·f(x)", NEW), ("dense", INK)],
+    )
     return picture(
-        "deepen", 480, 276, "Deepening a network",
+        "deepen",
+        480,
+        276,
+        "Deepening a network",
         "Three rows of layers. Before: conv1, ReLU, dense. Behind ReLU a new layer is an identity, "
         "whose ReLU changes nothing, since its input is not negative. Behind another activation it "
-        "is a residual branch whose last weights are zero.", *parts)
+        "is a residual branch whose last weights are zero.",
+        *parts,
+    )
 
 
 def search() -> str:
@@ -147,29 +208,40 @@ def search() -> str:
         box(340, 130, 130, 56, "candidate", more="grown, trained", color=NEW),
         box(340, 215, 130, 56, "controls", more="same images, order", dashed=True),
         box(175, 130, 130, 56, "judge", more="validation images"),
-        line(140, 48, 172, 48, arrow="search-head"), line(305, 48, 337, 48, arrow="search-head"),
+        line(140, 48, 172, 48, arrow="search-head"),
+        line(305, 48, 337, 48, arrow="search-head"),
         line(405, 76, 405, 127, arrow="search-new", color=NEW),
         line(340, 158, 308, 158, arrow="search-new", color=NEW),
         line(75, 130, 75, 79, arrow="search-new", color=NEW),
-        line(175, 158, 75, 158, color=NEW), line(75, 158, 75, 130, color=NEW),
+        line(175, 158, 75, 158, color=NEW),
+        line(75, 158, 75, 130, color=NEW),
         text(104, 180, "keeps it, or not", size=13, color=SOFT),
-        line(405, 186, 405, 212, dashed=True), line(340, 243, 240, 243, dashed=True),
+        line(405, 186, 405, 212, dashed=True),
+        line(340, 243, 240, 243, dashed=True),
         line(240, 243, 240, 189, dashed=True, arrow="search-head"),
         text(225, 262, "evidence: what was growing worth?", size=13, color=SOFT),
     ]
     return picture(
-        "search", 480, 290, "One round of a search",
+        "search",
+        480,
+        290,
+        "One round of a search",
         "The best network so far goes to Optuna, which proposes a growth. The numpy core grows the "
         "network without changing its outputs. The candidate is trained, and controls beside it on "
         "the same images. The judge keeps the candidate as the best network, or not. The controls "
-        "give the evidence.", *parts)
+        "give the evidence.",
+        *parts,
+    )
 
 
 def trunk() -> str:
     """Draw a run with a trunk over its time."""
     y = 120
     parts = [head("trunk-head", SOFT)]
-    parts += [line(20, 250, 465, 250, arrow="trunk-head"), text(440, 270, "time", size=13, color=SOFT)]
+    parts += [
+        line(20, 250, 465, 250, arrow="trunk-head"),
+        text(440, 270, "time", size=13, color=SOFT),
+    ]
     spans = [(20, 100, 3, INK), (100, 190, 5, NEW), (190, 300, 5, NEW), (300, 455, 8, NEW)]
     parts += [line(a, y, b, y, color=color, width=w) for a, b, w, color in spans]
     for start in (60, 150, 255):  # campaigns
@@ -179,10 +251,12 @@ def trunk() -> str:
             color = NEW if won else SOFT
             parts.append(
                 f'<path d="M{start} {y} C{start + 12} {y + lift}, {start + 18} {y + lift}, {start + 34} '
-                f'{y + lift}" stroke-width="2" style="fill:none;stroke:{color}"/>')
+                f'{y + lift}" stroke-width="2" style="fill:none;stroke:{color}"/>'
+            )
             parts.append(
                 f'<path d="M{start + 34} {y + lift} L{start + 44} {y + (0 if won else lift)}" stroke-width="2" '
-                f'style="fill:none;stroke:{color if won else "none"}"/>')
+                f'style="fill:none;stroke:{color if won else "none"}"/>'
+            )
             if not won:
                 parts.append(text(start + 42, y + lift + 5, "✕", size=13, color=SOFT))
     for x, label in ((110, "1 min"), (215, "2 min"), (330, "4 min")):  # commits
@@ -191,18 +265,38 @@ def trunk() -> str:
         parts.append(text(x + 14, 230, label, size=13, color=MARK))
     parts.append(f'<circle cx="455" cy="{y}" r="7" style="fill:{MARK}"/>')
     parts += [
-        text(20, 24, "the trunk: one network, trained throughout", anchor="start", size=14, bold=True),
-        text(20, 44, "thin lines: growths tried beside it; ✕ refused", anchor="start", size=13, color=SOFT),
+        text(
+            20, 24, "the trunk: one network, trained throughout", anchor="start", size=14, bold=True
+        ),
+        text(
+            20,
+            44,
+            "thin lines: growths tried beside it; ✕ refused",
+            anchor="start",
+            size=13,
+            color=SOFT,
+        ),
         text(390, 104, "decay", size=13),
-        text(20, 290, "●  a network worth having, stored at that time and at the end", anchor="start",
-             size=13, color=MARK),
+        text(
+            20,
+            290,
+            "●  a network worth having, stored at that time and at the end",
+            anchor="start",
+            size=13,
+            color=MARK,
+        ),
     ]
     return picture(
-        "trunk", 480, 304, "A run with a trunk",
+        "trunk",
+        480,
+        304,
+        "A run with a trunk",
         "A thick line is the trunk, one network that is trained from the start of the run to its "
         "end. Growths branch off beside it; some are refused, and two join the trunk, which is "
         "then larger. At one, two and four minutes a network is stored that is worth having then. "
-        "A decay of the learning rate ends the run.", *parts)
+        "A decay of the learning rate ends the run.",
+        *parts,
+    )
 
 
 PICTURES = {"widen": widen, "deepen": deepen, "search": search, "trunk": trunk}

@@ -9,7 +9,10 @@ from growsearch.cli import options, output
 from growsearch.cli.workers import Workers, where_to_train
 
 
-@click.command("continue")
+@click.command(
+    "continue",
+    epilog="Example: growsearch continue runs/may --data may/ --data june/ --out runs/june",
+)
 @click.argument("folder", metavar="DIR")
 @click.option(
     "--data",

@@ -7,7 +7,7 @@ import click
 from growsearch.cli import options, output
 
 
-@click.command()
+@click.command(epilog="Example: growsearch show runs/mnist")
 @click.argument("folder", metavar="DIR")
 @options.storage
 @options.as_json
@@ -19,7 +19,7 @@ def show(folder: str, storage: str | None, as_json: bool) -> None:
     output.print_result(load_result(folder, storage=storage), as_json=as_json, with_trials=True)
 
 
-@click.command()
+@click.command(epilog="Example: growsearch compare runs/evidence")
 @click.argument("folder", metavar="DIR")
 @options.storage
 @options.as_json
@@ -47,7 +47,7 @@ def compare(folder: str, storage: str | None, as_json: bool) -> None:
         output.print_plot(console, lambda: save_plot(result.trials, evidence, folder))
 
 
-@click.command()
+@click.command(epilog="Example: growsearch dashboard runs/mnist --port 8080")
 @click.argument("folder", metavar="DIR")
 @options.storage
 @click.option(

@@ -14,7 +14,7 @@ from growsearch.cli.workers import Workers, where_to_train
 _BEGAN = time.monotonic()  # a time budget begins with the process
 
 
-@click.command()
+@click.command(epilog="Example: growsearch run fashion_mnist --time-budget 10m --out runs/fashion")
 @click.argument("space", required=False, callback=options.current_space)
 @options.model
 @options.custom_objects
