@@ -41,6 +41,8 @@ napoleon_google_docstring = False
 napoleon_use_ivar = True
 napoleon_use_rtype = False
 
+smartquotes = False  # code is quoted as it is typed
+
 html_theme = "furo"
 html_title = f"growsearch {release}"
 html_static_path = ["static"]

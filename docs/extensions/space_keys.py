@@ -36,7 +36,7 @@ def values_of(annotation: Any, metadata: tuple[Any, ...] = ()) -> str:
     if origin is Annotated:
         return values_of(arguments[0], (*arguments[1:], *metadata))
     bounds = [
-        f"{_SIGNS[name]} {value:,}"
+        f"{_SIGNS[name]} {value:,g}" if isinstance(value, float) else f"{_SIGNS[name]} {value:,}"
         for item in metadata
         for field in (item.metadata if isinstance(item, FieldInfo) else [item])
         for name, value in _bounds_of(field)

@@ -52,14 +52,17 @@ def line(
     dash = ' stroke-dasharray="5 4"' if dashed else ""
     head = f' marker-end="url(#{arrow})"' if arrow else ""
     return (
-        f'<line x1="{x1:g}" y1="{y1:g}" x2="{x2:g}" y2="{y2:g}" stroke-width="{width:g}"{dash}{head} '
-        f'style="stroke:{color}"/>'
+        f'<line x1="{x1:g}" y1="{y1:g}" x2="{x2:g}" y2="{y2:g}" '
+        f'stroke-width="{width:g}"{dash}{head} style="stroke:{color}"/>'
     )
 
 
 def unit(x: float, y: float, words: str = "", *, color: str = INK) -> str:
     """Return a unit: a circle with a name."""
-    circle = f'<circle cx="{x:g}" cy="{y:g}" r="17" stroke-width="2" style="fill:{FILL};stroke:{color}"/>'
+    circle = (
+        f'<circle cx="{x:g}" cy="{y:g}" r="17" stroke-width="2" '
+        f'style="fill:{FILL};stroke:{color}"/>'
+    )
     return circle + (text(x, y + 5, words, color=color) if words else "")
 
 
@@ -81,8 +84,8 @@ def box(
     if more:
         lines.append(text(middle, y + height / 2 + 15, more, color=SOFT, size=13))
     return (
-        f'<rect x="{x:g}" y="{y:g}" width="{width:g}" height="{height:g}" rx="6" stroke-width="2"{dash} '
-        f'style="fill:{FILL};stroke:{color}"/>' + "".join(lines)
+        f'<rect x="{x:g}" y="{y:g}" width="{width:g}" height="{height:g}" rx="6" '
+        f'stroke-width="2"{dash} style="fill:{FILL};stroke:{color}"/>' + "".join(lines)
     )
 
 
@@ -110,8 +113,8 @@ def picture(name: str, width: int, height: int, title: str, described: str, *par
 
 def widen() -> str:
     """Draw a unit that is copied, and its outgoing weight that the copies share."""
-    parts = [text(105, 24, "before", bold=True), text(375, 24, "after", bold=True)]
-    for left, hidden in ((0, ("a", "b")), (270, ("a", "b", "b"))):
+    parts = [text(105, 24, "before", bold=True), text(367, 24, "after", bold=True)]
+    for left, hidden in ((0, ("a", "b")), (262, ("a", "b", "b"))):
         ys = [100, 190] if len(hidden) == 2 else [70, 145, 220]
         inputs = [(left + 30, 100), (left + 30, 190)]
         for (x, y), name in zip(inputs, "xz", strict=True):
@@ -130,29 +133,23 @@ def widen() -> str:
             ]
             parts.append(
                 text(
-                    left + 146,
-                    y + (24 if y > 145 else -8),
+                    left + 152,
+                    (y + 145) / 2 + (20 if y > 145 else -9),
                     weight,
                     size=14,
                     color=NEW if shared == NEW else INK,
                 )
             )
         parts.append(unit(left + 195, 145, "y"))
-    parts.append(
-        text(
-            240,
-            290,
-            "b's copy has b's incoming weights; the two share its outgoing weight:",
-            size=14,
-        )
-    )
-    parts.append(
-        text(240, 312, "u·a + v·b = u·a + ⅓v·b + ⅔v·b, so y is what it was.", size=14, color=NEW)
-    )
+    parts += [
+        text(240, 276, "The copy has b's incoming weights. The two share b's", size=14),
+        text(240, 296, "outgoing weight, so y is what it was:", size=14),
+        text(240, 320, "u·a + v·b = u·a + ⅓ v·b + ⅔ v·b", color=NEW),
+    ]
     return picture(
         "widen",
         480,
-        326,
+        336,
         "Widening a layer",
         "Left a layer of two units, a and b, that a unit y reads with weights u and v. Right the "
         "same layer with a third unit, a copy of b. Both copies have b's incoming weights. Their "
@@ -206,7 +203,7 @@ def search() -> str:
         box(175, 20, 130, 56, "Optuna", more="proposes a growth"),
         box(340, 20, 130, 56, "numpy core", more="grows, exactly"),
         box(340, 130, 130, 56, "candidate", more="grown, trained", color=NEW),
-        box(340, 215, 130, 56, "controls", more="same images, order", dashed=True),
+        box(340, 215, 130, 56, "controls", more="same images", dashed=True),
         box(175, 130, 130, 56, "judge", more="validation images"),
         line(140, 48, 172, 48, arrow="search-head"),
         line(305, 48, 337, 48, arrow="search-head"),
@@ -219,7 +216,8 @@ def search() -> str:
         line(405, 186, 405, 212, dashed=True),
         line(340, 243, 240, 243, dashed=True),
         line(240, 243, 240, 189, dashed=True, arrow="search-head"),
-        text(225, 262, "evidence: what was growing worth?", size=13, color=SOFT),
+        text(325, 262, "evidence: what was", size=13, color=SOFT, anchor="end"),
+        text(325, 278, "growing worth?", size=13, color=SOFT, anchor="end"),
     ]
     return picture(
         "search",
@@ -250,12 +248,12 @@ def trunk() -> str:
             won = kept == i
             color = NEW if won else SOFT
             parts.append(
-                f'<path d="M{start} {y} C{start + 12} {y + lift}, {start + 18} {y + lift}, {start + 34} '
-                f'{y + lift}" stroke-width="2" style="fill:none;stroke:{color}"/>'
+                f'<path d="M{start} {y} C{start + 12} {y + lift}, {start + 18} {y + lift}, '
+                f'{start + 34} {y + lift}" stroke-width="2" style="fill:none;stroke:{color}"/>'
             )
             parts.append(
-                f'<path d="M{start + 34} {y + lift} L{start + 44} {y + (0 if won else lift)}" stroke-width="2" '
-                f'style="fill:none;stroke:{color if won else "none"}"/>'
+                f'<path d="M{start + 34} {y + lift} L{start + 44} {y + (0 if won else lift)}" '
+                f'stroke-width="2" style="fill:none;stroke:{color if won else "none"}"/>'
             )
             if not won:
                 parts.append(text(start + 42, y + lift + 5, "✕", size=13, color=SOFT))
