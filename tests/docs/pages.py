@@ -2,14 +2,13 @@
 
 The blocks of a page share their names and the folder in which they run. A comment in front of a
 block says where it does not run: ``<!-- not run: needs a GPU -->``. Its Python is compiled then,
-and its commands are parsed by click.
+unless it is quoted from the code, and its commands are parsed by click.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from textwrap import dedent, indent
 
 from sybil import Document, Example, Region, Sybil
 from sybil.evaluators.python import PythonEvaluator, pad
@@ -22,7 +21,6 @@ from tests.command_line import ROOT, check_command, commands
 PAGES = ROOT / "docs"
 FEW = 2  # trials of a search, however many the page names
 SMALL = ("training.steps=4", "training.evaluate_every=4")
-FIRST = ("teacher.steps=5", "teacher.architecture=3x3x4(conv1)-pool1-8(fc1)-10(fc2)")
 _NOT_RUN = "reason why the next block does not run"
 _NOT_RUN_LEXER = DirectiveInHTMLCommentLexer("not run", arguments="[^\n]*?")
 _run_python = PythonEvaluator()
@@ -43,11 +41,11 @@ def _remember(example: Example) -> None:
 
 
 def _python(example: Example) -> None:
-    if example.namespace.pop(_NOT_RUN, None) is None:
+    reason = example.namespace.pop(_NOT_RUN, None)
+    if reason is None:
         _run_python(example)
-    else:  # as the lines of a function, from which some are quoted
-        lines = indent(dedent(example.parsed), "    ")
-        compile(pad(f"def quoted():\n{lines}", example.line - 1), example.path, "exec")
+    elif not reason.startswith("quoted from "):  # lines of the code, which need not be complete
+        compile(pad(example.parsed, example.line), example.path, "exec")
 
 
 def _shell(example: Example) -> None:
@@ -70,7 +68,7 @@ def small(words: Sequence[str]) -> list[str]:
         place = arguments.index("--trials")
         trials = min(int(arguments[place + 1]), FEW)
         del arguments[place : place + 2]
-    first = () if "--model" in arguments or name == "continue" else FIRST
+    first = () if "--model" in arguments or name == "continue" else ("teacher.steps=5",)
     settings = [word for each in (*first, *SMALL) for word in ("--set", each)]
     budget = ["--trials", str(trials), "--time-budget", "none", "--workers", "0"]
     return [name, *arguments, *settings, *budget]
