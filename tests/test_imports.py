@@ -16,7 +16,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 # The rooms in the order of who may import whom: a room imports rooms of the rows above its own
 # row, and rooms of its own row or of a later one only where NEIGHBOURS says so.
 ROWS = (
-    ("errors", "checks", "machine", "atomic"),
+    ("errors", "checks", "machine", "atomic", "quiet"),
     ("net2net",),
     ("networks", "datasets"),
     ("growth", "training", "interop"),

@@ -77,6 +77,8 @@ class Teacher(Training):
 
     @model_validator(mode="after")
     def _parses(self) -> Self:
+        if len(self.input_shape) != len(IMAGE):
+            raise SectionError("input_shape", f"expected ({', '.join(IMAGE)}), as images have")
         try:
             architecture = self.first
         except ArchitectureError as error:
@@ -99,6 +101,9 @@ class Teacher(Training):
     def plan(self) -> TrainingPlan:
         """The training of the teacher; 1 update where ``steps`` is 0, as there is none."""
         return self._plan_of(max(self.steps, 1), self.learning_rate)
+
+
+IMAGE = ("height", "width", "channels")  # the axes of an image
 
 
 def _is_graph(architecture: Any) -> bool:

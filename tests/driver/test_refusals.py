@@ -89,7 +89,7 @@ def test_unusable_options_are_one_line(tmp_path: Path, options: Any, named: str)
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("what", [5, None, ["mnist"]])
+@pytest.mark.parametrize("what", [5, ["mnist"]])
 def test_what_is_no_space_is_one_line(what: Any) -> None:
     """Neither a space nor the name or path of one."""
     with pytest.raises(InvalidInputError, match="space: expected a SearchSpace"):

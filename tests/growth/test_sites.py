@@ -86,7 +86,7 @@ def ending_with(last: str, seed: int) -> Architecture:
 def test_every_listed_site_grows_exactly_behind_every_last_layer(last: str, seed: int) -> None:
     """Each site that ``sites`` lists is grown, and keeps every output to 1e-9."""
     architecture = ending_with(last, seed)
-    parent = trained(architecture, seed=seed)
+    parent = trained(architecture, dtype=np.float64, seed=seed)
     batch = images_for(architecture, seed=1)
     listed = sites(architecture, Limits(width=64))
     for operation in GROWTHS:  # the others change inputs, outputs, or what is computed

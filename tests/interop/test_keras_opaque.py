@@ -9,7 +9,8 @@ import pytest
 
 import growsearch as gs
 from growsearch.errors import ArchitectureError, InvalidInputError, NotExactError
-from growsearch.growth import Limits
+from growsearch.growth import GROWTHS, Limits
+from growsearch.growth.change import random_images
 from growsearch.training.slim.backend import tf
 
 keras = tf.keras
@@ -134,15 +135,19 @@ def test_a_model_passes_through_a_file_and_grows_beside(name):
 
 @pytest.mark.parametrize("name", MODELS)
 def test_every_site_is_exact(name):
-    """Whatever ``sites`` lists beside opaque nodes, ``grow`` does: in float64 to 1e-9."""
+    """Whatever ``sites`` lists beside opaque nodes, ``grow`` does: in float64 to 1e-9.
+
+    What changes the ends, or makes the network smaller, is done too.
+    """
     model = MODELS[name]()
     network = gs.from_keras(model)
     before = values(network.to_keras(dtype="float64"))
     for operation, sites in gs.sites(network.architecture, Limits(width=20)).items():
         for site in sites[:1]:
-            grown = gs.grow(network, site, rng=0)
-            after = values(grown.to_keras(dtype="float64"))
-            assert_same(before, after, 1e-9), operation
+            grown = gs.grow(network, site, rng=0, images=random_images(network, 4))
+            written = grown.to_keras(dtype="float64")
+            if operation in GROWTHS:
+                assert_same(before, values(written), 1e-9), operation
 
 
 def test_units_pass_neither_in_nor_out():

@@ -33,7 +33,14 @@ PARAMS = {"op": "widen", "rate": 0.25}
 BEFORE = gs.Architecture.parse("3x3x4(conv1)-pool1-8(fc1)-10(fc2)", (8, 8, 1))
 ABOUT = Candidate.described(0, None, Widen("conv1", 6), BEFORE)
 CURVE = tuple(Point(step, 0.5 + step / 100, 1.0) for step in (0, 2, 4))
-OUTCOME = TrialOutcome("ab" * 32, None, CURVE, None, 1.5, 40.0, 1e9, "float32")
+OUTCOME = TrialOutcome(
+    sha256="ab" * 32,
+    curve=CURVE,
+    seconds=1.5,
+    images_per_second=40.0,
+    training_flops=1e9,
+    precision="float32",
+)
 JUDGED = Candidate.judged(OUTCOME, gain=0.04, kept=True, reason="better")
 GAINS = {0: 0.0, 2: 0.02, 4: 0.04}
 

@@ -19,6 +19,7 @@ from growsearch.interop.keras.own_objects import (
     own_name,
     unknown,
 )
+from growsearch.quiet import quiet
 
 _UNKNOWN = re.compile("Could not locate|Unknown (layer|object)")
 _CONFIG = "config.json"
@@ -33,7 +34,8 @@ def load(path: Path, custom_objects: Mapping[str, Any] | None) -> Any:
     ArchitectureError
         Names the file, and every class of its that is not Keras' own and was not given.
     """
-    import keras
+    with quiet():
+        import keras
 
     path = expanded(path, error=ArchitectureError)
     if not path.is_file():

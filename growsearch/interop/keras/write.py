@@ -17,6 +17,7 @@ from growsearch.interop.keras.conversions import WRITERS, arrays_of, class_of
 from growsearch.networks import INPUT, Architecture, Network, Node
 from growsearch.networks.layer import Layer, Shape
 from growsearch.networks.layers import KerasEnds, KerasInput, KerasLayer, KerasOutput
+from growsearch.quiet import quiet
 
 _BATCH = 32
 
@@ -42,7 +43,8 @@ def to_keras(
     ArchitectureError
         Names the layer that Keras cannot make, and why.
     """
-    import keras
+    with quiet():
+        import keras
 
     architecture = network.architecture
     written = tensors_of(network, dtype, custom_objects)
@@ -67,7 +69,8 @@ def forward(network: Network, images: Any, *, at: str | None = None) -> NDArray[
     images : array, shape (n, *input_shape), or a list of one for each input
     at : str, optional
     """
-    import keras
+    with quiet():
+        import keras
 
     architecture = network.architecture
     every = [INPUT, *(node.name for node in further_inputs(architecture))]

@@ -111,7 +111,7 @@ class _NormOfPositions(_NormOfImages):
     """
 
     neutral: ClassVar[Extra]
-    title: ClassVar[str]
+    words: ClassVar[str]
     statistics: ClassVar[str]
 
     def through(self, units: tuple[Units, ...], *shapes: Shape) -> Units:
@@ -119,9 +119,9 @@ class _NormOfPositions(_NormOfImages):
             return units[0].with_extra("zero")
         if not units[0].is_balanced:
             raise TiedUnitsError(
-                f"{self.title} keeps its {self.statistics} only if every unit is copied equally "
+                f"{self.words} keeps its {self.statistics} only if every unit is copied equally "
                 f"often: {units[0].old} -> {len(units[0])} units",
-                balanced=self.title,
+                balanced=self.words,
                 alternatives=({"extra": self.neutral},),
             )
         return units[0]
@@ -152,7 +152,7 @@ class LayerNorm(_NormOfPositions):
     kind: ClassVar[str] = "layer_norm"
     passed_extras: ClassVar[tuple[Extra, ...]] = ("mean",)
     neutral: ClassVar[Extra] = "mean"
-    title: ClassVar[str] = "layer norm"
+    words: ClassVar[str] = "layer norm"
     statistics: ClassVar[str] = "mean and variance"
 
     def norm_like(self, width: int, activation: str) -> dict[str, Layer]:
@@ -171,7 +171,7 @@ class RMSNorm(_NormOfPositions):
     kind: ClassVar[str] = "rms_norm"
     passed_extras: ClassVar[tuple[Extra, ...]] = ("zero",)
     neutral: ClassVar[Extra] = "zero"
-    title: ClassVar[str] = "RMS norm"
+    words: ClassVar[str] = "RMS norm"
     statistics: ClassVar[str] = "root mean square"
 
     def weights(self, *shapes: Shape) -> dict[str, Weight]:

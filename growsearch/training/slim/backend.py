@@ -1,6 +1,6 @@
 """TensorFlow and tf-slim, imported without their log messages."""
 
-from growsearch.training.slim.quiet import quiet
+from growsearch.quiet import quiet
 
 with quiet():
     import tensorflow as tf

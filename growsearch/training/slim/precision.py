@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from functools import cache
 
 from growsearch.machine import processor_has_bfloat16
+from growsearch.quiet import quiet
 from growsearch.training.slim.backend import tf
-from growsearch.training.slim.quiet import quiet
 
 GPU_CAPABILITY = (8, 0)  # Ampere, the first with bfloat16
 

@@ -13,13 +13,13 @@ from growsearch.machine import gpu_memory_fraction, processors
 from growsearch.networks import Architecture, Network, Slots
 from growsearch.networks.arrays import flatten, handed_over, nest
 from growsearch.networks.optimizers import OPTIMIZERS
+from growsearch.quiet import quiet
 from growsearch.training import Evaluation, TrainingPlan
 from growsearch.training.slim.backend import tf, v1
 from growsearch.training.slim.builders import Mode
 from growsearch.training.slim.graph import build_logits
 from growsearch.training.slim.loader import Loader
 from growsearch.training.slim.optimizers import GraphOptimizer
-from growsearch.training.slim.quiet import quiet
 from growsearch.training.slim.recipe import Recipe
 from growsearch.training.slim.updates import Updates, cross_entropy
 from growsearch.training.slim.variables import model_variables

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from growsearch.training.slim import quiet as module
-from growsearch.training.slim.quiet import LEVEL, quiet, without_noise
+from growsearch import quiet as module
+from growsearch.quiet import LEVEL, quiet, without_noise
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[1]
 
 PREAMBLE = (
     b"WARNING: All log messages before absl::InitializeLog() is called are written to STDERR\n"
