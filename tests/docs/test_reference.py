@@ -93,7 +93,7 @@ def test_the_reference_has_every_key(built: Path) -> None:
 
 
 def test_the_reference_has_every_public_name() -> None:
-    """What ``import growsearch`` offers stands in the page of Python."""
+    """Every name that ``import growsearch`` offers stands in the page of Python."""
     page = (REFERENCE / "python.md").read_text(encoding="utf-8")
     listed = set(re.findall(r"^\.\. auto\w+:: growsearch\.(\w+)$", page, re.MULTILINE))
     assert set(gs.__all__) <= listed
