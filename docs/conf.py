@@ -47,6 +47,7 @@ html_theme = "furo"
 html_title = f"growsearch {release}"
 html_static_path = ["static"]
 html_css_files = ["pictures.css"]
+html_js_files = [("access.js", {"defer": "defer"})]
 html_math_renderer = "mathml"
 html_show_sphinx = False
 html_copy_source = False
