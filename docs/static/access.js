@@ -1,5 +1,5 @@
 // What scrolls sideways can be reached by the keyboard; the captions of the contents have a level.
-const scrolling = ".highlight pre, .table-wrapper, .formula";
+const scrolling = ".highlight pre, .table-wrapper, .math-wrapper";
 
 function reachable() {
   for (const element of document.querySelectorAll(scrolling)) {
