@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import click
@@ -58,6 +59,20 @@ def test_a_block_that_does_not_run_is_marked_alone(tmp_path: Path) -> None:
     for example in examples:
         example.evaluate()
     assert examples[-1].namespace["ran"]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PAGES)))
+def test_commands_stand_in_blocks_of_a_shell(path: Path) -> None:
+    """No command escapes these tests in a block without a language, or as a text."""
+    blocks = re.findall(
+        r"^```(.*)\n([\s\S]*?)^```$", path.read_text(encoding="utf-8"), re.MULTILINE
+    )
+    assert [
+        block
+        for language, block in blocks
+        if language not in ("sh", "bash")
+        and re.search(r"^(\$ )?growsearch \w", block, re.MULTILINE)
+    ] == []
 
 
 def test_searches_are_small() -> None:
