@@ -90,7 +90,9 @@ def in_order(dataset: Dataset, class_names: Sequence[str]) -> Dataset:
     dataset : Dataset
         With names of its classes.
     class_names : sequence of str
-        These, in the order asked for, and others, of which there are then no images.
+        These, in the order asked for, and others, of which there are then no images. Names that
+        are the numbers of their places, as :class:`growsearch.AddClasses` gives old classes, stand
+        for the classes that are not named, if there are as many.
 
     Raises
     ------
@@ -108,7 +110,15 @@ def in_order(dataset: Dataset, class_names: Sequence[str]) -> Dataset:
     before = dataset.class_names
     if before is None or before == order:
         return dataset
-    if missing := [name for name in before if name not in order]:
+    missing = [name for name in before if name not in order]
+    numbered = [n for n, name in enumerate(order) if name == str(n) and name not in before]
+    notes = dataset.notes
+    if missing and len(numbered) == len(missing):
+        named = dict(zip(numbered, missing, strict=True))
+        order = tuple(named.get(number, name) for number, name in enumerate(order))
+        meant = [f"{number} = {name}" for number, name in named.items()]
+        notes += (f"classes of the network that have numbers only: {some(meant, 12)}",)
+    elif missing:
         raise DataError(
             f"{dataset.source}: expected images of the classes {some(order, 12)}, got also "
             f"{some(missing)}: leave them out, or give the network more classes with growsearch "
@@ -126,6 +136,7 @@ def in_order(dataset: Dataset, class_names: Sequence[str]) -> Dataset:
         test=test,
         classes=len(order),
         class_names=order,
+        notes=notes,
     )
 
 

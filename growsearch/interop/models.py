@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from growsearch.atomic import PARTIAL, write_atomically
 from growsearch.checks import expanded
@@ -49,6 +49,12 @@ class StartingNetwork:
     file_sha256: str = ""
     training_flops: float = 0.0
     notes: tuple[str, ...] = ()
+
+    def named(self, class_names: Sequence[str] | None) -> Self:
+        """Return it with names of its classes; as it is where they are None or not as many."""
+        if class_names is None or len(class_names) != self.network.outputs:
+            return self
+        return replace(self, network=self.network.named(class_names))
 
 
 def network_to_search_from(

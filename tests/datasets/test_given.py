@@ -79,6 +79,19 @@ def test_an_order_of_classes_may_have_more() -> None:
         in_order(data, ("a", "b"))
 
 
+def test_classes_named_by_numbers_are_the_others_in_their_order() -> None:
+    """As old classes are after --add-classes on a network without names; the note says which."""
+    data = replace(load(OWN, arrays()), class_names=("a", "b", "c", "d"))
+    found = in_order(data, ("0", "1", "2", "b"))
+    assert found.class_names == ("a", "c", "d", "b")
+    assert found.test.labels.tolist() == [[0, 3, 1, 2][n] for n in data.test.labels]
+    assert found.notes[-1] == "classes of the network that have numbers only: 0 = a, 1 = c, 2 = d"
+    with pytest.raises(DataError, match=r"got also a, c, d"):  # of three, which are the two?
+        in_order(data, ("0", "1", "b"))
+    digits = replace(data, class_names=("3", "1", "2", "0"))
+    assert in_order(digits, ("0", "1", "2", "3")).class_names == ("0", "1", "2", "3")
+
+
 def test_what_cannot_be_used_is_one_line(tmp_path: Path) -> None:
     """Nothing at all, nothing there, no arrays, other shapes."""
     cases = [
