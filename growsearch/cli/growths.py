@@ -147,13 +147,16 @@ def _growth(operation: str, text: str) -> Growth:
 
 
 def _value(text: str) -> Any:
-    """Return what a text is in TOML, a pair such as 3x5, None for "none", or the text."""
+    """Return what a text is in TOML, a fraction such as .5, a pair such as 3x5, None for "none".
+
+    Any other is itself.
+    """
     if text == "none":
         return None
     if re.fullmatch(r"\d+x\d+", text):
         return [int(part) for part in text.split("x")]
     try:
-        return tomllib.loads(f"value = {text}")["value"]
+        return tomllib.loads(f"value = {'0' * text.startswith('.')}{text}")["value"]
     except (ValueError, RecursionError):
         return text
 

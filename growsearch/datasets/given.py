@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from growsearch.datasets.dataset import Dataset, Split
-from growsearch.datasets.files import ImageFiles, some
+from growsearch.datasets.files import ImageFiles, repeated, some
 from growsearch.datasets.forms import Data, dataset_from
 from growsearch.datasets.pixels import Pixels
 from growsearch.errors import DataError, DataNotFoundError
@@ -68,7 +68,9 @@ def joined(datasets: Sequence[Dataset]) -> Dataset:
         every = dict.fromkeys(name for each in datasets for name in each.class_names or ())
         names = tuple(every)
         datasets = [in_order(each, names) for each in datasets]
-    files = [each.files for each in datasets]
+    files = ImageFiles(file for each in datasets for file in each.files or ())
+    notes = [note for each in datasets for note in each.notes]
+    notes += [note for note in repeated(files) if note not in notes]
     return replace(
         first,
         train=_joined([each.train for each in datasets]),
@@ -77,8 +79,8 @@ def joined(datasets: Sequence[Dataset]) -> Dataset:
         source=" and ".join(each.source for each in datasets),
         classes=max(each.classes for each in datasets),
         class_names=names,
-        notes=tuple(note for each in datasets for note in each.notes),
-        files=ImageFiles(file for each in files for file in each or ()) if any(files) else None,
+        notes=tuple(notes),
+        files=files or None,
     )
 
 
