@@ -37,8 +37,10 @@ def check_fits(space: SearchSpace, dataset: Dataset, start: StartingNetwork | No
         )
     outputs = architecture.shapes[architecture.output.name]
     if outputs != (dataset.classes,):
+        way_on = "" if start is None else _way_on(outputs, dataset.classes)
         raise InvalidInputError(
             f"{asked}: expected {dataset.classes} outputs, one a class of the data, got {outputs}"
+            f"{way_on}"
         )
     plans = {"teacher": space.teacher.plan} if space.teacher.steps else {}
     plans["training"] = space.training.plan_at(space.choices.learning_rate[0])
@@ -99,6 +101,24 @@ def check_demand(space: SearchSpace, trainer: Trainer) -> None:
             f"(MeasuresSpeed), got {type(trainer).__name__}: use parameters, flash_bytes or "
             "arena_bytes"
         )
+
+
+def _way_on(outputs: tuple[int, ...], classes: int) -> str:
+    """Return advice on a network that is given, with another number of outputs than classes."""
+    if len(outputs) != 1:
+        return ""
+    (count,) = outputs
+    if (count, classes) == (1, 2):
+        return (
+            ": two units with a softmax compute the same as one with a sigmoid, if the first has "
+            "weights of 0"
+        )
+    if count < classes:
+        return f": growsearch grow MODEL --add-classes {classes - count} gives it the others"
+    return (
+        ": for images of some of its classes name them all, gs.from_keras(path).named([…]), and "
+        "save it as .safetensors"
+    )
 
 
 def _check_given(space: SearchSpace, start: StartingNetwork) -> None:
