@@ -35,12 +35,14 @@ _HOME = {
     "Widen": "growsearch.growth",
     "WidenAll": "growsearch.growth",
     "continue_search": "growsearch.continuation",
+    "export": "growsearch.exports",
     "from_keras": "growsearch.interop.keras",
     "grow": "growsearch.growth",
     "load_data": "growsearch.datasets",
     "load_images": "growsearch.datasets",
     "load_result": "growsearch.study.result",
     "measure_change": "growsearch.growth",
+    "pick": "growsearch.study.front",
     "reproduce": "growsearch.reproduction.run",
     "search": "growsearch.api",
     "sites": "growsearch.growth",
@@ -73,6 +75,7 @@ __all__ = [
     "Widen",
     "WidenAll",
     "continue_search",
+    "export",
     "from_keras",
     "grow",
     "load_data",
@@ -80,6 +83,7 @@ __all__ = [
     "load_result",
     "measure_change",
     "net2net",
+    "pick",
     "reproduce",
     "search",
     "sites",
@@ -94,6 +98,7 @@ if TYPE_CHECKING:
     from growsearch.errors import GrowsearchError
     from growsearch.execution.local import LocalExecutor
     from growsearch.execution.ray import RayExecutor
+    from growsearch.exports import export
     from growsearch.growth import (
         AddBranch,
         AddClasses,
@@ -115,6 +120,7 @@ if TYPE_CHECKING:
     from growsearch.networks import Architecture, Network
     from growsearch.reproduction.run import reproduce
     from growsearch.space import SearchSpace
+    from growsearch.study.front import pick
     from growsearch.study.result import SearchResult, load_result
     from growsearch.training import Augmentation, TrainingPlan
     from growsearch.training.slim import SlimTrainer

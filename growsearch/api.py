@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from growsearch import datasets
 from growsearch.checks import LARGEST_SEED, expanded, number, whole_number
 from growsearch.driver import loop
+from growsearch.driver.listeners import Listeners
 from growsearch.driver.opening import Session
 from growsearch.errors import InvalidInputError
 from growsearch.execution.local import check_main_guard
@@ -83,6 +84,8 @@ def search(
         Seed of everything random; the space's by default.
     callbacks : callable or sequence of callables
         Called as in Optuna, ``callback(study, frozen_trial)``, after each trial and its controls.
+        Those with the methods of ``growsearch.driver.listeners.Listener``, as the trackers of
+        ``growsearch.tracking``, also hear the events and the result.
     trainer : Trainer or str
         A trainer, or a name of ``growsearch.training.TRAINERS``.
     workers : int, optional
@@ -153,8 +156,10 @@ def search(
         time_budget = number("time_budget", time_budget, 0.0, above=True, unit="seconds")
     keeps_ends = start is not None or not has_shipped_ends(space)
     dataset = _images(space, data, image_size, keeps_ends, skip_unreadable=skip_unreadable)
-    if start is not None and start.network.class_names is not None:
-        dataset = datasets.in_order(dataset, start.network.class_names)
+    if start is not None:
+        if start.network.class_names is not None:
+            dataset = datasets.in_order(dataset, start.network.class_names)
+        start = start.named(dataset.class_names)
     space, fitting = fitted(space, dataset, is_given=start is not None)
     workers = checked_workers(executor, workers)
     if pending_trials is not None:
@@ -171,6 +176,7 @@ def search(
                     f"{name}: expected none with workers=0 or threads, since a training in this "
                     "process cannot be ended from outside: use workers=1 or more"
                 )
+    listeners = Listeners(callbacks, on_event)
     session = Session(
         space,
         dataset,
@@ -185,12 +191,15 @@ def search(
         memory_per_worker=memory_per_worker,
         time_budget=time_budget,
         storage=storage,
-        on_event=on_event or (lambda _: None),
+        on_event=listeners.tell,
         began=began,
         notes=(*(() if start is None else start.notes), *dataset.notes, *fitting),
         start=start,
     )
-    return loop.search(session, callbacks)
+    with listeners.informed():
+        result = loop.search(session, callbacks)
+    listeners.finish(result)
+    return result
 
 
 def _images(

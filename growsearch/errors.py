@@ -41,6 +41,10 @@ class NetworkFileError(InvalidInputError):
     """A file of weights is damaged, or is not the network that it claims to be."""
 
 
+class ExportError(GrowsearchError, RuntimeError):
+    """A file of another runtime cannot be written, or does not compute what the network does."""
+
+
 class RunError(GrowsearchError, RuntimeError):
     """A run folder or its study cannot be used."""
 

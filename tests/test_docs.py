@@ -12,12 +12,14 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
+from growsearch.exports import FORMATS
 from growsearch.growth import SEARCHED, TREATMENTS
 from growsearch.networks.network import INITIALIZERS
 from growsearch.space import SearchSpace, sections
 from growsearch.training.fields import OneOf
 from growsearch.training.plan import plan_knobs
 from growsearch.trials.arms import ARMS, CANDIDATE, controls
+from growsearch.trials.demands import DEMANDS
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "docs" / "search_spaces.md").read_text()
@@ -48,7 +50,8 @@ def test_every_row_is_a_key() -> None:
     [
         *(SEARCHED, controls(), TREATMENTS, INITIALIZERS, sections.LastCycle.model_fields),
         get_args(sections.Rule),
-        get_args(sections.Search.model_fields["objective"].annotation),
+        get_args(sections.Fitted),
+        DEMANDS,
         *(knob.rule.choices for knob in plan_knobs() if isinstance(knob.rule, OneOf)),
     ],
 )
@@ -87,7 +90,7 @@ def test_the_forge_runs_the_projects_checks() -> None:
 
 DOCUMENTS = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
-    *(ROOT / "docs").glob("*.md"),
+    *(ROOT / "docs").rglob("*.md"),
     *(ROOT / "benchmarks").glob("*.md"),
 ]
 
@@ -119,3 +122,25 @@ def test_the_defaults_of_a_trunk_are_told() -> None:
     assert {name: float(text.replace(",", "")) for name, text in told.items()} == {
         name: field.default for name, field in fields.items()
     }
+
+
+def test_every_format_of_an_export_is_told() -> None:
+    """docs/export.md has a row for each format: its suffixes, its tolerance, its extra."""
+    text = (ROOT / "docs" / "export.md").read_text(encoding="utf-8")
+    rows = re.findall(
+        r"^\| `([\w-]+)` \| (.*?) \|.*\| ([\de.-]+) \| (.*?) ?\|$", text, re.MULTILINE
+    )
+    assert [name for name, *_ in rows] == list(FORMATS)
+    for name, files, tolerance, install in rows:
+        row = FORMATS[name]
+        assert tuple(re.findall(r"`(\.\w+)`", files)) == (*row.suffixes, *row.beside)
+        assert float(tolerance) == row.tolerance
+        assert install == (f"`growsearch[{row.extra}]`" if row.extra else "")
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"][
+        "optional-dependencies"
+    ]
+    for row in FORMATS.values():
+        named = {
+            re.split(r"[<>=]", each)[0].replace("-", "_") for each in extras.get(row.extra, [])
+        }
+        assert named >= set(row.modules)

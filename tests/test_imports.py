@@ -25,7 +25,8 @@ ROWS = (
     ("study",),
     ("figures",),
     ("driver", "upkeep", "reproduction"),
-    ("reports", "api", "continuation"),
+    ("reports", "api", "continuation", "exports", "tracking", "doctor"),
+    ("page",),
     ("", "testing"),
     ("cli",),
     ("__main__",),
@@ -36,30 +37,41 @@ NEIGHBOURS = {
     "continuation": {"api"},
     # Network.to_keras is a door for users: it loads interop when it is called.
     "networks": {"interop"},
-    # SearchResult.plot_lineage and its like are doors too: they load figures when they are called.
-    "study": {"figures"},
+    # SearchResult.plot_lineage and its like and its export are doors too: they load figures and
+    # exports when they are called; the reports read the record of an export.
+    "study": {"figures", "exports"},
+    "reports": {"exports", "doctor"},
 }
 # Heavy or characteristic packages -> the only rooms, or folders in them, that may import them.
 OWNERS = {
-    "tensorflow": {"training/slim"},
+    "tensorflow": {"training/slim", "exports/formats"},
     "tf_slim": {"training/slim"},
-    "optuna": {"study", "driver", "upkeep"},
+    "optuna": {"study", "driver", "upkeep", "tracking"},
     "optuna_dashboard": {"study"},
     "sqlalchemy": {"study"},
     "tenacity": {"study"},
     "click": {"cli"},
     "rich": {"reports", "cli"},
     "matplotlib": {"reports", "figures"},
-    "plotly": {"figures", "study/result.py", "study/shown.py"},
+    "plotly": {"figures", "page", "study/result.py", "study/shown.py"},
     "pandas": {"study"},
-    "keras": {"interop"},
+    "jinja2": {"page"},
+    "markupsafe": {"page"},
+    "tomli_w": {"page"},
+    "keras": {"interop", "exports"},
     "sklearn": {"datasets"},
     "pooch": {"datasets"},
     "PIL": {"datasets"},
-    "pydantic": {"space", "study", "reproduction"},
+    "pydantic": {"space", "study", "reproduction", "reports"},
     "safetensors": {"networks"},
     "pytest": {"testing"},
     "ray": {"execution/ray.py"},
+    "onnxruntime": {"exports/formats"},
+    "ai_edge_litert": {"exports/formats"},
+    "openvino": {"exports/formats"},
+    "mlflow": {"tracking/mlflow.py"},
+    "tensorboardX": {"tracking/tensorboard.py"},
+    "wandb": {"tracking/wandb.py"},
 }
 
 # Packages that neither an import of growsearch nor its help loads.

@@ -54,8 +54,10 @@ def test_the_wheel_holds_every_module_and_nothing_else(wheel: zipfile.Path) -> N
     shipped = {name for name in names(wheel) if re.match(r"growsearch/.*[^/]$", name)}
     modules = {str(path.relative_to(ROOT)) for path in (ROOT / "growsearch").rglob("*.py")}
     spaces = {f"growsearch/search_spaces/{p.name}" for p in (ROOT / "search_spaces").glob("*")}
+    templates = {str(p.relative_to(ROOT)) for p in (ROOT / "growsearch").rglob("templates/*")}
     assert spaces
-    assert shipped == modules | spaces | {"growsearch/py.typed"}
+    assert templates
+    assert shipped == modules | spaces | templates | {"growsearch/py.typed"}
 
 
 @needs_build

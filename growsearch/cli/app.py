@@ -4,6 +4,7 @@ The exit statuses:
 
 === ============================================================================================
 0   done
+1   something is wrong with the installation: growsearch doctor
 2   bad input, or a place that cannot be written to
 3   a damaged run: its study or a network that it needs is not what growsearch wrote
 75  the database or the cluster does not answer: the same command, later, goes on with the run
@@ -30,11 +31,14 @@ import click
 from growsearch import __version__
 from growsearch.cli import streams
 from growsearch.cli.continuing import continue_run
+from growsearch.cli.doctor import doctor
+from growsearch.cli.export import export
+from growsearch.cli.report import report
 from growsearch.cli.reproduce import reproduce
-from growsearch.cli.results import compare, dashboard, show
+from growsearch.cli.results import compare, dashboard, runs, show
 from growsearch.cli.search import run
 from growsearch.cli.spaces import spaces
-from growsearch.cli.surgery import export, grow, sites
+from growsearch.cli.surgery import grow, sites
 from growsearch.cli.upkeep import gc, verify
 from growsearch.errors import DamagedRunError, GrowsearchError, UnavailableError, without_password
 
@@ -48,7 +52,7 @@ _AGAIN = 0.05  # seconds: a finalizer is over by then
 
 @click.group(
     commands=[
-        *(run, show, compare, dashboard, verify, gc, spaces, reproduce),
+        *(run, runs, show, compare, report, dashboard, verify, gc, spaces, reproduce, doctor),
         *(continue_run, grow, sites, export),
     ],
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -108,7 +112,7 @@ def _sent_again(signals: list[int]) -> Iterator[None]:
 def _status(arguments: list[str] | None, call: Callable[..., Any]) -> int:
     """Run a command, print its error in one line, and return its exit status."""
     try:
-        call(arguments, standalone_mode=False, prog_name="growsearch")
+        ended = call(arguments, standalone_mode=False, prog_name="growsearch")
     except click.exceptions.NoArgsIsHelpError as shown:
         click.echo(shown.format_message())
         return BAD_INPUT
@@ -125,7 +129,7 @@ def _status(arguments: list[str] | None, call: Callable[..., Any]) -> int:
         stored = str(error.__cause__ or error) or "Everything finished is stored"
         click.echo(f"Interrupted. {stored}; to continue:\n  {_same_command()}", err=True)
         return INTERRUPTED
-    return DONE
+    return ended if isinstance(ended, int) else DONE  # of click.Context.exit
 
 
 def _refused(message: str, status: int) -> int:

@@ -6,10 +6,14 @@ import click
 
 from growsearch.checks import LARGEST_SEED
 from growsearch.cli import options, output
+from growsearch.cli.progress import Shown, how_to_show
 from growsearch.cli.workers import Workers, where_to_train
 
 
-@click.command("continue")
+@click.command(
+    "continue",
+    epilog="Example: growsearch continue runs/may --data may/ --data june/ --out runs/june",
+)
 @click.argument("folder", metavar="DIR")
 @click.option(
     "--data",
@@ -48,7 +52,8 @@ from growsearch.cli.workers import Workers, where_to_train
     "default.",
 )
 @where_to_train
-@options.as_json
+@options.log
+@how_to_show
 def continue_run(
     folder: str,
     data: tuple[str, ...],
@@ -67,6 +72,10 @@ def continue_run(
     ray: str | None,
     cpus_per_worker: float | None,
     gpus_per_worker: float | None,
+    logs: tuple[str, ...],
+    quiet: bool,
+    plain: bool,
+    json_lines: bool,
     as_json: bool,
 ) -> None:
     """Go on from the best network of the run in DIR with new images, in a run of its own.
@@ -76,6 +85,7 @@ def continue_run(
     """
     from growsearch.space import Override
 
+    shown = Shown(quiet, plain, json_lines, as_json)
     asked = Workers(
         workers,
         ray=ray,
@@ -87,14 +97,13 @@ def continue_run(
     changes = list(map(Override.parse, overrides))
     if arms is not None:
         changes.append(Override("controls.arms", arms, "--arms"))
-    output.announce(as_json=as_json, in_process=not asked.are_processes)
+    shown.announce(in_process=not asked.are_processes)
     output.quiet()
-    from rich.console import Console
-
     from growsearch.continuation import continue_search
-    from growsearch.reports.progress import RunDisplay
+    from growsearch.tracking import tracker_named
 
-    with RunDisplay(Console(stderr=as_json)) as display, asked.started() as (executor, count):
+    trackers = [tracker_named(each) for each in logs]
+    with shown.listening() as listener, asked.started() as (executor, count):
         result = continue_search(
             folder,
             data=list(data),
@@ -110,6 +119,7 @@ def continue_run(
             pending_trials=pending_trials,
             trial_time_limit=trial_time_limit,
             memory_per_worker=memory_per_worker,
-            on_event=display,
+            callbacks=trackers,
+            on_event=listener,
         )
-    output.print_result(result, as_json=as_json, with_trials=False)
+    listener.finish(result)

@@ -21,6 +21,14 @@ _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?|(\d+(?:\.\d
 _SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([MGT])(i?)B?")
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+log = click.option(
+    "--log",
+    "logs",
+    multiple=True,
+    metavar="TRACKER[=PLACE]",
+    help="Log trials and result to tensorboard[=FOLDER], mlflow[=URI] or wandb[=PROJECT]. "
+    "Repeatable.",
+)
 data = click.option(
     "--data",
     metavar="PATH",

@@ -55,7 +55,7 @@ def print_result(result: SearchResult, *, as_json: bool, with_trials: bool) -> N
     Where the trials are wanted too, their table comes first, and there is a second matrix, on the
     held-out images.
     """
-    from growsearch.reports import anytime, campaigns, confusion
+    from growsearch.reports import anytime, campaigns, confusion, front
     from growsearch.reports import trials as report
 
     if as_json:
@@ -72,6 +72,9 @@ def print_result(result: SearchResult, *, as_json: bool, with_trials: bool) -> N
         click.echo("\n".join(report.stand_in_notice()))
     if course is not None and course.rows:
         click.echo("\n".join(anytime.curve(result, course)))
+        click.echo()
+    if result.demand is not None and result.front:
+        click.echo("\n".join(front.front_table(result.front, result.demand, result.metric)))
         click.echo()
     summary = report.summary(result)
     width = max(20, *(len(name) + 1 for name, _ in summary))
@@ -93,16 +96,18 @@ def announce(*, as_json: bool, in_process: bool = True) -> None:
 def quiet() -> None:
     """Hide the log lines and warnings of other libraries; their errors stay.
 
-    A warning about a damaged network or about the database is printed, as one line and once.
+    A warning about a damaged network, the database or a tracker is printed, as one line and once.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
     from growsearch.study.logs import hide_logs
     from growsearch.study.networks import DamagedNetworkWarning
     from growsearch.study.patience import StorageWarning
+    from growsearch.tracking import TrackingWarning
 
     hide_logs()
     warnings.simplefilter("ignore")
-    for shown in (DamagedNetworkWarning, StorageWarning):
+    for shown in (DamagedNetworkWarning, StorageWarning, TrackingWarning):
         warnings.simplefilter("always", shown)
     printed: set[str] = set()
 

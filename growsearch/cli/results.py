@@ -1,4 +1,4 @@
-"""The commands that read a run and change nothing: show, compare, dashboard."""
+"""The commands that read runs and change nothing: runs, show, compare, dashboard."""
 
 from __future__ import annotations
 
@@ -7,7 +7,28 @@ import click
 from growsearch.cli import options, output
 
 
-@click.command()
+@click.command(epilog="Example: growsearch runs ~/experiments")
+@click.argument("folder", metavar="[FOLDER]", default="runs")
+@options.storage
+@options.as_json
+def runs(folder: str, storage: str | None, as_json: bool) -> None:
+    """List the runs in FOLDER, runs by default; changes nothing.
+
+    A row has space, images, state, trials, the best validation accuracy and its parameters, the
+    size on disk, and when the run was changed last.
+    """
+    output.quiet()
+    from growsearch.reports import runs as report
+    from growsearch.study.runs import list_runs
+
+    found = list_runs(folder, storage=storage)
+    if as_json:
+        output.print_json(found.to_json())
+        return
+    click.echo("\n".join(report.lines(found)))
+
+
+@click.command(epilog="Example: growsearch show runs/mnist")
 @click.argument("folder", metavar="DIR")
 @options.storage
 @options.as_json
@@ -19,7 +40,7 @@ def show(folder: str, storage: str | None, as_json: bool) -> None:
     output.print_result(load_result(folder, storage=storage), as_json=as_json, with_trials=True)
 
 
-@click.command()
+@click.command(epilog="Example: growsearch compare runs/evidence")
 @click.argument("folder", metavar="DIR")
 @options.storage
 @options.as_json
@@ -47,7 +68,7 @@ def compare(folder: str, storage: str | None, as_json: bool) -> None:
         output.print_plot(console, lambda: save_plot(result.trials, evidence, folder))
 
 
-@click.command()
+@click.command(epilog="Example: growsearch dashboard runs/mnist --port 8080")
 @click.argument("folder", metavar="DIR")
 @options.storage
 @click.option(

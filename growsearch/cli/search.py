@@ -9,12 +9,13 @@ import click
 
 from growsearch.checks import LARGEST_SEED
 from growsearch.cli import options, output
+from growsearch.cli.progress import Shown, how_to_show
 from growsearch.cli.workers import Workers, where_to_train
 
 _BEGAN = time.monotonic()  # a time budget begins with the process
 
 
-@click.command()
+@click.command(epilog="Example: growsearch run fashion_mnist --time-budget 10m --out runs/fashion")
 @click.argument("space", required=False, callback=options.current_space)
 @options.model
 @options.custom_objects
@@ -66,7 +67,8 @@ _BEGAN = time.monotonic()  # a time budget begins with the process
     help="Give each control the best of N learning rates.",
 )
 @where_to_train
-@options.as_json
+@options.log
+@how_to_show
 def run(
     space: str | None,
     model: str | None,
@@ -90,6 +92,10 @@ def run(
     ray: str | None,
     cpus_per_worker: float | None,
     gpus_per_worker: float | None,
+    logs: tuple[str, ...],
+    quiet: bool,
+    plain: bool,
+    json_lines: bool,
     as_json: bool,
 ) -> None:
     """Grow the best network of SPACE, a shipped name or a TOML file; mnist by default.
@@ -99,6 +105,7 @@ def run(
     """
     from growsearch.space import AUTO, Override, SearchSpace
 
+    shown = Shown(quiet, plain, json_lines, as_json)
     asked = Workers(
         workers,
         ray=ray,
@@ -115,19 +122,18 @@ def run(
     given = [override for override in controls if override.value is not None]
     changes = [*map(Override.parse, overrides), *given]
     loaded = None if model is not None else SearchSpace.load(space or "mnist", changes)
-    output.announce(as_json=as_json, in_process=model is not None or not asked.are_processes)
+    shown.announce(in_process=model is not None or not asked.are_processes)
     output.quiet()
-    from rich.console import Console
-
     from growsearch.api import search
     from growsearch.interop.models import network_to_search_from
-    from growsearch.reports.progress import RunDisplay
+    from growsearch.tracking import tracker_named
 
     start = None
     if model is not None:
         start = network_to_search_from(model, custom_objects=custom_objects)
         loaded = SearchSpace.load(space or AUTO, changes, first=start.network.architecture)
-    with RunDisplay(Console(stderr=as_json)) as display, asked.started() as (executor, count):
+    trackers = [tracker_named(each) for each in logs]
+    with shown.listening() as listener, asked.started() as (executor, count):
         result = search(
             loaded,
             network=start,
@@ -144,7 +150,8 @@ def run(
             pending_trials=pending_trials,
             trial_time_limit=trial_time_limit,
             memory_per_worker=memory_per_worker,
-            on_event=display,
+            callbacks=trackers,
+            on_event=listener,
             began=_BEGAN,
         )
-    output.print_result(result, as_json=as_json, with_trials=False)
+    listener.finish(result)

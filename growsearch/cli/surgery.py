@@ -1,4 +1,4 @@
-"""The commands that work on a model file, without a search: grow, sites, export."""
+"""The commands that work on a model file, without a search: grow, sites."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from growsearch.growth import Growth
 
 
-@click.command(cls=GrowingCommand)
+@click.command(
+    cls=GrowingCommand,
+    epilog="Example: growsearch grow my.keras --widen conv1=64 --deepen conv2 --out grown.keras",
+)
 @click.argument("model")
 @click.option("-o", "--out", metavar="PATH", help="File to write: .keras, .h5 or .safetensors.")
 @click.option("--dry-run", is_flag=True, help="Print the plan, and write nothing.")
@@ -72,7 +75,7 @@ def grow(
         click.echo("\n".join(report.lines(about)))
 
 
-@click.command()
+@click.command(epilog="Example: growsearch sites my.keras")
 @click.argument("model")
 @options.custom_objects
 @options.as_json
@@ -91,27 +94,6 @@ def sites(model: str, custom_objects: dict[str, Any], as_json: bool) -> None:
         return
     named = [(as_option(each), each) for legal in found.values() for each in legal]
     click.echo("\n".join(report.sites(architecture, named)))
-
-
-@click.command()
-@click.argument("folder", metavar="DIR")
-@click.option(
-    "-o", "--out", required=True, metavar="PATH", help="File to write: .keras, .h5, .safetensors."
-)
-@options.storage
-def export(folder: str, out: str, storage: str | None) -> None:
-    """Write the best network of the run in DIR to a file."""
-    output.quiet()
-    from growsearch.interop.models import check_suffix, write_model
-    from growsearch.study.result import load_result
-
-    check_suffix(out, "--out")
-    best = load_result(folder, storage=storage).best
-    path = write_model(best.network, out)
-    click.echo(
-        f"{path}: {best.network.parameters:,} parameters, validation accuracy "
-        f"{best.validation_accuracy:.4f}"
-    )
 
 
 def _images(data: str, input_shape: tuple[int, ...]) -> Any:

@@ -8,7 +8,7 @@ from growsearch.cli import options, output
 from growsearch.errors import DamagedRunError
 
 
-@click.command()
+@click.command(epilog="Example: growsearch verify runs/mnist")
 @click.argument("folder", metavar="DIR")
 @options.storage
 @options.as_json
@@ -30,7 +30,7 @@ def verify(folder: str, storage: str | None, as_json: bool) -> None:
         raise DamagedRunError(report.verdict(found))
 
 
-@click.command()
+@click.command(epilog="Example: growsearch gc runs/mnist --dry-run")
 @click.argument("folder", metavar="DIR")
 @options.storage
 @click.option("--dry-run", is_flag=True, help="Print what would be freed, and free nothing.")

@@ -75,7 +75,7 @@ def fetch(row: Published) -> Path:
         If no mirror delivered; its line names each mirror's failure and the remedy.
     """
     folder = cache_folder(row.name)
-    if not _missing(row, folder):
+    if not missing(row, folder):
         return folder
     remedy = (
         f"name a folder with {row.title}'s files or an .npz file with --data PATH or "
@@ -110,7 +110,8 @@ def _dataset(row: Published, data: Data, validation: int) -> Dataset:
     )
 
 
-def _missing(row: Published, folder: Path) -> list[str]:
+def missing(row: Published, folder: Path) -> list[str]:
+    """Return the names of a data set's files that are not in a folder, or do not verify."""
     return [name for name, hashes in row.files.items() if not _verifies(folder / name, hashes)]
 
 
@@ -140,7 +141,7 @@ def _download(row: Published, mirror: str, folder: Path) -> None:
     )
     registry = {name: hashes.archive for name, hashes in row.files.items()}
     shelf = pooch.create(path=folder, base_url=mirror, registry=registry, retry_if_failed=1)
-    for name in _missing(row, folder):
+    for name in missing(row, folder):
         shelf.fetch(name, downloader=download)
 
 

@@ -12,6 +12,7 @@ from growsearch.trials.records import TrialRecord
 __all__ = [
     "Committed",
     "Event",
+    "FrontRead",
     "JobEnded",
     "JobLost",
     "NoWorker",
@@ -33,7 +34,8 @@ class Started:
     is in seconds of the whole run, of which ``passed`` have passed; None is no limit. ``length`` is
     that of a run with a trunk: its time budget, or without one its updates of the first network;
     None of any other run. ``metric`` is that of the run: the validation accuracies of all events
-    are values of it. ``notes`` are lines about images and space.
+    are values of it. ``notes`` are lines about images and space. ``best_accuracy`` and
+    ``best_parameters`` are of the best network of earlier sessions; None of a new run.
     """
 
     folder: Path
@@ -50,6 +52,8 @@ class Started:
     length: float | None = None
     metric: str = "accuracy"
     notes: tuple[str, ...] = ()
+    best_accuracy: float | None = None
+    best_parameters: int | None = None
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,18 @@ class TrialFinished:
     record: TrialRecord
     done: int
     trials: int
+
+
+@dataclass(frozen=True)
+class FrontRead:
+    """The front of a run with two objectives, whenever a network joined it.
+
+    ``members`` are trial (None is the first network), validation accuracy and demand of each, by
+    rising demand; ``demand`` is the second objective, such as "parameters".
+    """
+
+    demand: str
+    members: tuple[tuple[int | None, float, float], ...]
 
 
 @dataclass(frozen=True)
@@ -112,5 +128,7 @@ class Committed:
     outline: str = ""
 
 
-Event = Started | TeacherReady | JobEvent | TrialFinished | TrunkRead | Committed | Polished
+Event = (
+    Started | TeacherReady | JobEvent | TrialFinished | TrunkRead | Committed | Polished | FrontRead
+)
 OnEvent = Callable[[Event], None]

@@ -49,6 +49,7 @@ def evidence(result: SearchResult) -> Figure:
                 "text": f"{words}, mean paired difference<br>right of 0: {CANDIDATE} is better"
             },
             "zeroline": True,
+            "rangemode": "tozero",
             "tickformat": "+.3~f",
         },
         yaxis={

@@ -20,6 +20,7 @@ Shape = tuple[int, ...]
 Pair = tuple[int, int]
 Padding = Literal["same", "valid"]
 Fill = Literal["kernel", "bias", "zeros", "ones"]
+Memory = Literal["own", "in place", "shared"]
 Array = NDArray[Any]
 
 LARGEST_SIZE = 2**31 - 1  # along one axis: TensorFlow's limit
@@ -145,6 +146,14 @@ class Layer(ABC):
     def flops(self, *shapes: Shape) -> int:
         """Count the floating-point operations of one image; a multiply-add counts as two."""
         return math.prod(self.output_shape(*shapes))
+
+    # Of the output: its own; that of the input, where no other layer reads it; or that of the
+    # input in any case, as the values are the same.
+    memory: ClassVar[Memory] = "own"
+
+    def between(self, *shapes: Shape) -> Shape:
+        """Return the shape of the values that the layer holds between input and output, or ()."""
+        return ()
 
     # -- units -----------------------------------------------------------------------------------
 

@@ -1,10 +1,10 @@
-"""Progress on the screen: bars with the time left, and a line for everything finished."""
+"""Progress on the screen: a view of what runs, and a line for everything finished."""
 
 from __future__ import annotations
 
 import textwrap
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any, Self
 
@@ -27,6 +27,7 @@ from rich.text import Text
 from growsearch.driver.events import (
     Committed,
     Event,
+    FrontRead,
     JobEnded,
     JobLost,
     NoWorker,
@@ -38,6 +39,8 @@ from growsearch.driver.events import (
     TrunkRead,
 )
 from growsearch.reports import campaigns
+from growsearch.reports.front import front_line
+from growsearch.reports.glance import Glance, plain_letters, sparkline
 from growsearch.reports.session import (
     commit_line,
     decay_line,
@@ -51,7 +54,7 @@ from growsearch.reports.session import (
 from growsearch.reports.trials import header, line
 from growsearch.reproduction.progress import ReproductionProgress
 
-_BLOCKS = "▁▂▃▄▅▆▇█"
+_ROWS = 4  # trainings that are shown on the lowest terminal
 _NARROW, _WIDE = 70, 100  # characters of a terminal that has room for times, and for curves
 _CURVE = 12  # characters of a curve
 _WORKER = 16  # characters of a worker's name
@@ -62,19 +65,28 @@ _KEPT = "bold green"  # style of a growth that was kept
 
 
 class _Display:
-    """Bars that are shown while the display is open, and lines above them."""
+    """Bars that are shown while the display is open, and lines above them.
 
-    def __init__(self, console: Console, *columns: ProgressColumn) -> None:
+    On a terminal that cannot move its cursor, such as ``TERM=dumb``, there are lines only.
+    """
+
+    def __init__(
+        self,
+        console: Console,
+        columns: Callable[[int], tuple[ProgressColumn, ...]],
+        *,
+        is_plain: bool = False,
+    ) -> None:
         self._console = console
+        self._has_signs = has_signs(console)
+        self._is_live = console.is_terminal and not console.is_dumb_terminal and not is_plain
         self._progress = _Bars(
-            self._advance,
-            TextColumn("{task.description:<18}", markup=False),
-            BarColumn(bar_width=None, table_column=Column(ratio=1)),
-            *columns,
+            self._before,
+            columns,
             console=console,
             transient=True,
             expand=True,
-            disable=not console.is_terminal,
+            disable=not self._is_live,
             speed_estimate_period=_DAY,
         )
 
@@ -91,27 +103,63 @@ class _Display:
         self._progress.stop()
 
     def _print(self, text: str, style: str = "") -> None:
+        text = text if self._has_signs else plain_letters(text)
         self._console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
 
-    def _advance(self) -> None:
-        """Advance the bars that advance by themselves, before they are drawn."""
+    def _before(self) -> list[Text]:
+        """Advance the bars that advance by themselves; return the lines above the bars."""
+        return []
 
 
 class _Bars(Progress):
-    """Bars, some of which advance with the time: a function is called before each drawing."""
+    """Bars below lines, as many as the terminal has room for.
 
-    def __init__(self, advance: Callable[[], None], *columns: ProgressColumn, **options: Any):
-        self._advance = advance
-        super().__init__(*columns, **options)
+    Parameters
+    ----------
+    before : callable
+        Called before each drawing; returns the lines above the bars.
+    columns : callable
+        Given the width of the terminal, which its user may change, return what stands behind the
+        bars.
+    """
+
+    def __init__(
+        self,
+        before: Callable[[], list[Text]],
+        columns: Callable[[int], tuple[ProgressColumn, ...]],
+        *,
+        console: Console,
+        **options: Any,
+    ) -> None:
+        self._before = before
+        self._screen, self._columns_at, self._width = console, columns, console.width
+        super().__init__(*self._all_columns(), console=console, **options)
+
+    def _all_columns(self) -> tuple[ProgressColumn, ...]:
+        return (
+            TextColumn("{task.description:<18}", markup=False),
+            BarColumn(bar_width=None, table_column=Column(ratio=1)),
+            *self._columns_at(self._width),
+        )
 
     def get_renderables(self) -> Iterable[RenderableType]:
         """Return what is drawn."""
-        self._advance()
-        yield from super().get_renderables()
+        lines = self._before()
+        if self._screen.width != self._width:
+            self._width = self._screen.width
+            self.columns = self._all_columns()
+        tasks = self.tasks
+        room = max(_ROWS, self._screen.height - len(lines) - 2)
+        if len(tasks) <= room + 1:
+            room = len(tasks)
+        yield from lines
+        yield self.make_tasks_table(tasks[:room])
+        if len(tasks) > room:
+            yield Text(f"and {len(tasks) - room} more trainings")
 
 
 class TimeLeftColumn(TimeRemainingColumn):
-    """The time left, with the word."""
+    """The time left, with the word: at most that until the moment in the field ``ends``."""
 
     max_refresh = 0.0  # seconds: a task without a step done may get a worker, or a total
 
@@ -120,8 +168,16 @@ class TimeLeftColumn(TimeRemainingColumn):
 
     def render(self, task: Task) -> Text:
         """Return the time left of a task; nothing where its end is unknown."""
-        time = super().render(task)
-        return Text.assemble(time, " left") if time.plain else time
+        ends = task.fields.get("ends")
+        if ends is not None and not task.finished:
+            left = max(0.0, ends - time.monotonic())
+            expected = task.time_remaining if task.completed else None
+            minutes, seconds = divmod(int(left if expected is None else min(left, expected)), 60)
+            hours, minutes = divmod(minutes, 60)
+            shown = f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes:02}:{seconds:02}"
+            return Text.assemble((shown, "progress.remaining"), " left")
+        found = super().render(task)
+        return Text.assemble(found, " left") if found.plain else found
 
 
 class WorkerOrTimeLeftColumn(TimeLeftColumn):
@@ -151,33 +207,37 @@ def _columns(width: int) -> tuple[ProgressColumn, ...]:
 
 
 class RunDisplay(_Display):
-    """Display of a search's events: bars on a terminal only, plain lines everywhere.
+    """Display of a search's events: a view on a terminal only, plain lines everywhere.
 
-    The first bar counts the trials; in a run with a trunk it shows how much of the run has passed,
-    and the second one is the trunk's. Below them each running training has one, with the accuracies
-    so far and, where another process trains, the worker.
+    The view has the best network so far and the last decisions, and bars below. The first bar
+    counts the trials; in a run with a trunk it shows how much of the run has passed, and the second
+    one is the trunk's. Below them each running training has one, with the accuracies so far and,
+    where another process trains, the worker. Above the view each decision is a line that stays.
 
     Parameters
     ----------
     console : rich.console.Console
         The console to write to.
+    is_plain : bool
+        True for lines only, on a terminal too.
     """
 
     _began: float | None = None  # by time.monotonic, where a trunk has a time budget
 
-    def __init__(self, console: Console) -> None:
-        super().__init__(console, *_columns(console.width))
+    def __init__(self, console: Console, *, is_plain: bool = False) -> None:
+        self._glance = Glance(has_signs=has_signs(console))
+        super().__init__(console, _columns, is_plain=is_plain)
         self._run = self._add("trials")
         self._starting: TaskID | None = self._add("starting")
         self._curves: dict[str, list[float]] = {}  # by training, as the next
         self._trainings: dict[str, TaskID] = {}
-        self._has_blocks = console.encoding.startswith("utf")
         self._has_trunk = False
         self._in_seconds = False  # of the moments of a trunk
         self._metric = "accuracy"
 
     def __call__(self, event: Event) -> None:
         """Show one event."""
+        self._glance.take(event)
         match event:
             case Started():
                 self._open(event)
@@ -207,6 +267,8 @@ class RunDisplay(_Display):
                 in_seconds, metric = self._in_seconds, self._metric
                 text = commit_line(event, in_seconds=in_seconds, metric=metric)
                 self._print(self._fit(text))
+            case FrontRead():
+                self._print(self._fit(front_line(event)))
             case Polished():
                 line_of = decay_line if self._has_trunk else polish_line
                 self._print(line_of(event, self._metric))
@@ -219,14 +281,21 @@ class RunDisplay(_Display):
         self._has_trunk = event.length is not None
         self._in_seconds = event.time_budget is not None
         if event.length is None:
-            total = max(event.trials, event.done)
-            self._progress.update(self._run, total=total, completed=event.done)
+            total, ends = max(event.trials, event.done), None
+            if event.time_budget is not None:
+                ends = time.monotonic() + event.time_budget - event.passed
+            self._progress.update(self._run, total=total, completed=event.done, ends=ends)
             return
         if self._in_seconds:
             self._began = time.monotonic() - event.passed
         description = "run, seconds" if self._in_seconds else "run, updates"
         self._progress.update(self._run, description=description, total=round(event.length))
         self._advance()
+
+    def _before(self) -> list[Text]:
+        """Show how much of the time has passed; return the lines above the bars."""
+        self._advance()
+        return list(self._glance.lines(self._console.width))
 
     def _advance(self) -> None:
         """Show how much of the time budget has passed."""
@@ -271,9 +340,9 @@ class RunDisplay(_Display):
         curve = self._curves.setdefault(bar, [])
         curve += known
         drawn: dict[str, Any] = {
-            "curve": sparkline(curve, _CURVE) if self._has_blocks and curve else "",
+            "curve": sparkline(curve, _CURVE) if self._has_signs and curve else "",
             "accuracy": f"{curve[-1]:.4f}" if curve else "",
-            "worker": shortened(event.worker, _WORKER),
+            "worker": self._shown(event.worker),
             "completed": event.step,
             # The updates that fit into the time of a fork are not known before its end.
             "total": None if is_fork and self._in_seconds else event.steps,
@@ -282,6 +351,10 @@ class RunDisplay(_Display):
             self._progress.update(self._trainings[bar], **drawn)
         else:
             self._trainings[bar] = self._progress.add_task(bar, **drawn)
+
+    def _shown(self, worker: str) -> str:
+        text = shortened(worker, _WORKER)
+        return text if self._has_signs else plain_letters(text)
 
     def _remove(self, what: str) -> None:
         """Remove the bar of a training that is over, or whose worker was lost."""
@@ -307,7 +380,8 @@ class ReproductionDisplay(_Display):
     """Display of a reproduction: a bar on a terminal, elsewhere a line for each training."""
 
     def __init__(self, console: Console) -> None:
-        super().__init__(console, TaskProgressColumn(), TimeElapsedColumn(), TimeLeftColumn())
+        columns = TaskProgressColumn(), TimeElapsedColumn(), TimeLeftColumn()
+        super().__init__(console, lambda _: columns)
         self._task = self._progress.add_task("reproduce", total=None)
 
     def __call__(self, progress: ReproductionProgress) -> None:
@@ -322,23 +396,12 @@ class ReproductionDisplay(_Display):
         )
 
 
-def sparkline(values: Sequence[float], width: int) -> str:
-    """Draw numbers as a line of at most ``width`` blocks, from their least to their largest.
+def has_signs(console: Console) -> bool:
+    """Return whether a console shows blocks, circles and arrows, as those in UTF-8 do.
 
-    Of more numbers evenly spaced ones are drawn, with the first and the last.
-
-    Examples
-    --------
-    >>> sparkline([0.1, 0.4, 0.6, 0.7, 0.75, 0.8], 6), sparkline([0.1, 0.4, 0.7, 0.8], 2)
-    ('▁▄▆▇▇█', '▁█')
+    The console of Windows before its Terminal has no font for them.
     """
-    shown = list(values)
-    if len(values) > width:
-        step = (len(values) - 1) / (width - 1)
-        shown = [values[round(place * step)] for place in range(width)]
-    least, largest = min(values), max(values)
-    scale = (len(_BLOCKS) - 1) / (largest - least) if largest > least else 0.0
-    return "".join(_BLOCKS[round((value - least) * scale)] for value in shown)
+    return console.encoding.startswith("utf") and not console.legacy_windows
 
 
 def shortened(worker: str, width: int) -> str:

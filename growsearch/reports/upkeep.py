@@ -30,14 +30,18 @@ def verdict(found: Verification) -> str:
 
 
 def freed(found: Freed) -> list[str]:
-    """Return one line a kind, and one with the sum."""
+    """Return one line a kind, one with the sum, and the size of the folder."""
     lines = [
         f"{kind:<15}{amount.bytes / 1e6:>12,.1f} MB  {amount.files:,} "
         f"{'networks' if kind in ('slots', 'orphans') else 'files'}"
         for kind, amount in found.kinds.items()
     ]
     total = "would be freed" if found.dry_run else "freed"
-    return [*lines, f"{total:<15}{found.bytes / 1e6:>12,.1f} MB"]
+    return [
+        *lines,
+        f"{total:<15}{found.bytes / 1e6:>12,.1f} MB",
+        f"{'run folder':<15}{found.before / 1e6:>12,.1f} MB → {found.after / 1e6:,.1f} MB",
+    ]
 
 
 def left_alone(found: Freed) -> str:

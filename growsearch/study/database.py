@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from typing import Any
 
 from optuna.exceptions import OptunaError, StorageInternalError
 from optuna.storages import RDBStorage
-from sqlalchemy import event
+from sqlalchemy import create_engine, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
@@ -106,6 +107,29 @@ def open_storage(url: str) -> RDBStorage:
     if is_sqlite:
         _begin_immediate(storage)
     return storage
+
+
+def check_answers(url: str) -> float:
+    """Ask a database whether it is there, and change nothing; return the seconds that it took.
+
+    Raises
+    ------
+    RunError
+        When it does not answer, or the URL is none: one line, without the password.
+    """
+    began = time.perf_counter()
+    try:
+        if lacks_file(url):  # which the first run makes
+            return time.perf_counter() - began
+        engine = create_engine(url, connect_args=_connect_options(make_url(url)))
+        try:
+            with engine.connect() as connection:
+                connection.execute(text("SELECT 1"))
+        finally:
+            engine.dispose()
+    except (*STORAGE_ERRORS, ImportError, OSError, ValueError, RuntimeError) as error:
+        raise RunError(f"does not answer: {reason(error, url)}") from None
+    return time.perf_counter() - began
 
 
 def _full(where: str) -> RunError:

@@ -93,7 +93,7 @@ def incumbent_of(
             warn_damaged(f"trial {trial.number}: its network is passed over: {error}")
             continue
         path = store.path(sha256)
-        return Best(network, float(trial.value or 0.0), trial.number, path)
+        return Best(network, float((trial.values or [0.0])[0]), trial.number, path)
     return teacher
 
 
@@ -131,15 +131,16 @@ def final_of(study: Study, store: NetworkStore, incumbent: Best) -> Best:
     polish = polish_of(study, incumbent)
     if polish is None or polish.sha256 in (incumbent.sha256, best.sha256):
         return best
+    sha256 = freed_of(study).stored(polish.sha256)
     try:
-        network = store.get(polish.sha256)
+        network = store.get(sha256)
     except NetworkFileError as error:
         warn_damaged(f"the polished network is passed over: {error}")
         return best
     known, loss = best.validation_loss, polish.validation_loss
     if known is not None and loss is not None and loss > known:
         return best
-    path, number = store.path(polish.sha256), incumbent.trial_number
+    path, number = store.path(sha256), incumbent.trial_number
     return Best(network, polish.validation_accuracy, number, path, True, loss)
 
 

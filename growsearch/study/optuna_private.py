@@ -39,6 +39,15 @@ def storage_of(study: Study) -> BaseStorage:
     return study._storage
 
 
+def close(study: Study) -> None:
+    """End the connections of a study that is read no more; Optuna keeps them for good.
+
+    Its cache, where there is one, holds the storage on the database.
+    """
+    storage: Any = study._storage
+    getattr(storage, "_backend", storage).engine.dispose()
+
+
 def roll_back_interrupted(study: Study, error: BaseException | None) -> None:
     """End a transaction that an interrupt has cut, so that later ones do not wait for its lock.
 

@@ -63,12 +63,16 @@ class Freed:
         networks that nothing names, optimizer slots.
     damaged : tuple of str
         One line for each network that is damaged, and was left alone.
+    before, after : int
+        The bytes of the run folder before and after; of a dry run, as it would be.
     """
 
     folder: Path
     dry_run: bool
     kinds: dict[str, Amount] = field(default_factory=dict)
     damaged: tuple[str, ...] = ()
+    before: int = 0
+    after: int = 0
 
     @property
     def bytes(self) -> int:
@@ -81,6 +85,8 @@ class Freed:
             "folder": str(self.folder),
             "dry_run": self.dry_run,
             "bytes": self.bytes,
+            "before": self.before,
+            "after": self.after,
             "kinds": {
                 kind: {"files": amount.files, "bytes": amount.bytes}
                 for kind, amount in self.kinds.items()
@@ -125,7 +131,7 @@ def collect(folder: str | Path, storage: str | None = None, dry_run: bool = Fals
 
 def _collected(run: Snapshot, *, dry_run: bool) -> Freed:
     """Free what a run does not need, the largest and simplest first: the disk may be full."""
-    kinds = dict.fromkeys(KINDS, Amount())
+    kinds, before = dict.fromkeys(KINDS, Amount()), _size(run.folder)
     partial = partials(run.folder)
     plain = {
         "images": image_files(run.folder),
@@ -147,17 +153,21 @@ def _collected(run: Snapshot, *, dry_run: bool) -> Freed:
             kinds["slots"] = _freed(run, sha256, kinds["slots"], dry_run=dry_run)
         except NetworkFileError as error:
             damaged.append(str(error))
-    return Freed(run.folder, dry_run, kinds, tuple(damaged))
+    freed = Freed(run.folder, dry_run, kinds, tuple(damaged), before)
+    # The database grows by what it remembers of freed slots.
+    after = before - freed.bytes if dry_run else _size(run.folder)
+    return replace(freed, after=after)
 
 
 def _without_need_of_slots(run: Snapshot) -> list[str]:
     """Return the SHA-256 of each network from which no training will start, slots included.
 
-    A training may still start from an incumbent, as the next proposals will know it: each knows the
-    trials before it but the ``window - 1`` last, and trials that are not finished may be repeated.
-    Also from the parent of a trial that is not finished or lacks controls, from the trunk, and from
-    a network that is polished. The polish's own networks are none of these, and keep their slots,
-    as commits do.
+    A training may still start from an incumbent, or a member of the front, as the next proposals
+    will know it: each knows the trials before it but the ``window - 1`` last, and trials that are
+    not finished may be repeated. Also from the parent of a trial that is not finished or lacks
+    controls, from the trunk, from a network that is polished, and from the parts of a polish that
+    is not done: one that is begins again from the incumbent. The parts of a trunk's decay keep
+    their slots, as commits do.
     """
     if run.teacher is None:
         return []
@@ -167,12 +177,16 @@ def _without_need_of_slots(run: Snapshot) -> list[str]:
         order = placed(run.trials)
         finished = [trial.state.is_finished() for trial in order]
         first = finished.index(False) if False in finished else len(order)
-        needed = {
-            read_state(run.study, run.store, before=end).incumbent.sha256
+        states = [
+            read_state(run.study, run.store, before=end)
             for end in range(max(0, first - run.window + 1), len(order) + 1)
-        }
+        ]
+        needed = {each.incumbent.sha256 for each in states}
+        needed |= {member.sha256 for each in states for member in each.front}
+    parts: set[str] = set()
     if run.polish is not None:
-        needed |= {run.polish.of, run.polish.sha256, run.polish.last, *run.polish.lasts}
+        parts = {run.polish.sha256, run.polish.last, *run.polish.lasts}
+        needed |= {run.polish.of} if _is_done(run) else {run.polish.of, *parts}
     if run.trunk is not None:
         needed |= {run.trunk.weights, run.trunk.average}
     needed |= {each.sha256 for each in run.readings}
@@ -183,7 +197,17 @@ def _without_need_of_slots(run: Snapshot) -> list[str]:
             needed.add(candidate.start or state.sha256_of(candidate.parent))
     known = {run.teacher.sha256, *(candidate.sha256 for candidate in run.kept().values())}
     known |= {candidate.start for _, candidate in run.counted().values()}
-    return sorted(known - needed - run.freed.value.keys() - {""})
+    return sorted((known | parts) - needed - run.freed.value.keys() - {""})
+
+
+def _is_done(run: Snapshot) -> bool:
+    """Return whether all parts of the polish are made; the decay of a trunk is none."""
+    asked = None if run.space is None or run.trunk is not None else run.space.polish
+    return (
+        asked is not None
+        and run.polish is not None
+        and (run.polish.done >= asked.cycles * asked.parts)
+    )
 
 
 def _freed(run: Snapshot, sha256: str, amount: Amount, *, dry_run: bool) -> Amount:

@@ -34,6 +34,7 @@ from growsearch.study.attributes import (
     StartAttribute,
     TeacherAttribute,
     TestAttribute,
+    TrackingAttribute,
     Trunk,
     WidthMultipleAttribute,
     WorkersAttribute,
@@ -48,7 +49,7 @@ T = TypeVar("T")
 # Read for the sake of their checks; nothing here uses their values.
 _ONLY_READ = (
     *(LapsAttribute, RunIdAttribute, SessionAttribute),
-    *(SpentAttribute, WidthMultipleAttribute, WorkersAttribute),
+    *(SpentAttribute, TrackingAttribute, WidthMultipleAttribute, WorkersAttribute),
 )
 
 

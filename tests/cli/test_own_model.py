@@ -71,4 +71,4 @@ def test_what_is_missing_is_one_line(
     assert "--model PATH" in refused(capsys, "run", "auto", "--data", str(images), *out)
     missing = refused(capsys, "continue", str(tmp_path / "none"), "--data", str(images))
     assert "expected the folder of a run" in missing
-    assert "ends in" in refused(capsys, "export", str(tmp_path), "-o", "best.onnx")
+    assert "ends in" in refused(capsys, "export", str(tmp_path), "-o", "best.pkl")

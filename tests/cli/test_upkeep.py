@@ -85,6 +85,11 @@ def test_a_storage_is_named(
     assert capsys.readouterr().err == ""
 
 
+def size(folder: Path) -> str:
+    """The size of a run folder, in MB."""
+    return f"{sum(len(data) for data, _ in contents(folder).values()) / 1e6:,.1f}"
+
+
 def test_gc_prints_what_was_freed_by_kind(
     copy: Path, finished: SearchResult, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -95,16 +100,19 @@ def test_gc_prints_what_was_freed_by_kind(
     assert main(["gc", str(copy), "--dry-run"]) == 0
     planned = capsys.readouterr().out
     assert images.is_file()
+    before = size(copy)
     assert main(["gc", str(copy)]) == 0
     out, err = capsys.readouterr()
     assert err == ""
     assert not (copy / "data").exists()
     lines = out.splitlines()
-    assert [line[:15].rstrip() for line in lines] == [*KINDS, "freed"]
+    assert [line[:15].rstrip() for line in lines] == [*KINDS, "freed", "run folder"]
     assert lines[0].split() == ["images", "2.5", "MB", "1", "files"]
-    assert lines[-1].split() == ["freed", "2.5", "MB"]
-    assert planned.splitlines()[:-1] == lines[:-1]
-    assert planned.splitlines()[-1].split() == ["would", "be", "freed", "2.5", "MB"]
+    assert lines[-2].split() == ["freed", "2.5", "MB"]
+    assert lines[-1].split() == ["run", "folder", before, "MB", "→", size(copy), "MB"]
+    assert planned.splitlines()[:-2] == lines[:-2]
+    assert planned.splitlines()[-1] == lines[-1]
+    assert planned.splitlines()[-2].split() == ["would", "be", "freed", "2.5", "MB"]
     assert main(["show", str(copy)]) == 0
     assert finished.best.sha256 in str(studies(copy)[0].trials) + finished.best.sha256
 

@@ -23,7 +23,8 @@ from growsearch.driver.events import (
     TrunkRead,
 )
 from growsearch.reports import campaigns
-from growsearch.reports.progress import ReproductionDisplay, RunDisplay, sparkline
+from growsearch.reports.glance import sparkline
+from growsearch.reports.progress import ReproductionDisplay, RunDisplay
 from growsearch.reports.trials import line
 from growsearch.reproduction.progress import ReproductionProgress
 from growsearch.trials.records import ArmResult, TrialRecord
@@ -342,7 +343,8 @@ ENDING: tuple[Event, ...] = (
 
 def test_the_trunk_has_one_bar() -> None:
     """Its readings are that bar's state; the first bar is of the time, and tests have their own."""
-    run, trunk, growth = bars(120, *TRUNK)
+    best, run, trunk, growth = bars(120, *TRUNK)
+    assert best.startswith("best    0.9000")
     assert re.fullmatch(r"run, seconds +━.* 1\d/300 .*", run)
     assert re.fullmatch(r"trunk +0/100 ▁█ +0\.9000 .*", trunk)
     assert growth.startswith("trial 2 ")
@@ -350,8 +352,9 @@ def test_the_trunk_has_one_bar() -> None:
 
 def test_the_trunks_bar_goes_with_its_decay() -> None:
     """The updates that fit into the time of a fork are not known."""
-    assert [each.split()[0] for each in bars(120, *TRUNK, *ENDING)] == ["run,", "decay"]
-    assert "0/?" in bars(120, *TRUNK, *ENDING)[1]
+    shown = bars(120, *TRUNK, *ENDING)
+    assert [each.split()[0] for each in shown] == ["best", "decided", "run,", "decay"]
+    assert "0/?" in shown[3]
 
 
 def test_commits_and_growths_are_lines_and_readings_are_not() -> None:
@@ -382,5 +385,5 @@ def test_without_a_time_budget_the_bar_counts_updates() -> None:
     """Of the first network, as readings and commits tell them."""
     assert isinstance(TRUNK[0], Started)
     started = replace(TRUNK[0], time_budget=None, length=20_000.0)
-    run, *_ = bars(120, started, *TRUNK[1:5])
+    _, run, *_ = bars(120, started, *TRUNK[1:5])
     assert re.fullmatch(r"run, updates +━* *╸?.* 20/20000 .*", run)

@@ -13,6 +13,7 @@ import pytest
 
 import growsearch as gs
 from growsearch.errors import RunError
+from growsearch.study.attributes import MachineAttribute
 from growsearch.study.networks import DamagedNetworkWarning
 from growsearch.study.result import SearchResult
 from tests.fake_trainer import outcome
@@ -216,3 +217,12 @@ def test_a_lacking_control_is_run(unpaired: Path, finished: SearchResult) -> Non
     """The candidates stay, the pair is whole again."""
     assert outcome(gs.load_result(unpaired)) != outcome(finished)
     assert outcome(search(unpaired)) == outcome(finished)
+
+
+def test_the_machine_and_the_versions_of_a_session_are_stored(copy: Path) -> None:
+    """They are those of the last session, and what the database gives is checked."""
+    study, _ = studies(copy)
+    assert MachineAttribute.read(study) == MachineAttribute.now()
+    study.set_user_attr("machine", {"versions": {"numpy": 2}})
+    with pytest.raises(RunError, match="machine"):
+        MachineAttribute.read(study)

@@ -156,13 +156,20 @@ def test_without_its_slots_an_incumbent_would_train_to_another_network(
 
 
 def test_slots_of_earlier_networks_are_freed(run: Path, whole: SearchResult) -> None:
-    """Those of the incumbent and of the polish stay; every trial still has its network."""
+    """Those of the incumbent stay, from which more trials and a new polish go on.
+
+    Every trial still has its network, and the best one is the polished one.
+    """
     before, about = size(run), [each for _, each in kept_of(run)]
     found = collect(run)
     assert before - size(run) == found.bytes == sum(found.kinds[kind].bytes for kind in KINDS)
     polish = studies(run)[0].user_attrs["polish"]
-    assert with_slots(run) == {polish["of"], polish["sha256"], polish["last"]}
-    assert found.kinds["slots"].files == len(about)  # the teacher's too, and not the incumbent's
+    assert with_slots(run) == {polish["of"]}
+    parts = {polish["sha256"], polish["last"]} - {polish["of"]}
+    # The teacher's too, and not the incumbent's.
+    assert found.kinds["slots"].files == len(about) + len(parts)
+    assert parts
+    assert found.after == sum(len(data) for data, _ in contents(run).values())
     assert found.kinds["orphans"].files > 0  # parts of the polish that did not become best
     assert outcome(gs.load_result(run)) == outcome(whole)
     assert verify(run).is_good
@@ -250,11 +257,7 @@ def test_parents_of_pending_trials_keep_their_slots(run: Path) -> None:
     slotted = with_slots(run)
     assert {about.sha256 for _, about in parents} <= slotted
     polish = study.user_attrs["polish"]
-    assert slotted == {about.sha256 for _, about in parents} | {
-        polish["of"],
-        polish["sha256"],
-        polish["last"],
-    }
+    assert slotted == {about.sha256 for _, about in parents} | {polish["of"]}
 
 
 def test_a_parent_keeps_its_slots_until_all_controls_are_made(run: Path) -> None:
@@ -316,7 +319,8 @@ def test_a_damaged_network_is_left_alone_and_told(run: Path) -> None:
     assert len(found.damaged) == 1
     assert path.stem in found.damaged[0]
     assert path.is_file()
-    assert found.kinds["slots"].files == len(kept_of(run)) - 1
+    # Of the others, of the teacher and of the polish's last part; the incumbent keeps its own.
+    assert found.kinds["slots"].files == len(kept_of(run))
 
 
 def test_with_a_damaged_incumbent_its_successor_keeps_its_slots(run: Path) -> None:

@@ -152,6 +152,9 @@ class SeparableConv(_Depthwise):
         both = {"depthwise": depthwise, "pointwise": pointwise}
         return with_bias(both, self.filters, self.use_bias)
 
+    def between(self, *shapes: Shape) -> Shape:
+        return *self.output_shape(*shapes)[:2], shapes[0][2] * self.multiplier
+
     @property
     def window(self) -> Window:
         return Window("depthwise", self.kernel, self.stride, self.padding, self.dilation)

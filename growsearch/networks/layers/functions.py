@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from growsearch.net2net.units import Extra
 from growsearch.networks.activations import ACTIVATIONS, LEAKY_RELU_SLOPE
-from growsearch.networks.layer import Layer, Shape, Weight, check_choice, check_number
+from growsearch.networks.layer import Layer, Memory, Shape, Weight, check_choice, check_number
 from growsearch.networks.layers.weights import SAME_UNITS
 
 
@@ -20,6 +20,7 @@ class Activation(Layer):
     slope: float = LEAKY_RELU_SLOPE
 
     kind: ClassVar[str] = "activation"
+    memory: ClassVar[Memory] = "in place"
     in_block: ClassVar[bool] = True
     passed_extras: ClassVar[tuple[Extra, ...]] = ("mean", "zero")
 
@@ -49,6 +50,7 @@ class PReLU(Layer):
     shared: bool = True
 
     kind: ClassVar[str] = "prelu"
+    memory: ClassVar[Memory] = "in place"
     in_block: ClassVar[bool] = True
     passed_extras: ClassVar[tuple[Extra, ...]] = ("zero",)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from growsearch.net2net.units import Extra
-from growsearch.networks.layer import Layer, Shape, check_choice, check_number
+from growsearch.networks.layer import Layer, Memory, Shape, check_choice, check_number
 
 Together = Literal["units", "channels", "images"]
 TOGETHER: tuple[Together, ...] = ("units", "channels", "images")
@@ -16,6 +16,7 @@ TOGETHER: tuple[Together, ...] = ("units", "channels", "images")
 @dataclass(frozen=True)
 class _Noise(Layer):
     in_block: ClassVar[bool] = True
+    memory: ClassVar[Memory] = "shared"
     passed_extras: ClassVar[tuple[Extra, ...]] = ("mean", "zero")
 
 

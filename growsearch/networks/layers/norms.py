@@ -12,6 +12,7 @@ from growsearch.net2net.units import Extra
 from growsearch.networks.layer import (
     Array,
     Layer,
+    Memory,
     Shape,
     TiedUnitsError,
     Weight,
@@ -41,6 +42,7 @@ class BatchNorm(Layer):
     center: bool = True
 
     kind: ClassVar[str] = "batch_norm"
+    memory: ClassVar[Memory] = "in place"
     in_block: ClassVar[bool] = True
     is_norm: ClassVar[bool] = True
     has_identity: ClassVar[bool] = True
@@ -85,6 +87,7 @@ class _NormOfImages(Layer):
 
     in_block: ClassVar[bool] = True
     is_norm: ClassVar[bool] = True
+    memory: ClassVar[Memory] = "in place"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -192,6 +195,7 @@ class UnitNorm(Layer):
     """
 
     kind: ClassVar[str] = "unit_norm"
+    memory: ClassVar[Memory] = "in place"
     least_square: ClassVar[float] = 1e-12  # of the length by which it divides, as in Keras
 
     def flops(self, *shapes: Shape) -> int:

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, NoReturn
 
 from growsearch.checks import is_whole_number
 from growsearch.net2net import Units
-from growsearch.networks.layer import LARGEST_SIZE, Layer, Shape, TiedUnitsError, Weight
+from growsearch.networks.layer import LARGEST_SIZE, Layer, Memory, Shape, TiedUnitsError, Weight
 
 
 @dataclass(frozen=True)
@@ -176,6 +176,7 @@ class KerasEnds(Layer):
     gives: str = "0"
 
     kind: ClassVar[str] = "keras_ends"
+    memory: ClassVar[Memory] = "shared"
     inputs: ClassVar[tuple[int, int]] = (1, 1_000)
     in_block: ClassVar[bool] = True
 

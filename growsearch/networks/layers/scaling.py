@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
-from growsearch.networks.layer import Layer, Shape, Weight, check_number
+from growsearch.networks.layer import Layer, Memory, Shape, Weight, check_number
 from growsearch.networks.layers.weights import SAME_UNITS
 
 LEAST_DEVIATION = 1e-7  # by which Normalize divides, as Keras does
@@ -20,6 +20,7 @@ class Rescale(Layer):
     offset: float = 0.0
 
     kind: ClassVar[str] = "rescale"
+    memory: ClassVar[Memory] = "in place"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -35,6 +36,7 @@ class RescaleChannels(Layer):
     """``scale · x + offset``, with two numbers a channel that are never trained."""
 
     kind: ClassVar[str] = "rescale_channels"
+    memory: ClassVar[Memory] = "in place"
 
     def weights(self, *shapes: Shape) -> dict[str, Weight]:
         shape, axes = (shapes[0][-1],), {0: SAME_UNITS}
@@ -52,6 +54,7 @@ class Scale(Layer):
     """``gamma · x``, with one learnt factor a channel: layer scale (arXiv:2103.17239)."""
 
     kind: ClassVar[str] = "scale"
+    memory: ClassVar[Memory] = "in place"
 
     def weights(self, *shapes: Shape) -> dict[str, Weight]:
         return {"gamma": Weight((shapes[0][-1],), "ones", {0: SAME_UNITS})}
@@ -65,6 +68,7 @@ class Normalize(Layer):
     """
 
     kind: ClassVar[str] = "normalize"
+    memory: ClassVar[Memory] = "in place"
 
     def weights(self, *shapes: Shape) -> dict[str, Weight]:
         shape, axes = (shapes[0][-1],), {0: SAME_UNITS}

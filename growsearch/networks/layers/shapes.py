@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from growsearch.net2net import Units
 from growsearch.net2net.units import Extra
-from growsearch.networks.layer import Layer, Shape, TiedUnitsError, image
+from growsearch.networks.layer import Layer, Memory, Shape, TiedUnitsError, image
 
 
 @dataclass(frozen=True)
@@ -16,6 +16,7 @@ class Flatten(Layer):
     """Images to features, channels last: index (y·width + x)·channels + c."""
 
     kind: ClassVar[str] = "flatten"
+    memory: ClassVar[Memory] = "shared"
     passed_extras: ClassVar[tuple[Extra, ...]] = ("zero",)
 
     def output_shape(self, *shapes: Shape) -> Shape:
@@ -46,6 +47,7 @@ class Reshape(Layer):
     positions: Shape
 
     kind: ClassVar[str] = "reshape"
+    memory: ClassVar[Memory] = "shared"
 
     def __post_init__(self) -> None:
         super().__post_init__()

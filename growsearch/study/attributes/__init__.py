@@ -4,6 +4,7 @@ One class a thing that is stored; no attribute's name stands anywhere else.
 """
 
 from growsearch.study.attributes.base import AttributesNow, HoldsAttributes
+from growsearch.study.attributes.of_machine import MachineAttribute
 from growsearch.study.attributes.of_study import (
     DataAttribute,
     FreedAttribute,
@@ -20,6 +21,7 @@ from growsearch.study.attributes.of_study import (
     StartAttribute,
     TeacherAttribute,
     TestAttribute,
+    TrackingAttribute,
     Trunk,
     TrunkAttribute,
     WidthMultipleAttribute,
@@ -46,6 +48,7 @@ __all__ = [
     "FreedAttribute",
     "HoldsAttributes",
     "LapsAttribute",
+    "MachineAttribute",
     "PendingTrialsAttribute",
     "PolishAttribute",
     "Reading",
@@ -58,6 +61,7 @@ __all__ = [
     "StartAttribute",
     "TeacherAttribute",
     "TestAttribute",
+    "TrackingAttribute",
     "Trunk",
     "TrunkAttribute",
     "WidthMultipleAttribute",

@@ -1,0 +1,143 @@
+"""The content of an exported file: a network, with the scaling of pixels and a softmax or not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import softmax
+
+from growsearch.errors import InvalidInputError
+from growsearch.networks import Network
+from growsearch.networks.layers import KerasEnds
+
+LARGEST_PIXEL = 255
+
+
+@dataclass(frozen=True)
+class Content:
+    """The computation of a file.
+
+    Parameters
+    ----------
+    network : Network
+        Takes floats, those of images from 0 to 1.
+    pixels : bool
+        True if the file takes bytes from 0 to 255, and divides them by 255 itself.
+    softmax : bool
+        True if a softmax is put behind the network.
+    calibration : float32 array or None
+        Images from which the ranges of activations are taken, for integers.
+    custom_objects : mapping or None
+        Own classes and functions, by name, that layers of Keras are made of.
+    """
+
+    network: Network
+    pixels: bool
+    softmax: bool
+    calibration: NDArray[np.float32] | None = None
+    custom_objects: Mapping[str, Any] | None = None
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """The shape of an input, without the batch axis."""
+        return self.network.architecture.input_shape
+
+    @property
+    def input_dtype(self) -> str:
+        """The type of the numbers that the file takes."""
+        return "uint8" if self.pixels else "float32"
+
+    @property
+    def gives(self) -> str:
+        """The name of the outputs: "probabilities", "logits", or "outputs" of another network."""
+        if self.softmax or ends_in_softmax(self.network):
+            return "probabilities"
+        shape = self.network.architecture.shapes[self.network.architecture.output.name]
+        return "logits" if len(shape) == 1 else "outputs"
+
+    def inputs_of(self, images: NDArray[Any]) -> NDArray[Any]:
+        """Return images, floats from 0 to 1, as the file takes them."""
+        if self.pixels:
+            return np.rint(LARGEST_PIXEL * np.asarray(images, np.float64)).astype(np.uint8)
+        return np.asarray(images, np.float32)
+
+    def expected(self, inputs: NDArray[Any]) -> NDArray[np.float64]:
+        """Return the outputs of the searched network in float64, for inputs of the file."""
+        images = inputs.astype(np.float64) / (LARGEST_PIXEL if self.pixels else 1.0)
+        outputs = self.network.forward(images)
+        return np.asarray(softmax(outputs, axis=-1) if self.softmax else outputs)
+
+    def model(self, *, scaled: bool = True) -> Any:
+        """Return the Keras model of the file, in float32.
+
+        Parameters
+        ----------
+        scaled : bool
+            False for a model that takes floats from 0 to 1 whatever the file takes.
+        """
+        import keras
+
+        if keras.backend.backend() != "tensorflow":
+            raise InvalidInputError(
+                "export: expected Keras with the backend tensorflow, got "
+                f"{keras.backend.backend()}: set KERAS_BACKEND=tensorflow"
+            )
+        model = self.network.to_keras(dtype="float32", custom_objects=self.custom_objects)
+        inputs, outputs = model.inputs[0], model.outputs[0]
+        if self.pixels and scaled:
+            inputs = keras.Input(self.input_shape, dtype="uint8", name="image")
+            scale = keras.layers.Rescaling(1.0 / LARGEST_PIXEL, name="scale", dtype="float32")
+            outputs = model(scale(inputs))
+        if self.softmax:
+            outputs = keras.layers.Softmax(name="probabilities", dtype="float32")(outputs)
+        elif not (self.pixels and scaled):
+            return model
+        return keras.Model(inputs, outputs, name="network")
+
+    def signature(self, batch: int | None = None, *, dtype: str | None = None) -> list[Any]:
+        """Return the signature of a file that takes a number of images, by default any.
+
+        Keras needs it for ONNX: it would refuse a model there that was not called before.
+        """
+        import keras
+
+        name = "image" if self.pixels else "input"
+        return [keras.InputSpec(dtype or self.input_dtype, (batch, *self.input_shape), name=name)]
+
+
+def check_ends(network: Network) -> None:
+    """Raise InvalidInputError unless a network has one input of floats, and one output."""
+    architecture = network.architecture
+    ends = architecture.output
+    inputs = 1 + sum(not node.inputs for node in architecture.nodes)
+    outputs, taken = 1, "float32"
+    if isinstance(ends.layer, KerasEnds):
+        outputs, taken = len(ends.inputs), str(ends.layer.taken["tensors"][0]["dtype"])
+    if inputs != 1 or outputs != 1:
+        raise InvalidInputError(
+            f"export: expected a network with one input and one output, got {inputs} and "
+            f"{outputs}: use to_keras(), and Keras' own model.export"
+        )
+    if "float" not in taken:
+        raise InvalidInputError(
+            f"export: expected a model that takes floats, got one that takes {taken}: export the "
+            "network that it was made of"
+        )
+
+
+def on_processor() -> AbstractContextManager[Any]:
+    """Return a context in which Keras computes on the processor: a GPU rounds convolutions more."""
+    import keras
+
+    device: AbstractContextManager[Any] = keras.device("cpu:0")
+    return device
+
+
+def ends_in_softmax(network: Network) -> bool:
+    """Return whether a network gives probabilities already."""
+    return getattr(network.architecture.output.layer, "activation", "") == "softmax"
