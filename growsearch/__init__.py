@@ -42,6 +42,7 @@ _HOME = {
     "load_images": "growsearch.datasets",
     "load_result": "growsearch.study.result",
     "measure_change": "growsearch.growth",
+    "pick": "growsearch.study.front",
     "reproduce": "growsearch.reproduction.run",
     "search": "growsearch.api",
     "sites": "growsearch.growth",
@@ -82,6 +83,7 @@ __all__ = [
     "load_result",
     "measure_change",
     "net2net",
+    "pick",
     "reproduce",
     "search",
     "sites",
@@ -118,6 +120,7 @@ if TYPE_CHECKING:
     from growsearch.networks import Architecture, Network
     from growsearch.reproduction.run import reproduce
     from growsearch.space import SearchSpace
+    from growsearch.study.front import pick
     from growsearch.study.result import SearchResult, load_result
     from growsearch.training import Augmentation, TrainingPlan
     from growsearch.training.slim import SlimTrainer

@@ -156,8 +156,10 @@ def search(
         time_budget = number("time_budget", time_budget, 0.0, above=True, unit="seconds")
     keeps_ends = start is not None or not has_shipped_ends(space)
     dataset = _images(space, data, image_size, keeps_ends, skip_unreadable=skip_unreadable)
-    if start is not None and start.network.class_names is not None:
-        dataset = datasets.in_order(dataset, start.network.class_names)
+    if start is not None:
+        if start.network.class_names is not None:
+            dataset = datasets.in_order(dataset, start.network.class_names)
+        start = start.named(dataset.class_names)
     space, fitting = fitted(space, dataset, is_given=start is not None)
     workers = checked_workers(executor, workers)
     if pending_trials is not None:

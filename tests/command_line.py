@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+import shlex
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import click
 import pytest
 
 from growsearch.cli import main
+from growsearch.cli.app import app
 
 ROOT = Path(__file__).parents[1]
 SMALL = [
@@ -50,3 +54,23 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str, status: int = 2
     assert err.count("\n") == 1
     assert err.endswith("\n")
     return err
+
+
+def commands(text: str) -> Iterator[list[str]]:
+    """Yield the words behind each ``growsearch`` in the lines of a shell."""
+    for line in text.replace("\\\n", " ").splitlines():
+        words = shlex.split(line, comments=True)
+        while "growsearch" in words:
+            words = words[words.index("growsearch") + 1 :]
+            ends = [words.index(word) for word in ("&&", "||", "&", "|", ">") if word in words]
+            yield words[: min(ends, default=len(words))]
+
+
+def check_command(words: Sequence[str]) -> None:
+    """Let click take a command, its options and their values; nothing runs."""
+    name, *arguments = words
+    # Without the parent's settings click would keep a help option that has no -h.
+    parent = click.Context(app, **app.context_settings)
+    command = app.get_command(parent, name)
+    assert command is not None, f"growsearch {name}: no such command"
+    command.make_context(name, arguments, parent=parent)

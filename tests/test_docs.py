@@ -19,6 +19,7 @@ from growsearch.space import SearchSpace, sections
 from growsearch.training.fields import OneOf
 from growsearch.training.plan import plan_knobs
 from growsearch.trials.arms import ARMS, CANDIDATE, controls
+from growsearch.trials.demands import DEMANDS
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "docs" / "search_spaces.md").read_text()
@@ -49,7 +50,8 @@ def test_every_row_is_a_key() -> None:
     [
         *(SEARCHED, controls(), TREATMENTS, INITIALIZERS, sections.LastCycle.model_fields),
         get_args(sections.Rule),
-        get_args(sections.Search.model_fields["objective"].annotation),
+        get_args(sections.Fitted),
+        DEMANDS,
         *(knob.rule.choices for knob in plan_knobs() if isinstance(knob.rule, OneOf)),
     ],
 )
@@ -88,7 +90,7 @@ def test_the_forge_runs_the_projects_checks() -> None:
 
 DOCUMENTS = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
-    *(ROOT / "docs").glob("*.md"),
+    *(ROOT / "docs").rglob("*.md"),
     *(ROOT / "benchmarks").glob("*.md"),
 ]
 

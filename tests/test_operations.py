@@ -15,12 +15,10 @@ import shlex
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import click
 import jsonschema
 import kubernetes_validate
 import pytest
@@ -28,7 +26,7 @@ import yaml
 
 import growsearch as gs
 from growsearch.cli import app as cli
-from tests.command_line import ROOT
+from tests.command_line import ROOT, check_command, commands
 
 FOLDER = ROOT / "docs" / "operations"
 PAGE = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
@@ -271,16 +269,6 @@ def test_ray_is_on_every_node(slurm: dict[str, str]) -> None:
 # --- commands and options -------------------------------------------------------------------------
 
 
-def commands(text: str) -> Iterator[list[str]]:
-    """Yield the words behind each ``growsearch`` in the lines of a shell."""
-    for line in text.replace("\\\n", " ").splitlines():
-        words = shlex.split(line, comments=True)
-        while "growsearch" in words:
-            words = words[words.index("growsearch") + 1 :]
-            ends = [words.index(word) for word in ("&&", "||", "&", "|", ">") if word in words]
-            yield words[: min(ends, default=len(words))]
-
-
 def batch_jobs(text: str) -> list[list[str]]:
     """Return the arguments of each ``sbatch`` of the script, which are those of a run."""
     lines = re.sub(r"\\\n#?", " ", text).splitlines()
@@ -312,10 +300,7 @@ def test_commands_are_found() -> None:
 @pytest.mark.parametrize("words", sorted({tuple(words) for words in COMMANDS}), ids=" ".join)
 def test_every_command_is_one(words: tuple[str, ...]) -> None:
     """Click takes the command, its options and their values."""
-    name, *arguments = words
-    # Without the parent's settings click would keep a help option that has no -h.
-    parent = click.Context(cli.app, **cli.app.context_settings)
-    cli.app.commands[name].make_context(name, arguments, parent=parent)
+    check_command(words)
 
 
 OPTIONS = {

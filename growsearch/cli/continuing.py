@@ -10,7 +10,10 @@ from growsearch.cli.progress import Shown, how_to_show
 from growsearch.cli.workers import Workers, where_to_train
 
 
-@click.command("continue")
+@click.command(
+    "continue",
+    epilog="Example: growsearch continue runs/may --data may/ --data june/ --out runs/june",
+)
 @click.argument("folder", metavar="DIR")
 @click.option(
     "--data",
@@ -79,8 +82,6 @@ def continue_run(
 
     Controls tell whether growing was needed: the network trained on without growth, and one from
     random weights on all these images. The same command continues an interrupted run.
-
-    Example: growsearch continue runs/shop --data may/ --data june/
     """
     from growsearch.space import Override
 

@@ -9,7 +9,7 @@ from growsearch.cli import options, output
 WRONG = 1  # the exit status where something is wrong
 
 
-@click.command()
+@click.command(epilog="Example: growsearch doctor --out /data/runs")
 @click.option(
     "--out",
     "folder",
@@ -25,8 +25,6 @@ def doctor(context: click.Context, folder: str, storage: str | None, as_json: bo
 
     Versions, a short training and its precision, threads, GPUs, data sets, storage and disk, in
     about 10 seconds; nothing is downloaded. Exit status 0 if nothing is wrong, else 1.
-
-    Example: growsearch doctor --out /data/runs
     """
     output.quiet()
     from growsearch.doctor import examine

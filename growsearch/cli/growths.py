@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shlex
-import tomllib
 from collections.abc import Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, get_type_hints
@@ -148,14 +147,13 @@ def _growth(operation: str, text: str) -> Growth:
 
 def _value(text: str) -> Any:
     """Return what a text is in TOML, a pair such as 3x5, None for "none", or the text."""
+    from growsearch.space.override import typed_value
+
     if text == "none":
         return None
     if re.fullmatch(r"\d+x\d+", text):
         return [int(part) for part in text.split("x")]
-    try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except (ValueError, RecursionError):
-        return text
+    return typed_value(text)
 
 
 def _is_ambiguous(value: Any) -> bool:

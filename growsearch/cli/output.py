@@ -55,7 +55,7 @@ def print_result(result: SearchResult, *, as_json: bool, with_trials: bool) -> N
     Where the trials are wanted too, their table comes first, and there is a second matrix, on the
     held-out images.
     """
-    from growsearch.reports import anytime, campaigns, confusion
+    from growsearch.reports import anytime, campaigns, confusion, front
     from growsearch.reports import trials as report
 
     if as_json:
@@ -72,6 +72,9 @@ def print_result(result: SearchResult, *, as_json: bool, with_trials: bool) -> N
         click.echo("\n".join(report.stand_in_notice()))
     if course is not None and course.rows:
         click.echo("\n".join(anytime.curve(result, course)))
+        click.echo()
+    if result.demand is not None and result.front:
+        click.echo("\n".join(front.front_table(result.front, result.demand, result.metric)))
         click.echo()
     summary = report.summary(result)
     width = max(20, *(len(name) + 1 for name, _ in summary))

@@ -10,7 +10,7 @@ from growsearch.machine import processors
 _BESIDE = 2  # trainings at once: one uses a second processor badly
 
 
-@click.command()
+@click.command(epilog="Example: growsearch reproduce --iterations 1000 --seeds 3")
 @click.option(
     "--iterations",
     type=click.IntRange(min=1),

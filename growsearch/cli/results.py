@@ -7,7 +7,7 @@ import click
 from growsearch.cli import options, output
 
 
-@click.command()
+@click.command(epilog="Example: growsearch runs ~/experiments")
 @click.argument("folder", metavar="[FOLDER]", default="runs")
 @options.storage
 @options.as_json
@@ -16,8 +16,6 @@ def runs(folder: str, storage: str | None, as_json: bool) -> None:
 
     A row has space, images, state, trials, the best validation accuracy and its parameters, the
     size on disk, and when the run was changed last.
-
-    Example: growsearch runs ~/experiments
     """
     output.quiet()
     from growsearch.reports import runs as report
@@ -30,7 +28,7 @@ def runs(folder: str, storage: str | None, as_json: bool) -> None:
     click.echo("\n".join(report.lines(found)))
 
 
-@click.command()
+@click.command(epilog="Example: growsearch show runs/mnist")
 @click.argument("folder", metavar="DIR")
 @options.storage
 @options.as_json
@@ -42,7 +40,7 @@ def show(folder: str, storage: str | None, as_json: bool) -> None:
     output.print_result(load_result(folder, storage=storage), as_json=as_json, with_trials=True)
 
 
-@click.command()
+@click.command(epilog="Example: growsearch compare runs/evidence")
 @click.argument("folder", metavar="DIR")
 @options.storage
 @options.as_json
@@ -70,7 +68,7 @@ def compare(folder: str, storage: str | None, as_json: bool) -> None:
         output.print_plot(console, lambda: save_plot(result.trials, evidence, folder))
 
 
-@click.command()
+@click.command(epilog="Example: growsearch dashboard runs/mnist --port 8080")
 @click.argument("folder", metavar="DIR")
 @options.storage
 @click.option(

@@ -15,7 +15,7 @@ from growsearch.cli.workers import Workers, where_to_train
 _BEGAN = time.monotonic()  # a time budget begins with the process
 
 
-@click.command()
+@click.command(epilog="Example: growsearch run fashion_mnist --time-budget 10m --out runs/fashion")
 @click.argument("space", required=False, callback=options.current_space)
 @options.model
 @options.custom_objects
@@ -102,8 +102,6 @@ def run(
 
     With --model the search starts from a network of your own, in the space auto by default. The
     same command continues an interrupted run.
-
-    Example: growsearch run mnist --trials 20 --out runs/first
     """
     from growsearch.space import AUTO, Override, SearchSpace
 

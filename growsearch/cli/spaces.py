@@ -7,7 +7,7 @@ import click
 from growsearch.cli import options
 
 
-@click.command()
+@click.command(epilog="Example: growsearch spaces mnist > my_space.toml")
 @click.argument("name", required=False, callback=options.current_space)
 def spaces(name: str | None) -> None:
     """List the shipped search spaces, or print the one called NAME."""

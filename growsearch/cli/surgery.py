@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from growsearch.growth import Growth
 
 
-@click.command(cls=GrowingCommand)
+@click.command(
+    cls=GrowingCommand,
+    epilog="Example: growsearch grow my.keras --widen conv1=64 --deepen conv2 --out grown.keras",
+)
 @click.argument("model")
 @click.option("-o", "--out", metavar="PATH", help="File to write: .keras, .h5 or .safetensors.")
 @click.option("--dry-run", is_flag=True, help="Print the plan, and write nothing.")
@@ -72,7 +75,7 @@ def grow(
         click.echo("\n".join(report.lines(about)))
 
 
-@click.command()
+@click.command(epilog="Example: growsearch sites my.keras")
 @click.argument("model")
 @options.custom_objects
 @options.as_json

@@ -8,7 +8,7 @@ from growsearch.cli import options, output
 from growsearch.errors import DamagedRunError
 
 
-@click.command()
+@click.command(epilog="Example: growsearch verify runs/mnist")
 @click.argument("folder", metavar="DIR")
 @options.storage
 @options.as_json
@@ -16,8 +16,6 @@ def verify(folder: str, storage: str | None, as_json: bool) -> None:
     """Check every promise on the run in DIR; changes nothing.
 
     Exit status 0 if all are kept, 3 if one is broken, 2 if there is no run.
-
-    Example: growsearch verify runs/mnist
     """
     output.quiet()
     from growsearch.reports import upkeep as report
@@ -32,7 +30,7 @@ def verify(folder: str, storage: str | None, as_json: bool) -> None:
         raise DamagedRunError(report.verdict(found))
 
 
-@click.command()
+@click.command(epilog="Example: growsearch gc runs/mnist --dry-run")
 @click.argument("folder", metavar="DIR")
 @options.storage
 @click.option("--dry-run", is_flag=True, help="Print what would be freed, and free nothing.")
@@ -42,8 +40,6 @@ def gc(folder: str, storage: str | None, dry_run: bool, as_json: bool) -> None:
 
     Networks that no trial names, files of killed processes, stored images, which the next session
     writes again, and optimizer slots from which nothing will be trained.
-
-    Example: growsearch gc runs/mnist --dry-run
     """
     output.quiet()
     from growsearch.reports import upkeep as report

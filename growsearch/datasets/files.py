@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,3 +76,18 @@ def some(names: Sequence[str], most: int = 3) -> str:
     """
     shown = ", ".join(names[:most])
     return shown if len(names) <= most else f"{shown} and {len(names) - most:,} more"
+
+
+def repeated(files: Iterable[ImageFile]) -> list[str]:
+    """Say which images of a split are in an earlier one too, byte for byte."""
+    notes, before, every = [], dict[str, str](), list(files)
+    for part in ("train", "validation", "test"):
+        mine = [each for each in every if each.split == part]
+        again = [f"{each.name} = {before[each.sha256]}" for each in mine if each.sha256 in before]
+        if again:
+            notes.append(
+                f"{len(again):,} images of {part} are in another split too, byte for byte: "
+                f"{some(again)}"
+            )
+        before |= {each.sha256: each.name for each in mine}
+    return notes

@@ -1,5 +1,6 @@
 """The forms of published images and of arrays: folder, .npz file, arrays, `Dataset`."""
 
+import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -56,8 +57,9 @@ def dataset_from(
     name : str
         The name that the data set gets.
     validation : int
-        At most this many of the first training images become the validation split; never more
-        than a sixth of them. An ``.npz`` file may bring its own.
+        At most this many of the first training images become the validation split, never more
+        than a sixth of them; of a data set of their own about so many, the first of each class.
+        An ``.npz`` file may bring its own.
     image_shape : (height, width, channels), optional
         That of the data set called `name`; grey images may lack the channel axis. Without one all
         images are a data set of their own.
@@ -101,7 +103,9 @@ def dataset_from(
     ):
         splits = {part: _in_bytes(*pair, where=f"{source}: {part}") for part, pair in parts.items()}
         name, class_names = own, in_labels or (() if named is None else tuple(map(str, named)))
+        cut = first_of_each_and_rest
     else:
+        cut = first_and_rest
         make = split_from if image_shape[-1] == 1 else _in_bytes
         splits = {}
         for part, pair in parts.items():
@@ -110,7 +114,7 @@ def dataset_from(
         if in_labels and len(in_labels) == len(class_names):
             class_names = in_labels
     if "validation" not in splits:
-        splits["validation"], splits["train"] = first_and_rest(splits["train"], validation)
+        splits["validation"], splits["train"] = cut(splits["train"], validation)
     return Dataset(
         name,
         splits["train"],
@@ -195,6 +199,33 @@ def first_and_rest(split: Split, most: int) -> tuple[Split, Split]:
         raise DataError("expected at least 2 training images, one for validation, got 1: give more")
     count = max(1, min(most, len(split) // 6))
     return split.take(slice(count)), split.take(slice(count, None))
+
+
+def first_of_each_and_rest(split: Split, most: int) -> tuple[Split, Split]:
+    """Cut the first images of each class off: about `most` in all, about a sixth of the class.
+
+    A class of one image gives none, others at least one.
+
+    Raises
+    ------
+    DataError
+        If there are fewer than two images.
+
+    Examples
+    --------
+    >>> split = Split(np.zeros((18, 8, 8, 1), np.float32), np.arange(18) // 12)
+    >>> first_of_each_and_rest(split, 5000)[0].labels.tolist()
+    [0, 0, 1]
+    """
+    fraction = min(most / len(split), 1 / 6)
+    cut = np.zeros(len(split), bool)
+    for label in np.unique(split.labels):
+        members = np.flatnonzero(split.labels == label)
+        if len(members) > 1:
+            cut[members[: max(1, math.floor(len(members) * fraction + 0.5))]] = True
+    if not cut.any():
+        return first_and_rest(split, most)
+    return split.take(cut), split.take(~cut)
 
 
 def read_idx_folder(folder: Path) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from growsearch.datasets.dataset import Dataset, Split
-from growsearch.datasets.files import ImageFiles, some
+from growsearch.datasets.files import ImageFiles, repeated, some
 from growsearch.datasets.forms import Data, dataset_from
 from growsearch.datasets.pixels import Pixels
 from growsearch.errors import DataError, DataNotFoundError
@@ -68,7 +68,9 @@ def joined(datasets: Sequence[Dataset]) -> Dataset:
         every = dict.fromkeys(name for each in datasets for name in each.class_names or ())
         names = tuple(every)
         datasets = [in_order(each, names) for each in datasets]
-    files = [each.files for each in datasets]
+    files = ImageFiles(file for each in datasets for file in each.files or ())
+    notes = [note for each in datasets for note in each.notes]
+    notes += [note for note in repeated(files) if note not in notes]
     return replace(
         first,
         train=_joined([each.train for each in datasets]),
@@ -77,8 +79,8 @@ def joined(datasets: Sequence[Dataset]) -> Dataset:
         source=" and ".join(each.source for each in datasets),
         classes=max(each.classes for each in datasets),
         class_names=names,
-        notes=tuple(note for each in datasets for note in each.notes),
-        files=ImageFiles(file for each in files for file in each or ()) if any(files) else None,
+        notes=tuple(notes),
+        files=files or None,
     )
 
 
@@ -90,7 +92,9 @@ def in_order(dataset: Dataset, class_names: Sequence[str]) -> Dataset:
     dataset : Dataset
         With names of its classes.
     class_names : sequence of str
-        These, in the order asked for, and others, of which there are then no images.
+        These, in the order asked for, and others, of which there are then no images. Names that
+        are the numbers of their places, as :class:`growsearch.AddClasses` gives old classes, stand
+        for the classes that are not named, if there are as many.
 
     Raises
     ------
@@ -108,7 +112,15 @@ def in_order(dataset: Dataset, class_names: Sequence[str]) -> Dataset:
     before = dataset.class_names
     if before is None or before == order:
         return dataset
-    if missing := [name for name in before if name not in order]:
+    missing = [name for name in before if name not in order]
+    numbered = [n for n, name in enumerate(order) if name == str(n) and name not in before]
+    notes = dataset.notes
+    if missing and len(numbered) == len(missing):
+        named = dict(zip(numbered, missing, strict=True))
+        order = tuple(named.get(number, name) for number, name in enumerate(order))
+        meant = [f"{number} = {name}" for number, name in named.items()]
+        notes += (f"classes of the network that have numbers only: {some(meant, 12)}",)
+    elif missing:
         raise DataError(
             f"{dataset.source}: expected images of the classes {some(order, 12)}, got also "
             f"{some(missing)}: leave them out, or give the network more classes with growsearch "
@@ -126,6 +138,7 @@ def in_order(dataset: Dataset, class_names: Sequence[str]) -> Dataset:
         test=test,
         classes=len(order),
         class_names=order,
+        notes=notes,
     )
 
 

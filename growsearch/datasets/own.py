@@ -16,7 +16,7 @@ from growsearch.datasets.archives import is_archive, list_archive
 from growsearch.datasets.cifar import is_cifar
 from growsearch.datasets.dataset import Dataset, Split
 from growsearch.datasets.decoded import Decoded, decoded
-from growsearch.datasets.files import ImageFile, ImageFiles, some
+from growsearch.datasets.files import ImageFile, ImageFiles, repeated, some
 from growsearch.datasets.folders import list_folder
 from growsearch.datasets.listing import Listing
 from growsearch.datasets.pictures import Outline, Shape, outline_of
@@ -105,7 +105,10 @@ def load_images(
     """
     asked = _checked_size(image_size)
     if channels is not None and channels not in (1, 3):
-        raise DataError(f"channels: expected 1 for grey or 3 for colour, got {channels!r}")
+        raise DataError(
+            f"channels: expected 1 for grey or 3 for colour, got {channels!r}: "
+            "images with other channels are arrays, as in an .npz"
+        )
     validation = whole_number("validation", validation, 1, error=DataError)
     seed = whole_number("seed", seed, 0, LARGEST_SEED, error=DataError)
     listing = _listing(data)
@@ -133,7 +136,7 @@ def load_images(
         for part, chosen in parts.items()
     }
     files = _files(listing, read, {part: places[found] for part, found in parts.items()})
-    notes += _repeated(files)
+    notes += repeated(files)
     return Dataset(
         listing.name,
         train=splits["train"],
@@ -171,10 +174,21 @@ def _listing(data: Any) -> Listing:
     if isinstance(data, tuple):
         paths, labels = data
         return tables.list_paths(paths, [str(each) for each in np.asarray(labels).ravel()])
+    if not isinstance(data, str | os.PathLike):
+        raise DataError(
+            f"images: expected a path, a list of paths, or (paths, labels), got {data!r:.80}"
+        )
     path = _path(data)
     if path.is_dir():
         return list_folder(path)
-    return list_archive(path) if is_archive(path) else tables.list_table(path)
+    if is_archive(path):
+        return list_archive(path)
+    if path.suffix.lower() == ".npz":
+        raise DataError(
+            f"{path}: expected a folder, an archive, or a .csv or .tsv table: give the .npz as "
+            "data= of gs.search"
+        )
+    return tables.list_table(path)
 
 
 def _checked_size(asked: Any) -> tuple[int, int] | None:
@@ -275,18 +289,3 @@ def _files(listing: Listing, read: Decoded, parts: Parts) -> ImageFiles:
         ImageFile(splits[place], each.class_name, each.name, read.files[place])
         for place, each in enumerate(listing.pictures)
     )
-
-
-def _repeated(files: ImageFiles) -> list[str]:
-    """Say which images of a split are in an earlier one too, byte for byte."""
-    notes, before = [], dict[str, str]()
-    for part in ("train", "validation", "test"):
-        mine = [each for each in files if each.split == part]
-        again = [f"{each.name} = {before[each.sha256]}" for each in mine if each.sha256 in before]
-        if again:
-            notes.append(
-                f"{len(again):,} images of {part} are in another split too, byte for byte: "
-                f"{some(again)}"
-            )
-        before |= {each.sha256: each.name for each in mine}
-    return notes

@@ -18,7 +18,7 @@ _COLUMNS = {
     "label": ("label", "class", "class_name", "category", "target"),
     "split": ("split", "part", "set", "subset"),
 }
-_EXAMPLE = "a column path, a column label, and if need be a column split"
+EXAMPLE = "a column path, a column label, and if need be a column split"
 
 
 def list_table(path: Path) -> Listing:
@@ -48,7 +48,7 @@ def list_table(path: Path) -> Listing:
             raise
         raise DataError(f"{name}: expected a CSV table, got: {error}") from None
     if not pictures:
-        raise DataError(f"{name}: expected {_EXAMPLE}, got no row: add one for each image")
+        raise DataError(f"{name}: expected {EXAMPLE}, got no row: add one for each image")
     return _listing(printable(path.stem), name, pictures)
 
 
@@ -62,11 +62,17 @@ def _rows(reader: Iterator[list[str]], folder: Path, name: str) -> Iterator[Pict
             places = named or dict(zip(_COLUMNS, range(len(row)), strict=False))
             if len(places) < 2 or not {"path", "label"} <= places.keys():
                 raise DataError(
-                    f"{name}: line {number}: expected {_EXAMPLE}, "
+                    f"{name}: line {number}: expected {EXAMPLE}, "
                     f"got {printable(str(row)[:80])}: name the columns in the first line"
                 )
             if named:
                 continue
+            first = folder / os.path.expanduser(row[places["path"]].strip())  # noqa: PTH111
+            if not first.suffix and not first.exists():
+                raise DataError(
+                    f"{name}: line {number}: expected {EXAMPLE}, got "
+                    f"{printable(','.join(row)[:80])}: name the columns so"
+                )
         if len(row) <= max(places.values()):
             raise DataError(
                 f"{name}: line {number}: expected {max(places.values()) + 1} values, "

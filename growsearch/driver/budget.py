@@ -132,7 +132,7 @@ def reason_for_no_trial(
         return str(goal)
     if is_stopped(study):
         return "a callback stopped it"
-    if not may_grow(state.incumbent.network.architecture, space):
+    if not any(may_grow(each.network.architecture, space) for each in state.parents):
         return "nothing is left to grow within the limits of the space"
     return None
 

@@ -10,6 +10,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from growsearch.driver.costs import within_price
 from growsearch.driver.cutoffs import cutoffs_of
+from growsearch.driver.front import demand_of, halvings, judge_on_front, parent_for
 from growsearch.driver.proposals import decode, distributions, outside
 from growsearch.driver.run import Run
 from growsearch.errors import RunError
@@ -28,7 +29,8 @@ from growsearch.study.trials import (
     refuse,
 )
 from growsearch.trials.arms import CANDIDATE
-from growsearch.trials.job import TrialJob
+from growsearch.trials.front import Standing
+from growsearch.trials.job import ALWAYS, TrialJob
 from growsearch.trials.judge import Decision, Score, decide, least_accuracy, losses_may_decide
 from growsearch.trials.outcome import Failure, TrialOutcome
 from growsearch.trials.worker import Crash
@@ -62,6 +64,8 @@ class Pending:
     began: float
     is_sent: bool = False
     outcome: TrialOutcome | Crash | None = field(default=None, repr=False)
+    demand: float | None = None  # with two objectives, the second, when it is judged
+    demand_gain: float | None = None
 
 
 def state_for(run: Run, index: int | None = None) -> RunState:
@@ -157,9 +161,9 @@ def refused(run: Run, trial: FrozenTrial, reason: str) -> Pending:
 
 def _description(run: Run, state: RunState, index: int, params: dict[str, Any]) -> Candidate:
     """Return the growth that parameters mean on the incumbent, as the trial's description."""
-    parent, trunk = state.incumbent, state.trunk
-    before = parent.network.architecture
-    growth = decode(params, before, space_of_growths(run, state), _tried(state))
+    parent, trunk = parent_for(state, run, index), state.trunk
+    before, tried = parent.network.architecture, _tried(state, index, parent.trial_number)
+    growth = decode(params, before, space_of_growths(run, state), tried)
     if growth is None:
         raise RunError("no operation of the space has a legal site on the best network")
     return Candidate.described(index, parent.trial_number, growth, before, trunk)
@@ -178,8 +182,11 @@ def space_of_growths(run: Run, state: RunState) -> SearchSpace:
     return within_price(space, flops, run.costs, left=left, epoch=epoch)
 
 
-def _tried(state: RunState) -> set[str]:
-    """Return the growths that were tried of the trunk as it is now."""
+def _tried(state: RunState, index: int | None = None, parent: int | None = None) -> set[str]:
+    """Return the growths that were tried: of the trunk as it is now, or of a front's member."""
+    if state.front:
+        others = map(Candidate.read, state.placed[:index])
+        return {each.growth for each in others if each.parent == parent}
     if state.trunk is None:
         return set()
     others = map(Candidate.read, state.placed)
@@ -235,7 +242,7 @@ def _brief(
         order_seed=run.seed_of(about.index, "order"),
         slots=space.training.slots,
         step_milliseconds=space.limits.step_milliseconds,
-        keep_above=least_accuracy(space.judge.rule, accuracy),
+        keep_above=ALWAYS if state.front else least_accuracy(space.judge.rule, accuracy),
         cutoffs=cutoffs_of(space, judged, accuracy, plan.steps),
     )
 
@@ -243,10 +250,25 @@ def _brief(
 def judge(run: Run, state: RunState, candidate: Pending, outcome: TrialOutcome) -> Decision:
     """Decide whether a candidate becomes the incumbent, against the incumbent of now.
 
+    With two objectives: whether it joins the front of now.
+
     A candidate whose parent has been replaced since must be superior, whatever the space's rule:
     of two siblings that are both "not worse" the second would undo the growth of the first.
     """
     incumbent, accuracy = state.incumbent, outcome.final.accuracy
+    if state.front:
+        job = candidate.job
+        assert job is not None
+        assert job.growth is not None
+        assert isinstance(job.parent, str)
+        grown = job.growth.grown(run.store.get(job.parent).architecture)
+        candidate.demand = demand_of(run, grown)
+        parent = candidate.about.parent
+        candidate.demand_gain = halvings(run, state, parent, candidate.demand)
+        if not outcome.ended_early:
+            assert candidate.demand is not None
+            standing = Standing(candidate.trial.number, accuracy, candidate.demand)
+            return judge_on_front(run, state, standing, outcome)
     rule, best = run.space.judge.rule, incumbent.validation_accuracy
     # A network below its own parent was not stored; that parent's file may be damaged since.
     best = max(best, least_accuracy(rule, candidate.parent_accuracy))
@@ -270,9 +292,13 @@ def record(run: Run, candidate: Pending, outcome: TrialOutcome, decision: Decisi
     gains = {p.step: p.accuracy - candidate.parent_accuracy for p in outcome.curve}
     accuracy = outcome.final.accuracy
     gain = accuracy - candidate.parent_accuracy
-    judged = Candidate.judged(outcome, gain=gain, kept=decision.kept, reason=decision.reason)
+    further = {} if candidate.demand is None else {"demand_gain": candidate.demand_gain}
+    judged = Candidate.judged(
+        outcome, gain=gain, kept=decision.kept, reason=decision.reason, **further
+    )
     run.guard.check()
-    value = None if outcome.ended_early else accuracy
+    told = [accuracy] if candidate.demand is None else [accuracy, candidate.demand]
+    value = None if outcome.ended_early else told
     finish(run.study, candidate.trial, judged, value=value, gains=gains)
     if not decision.kept:
         run.forget(outcome.sha256)

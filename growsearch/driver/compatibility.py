@@ -8,6 +8,8 @@ from growsearch.datasets import Dataset, Split
 from growsearch.errors import InvalidInputError
 from growsearch.interop.models import StartingNetwork
 from growsearch.space import SearchSpace
+from growsearch.training import MeasuresSpeed, Trainer
+from growsearch.trials.demands import DEMANDS
 from growsearch.trials.metrics import one_class
 
 
@@ -35,8 +37,10 @@ def check_fits(space: SearchSpace, dataset: Dataset, start: StartingNetwork | No
         )
     outputs = architecture.shapes[architecture.output.name]
     if outputs != (dataset.classes,):
+        way_on = "" if start is None else _way_on(outputs, dataset.classes)
         raise InvalidInputError(
             f"{asked}: expected {dataset.classes} outputs, one a class of the data, got {outputs}"
+            f"{way_on}"
         )
     plans = {"teacher": space.teacher.plan} if space.teacher.steps else {}
     plans["training"] = space.training.plan_at(space.choices.learning_rate[0])
@@ -75,6 +79,46 @@ def check_metric(space: SearchSpace, images: Mapping[str, Split]) -> None:
             raise InvalidInputError(
                 f"judge.metric: auc: {part} images: {one_class(split.labels)}: use another metric"
             )
+
+
+def check_demand(space: SearchSpace, trainer: Trainer) -> None:
+    """Refuse a demand that cannot be known, of the first network or with the trainer.
+
+    Raises
+    ------
+    GrowsearchError
+        Names what is missing.
+    """
+    name = space.search.demand
+    if name is None:
+        return
+    of = DEMANDS[name].of
+    if of is not None:
+        of(space.architecture)
+    elif not isinstance(trainer, MeasuresSpeed):
+        raise InvalidInputError(
+            f"search.objective: {name}: expected a trainer that measures its speed "
+            f"(MeasuresSpeed), got {type(trainer).__name__}: use parameters, flash_bytes or "
+            "arena_bytes"
+        )
+
+
+def _way_on(outputs: tuple[int, ...], classes: int) -> str:
+    """Return advice on a network that is given, with another number of outputs than classes."""
+    if len(outputs) != 1:
+        return ""
+    (count,) = outputs
+    if (count, classes) == (1, 2):
+        return (
+            ": two units with a softmax compute the same as one with a sigmoid, if the first has "
+            "weights of 0"
+        )
+    if count < classes:
+        return f": growsearch grow MODEL --add-classes {classes - count} gives it the others"
+    return (
+        ": for images of some of its classes name them all, gs.from_keras(path).named([…]), and "
+        "save it as .safetensors"
+    )
 
 
 def _check_given(space: SearchSpace, start: StartingNetwork) -> None:

@@ -12,6 +12,7 @@ from growsearch.trials.records import TrialRecord
 __all__ = [
     "Committed",
     "Event",
+    "FrontRead",
     "JobEnded",
     "JobLost",
     "NoWorker",
@@ -80,6 +81,18 @@ class TrialFinished:
 
 
 @dataclass(frozen=True)
+class FrontRead:
+    """The front of a run with two objectives, whenever a network joined it.
+
+    ``members`` are trial (None is the first network), validation accuracy and demand of each, by
+    rising demand; ``demand`` is the second objective, such as "parameters".
+    """
+
+    demand: str
+    members: tuple[tuple[int | None, float, float], ...]
+
+
+@dataclass(frozen=True)
 class Polished:
     """A part of the polish is done; ``better`` says that it improved the network of the run."""
 
@@ -115,5 +128,7 @@ class Committed:
     outline: str = ""
 
 
-Event = Started | TeacherReady | JobEvent | TrialFinished | TrunkRead | Committed | Polished
+Event = (
+    Started | TeacherReady | JobEvent | TrialFinished | TrunkRead | Committed | Polished | FrontRead
+)
 OnEvent = Callable[[Event], None]

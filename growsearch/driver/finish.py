@@ -10,6 +10,7 @@ from optuna.trial import FrozenTrial
 
 from growsearch.driver.budget import Goal
 from growsearch.driver.events import TrialFinished
+from growsearch.driver.front import tell_front
 from growsearch.driver.run import Run
 from growsearch.errors import GrowsearchError
 from growsearch.study.attributes import LapsAttribute
@@ -40,6 +41,8 @@ def finish(run: Run, number: int, began: float, goal: Goal, callbacks: Sequence[
     write_note(run.study, trial, found, run.space.judge.metric)
     run.write_spent()
     run.on_event(TrialFinished(found, len(that_count(trials)), goal.trials))
+    if found.kept:
+        tell_front(run)
     for callback in callbacks:
         callback(run.study, trial)
     laps = LapsAttribute.read(run.study) or LapsAttribute()

@@ -12,7 +12,7 @@ from optuna.study import Study
 
 from growsearch.datasets import Dataset, Split
 from growsearch.driver.budget import Clock
-from growsearch.driver.compatibility import check_fits, check_metric
+from growsearch.driver.compatibility import check_demand, check_fits, check_metric
 from growsearch.driver.events import OnEvent, Started
 from growsearch.driver.guard import Guard
 from growsearch.driver.holdout import hold_out
@@ -21,7 +21,7 @@ from growsearch.driver.run import Run
 from growsearch.driver.sampler import sampler_of
 from growsearch.driver.use import Use
 from growsearch.driver.width_probe import with_measured_widths
-from growsearch.errors import NetworkFileError, disk_errors
+from growsearch.errors import NetworkFileError, RunError, disk_errors
 from growsearch.execution import Executor
 from growsearch.execution.dispatch import Dispatcher
 from growsearch.execution.time_limit import TimeLimit
@@ -46,6 +46,7 @@ from growsearch.study.run_id import claim
 from growsearch.study.same_run import record_or_compare
 from growsearch.study.standing import standing_of
 from growsearch.training import Trainer
+from growsearch.trials.demands import DEMANDS
 
 FILES = "images.csv"  # in the run folder: name, class, split and hash of each file of images
 
@@ -115,6 +116,7 @@ def opened(session: Session) -> Iterator[Run]:
     check_fits(space, dataset, session.start)
     images = images_by_part(dataset, space.judge.held_out)
     check_metric(space, images)
+    check_demand(space, session.trainer)
     with locked(out), storage_errors(session.storage or str(out)), disk_errors(out):
         study, control_study = _studies(session)
         if dataset.files is not None:
@@ -195,11 +197,16 @@ def _studies(session: Session) -> tuple[Study, Study]:
     out, storage = session.out, session.storage
     database = open_storage(storage or database_url(out))
     name = out.resolve().name if storage else (studies.runs(database) or [session.space.name])[0]
-    study, control_study = studies.create_or_load(database, name, session.space.judge.metric)
+    demand, metric = session.space.search.demand, session.space.judge.metric
+    study, control_study = studies.create_or_load(
+        database, name, metric, None if demand is None else DEMANDS[demand].words
+    )
     if storage:
         claim(study, out, storage)
     start = None if session.start is None else _stored_start(session.start, study, out)
     record_or_compare(study, session.space, session.dataset, session.seed, out, start)
+    if len(study.directions) != 1 + (demand is not None):  # of a session killed at its begin
+        raise RunError(f"{out}: this run was started with other objectives: use another --out")
     MachineAttribute.now().write(study)
     return study, control_study
 

@@ -31,6 +31,7 @@ from growsearch.trials.seeds import seed_of
 from growsearch.trials.worker import Job
 
 T = TypeVar("T")
+_CACHED = 32  # networks whose losses are kept
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,8 @@ class Run:
     def evaluated(self, sha256: str) -> Evaluated:
         """Return a stored network's figures on the selection images, as candidates have them.
 
-        The last ones are cached, since every round compares with the incumbent.
+        The last ones are cached, since every round compares with the incumbent, or with the
+        members of a front.
         """
         if sha256 not in self._evaluated:
             weights = self.space.training.class_weight
@@ -115,7 +117,8 @@ class Run:
                 "the incumbent's losses", sha256, "selection", self.data, class_weight=weights
             )
             found = self.execute(job, "candidates")
-            self._evaluated.clear()
+            while len(self._evaluated) >= _CACHED:
+                self._evaluated.pop(next(iter(self._evaluated)))
             self._evaluated[sha256] = found
         return self._evaluated[sha256]
 

@@ -24,12 +24,15 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from growsearch.driver.proposals import distributions
 from growsearch.space import SearchSpace
+from growsearch.study.attributes import Candidate
 from growsearch.study.optuna_private import asked, storage_of
 from growsearch.study.read import gain_of, gain_per_second_of, loss_gain_of
 from growsearch.study.trials import index_in, index_of, placed
 from growsearch.trials.seeds import seed_of
 
 SamplerFactory = Callable[[int], BaseSampler]
+Gain = float | tuple[float, ...]
+GainOf = Callable[[FrozenTrial], Gain | None]
 _WITH_GAIN = (TrialState.COMPLETE, TrialState.PRUNED)
 
 # ``search.objective`` of a space -> the value of a trial that the sampler is fitted on.
@@ -38,6 +41,14 @@ _OBJECTIVES = {
     "gain_per_second": gain_per_second_of,
     "loss_gain": loss_gain_of,
 }
+
+
+def _gains_of(trial: FrozenTrial) -> tuple[float, float] | None:
+    """Return the gain over the parent, and the fall of the demand; None where there is none."""
+    candidate = Candidate.read(trial)
+    if candidate.gain is None or candidate.demand_gain is None:
+        return None
+    return candidate.gain, candidate.demand_gain
 
 
 def sampler_of(space: SearchSpace, seed: int, window: int) -> GainSampler:
@@ -49,8 +60,12 @@ def sampler_of(space: SearchSpace, seed: int, window: int) -> GainSampler:
             return RandomSampler(seed=seed)
         return TPESampler(seed=seed, n_startup_trials=search.startup_trials, multivariate=True)
 
+    gain: GainOf = _gains_of
+    if isinstance(search.objective, str):
+        gain = _OBJECTIVES[search.objective]
+    objectives = 1 if search.demand is None else 2
     return GainSampler(
-        make, distributions(space), seed=seed, gain=_OBJECTIVES[search.objective], window=window
+        make, distributions(space), seed=seed, gain=gain, window=window, objectives=objectives
     )
 
 
@@ -69,9 +84,11 @@ class GainSampler(BaseSampler):
         The distributions of every trial.
     seed : int
     gain : callable
-        From a finished trial to its gain, or None.
+        From a finished trial to its gain, or None; with several objectives to its gains.
     window : int
         Candidates that may be pending.
+    objectives : int
+        The number of gains of a trial, each of which is to be high.
     """
 
     def __init__(
@@ -80,8 +97,9 @@ class GainSampler(BaseSampler):
         space: Mapping[str, BaseDistribution],
         *,
         seed: int,
-        gain: Callable[[FrozenTrial], float | None],
+        gain: GainOf,
         window: int = 1,
+        objectives: int = 1,
     ) -> None:
         self._make = make
         self._space = dict(space)
@@ -91,7 +109,7 @@ class GainSampler(BaseSampler):
         verbosity = optuna.logging.get_verbosity()
         optuna.logging.set_verbosity(max(verbosity, optuna.logging.WARNING))
         self._mirror = optuna.create_study(  # without a line in the log
-            storage=optuna.storages.InMemoryStorage(), direction="maximize"
+            storage=optuna.storages.InMemoryStorage(), directions=["maximize"] * objectives
         )
         optuna.logging.set_verbosity(verbosity)
         # The mirror's own trial, which never ends: samplers write their proposals into it.
@@ -184,14 +202,14 @@ class GainSampler(BaseSampler):
             if isinstance(each, FloatDistribution | IntDistribution)
         )
 
-    def _add(self, trial: FrozenTrial, gain: float | None) -> int:
+    def _add(self, trial: FrozenTrial, gain: Gain | None) -> int:
         """Add a trial to the mirror, running where it has no gain; return its number there."""
         self._mirror.add_trial(
             create_trial(
                 state=TrialState.RUNNING if gain is None else TrialState.COMPLETE,
                 params=trial.params,
                 distributions=trial.distributions,
-                value=gain,
+                values=None if gain is None else [*gain] if isinstance(gain, tuple) else [gain],
             )
         )
         return len(self._mirror.get_trials(deepcopy=False)) - 1

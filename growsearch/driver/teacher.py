@@ -6,6 +6,7 @@ import math
 from dataclasses import replace
 
 from growsearch.driver.events import TeacherReady
+from growsearch.driver.front import demand_of
 from growsearch.driver.plans import average_over
 from growsearch.driver.run import Run
 from growsearch.errors import InvalidInputError, RunError
@@ -37,6 +38,9 @@ def teach(run: Run) -> None:
         if teacher is None:
             is_trained = run.space.teacher.steps > 0
             teacher = _trained(run) if is_trained else _measured(run)
+            demand = demand_of(run, run.space.architecture)
+            if demand is not None:
+                teacher = teacher.model_copy(update={"demand": demand})
             run.guard.check()
             teacher.write(run.study)
         ready = teacher_of(run.study, run.store)

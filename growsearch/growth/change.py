@@ -57,7 +57,7 @@ def measure_change(
     Parameters
     ----------
     before, after : Network
-    images : array, shape (n, *input_shape), optional
+    images : array, shape ``(n, *input_shape)``, optional
         By default 16 images of uniform random pixels from 0 to 1. A list of arrays where the
         networks have several inputs; of several outputs all are compared.
     images_after : array, optional

@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from growsearch.atomic import PARTIAL, write_atomically
 from growsearch.checks import expanded
@@ -20,7 +20,8 @@ from growsearch.errors import (
     disk_errors,
 )
 from growsearch.interop.pixels import for_unit_pixels
-from growsearch.networks import Network
+from growsearch.networks import INPUT, Architecture, Network
+from growsearch.networks.layers import KerasEnds, KerasInput
 
 OURS = ".safetensors"
 KERAS = (".keras", ".h5")
@@ -50,6 +51,12 @@ class StartingNetwork:
     training_flops: float = 0.0
     notes: tuple[str, ...] = ()
 
+    def named(self, class_names: Sequence[str] | None) -> Self:
+        """Return it with names of its classes; as it is where they are None or not as many."""
+        if class_names is None or len(class_names) != self.network.outputs:
+            return self
+        return replace(self, network=self.network.named(class_names))
+
 
 def network_to_search_from(
     model: Any, *, custom_objects: Mapping[str, Any] | None = None
@@ -63,15 +70,55 @@ def network_to_search_from(
     InvalidInputError
         As there, and where a layer cannot be computed without Keras: names it.
     """
-    start = starting_network(model, custom_objects=custom_objects)
+    start = _with_plain_ends(starting_network(model, custom_objects=custom_objects))
     try:
         start.network.architecture.check_computable()
     except ArchitectureError as error:
-        raise ArchitectureError(f"{start.source}: {error}") from None
+        raise ArchitectureError(
+            f"{start.source}: {error}; growsearch grow grows it without a search"
+        ) from None
+    shape = start.network.architecture.input_shape
+    if len(shape) != 3:
+        raise ArchitectureError(
+            f"{start.source}: expected an input of (height, width, channels) for images, got "
+            f"{shape}: put keras.Input of the images and keras.layers.Flatten in front"
+        )
     network, note = for_unit_pixels(start.network)
     if not note:
         return start
     return replace(start, network=network, notes=(*start.notes, f"{start.source}: {note}"))
+
+
+def _with_plain_ends(start: StartingNetwork) -> StartingNetwork:
+    """Return it with one input and one output that are arrays of floats, without names.
+
+    Raises
+    ------
+    ArchitectureError
+        When it has several inputs or outputs: names them.
+    """
+    nodes = start.network.architecture.nodes
+    inputs = [INPUT, *(node.name for node in nodes if isinstance(node.layer, KerasInput))]
+    last = start.network.architecture.output
+    outputs = list(last.inputs) if isinstance(last.layer, KerasEnds) else [last.name]
+    for names, kind in ((inputs, "input"), (outputs, "output")):
+        if len(names) > 1:
+            raise ArchitectureError(
+                f"{start.source}: expected a network of one {kind}, got {len(names)}: "
+                f"{', '.join(names)}: make a keras.Model of one; growsearch grow grows all of it "
+                "without a search"
+            )
+    if not isinstance(last.layer, KerasEnds):
+        return start
+    network = start.network
+    inner = sorted((n for n in nodes if n is not last), key=lambda node: node.name in last.inputs)
+    architecture = Architecture(network.architecture.input_shape, tuple(inner))
+    note = (
+        f"{start.source}: its input and its output are one array each, of floats and without "
+        "names, in this run"
+    )
+    network = Network(architecture, network.weights, class_names=network.class_names)
+    return replace(start, network=network, notes=(*start.notes, note))
 
 
 def starting_network(

@@ -23,7 +23,7 @@ def verify_wider(
     samples: int = 4,
     layout: str = "HWIO",
 ) -> float:
-    """Return max |Δ| between the outputs of two layers, ReLU between, and their widened pair.
+    """Return ``max |Δ|`` between the outputs of two layers, ReLU between, and their widened pair.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def verify_deeper(
     samples: int = 4,
     layout: str = "HWIO",
 ) -> float:
-    """Return max |Δ| between the outputs of a layer, and of that layer with a new one behind it.
+    """Return ``max |Δ|`` between the outputs of a layer, and of that layer with one behind it.
 
     Parameters
     ----------

@@ -231,7 +231,7 @@ class Network:
 
         Parameters
         ----------
-        images : array, shape (n, *input_shape)
+        images : array, shape ``(n, *input_shape)``
 
         Returns
         -------

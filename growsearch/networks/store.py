@@ -37,6 +37,7 @@ class NetworkStore:
         self.folder = folder
         self._lock = threading.Lock()
         self._read: OrderedDict[str, tuple[_Stamp | None, Network]] = OrderedDict()
+        self._whole: dict[str, _Stamp] = {}  # of files that were verified
 
     def __reduce__(self) -> tuple[type[NetworkStore], tuple[Path]]:
         return NetworkStore, (self.folder.absolute(),)  # a worker may have another directory
@@ -66,9 +67,24 @@ class NetworkStore:
             if network is None or stamp is None or stamp != before:
                 network = _verified(path, sha256)
             self._read[sha256] = stamp, network
+            if stamp is not None:
+                self._whole[sha256] = stamp
             while len(self._read) > _CACHED:
                 self._read.popitem(last=False)
             return network
+
+    def check(self, sha256: str) -> None:
+        """Raise NetworkFileError unless ``get`` would return the network.
+
+        A file that was read before and did not change since is not read again.
+        """
+        path = self.path(sha256)
+        with self._lock:
+            stamp = _stamp(path)
+            if stamp is None or self._whole.get(sha256) != stamp:
+                _verified(path, sha256)
+            if stamp is not None:
+                self._whole[sha256] = stamp
 
     def sizes(self) -> dict[str, int]:
         """Return the size of each file that has a network's name, in bytes; links are left out.

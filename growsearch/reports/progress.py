@@ -27,6 +27,7 @@ from rich.text import Text
 from growsearch.driver.events import (
     Committed,
     Event,
+    FrontRead,
     JobEnded,
     JobLost,
     NoWorker,
@@ -38,6 +39,7 @@ from growsearch.driver.events import (
     TrunkRead,
 )
 from growsearch.reports import campaigns
+from growsearch.reports.front import front_line
 from growsearch.reports.glance import Glance, plain_letters, sparkline
 from growsearch.reports.session import (
     commit_line,
@@ -265,6 +267,8 @@ class RunDisplay(_Display):
                 in_seconds, metric = self._in_seconds, self._metric
                 text = commit_line(event, in_seconds=in_seconds, metric=metric)
                 self._print(self._fit(text))
+            case FrontRead():
+                self._print(self._fit(front_line(event)))
             case Polished():
                 line_of = decay_line if self._has_trunk else polish_line
                 self._print(line_of(event, self._metric))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from growsearch.datasets.files import some
 from growsearch.reports.anytime import course_rows
+from growsearch.reports.front import front_row
 from growsearch.reports.times import span
 from growsearch.study.attributes import WorkersAttribute
 from growsearch.study.database import DATABASE
@@ -53,7 +54,8 @@ def line(record: TrialRecord) -> str:
         _outcome(record),
         controls,
     )
-    is_implied = record.state == "COMPLETE" and record.kept == ((record.gain or 0.0) > 0.0)
+    by_gain = record.kept == ((record.gain or 0.0) > 0.0)
+    is_implied = record.state == "COMPLETE" and by_gain and record.demand is None
     if is_implied or not record.reason:
         return text
     return f"{text}{' ' * bool(controls)}({record.reason})"
@@ -118,6 +120,8 @@ def summary(result: SearchResult) -> list[tuple[str, str]]:
             f"{best.validation_accuracy:.4f} (teacher {result.teacher_accuracy:.4f})",
         ),
     ]
+    if result.demand is not None and result.front:
+        rows.insert(0, ("front", front_row(result.front, result.demand)))
     if result.metric != "accuracy" and result.test_score is not None:
         teachers = result.teacher_test_score
         rows.append((f"test {metric}", f"{result.test_score:.4f} (teacher {teachers:.4f})"))

@@ -25,7 +25,7 @@ def around(
     """Return the values of a space, with its first network in place of the file's.
 
     In the space ``auto`` limits and operations that it leaves out follow from the network, and
-    there is no polish beside a trunk that is asked for.
+    there is no polish beside a trunk or two objectives that are asked for.
 
     Parameters
     ----------
@@ -43,9 +43,16 @@ def around(
     operations = operations_of(first, Limits(**limits))
     result["limits"] = _filled(result.get("limits"), limits)
     result["choices"] = _filled(result.get("choices"), {"operations": list(operations)})
-    if any(change.key.split(".")[0] == "trunk" for change in changes):
+    if any(_takes_the_place_of_a_polish(change) for change in changes):
         result.pop("polish", None)
     return result
+
+
+def _takes_the_place_of_a_polish(change: Override) -> bool:
+    """Return whether a change asks for a trunk, or for two objectives."""
+    section = change.key.split(".")[0]
+    has_two = change.key == "search.objective" and not isinstance(change.value, str)
+    return section == "trunk" or has_two
 
 
 def _filled(table: Any, defaults: dict[str, Any]) -> Any:

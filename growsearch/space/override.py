@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,6 +10,8 @@ from typing import Any, Self
 
 from growsearch.errors import SearchSpaceError
 from growsearch.space.invalid import shown, shown_value
+
+_FRACTION = re.compile(r"(?<![\w.])\.(?=\d)")  # the point of .5, which TOML writes 0.5
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ class Override:
                 f"{cls.source}: expected KEY=VALUE, such as training.steps=100, "
                 f"got {shown_value(text)}"
             )
-        return cls(key.strip(), _value(value))
+        return cls(key.strip(), typed_value(value))
 
 
 def overrides_of(given: str | Override | Sequence[str | Override]) -> tuple[Override, ...]:
@@ -106,12 +109,21 @@ def _one(given: object) -> Override:
     return Override.parse(given)
 
 
-def _value(text: str) -> Any:
-    try:
-        (value,) = tomllib.loads(f"value = {text}").values()
-    except (ValueError, RecursionError):
-        return text.strip()
-    return value
+def typed_value(text: str) -> Any:
+    """Return a value as it is typed: in TOML, in which fractions may be .5 too; else the text.
+
+    Examples
+    --------
+    >>> typed_value("[.5, 2]"), typed_value("reset")
+    ([0.5, 2], 'reset')
+    """
+    for toml in (text, _FRACTION.sub("0.", text)):
+        try:
+            (value,) = tomllib.loads(f"value = {toml}").values()
+        except (ValueError, RecursionError):
+            continue
+        return value
+    return text.strip()
 
 
 def _meet(one: str, other: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import Field, field_validator, model_validator
 
@@ -18,6 +18,7 @@ from growsearch.space.plan_keys import KNOBS, ChoiceKeys, LastKeys, Rate, Traini
 from growsearch.space.section import Section, SectionError
 from growsearch.training import TrainingPlan
 from growsearch.trials.arms import controls
+from growsearch.trials.demands import DEMANDS, DemandName
 from growsearch.trials.judge import Rule
 from growsearch.trials.metrics import MetricName
 
@@ -367,6 +368,10 @@ class Polish(Training):
         return self.plan.with_keys(changed)
 
 
+Fitted = Literal["gain", "gain_per_second", "loss_gain"]
+_FITTED: tuple[Fitted, ...] = get_args(Fitted)
+
+
 class Search(Section):
     """The settings of the driver: trials, time, sampler, its objective, random proposals, seed.
 
@@ -374,11 +379,34 @@ class Search(Section):
     each second of training, or with a trunk ``loss_gain``, the gain in loss at equal cost. The
     second prefers networks that this machine computes fast, and depends on its measurements.
     ``time_budget`` is in seconds, where the call or command gives none.
+
+    Two objectives, accuracy and a demand such as "parameters", make a search that keeps a front
+    instead of one network: see ``growsearch.trials.front``. The sampler is then fitted on the gain
+    in accuracy and on the fall of the demand.
     """
 
     trials: Count = 12
     sampler: Literal["tpe", "random"] = "tpe"
-    objective: Literal["gain", "gain_per_second", "loss_gain"] = "gain"
+    objective: Fitted | tuple[Literal["accuracy"], DemandName] = "gain"
     startup_trials: Annotated[int, Field(ge=0)] = 5
     time_budget: Annotated[float, Field(gt=0.0)] | None = None
     seed: Annotated[int, Field(ge=0, le=LARGEST_SEED)] = 0
+
+    @field_validator("objective", mode="before")
+    @classmethod
+    def _known_objective(cls, objective: Any) -> Any:
+        if isinstance(objective, list | tuple):
+            match tuple(objective):
+                case ("accuracy", str(demand)) if demand in DEMANDS:
+                    return "accuracy", demand
+        elif isinstance(objective, str) and objective in _FITTED:
+            return objective
+        raise ValueError(
+            f'expected {", ".join(_FITTED)}, or a list of "accuracy" and one of '
+            f"{', '.join(DEMANDS)}"
+        )
+
+    @property
+    def demand(self) -> DemandName | None:
+        """The second of two objectives; None with one."""
+        return self.objective[1] if isinstance(self.objective, tuple) else None

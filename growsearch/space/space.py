@@ -98,6 +98,8 @@ class SearchSpace(Section):
                 )
         if self.trunk is not None:
             self._leaves_the_decay_to_the_trunk()
+        if self.search.demand is not None:
+            self._can_keep_a_front()
         if (
             self.choices.weight_decay is not None
             and OPTIMIZERS[self.training.optimizer].decay is None
@@ -115,6 +117,27 @@ class SearchSpace(Section):
                     f"{name}.schedule",
                     f"expected {' or '.join(ENDLESS)} beside [trunk], which ends with a decay",
                 )
+
+    def _can_keep_a_front(self) -> None:
+        """Refuse what belongs to a search that keeps one network, beside two objectives."""
+        if self.trunk is not None:
+            raise SectionError(
+                "search.objective",
+                'expected one objective, such as "loss_gain", beside [trunk], which trains one '
+                "network throughout: for a front use a space without [trunk], such as net2net",
+            )
+        if self.polish is not None:
+            raise SectionError(
+                "polish",
+                "expected none beside two objectives: one network of a front that was trained on "
+                "cannot be compared with the others",
+            )
+        if self.judge.rule != "superior":
+            raise SectionError(
+                "judge.rule",
+                "expected superior beside two objectives: a network joins a front if it is surely "
+                "better than each that demands no more",
+            )
 
     @property
     def architecture(self) -> Architecture:

@@ -93,7 +93,7 @@ def incumbent_of(
             warn_damaged(f"trial {trial.number}: its network is passed over: {error}")
             continue
         path = store.path(sha256)
-        return Best(network, float(trial.value or 0.0), trial.number, path)
+        return Best(network, float((trial.values or [0.0])[0]), trial.number, path)
     return teacher
 
 

@@ -15,7 +15,7 @@ import optuna
 from optuna.distributions import CategoricalDistribution
 from optuna.exceptions import ExperimentalWarning
 from optuna.storages import RDBStorage
-from optuna.study import Study
+from optuna.study import Study, StudyDirection
 from optuna.trial import TrialState
 
 from growsearch.errors import RunError, without_password
@@ -33,10 +33,14 @@ WEIGHTS = "weights"  # the folder of networks in a run folder
 CONTROL_SUFFIX = "-control"
 
 
-def create_or_load(storage: RDBStorage, name: str, metric: str = "accuracy") -> tuple[Study, Study]:
+def create_or_load(
+    storage: RDBStorage, name: str, metric: str = "accuracy", demand: str | None = None
+) -> tuple[Study, Study]:
     """Return the study of a run and the sibling study of its controls; make them if need be.
 
-    The value of a new study has the name of the run's metric, which the dashboard shows.
+    The value of a new study has the name of the run's metric, which the dashboard shows. With a
+    demand the study has two objectives: that value, which is to be high, and the demand, which is
+    to be low.
 
     Raises
     ------
@@ -49,15 +53,20 @@ def create_or_load(storage: RDBStorage, name: str, metric: str = "accuracy") -> 
             "studies of controls do: use another --out"
         )
     studies = []
-    for study_name in (name, name + CONTROL_SUFFIX):
+    one = {f"validation {METRICS[metric].words}": StudyDirection.MAXIMIZE}
+    objectives = one if demand is None else one | {demand: StudyDirection.MINIMIZE}
+    for study_name, named in ((name, objectives), (name + CONTROL_SUFFIX, one)):
         with untrusted(f"the study {study_name}"):
             study = optuna.create_study(
-                storage=storage, study_name=study_name, direction="maximize", load_if_exists=True
+                storage=storage,
+                study_name=study_name,
+                directions=[*named.values()],
+                load_if_exists=True,
             )
-            if study.metric_names is None:
+            if study.metric_names is None and len(study.directions) == len(named):
                 with warnings.catch_warnings():
                     warnings.filterwarnings("ignore", ".*set_metric_names", ExperimentalWarning)
-                    study.set_metric_names([f"validation {METRICS[metric].words}"])
+                    study.set_metric_names([*named])
         studies.append(_readable(study))
     return studies[0], studies[1]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from optuna.study import Study
@@ -103,6 +103,7 @@ def record(trial: FrozenTrial, controls: ControlResults) -> TrialRecord:
     about = Candidate.read(trial)
     with untrusted(f"trial {trial.number}"):
         candidate = arm_result(trial, about).until(about.compared_at)
+        values: Sequence[float] = trial.values or ()
     arms = {CANDIDATE: candidate}
     repeats: dict[str, dict[int, ArmResult]] = {}
     for (arm, repeat), result in controls.items():
@@ -133,4 +134,5 @@ def record(trial: FrozenTrial, controls: ControlResults) -> TrialRecord:
         ancestry_flops=about.start_flops if about.start else None,
         loss_gain=about.loss_gain,
         elapsed=about.elapsed,
+        demand=values[1] if len(values) > 1 else None,
     )

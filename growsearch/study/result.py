@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -25,6 +25,7 @@ from growsearch.study.attributes import (
     WorkersAttribute,
 )
 from growsearch.study.database import storage_errors
+from growsearch.study.front import FrontMember, members_of, pick
 from growsearch.study.lineage import Ancestor
 from growsearch.study.networks import Best, final_of, test_of
 from growsearch.study.open import WEIGHTS, find
@@ -33,6 +34,7 @@ from growsearch.study.run_id import check
 from growsearch.study.run_state import read_state
 from growsearch.study.shares import Shares
 from growsearch.trials.confusion import Confusion
+from growsearch.trials.demands import DemandName
 from growsearch.trials.metrics import by_its_name
 from growsearch.trials.records import TrialRecord
 
@@ -97,6 +99,11 @@ class SearchResult:
         The architecture of the teacher.
     start : StartAttribute or None
         The network that was given to the run, and its origin; None where the run trained its own.
+    front : tuple of FrontMember
+        In a run with two objectives the networks of which none is dominated, by rising demand;
+        ``best`` is the last, the most accurate. ``growsearch.pick`` chooses among them.
+    demand : str or None
+        The second objective: a name in ``growsearch.trials.demands.DEMANDS``.
     """
 
     best: Best
@@ -122,6 +129,8 @@ class SearchResult:
     confusions: Mapping[str, Confusion] = field(default_factory=dict)
     teacher_architecture: Architecture | None = None
     start: StartAttribute | None = None
+    front: tuple[FrontMember, ...] = ()
+    demand: DemandName | None = None
 
     def confusion(self, on: Literal["test", "held_out"] = "test") -> Confusion | None:
         """Return the confusion matrix of the best network; None before the search has ended.
@@ -254,6 +263,27 @@ class SearchResult:
 
         return export(self, format=format, **options)
 
+    def within(self, limits: Mapping[str, float]) -> SearchResult:
+        """Return the result with another best network: the most accurate of the front in limits.
+
+        Figures at the end of the run are of the best network before, and are left out.
+
+        Parameters
+        ----------
+        limits : mapping
+            As of :func:`growsearch.pick`.
+
+        Examples
+        --------
+        >>> result.within({"flash_bytes": 64_000}).best.network      # doctest: +SKIP
+        """
+        member = pick(self.front, limits)
+        if member.sha256 == self.best.sha256:
+            return self
+        best = Best(member.network, member.accuracy, member.trial_number, member.path)
+        measured: dict[str, Any] = {"test_accuracy": None, "held_out_accuracy": None}
+        return replace(self, best=best, **measured, scores={}, confusions={})
+
     def evidence(self) -> Evidence:
         """Compare the candidates with each control arm, in pairs, with statistics."""
         held_out, teachers = self.held_out_score, self.teacher_held_out_score
@@ -282,6 +312,7 @@ class SearchResult:
             },
             "teacher": {"validation_accuracy": self.teacher_accuracy},
             **course,
+            **({"front": [each.to_json() for each in self.front]} if self.front else {}),
             "trials": [trial.to_json() for trial in self.trials],
         }
         found = by_its_name(chosen, self.metric)
@@ -298,6 +329,7 @@ class SearchResult:
             "control_arms": dict(self.control_arms),
             "start": None if self.start is None else self.start.to_attributes(),
             "metric": self.metric,
+            "demand": self.demand,
             "best": found.pop("best"),
             "test_accuracy": self.test_accuracy,
             "held_out_accuracy": self.held_out_accuracy,
@@ -346,6 +378,8 @@ def result_of(
         anytime=anytime_of(study, state, best, trials),
         class_names=(data.class_names or None) if data else None,
         teacher_architecture=state.teacher.network.architecture,
+        front=members_of(study, state.front),
+        demand=space.demand if space else None,
         start=StartAttribute.read(study),
         **_figures(test, space.metric if space else "accuracy", data),
     )

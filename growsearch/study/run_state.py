@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from optuna.study import Study
@@ -16,6 +16,7 @@ from growsearch.study.attributes import (
     LapsAttribute,
     Trunk,
 )
+from growsearch.study.front import Placed, front_of
 from growsearch.study.networks import Best, freed_of, incumbent_of, teacher_of
 from growsearch.study.trials import placed, that_count
 from growsearch.study.trunk import best_of_trunk, trunk_of
@@ -42,6 +43,9 @@ class RunState:
         The networks whose slots were freed.
     trunk : Trunk or None
         The trunk, in a run that has one: the incumbent is the network of its averages.
+    front : tuple of Placed
+        The front of ``judged``, by rising demand, in a run with two objectives: the incumbent is
+        its last member, the most accurate.
     """
 
     teacher: Best
@@ -51,6 +55,7 @@ class RunState:
     laps: LapsAttribute
     freed: FreedAttribute = field(default_factory=FreedAttribute)
     trunk: Trunk | None = None
+    front: tuple[Placed, ...] = ()
 
     @property
     def counted(self) -> tuple[FrozenTrial, ...]:
@@ -86,7 +91,15 @@ class RunState:
         if number is None:
             return self.teacher.validation_accuracy
         with untrusted(f"the parent {number!r}"):
-            return finite(self.trials[number].value)
+            return finite((self.trials[number].values or [None])[0])
+
+    @property
+    def parents(self) -> Iterator[Best]:
+        """The networks that candidates may grow from: the front's, or else the incumbent."""
+        if not self.front:
+            yield self.incumbent
+        for each in self.front:
+            yield each.best
 
 
 def read_state(
@@ -119,8 +132,11 @@ def read_state(
     judged = that_count(trials if before is None else placed(trials)[:before])
     freed = freed_of(now)
     trunk = trunk_of(now, trials)
-    if trunk is None:
+    front = front_of(now, judged, teacher, store, freed)
+    if front:
+        incumbent = front[-1].best
+    elif trunk is None:
         incumbent = incumbent_of(judged, teacher, store, freed)
     else:
         incumbent = best_of_trunk(trunk, judged, teacher, store, freed)
-    return RunState(teacher, incumbent, trials, judged, laps, freed, trunk)
+    return RunState(teacher, incumbent, trials, judged, laps, freed, trunk, front)

@@ -57,7 +57,7 @@ def finish(
     trial: Trial | FrozenTrial,
     judged: Candidate,
     *,
-    value: float | None,
+    value: float | Sequence[float] | None,
     gains: Mapping[int, float],
 ) -> None:
     """Write the outcome of a pending trial, and tell: the tell is the commit.
@@ -69,8 +69,9 @@ def finish(
         It may be done in part, by a process that died.
     judged : Candidate
         The outcome, of ``Candidate.judged``.
-    value : float or None
-        The validation accuracy; None of a pruned trial, whose value in the study is its last gain.
+    value : float, sequence of float, or None
+        The validation accuracy; with two objectives it and the demand. None of a pruned trial,
+        whose value in a study with one objective is its last gain.
     gains : mapping
         Step -> gain over the parent.
     """

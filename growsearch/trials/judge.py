@@ -58,6 +58,7 @@ def decide(
     margin: float = 1.0,
     rule: Rule = "superior",
     pruned: bool = False,
+    incumbent: str = "the best so far,",
 ) -> Decision:
     """Decide on a candidate, by its score and the incumbent's on the same images.
 
@@ -74,6 +75,8 @@ def decide(
         shares: a metric that is higher by more than the margin, or not lower by more than it.
     pruned : bool
         The pruner ended the candidate's training.
+    incumbent : str
+        The name of the other network in reasons by the rule "superior", in front of its value.
 
     Examples
     --------
@@ -94,10 +97,10 @@ def decide(
     if rule == "not_inferior":
         return _not_inferior(candidate, best, margin)
     if not candidate.accuracy > least_accuracy(rule, best.accuracy):
-        return Decision(False, f"{accuracies[0]} does not beat the best so far, {accuracies[1]}")
+        return Decision(False, f"{accuracies[0]} does not beat {incumbent} {accuracies[1]}")
     if (known := _known_gain(candidate, best)) is not None and not known.exceeds(margin):
         return Decision(False, f"{accuracies[0]} is above {accuracies[1]}, but {known.unsure}")
-    return Decision(True, f"{accuracies[0]} beats the best so far, {accuracies[1]}")
+    return Decision(True, f"{accuracies[0]} beats {incumbent} {accuracies[1]}")
 
 
 def least_accuracy(rule: Rule, incumbent: float) -> float:

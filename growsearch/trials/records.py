@@ -110,6 +110,8 @@ class TrialRecord:
     loss_gain, elapsed : float or None
         In a run with a trunk: the loss of the trunk less the candidate's at equal cost, and when
         the campaign was decided, in seconds, or without a time budget in updates.
+    demand : float or None
+        In a run with two objectives: the second one's value.
     """
 
     number: int
@@ -135,6 +137,7 @@ class TrialRecord:
     ancestry_seconds: float | None = None
     loss_gain: float | None = None
     elapsed: float | None = None
+    demand: float | None = None
 
     @property
     def parent_accuracy(self) -> float | None:

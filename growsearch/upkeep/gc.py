@@ -162,11 +162,12 @@ def _collected(run: Snapshot, *, dry_run: bool) -> Freed:
 def _without_need_of_slots(run: Snapshot) -> list[str]:
     """Return the SHA-256 of each network from which no training will start, slots included.
 
-    A training may still start from an incumbent, as the next proposals will know it: each knows the
-    trials before it but the ``window - 1`` last, and trials that are not finished may be repeated.
-    Also from the parent of a trial that is not finished or lacks controls, from the trunk, from a
-    network that is polished, and from the parts of a polish that is not done: one that is begins
-    again from the incumbent. The parts of a trunk's decay keep their slots, as commits do.
+    A training may still start from an incumbent, or a member of the front, as the next proposals
+    will know it: each knows the trials before it but the ``window - 1`` last, and trials that are
+    not finished may be repeated. Also from the parent of a trial that is not finished or lacks
+    controls, from the trunk, from a network that is polished, and from the parts of a polish that
+    is not done: one that is begins again from the incumbent. The parts of a trunk's decay keep
+    their slots, as commits do.
     """
     if run.teacher is None:
         return []
@@ -176,10 +177,12 @@ def _without_need_of_slots(run: Snapshot) -> list[str]:
         order = placed(run.trials)
         finished = [trial.state.is_finished() for trial in order]
         first = finished.index(False) if False in finished else len(order)
-        needed = {
-            read_state(run.study, run.store, before=end).incumbent.sha256
+        states = [
+            read_state(run.study, run.store, before=end)
             for end in range(max(0, first - run.window + 1), len(order) + 1)
-        }
+        ]
+        needed = {each.incumbent.sha256 for each in states}
+        needed |= {member.sha256 for each in states for member in each.front}
     parts: set[str] = set()
     if run.polish is not None:
         parts = {run.polish.sha256, run.polish.last, *run.polish.lasts}

@@ -7,9 +7,11 @@ from collections import Counter
 
 from optuna.trial import FrozenTrial, TrialState
 
+from growsearch.networks import Architecture
 from growsearch.study.attributes import Candidate, Control
 from growsearch.study.trials import index_of
 from growsearch.trials.arms import ARMS
+from growsearch.trials.demands import DEMANDS
 from growsearch.upkeep.findings import Promise
 from growsearch.upkeep.snapshot import Snapshot
 
@@ -68,7 +70,7 @@ def _value_of_parent(run: Snapshot, candidate: Candidate) -> float | None:
     if candidate.parent >= len(run.trials):
         return None
     parent = run.trials[candidate.parent]
-    return parent.value if parent.state == TrialState.COMPLETE else None
+    return parent.values[0] if parent.state == TrialState.COMPLETE and parent.values else None
 
 
 def _equal(one: float, other: float) -> bool:
@@ -89,9 +91,25 @@ def growths(run: Snapshot) -> Promise:
             expected, got = getattr(architecture, name), getattr(about, name)
             if got != expected:
                 faults.append(f"trial {number}: expected {expected:,} {name}, got {got:,}")
+        faults += _demand_faults(run, number, architecture)
     checked = max(len(architectures) - 1, 0) + len(faults)
     name = "each growth gives its architecture from its parent's"
     return Promise(name, checked, tuple(faults))
+
+
+def _demand_faults(run: Snapshot, number: int, architecture: Architecture) -> list[str]:
+    """Return in what the second objective of a trial is not that of its architecture."""
+    trial = run.trials[number]
+    name = None if run.space is None else run.space.search.demand
+    if name is None or trial.state != TrialState.COMPLETE:
+        return []
+    values = trial.values or []
+    if len(values) != 2:
+        return [f"trial {number}: expected two values, got {values}"]
+    of = DEMANDS[name].of
+    if of is None or of(architecture) == values[1]:
+        return []
+    return [f"trial {number}: expected {of(architecture):,} {name}, got {values[1]:,}"]
 
 
 def parents(run: Snapshot) -> Promise:

@@ -102,8 +102,9 @@ def _best(run: Snapshot) -> Promise:
     except GrowsearchError as error:
         return Promise(name, 1, (str(error),))
     polished = ", polished" if best.polished else ""
+    front = (f"a front of {len(state.front)}",) if state.front else ()
     whose = "the teacher" if best.trial_number is None else f"trial {best.trial_number}"
-    return Promise(name, 1, notes=(f"{whose}{polished}: {best.sha256[:12]}…",))
+    return Promise(name, 1, notes=(f"{whose}{polished}: {best.sha256[:12]}…", *front))
 
 
 def _end(run: Snapshot) -> Promise:

@@ -155,6 +155,7 @@ def test_settings_follow_the_place() -> None:
         (("--widen", "conv1", "-o", "x.keras"), "--widen: expected LAYER=WIDTH, got 'conv1'"),
         (("--widen", "conv1=a", "-o", "x.keras"), "--widen: expected LAYER=WIDTH: width: "),
         (("--widen", "conv1=6,size=3", "-o", "x.keras"), "split, noise, zero_sum, got 'size=3'"),
+        (("--add-classes", "2,prior=.7", "-o", "x.keras"), "expected 0 < prior < 0.5, got 0.7"),
         (("--growth", "{", "-o", "x.keras"), "--growth: "),
         (("--growth", "{}", "-o", "x.keras"), "expected an operation among widen, "),
         (("--widen", "conv1=6", "-o", "x.pkl"), "ends in .keras, .h5 or .safetensors, got x.pkl"),

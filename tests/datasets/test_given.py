@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from growsearch.datasets import OWN, Dataset, in_order, joined, load
+from growsearch.datasets import OWN, Dataset, in_order, joined, load, load_images
 from growsearch.errors import DataError, DataNotFoundError
 from tests.messages import one_line
+from tests.pictures import write_classes
 
 
 def arrays(train: int = 12, shape: tuple[int, ...] = (5, 4, 3)) -> Any:
@@ -24,7 +25,7 @@ def arrays(train: int = 12, shape: tuple[int, ...] = (5, 4, 3)) -> Any:
 
 @pytest.mark.parametrize("form", ["arrays", "npz"])
 def test_any_shape_and_number_of_classes(form: str, tmp_path: Path) -> None:
-    """The classes are those of the labels; the first training images are for validation."""
+    """The classes are those of the labels; the first of each are for validation."""
     data = arrays()
     if form == "npz":
         names = ("x_train", "y_train", "x_test", "y_test")
@@ -33,8 +34,39 @@ def test_any_shape_and_number_of_classes(form: str, tmp_path: Path) -> None:
         data = tmp_path / "mine.npz"
     found = load(OWN, data)
     assert (found.image_shape, found.classes) == ((5, 4, 3), 4)
-    assert [len(each) for each in (found.train, found.validation, found.test)] == [10, 2, 8]
+    assert [len(each) for each in (found.train, found.validation, found.test)] == [8, 4, 8]
     assert load(OWN, found) is found
+
+
+def test_sorted_labels_are_split_class_by_class() -> None:
+    """Of each class a sixth, its first images, whatever the order; of a class of one image none."""
+    (x, _), test = arrays(61)
+    y = np.repeat([3, 0, 1, 2], [30, 12, 18, 1])
+    found = load(OWN, ((x, y), test))
+    assert np.bincount(found.validation.labels).tolist() == [2, 3, 0, 5]
+    assert np.bincount(found.train.labels).tolist() == [10, 15, 1, 25]
+    places = [*range(5), 30, 31, 42, 43, 44]
+    expected = load(OWN, ((x[places], y[places]), test)).train.images
+    assert {each.tobytes() for each in expected} < {e.tobytes() for e in found.validation.images}
+    some = load(OWN, ((x, y), test), validation=5)
+    assert np.bincount(some.validation.labels).tolist() == [1, 1, 0, 2]
+
+
+@pytest.mark.usefixtures("own_cache")
+def test_images_in_two_splits_of_what_is_joined_are_named(tmp_path: Path) -> None:
+    """As old images are that the new ones have again, in another split."""
+    folder = write_classes(tmp_path / "pets", {"cat": 12, "dog": 12})
+    one = load_images(folder)
+    assert one.notes == joined([one, one]).notes
+    (folder / "cat" / "more").mkdir()
+    write_classes(tmp_path / "others", {"cat": 30}, size=(9, 6))
+    for number, each in enumerate(sorted((tmp_path / "others" / "cat").iterdir())):
+        each.rename(folder / "cat" / "more" / f"{number}.png")
+    other = load_images(folder, image_size=(6, 8))
+    before = {each.sha256: each.split for each in one.files or ()}
+    moved = [e for e in other.files or () if before.get(e.sha256, e.split) != e.split]
+    assert moved
+    assert "in another split too, byte for byte" in joined([one, other]).notes[-1]
 
 
 def test_several_are_joined_split_by_split() -> None:
@@ -77,6 +109,19 @@ def test_an_order_of_classes_may_have_more() -> None:
     assert in_order(data, ("a", "b", "c", "d")) is data
     with pytest.raises(DataError, match=r"got also c, d: .*--add-classes"):
         in_order(data, ("a", "b"))
+
+
+def test_classes_named_by_numbers_are_the_others_in_their_order() -> None:
+    """As old classes are after --add-classes on a network without names; the note says which."""
+    data = replace(load(OWN, arrays()), class_names=("a", "b", "c", "d"))
+    found = in_order(data, ("0", "1", "2", "b"))
+    assert found.class_names == ("a", "c", "d", "b")
+    assert found.test.labels.tolist() == [[0, 3, 1, 2][n] for n in data.test.labels]
+    assert found.notes[-1] == "classes of the network that have numbers only: 0 = a, 1 = c, 2 = d"
+    with pytest.raises(DataError, match=r"got also a, c, d"):  # of three, which are the two?
+        in_order(data, ("0", "1", "b"))
+    digits = replace(data, class_names=("3", "1", "2", "0"))
+    assert in_order(digits, ("0", "1", "2", "3")).class_names == ("0", "1", "2", "3")
 
 
 def test_what_cannot_be_used_is_one_line(tmp_path: Path) -> None:

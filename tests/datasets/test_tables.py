@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from growsearch.datasets import load_images
+from growsearch.datasets import load_images, tables
 from growsearch.errors import DataError
 from tests.messages import one_line
 from tests.pictures import write_classes
@@ -45,6 +46,36 @@ def test_a_table_is_the_folder(
     assert data.fingerprint == plain.fingerprint
     assert data.class_names == ("cat", "dog")
     assert data.name == "images"
+
+
+@pytest.mark.parametrize("header", ["img,kind", "picture,label,extra"])
+def test_unknown_names_of_columns_are_named(folder: Path, header: str) -> None:
+    """A first line that is no image is taken for names, which are said."""
+    more = ",x" * (header.count(",") - 1)
+    table = folder / "t.csv"
+    table.write_text(
+        "\n".join([header, *(f"{path},{label}{more}" for path, label in rows(folder))])
+    )
+    with pytest.raises(DataError) as caught:
+        load_images(table)
+    assert f"t.csv: line 1: expected {tables.EXAMPLE}, got {header}" in one_line(caught)
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (None, "a path, a list of paths, or (paths, labels), got None"),
+        ([], "a path, a list of paths, or (paths, labels), got []"),
+        (5, "a path, a list of paths, or (paths, labels), got 5"),
+        ("mine.npz", "mine.npz: expected a folder, an archive, or a .csv or .tsv table: give"),
+    ],
+)
+def test_what_is_no_list_of_images_is_one_line(data: Any, said: str) -> None:
+    with pytest.raises(DataError) as caught:
+        load_images(data)
+    assert said in one_line(caught)
+    with pytest.raises(DataError, match=r"got 4: .* \.npz"):
+        load_images("pets", channels=4)
 
 
 def test_a_column_of_splits_is_kept(folder: Path) -> None:

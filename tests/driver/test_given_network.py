@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from growsearch.driver.events import TeacherReady
 from growsearch.driver.holdout import hold_out
 from growsearch.errors import GrowsearchError, InvalidInputError, RunError
 from growsearch.networks import Architecture, Network
+from growsearch.networks.store import NetworkStore
 from growsearch.space import AUTO, SearchSpace
 from growsearch.study.attributes import StartAttribute, TeacherAttribute
 from growsearch.study.result import SearchResult, load_result
@@ -166,13 +168,31 @@ def test_a_space_of_ones_own_takes_it_as_first_network(tmp_path: Path) -> None:
     assert StartAttribute.read(result.study) == result.start
 
 
+def test_a_network_without_names_takes_those_of_the_images(tmp_path: Path) -> None:
+    """In the run's first network and in those that grow from it; a network's own names stay."""
+    names = ("ant", "bee", "cat")
+    for given, found in ((GIVEN, names), (GIVEN.named(names[::-1]), names[::-1])):
+        data = replace(images(), class_names=names)
+        result = start(tmp_path / found[0], network=given, data=data, trials=1)
+        assert result.class_names == result.best.network.class_names == found
+        store = NetworkStore(result.folder / "weights")
+        assert {store.get(each.stem).class_names for each in store.folder.iterdir()} == {found}
+
+
 def test_a_search_that_cannot_start_says_why(tmp_path: Path) -> None:
     """Images of another shape, other classes, no images, a network that computes NaN."""
     wide = Network.initial(Architecture.parse("3x3x4(c)-pool1-3(o)", (6, 6, 1)), rng=0)
-    many = Network.initial(Architecture.parse("3x3x4(c)-pool1-5(o)", (4, 4, 1)), rng=0)
+    many, few, one = (
+        Network.initial(Architecture.parse(f"3x3x4(c)-pool1-{outputs}(o)", (4, 4, 1)), rng=0)
+        for outputs in (5, 2, 1)
+    )
+    two = Dataset("two", *[Split(images().test.images[:8], np.arange(8) % 2)] * 3, source="made")
     cases: list[tuple[dict[str, Any], str]] = [
         ({"network": wide}, "data: expected images of shape (6, 6, 1), the input shape of a netw"),
         ({"network": many}, "a network in memory: expected 3 outputs, one a class of the data"),
+        ({"network": many}, "got (5,): for images of some of its classes name them all, gs.from_"),
+        ({"network": few}, "got (2,): growsearch grow MODEL --add-classes 1 gives"),
+        ({"network": one, "data": two}, "got (1,): two units with a softmax compute the same"),
         ({"network": GIVEN, "data": None}, "data: expected your images, by --data PATH or data="),
         ({"network": 5}, "model: expected a growsearch Network, a Keras model, or the path"),
         ({"space": AUTO, "network": None}, "search space auto: expected a network to start from"),

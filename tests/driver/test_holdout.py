@@ -53,6 +53,20 @@ def test_both_halves_are_alike_in_whatever_order_the_images_stand(fraction: floa
             assert np.abs(shares - shares.mean()).max() < 0.05
 
 
+def test_few_images_leave_no_class_out() -> None:
+    """A class with two images is in both parts; the sizes are those of a random choice, nearly."""
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        labels = rng.permutation(np.repeat(np.arange(4), rng.integers(1, 6, 4)))
+        pixels = np.arange(len(labels), dtype=np.float32).reshape(-1, 1, 1, 1) / len(labels)
+        fraction = float(rng.choice([0.2, 0.5, 0.8]))
+        parts = [part for part in hold_out(Split(pixels, labels), fraction) if part]
+        together = np.concatenate([part.images.ravel() for part in parts])
+        assert np.array_equal(np.sort(together), pixels.ravel())
+        for label in np.flatnonzero(np.bincount(labels) >= 2):
+            assert all(label in part.labels for part in parts), seed
+
+
 def test_too_few_images_to_hold_out_are_one_line(tmp_path: Path) -> None:
     dataset = images()
     one = Split(dataset.validation.images[:1], dataset.validation.labels[:1])

@@ -74,11 +74,12 @@ def test_values_that_are_read_later_are_not_written_over() -> None:
             ("a", conv(8), (INPUT,)),
             ("x", layer, ("a",)),
             ("b", conv(1), ("x",)),
-            ("sum", Add(), ("a", "b")),
+            ("c", conv(1), ("a",)),
+            ("sum", Add(), ("b", "c")),
         )
 
-    assert peak_activation_bytes(beside(Activation("tanh"))) == 64 * (8 + 8 + 1)
-    assert peak_activation_bytes(beside(Dropout(0.5))) == 64 * (8 + 8 + 1)  # a, the sum and b
+    assert peak_activation_bytes(beside(Activation("tanh"))) == 64 * (8 + 8 + 1)  # a, x and b
+    assert peak_activation_bytes(beside(Dropout(0.5))) == 64 * (8 + 2)  # a and the input
 
 
 def test_a_separable_convolution_holds_its_first_half() -> None:
@@ -98,7 +99,7 @@ def test_a_size_that_is_not_known_is_refused() -> None:
 
 @given(st.data())
 def test_it_is_the_most_of_all_that_lives_at_once(data: st.DataObject) -> None:
-    """Where each layer has its own memory, it is the largest sum of tensors that live at once."""
+    """Of layers with memory of their own, it is the largest sum of tensors that live at once."""
     widths = data.draw(st.lists(st.integers(1, 9), min_size=1, max_size=7), label="widths")
     names = [INPUT]
     nodes: list[tuple[str, Layer, tuple[str, ...]]] = []

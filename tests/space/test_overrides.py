@@ -97,6 +97,9 @@ def test_the_text_of_an_override_is_parsed_into_a_value() -> None:
     parsed = Override.parse("controls.arms = {random = 0.5}")
     assert parsed == Override("controls.arms", {"random": 0.5}, "--set")
     assert Override.parse("training.slots=reset").value == "reset"
+    assert Override.parse("choices.learning_rate=[-.5, 1e-3, .25]").value == [-0.5, 0.001, 0.25]
+    assert Override.parse("controls.arms={random=.5}").value == {"random": 0.5}
+    assert Override.parse("data=.5/a.b").value == ".5/a.b"
 
 
 def test_values_of_python_need_no_text() -> None:

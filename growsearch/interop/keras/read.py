@@ -50,8 +50,16 @@ def from_keras(model: Any, *, custom_objects: Mapping[str, Any] | None = None) -
     >>> grown = grow(from_keras(model), Widen("conv1", 64), rng=0)      # doctest: +SKIP
     >>> grown.to_keras().compile("adam", "sparse_categorical_crossentropy")  # doctest: +SKIP
     """
-    if isinstance(model, str | Path):
-        model = load(Path(model), custom_objects)
+    if not isinstance(model, str | Path):
+        return _read(model, custom_objects)
+    loaded = load(Path(model), custom_objects)
+    try:
+        return _read(loaded, custom_objects)
+    except ArchitectureError as error:
+        raise ArchitectureError(f"{model}: {str(error).removeprefix('model: ')}") from None
+
+
+def _read(model: Any, custom_objects: Mapping[str, Any] | None) -> Network:
     graph = graph_of(model)
     network = _network(graph)
     verify(model, graph, network, custom_objects)

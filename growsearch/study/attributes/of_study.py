@@ -16,6 +16,7 @@ from growsearch.study.attributes.base import (
     of_training,
 )
 from growsearch.study.untrusted import untrusted
+from growsearch.trials.demands import DemandName
 from growsearch.trials.metrics import MetricName
 from growsearch.trials.outcome import TrialOutcome
 
@@ -42,6 +43,19 @@ class SpaceAttribute(OneValue):
             return _Judge.model_validate(self.value.get("judge", {})).metric
 
     @property
+    def demand(self) -> DemandName | None:
+        """The second objective of the run; None where it has one objective.
+
+        Raises
+        ------
+        RunError
+            When it is not what growsearch writes.
+        """
+        with untrusted("the objectives of the space"):
+            objective = _Search.model_validate(self.value.get("search", {})).objective
+        return None if isinstance(objective, str) else objective[1]
+
+    @property
     def control_arms(self) -> dict[str, float]:
         """The control arms, with the fraction of the trials that each runs on.
 
@@ -56,6 +70,10 @@ class SpaceAttribute(OneValue):
 
 class _Judge(Stored):
     metric: MetricName = "accuracy"
+
+
+class _Search(Stored):
+    objective: StrictStr | tuple[Literal["accuracy"], DemandName] = "gain"
 
 
 class _ControlArms(Stored):
@@ -387,7 +405,7 @@ class TeacherAttribute(Trained, StudyAttribute):
 
     ``last`` is the SHA-256 of the network of its last update, where a trunk goes on from it, and
     ``precision`` that of its updates. ``step_seconds`` is the measured time of an update of a
-    network that was given and not trained.
+    network that was given and not trained. ``demand`` is its value of a second objective.
     """
 
     attribute: ClassVar[str] = "teacher"
@@ -397,6 +415,7 @@ class TeacherAttribute(Trained, StudyAttribute):
     validation_accuracy: StrictFloat
     architecture: StrictStr = ""
     parameters: Count = 0
+    demand: StrictFloat | None = None
     step_seconds: StrictFloat = 0.0
 
     @classmethod

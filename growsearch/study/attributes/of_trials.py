@@ -79,6 +79,9 @@ class Judgement(Trained):
         with one another, and with their controls; 0 is the last.
     elapsed : float
         In a run with a trunk: when the campaign was decided, by the unit of the run's costs.
+    demand_gain : float
+        In a run with two objectives: how often the demand was halved, from the parent's; negative
+        where it grew.
     trunk : Trunk
         The run's trunk after a campaign, of its trial that was told last.
     """
@@ -91,6 +94,7 @@ class Judgement(Trained):
     loss_gain: StrictFloat | None = None
     compared_at: Count = 0
     elapsed: StrictFloat | None = None
+    demand_gain: StrictFloat | None = None
     trunk: Trunk | None = None
 
 
@@ -125,6 +129,12 @@ class Candidate(Description, Judgement):
     def is_kept(trial: FrozenTrial) -> bool:
         """Return whether a trial's network was kept, by this one attribute."""
         return _outcome(trial).get("kept") is True
+
+    @staticmethod
+    def parent_of(trial: FrozenTrial) -> int | None:
+        """Return the trial whose network a trial grows, by this one attribute."""
+        parent = trial.user_attrs.get("parent")
+        return parent if isinstance(parent, int) else None
 
     @staticmethod
     def names(trial: FrozenTrial, sha256: str) -> bool:
@@ -310,8 +320,9 @@ def arm_result(trial: FrozenTrial, stored: Candidate | Control) -> ArmResult:
         rate = stored.learning_rate
     if trial.state == TrialState.FAIL and rate is not None and not math.isfinite(rate):
         rate = None  # which is why it failed
+    end = stored.curve[-1][1] if stored.curve else None
     return ArmResult(
-        accuracy=trial.value if complete else (stored.curve[-1][1] if stored.curve else None),
+        accuracy=trial.values[0] if complete else end,
         loss=stored.curve[-1][2] if stored.curve else None,
         seconds=stored.seconds,
         curve=stored.curve,
