@@ -87,7 +87,7 @@ def test_every_figure_is_whole(name: str, result: SearchResult) -> None:
 
 @pytest.mark.parametrize("name", figures.FIGURES)
 def test_a_run_without_trials_has_figures(name: str, result: SearchResult) -> None:
-    """Where there is nothing to draw, the figure says so."""
+    """A figure with nothing to draw says so."""
     nothing = replace(
         result,
         trials=(),

@@ -51,7 +51,7 @@ def test_a_row_is_a_trial(result: SearchResult) -> None:
 
 
 def test_repeats_are_counted(result: SearchResult) -> None:
-    """Where seeds were repeated, there are the mean of all seeds and their number."""
+    """Repeated seeds are the mean of all, and their number."""
     frame = result.frame()
     for trial in result.trials:
         values = [each.accuracy for each in trial.seeds_of("random").values()]

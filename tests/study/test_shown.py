@@ -1,4 +1,4 @@
-"""What a run writes for the Optuna dashboard: figures, notes, pictures; it changes nothing else."""
+"""A run's figures, notes and pictures for the Optuna dashboard; nothing else changes."""
 
 from __future__ import annotations
 

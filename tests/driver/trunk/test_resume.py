@@ -407,7 +407,7 @@ def test_an_interrupted_campaign_that_comes_too_late_is_given_up(
 def test_the_first_network_takes_a_share_of_the_time(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Where all its updates would take longer, as many as fit; else all of them."""
+    """As many updates as fit, if all of them would take longer."""
 
     class Measured(Slow):
         def speed_of(self, architecture: Architecture, plan: TrainingPlan) -> Speed:
