@@ -21,7 +21,7 @@ import growsearch as gs
 from growsearch.cli import main
 from growsearch.driver.events import Event, FrontRead
 from growsearch.errors import InvalidInputError, SearchSpaceError
-from growsearch.networks import Architecture
+from growsearch.networks import Architecture, Network
 from growsearch.networks.memory import peak_activation_bytes, stored_bytes
 from growsearch.space import SearchSpace
 from growsearch.study.attributes import Candidate, TeacherAttribute
@@ -399,3 +399,26 @@ def test_the_space_around_a_model_has_no_polish_then() -> None:
     objective = 'search.objective=["accuracy", "flash_bytes"]'
     assert SearchSpace.load("auto", objective, first=first).polish is None
     assert SearchSpace.load("auto", first=first).polish is not None
+
+
+def test_an_export_picks_from_it(
+    finished: SearchResult, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The file holds the most accurate network within limits; the card has the command."""
+    member = finished.front[0]
+    limit = f"{finished.demand}={member.values[str(finished.demand)]:g}"
+    out = tmp_path / "small.safetensors"
+    command = ["export", str(finished.folder), "--out", str(out)]
+    assert main([*command, "--within", limit]) == 0
+    assert Network.load(out).architecture == member.network.architecture
+    assert f"--within {limit}" in out.with_name("small.safetensors.card.md").read_text()
+    capsys.readouterr()
+    for options, said in (
+        (("--within", "parameters=1"), "within: expected limits that a member of the front keeps"),
+        (("--within", "parameters"), "expected DEMAND=LIMIT, such as milliseconds=2"),
+        (("--within", limit, "--trial", "0"), "within: expected none beside a trial"),
+    ):
+        assert main([*command, *options]) == 2
+        assert said in capsys.readouterr().err
+    assert main(["export", str(out), "--out", str(tmp_path / "x.npz"), "--within", limit]) == 2
+    assert "within: expected none for a model that is no run" in capsys.readouterr().err
