@@ -104,8 +104,12 @@ def subject_of(
     if within and trial is not None:
         raise InvalidInputError(f"within: expected none beside a trial, got trial {trial}")
     if isinstance(model, SearchResult):
-        model = model.within(within) if within else model
-        return _of_run(model, trial, place or str(model.folder))
+        chosen, place = "best network", place or str(model.folder)
+        if within:
+            model = model.within(within)
+            limits = ", ".join(f"{name}={limit:g}" for name, limit in within.items())
+            chosen = f"most accurate network within {limits}"
+        return _of_run(model, trial, place, chosen)
     if trial is not None:
         raise InvalidInputError(f"trial: expected none for a model that is no run, got {trial}")
     if within:
@@ -117,7 +121,7 @@ def subject_of(
     return Subject(network, name, start.source, place, notes=notes)
 
 
-def _of_run(result: SearchResult, trial: int | None, place: str) -> Subject:
+def _of_run(result: SearchResult, trial: int | None, place: str, chosen: str) -> Subject:
     name = result.folder.resolve().name
     if trial is None:
         best = result.best
@@ -126,7 +130,7 @@ def _of_run(result: SearchResult, trial: int | None, place: str) -> Subject:
         return Subject(
             best.network.named(best.network.class_names or result.class_names),
             name,
-            f"the best network of {result.folder}, {origin}{trained_on}",
+            f"the {chosen} of {result.folder}, {origin}{trained_on}",
             place,
             result,
             best.trial_number,

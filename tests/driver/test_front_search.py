@@ -411,7 +411,9 @@ def test_an_export_picks_from_it(
     command = ["export", str(finished.folder), "--out", str(out)]
     assert main([*command, "--within", limit]) == 0
     assert Network.load(out).architecture == member.network.architecture
-    assert f"--within {limit}" in out.with_name("small.safetensors.card.md").read_text()
+    card = out.with_name("small.safetensors.card.md").read_text()
+    assert f"--within {limit}" in card
+    assert f"the most accurate network within {limit} of " in card
     capsys.readouterr()
     for options, said in (
         (("--within", "parameters=1"), "within: expected limits that a member of the front keeps"),
