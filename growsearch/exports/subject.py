@@ -73,6 +73,7 @@ def subject_of(
     model: Any,
     *,
     trial: int | None = None,
+    within: Mapping[str, float] | None = None,
     storage: str | None = None,
     custom_objects: Mapping[str, Any] | None = None,
 ) -> Subject:
@@ -84,6 +85,8 @@ def subject_of(
         A path is the folder of a run, or a file that ends in .keras, .h5 or .safetensors.
     trial : int, optional
         The trial of a run whose network is meant; the network of the run by default.
+    within : mapping, optional
+        Limits on demands: of a run that keeps a front, its most accurate network within them.
     storage : str, optional
         The storage URL of the run.
     custom_objects : mapping, optional
@@ -98,10 +101,15 @@ def subject_of(
     path = None if place is None else expanded(place)
     if path is not None and (path.is_dir() or not path.suffix):
         model = load_result(path, storage=storage)
+    if within and trial is not None:
+        raise InvalidInputError(f"within: expected none beside a trial, got trial {trial}")
     if isinstance(model, SearchResult):
+        model = model.within(within) if within else model
         return _of_run(model, trial, place or str(model.folder))
     if trial is not None:
         raise InvalidInputError(f"trial: expected none for a model that is no run, got {trial}")
+    if within:
+        raise InvalidInputError("within: expected none for a model that is no run")
     start = starting_network(model, custom_objects=custom_objects)
     network, note = for_unit_pixels(start.network)
     notes = (f"{start.source}: {note}",) if note else ()

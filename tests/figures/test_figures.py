@@ -53,24 +53,27 @@ def numbers(figure: Figure, mode: str = "markers") -> list[int | None]:
 
 
 def with_trials(result: SearchResult, count: int) -> SearchResult:
-    """Return a run with many trials, of which some failed, some were pruned, and some kept."""
+    """Return a run with many trials: failed, pruned, rejected, and kept ones.
+
+    Every tenth is on the way to the best. Another tenth is kept beside that way, and has a child.
+    """
     one = result.trials[0]
     parent, made = None, []
     for number in range(count):
-        kept = number % 10 == 4
+        kept = number % 10 in (4, 6)
         state = {2: "FAIL", 3: "PRUNED"}.get(number % 5, "COMPLETE")
         made.append(
             replace(
                 one,
                 number=number,
-                parent=parent,
+                parent=number - 1 if number % 10 == 7 else parent,
                 growth=f"widen(a <b>layer</b> & {number})",
                 state="COMPLETE" if kept else state,
                 kept=kept,
                 arms={} if state == "FAIL" and not kept else {"net2net": arm(0.9)},
             )
         )
-        parent = number if kept else parent
+        parent = number if number % 10 == 4 else parent
     return replace(result, trials=tuple(made), best=replace(result.best, trial_number=parent))
 
 
@@ -210,9 +213,14 @@ def test_the_end_of_a_trial_is_its_symbol(brief: SearchResult) -> None:
 
 def test_names_of_layers_are_text(brief: SearchResult) -> None:
     """A layer's name that looks like HTML stands in a figure as it is."""
-    text = figures.lineage(with_trials(brief, 9)).to_json()
-    assert "<b>layer" not in text.replace("\\u003c", "<")
-    assert "&lt;b&gt;layer" in text.replace("\\u0026", "&")
+    many = with_trials(brief, 9)
+    for figure in (figures.lineage(many), figures.accuracy_parameters(many)):
+        for trace in figure.data:
+            for text in (*(trace.text or ()), *(trace.hovertext or ())):
+                assert "<b>layer" not in text
+                assert ("&lt;b&gt;layer&lt;/b&gt; &amp; " in text) == ("widen" in text)
+    panel = figures.learning_curves(many).layout.annotations[0].text
+    assert "&lt;b&gt;layer" in panel
 
 
 # -- accuracy ------------------------------------------------------------------------------------
@@ -299,7 +307,7 @@ def test_at_most_six_trials_are_chosen(brief: SearchResult) -> None:
     many = with_trials(brief, 60)
     panels = figures.learning_curves(many).layout.annotations
     chosen = [each.text.partition(",")[0] for each in panels]
-    assert chosen == [f"trial {number}" for number in (4, 14, 24, 34, 44, 54)]
+    assert chosen == [f"trial {number}" for number in (4, 6, 14, 16, 24, 26)]
     first = replace(many, trials=(replace(brief.trials[0], number=0), *many.trials[1:]))
     panels = figures.learning_curves(first).layout.annotations
     assert panels[0].text.startswith("trial 0,")
