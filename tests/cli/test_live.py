@@ -48,14 +48,14 @@ def test_a_search_is_seen_narrowed_and_interrupted(tmp_path: Path) -> None:
         best, decided, trials = lines[-4:-1] if "trial " in lines[-1] else lines[-3:]
         assert re.match(r"best    0\.\d{4} [▁-█]* ? ?trial \d+ \w+ .* parameters", best)
         assert re.match(r"decided [○●×]+  (\d+ kept, )?2 not kept; last: \d+ \w+ ", decided)
-        assert re.match(r"trials +[━╸╺ ]+ +\d+/20,000 ", trials)
+        assert re.match(r"trials +[━╸╺ ]+ +\d+/20000 ", trials)
         assert "\x1b[?25l" in terminal.written.decode()
         terminal.resize(50, 24)
         seen = len(terminal.written)
         lines = terminal.watch(
             lambda lines: (
                 len(terminal.written) > seen + 2000
-                and any(re.search(r"^trials .*/20,000 *$", each) for each in lines)
+                and any(re.search(r"^trials .*/20000 *$", each) for each in lines)
             )
         )
         assert all(len(each) <= 50 for each in lines)
