@@ -75,11 +75,17 @@ def grow(
         click.echo("\n".join(report.lines(about)))
 
 
+SITES = 20  # of an operation, unless all are asked for
+
+
 @click.command(epilog="Example: growsearch sites my.keras")
 @click.argument("model")
+@click.option(
+    "--all", "every", is_flag=True, help=f"List more than {SITES} places of an operation."
+)
 @options.custom_objects
 @options.as_json
-def sites(model: str, custom_objects: dict[str, Any], as_json: bool) -> None:
+def sites(model: str, every: bool, custom_objects: dict[str, Any], as_json: bool) -> None:
     """List what may grow in MODEL: the smallest growth at each place, as an option of grow."""
     output.quiet()
     from growsearch.growth import sites as sites_of
@@ -93,7 +99,7 @@ def sites(model: str, custom_objects: dict[str, Any], as_json: bool) -> None:
         output.print_json({"architecture": architecture.to_json(), "sites": listed})
         return
     named = [(as_option(each), each) for legal in found.values() for each in legal]
-    click.echo("\n".join(report.sites(architecture, named)))
+    click.echo("\n".join(report.sites(architecture, named, None if every else SITES)))
 
 
 def _images(data: str, input_shape: tuple[int, ...]) -> Any:

@@ -4,8 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from growsearch.datasets.dataset import Dataset, Split
-from growsearch.datasets.forms import Data
-from growsearch.errors import DataError
+from growsearch.datasets.forms import Data, dataset_from
 
 SIDE = 28
 BOX = 20
@@ -15,18 +14,16 @@ VALIDATION = TEST = 300
 def load_digits(
     data: Data | None = None, *, stand_in: str | None, validation: int, seed: int
 ) -> Dataset:
-    """Load the data set ``digits``; see `growsearch.datasets.load`.
+    """Load the data set ``digits``, or `data` in its place; see `growsearch.datasets.load`.
 
     Raises
     ------
     DataError
-        If `data` is a path or arrays: these images come with scikit-learn only.
+        If `data` cannot be used.
     """
     del stand_in  # always at hand
-    if isinstance(data, Dataset):
-        return data
     if data is not None:
-        raise DataError("digits: comes with scikit-learn and takes no data: leave data out")
+        return dataset_from(data, name="images", validation=validation)
     return digits(source="scikit-learn's load_digits, enlarged", validation=validation, seed=seed)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from itertools import groupby
 from typing import Any
 
 from growsearch.growth import Growth
@@ -78,14 +79,26 @@ def lines(report: Report) -> list[str]:
     return [*found, f"{'written':<14}{ended}"]
 
 
-def sites(architecture: Architecture, named: Sequence[tuple[str, Growth]]) -> list[str]:
-    """Return what may grow as lines: an option of the command, and the sizes that change."""
+def sites(
+    architecture: Architecture, named: Sequence[tuple[str, Growth]], most: int | None = None
+) -> list[str]:
+    """Return what may grow as lines: an option of the command, and the sizes that change.
+
+    Of each operation there are at most ``most`` lines, and one that counts the rest.
+    """
     if not named:
         return ["nothing may grow: no growth keeps what this network computes"]
     widest = min(48, max(len(option) for option, _ in named))
-    return [
-        f"{option:<{widest}}  {' → '.join(growth.sizes(architecture))}" for option, growth in named
-    ]
+    lines = []
+    for operation, group in groupby(named, key=lambda each: each[1].operation):
+        every = list(group)
+        lines += [
+            f"{option:<{widest}}  {' → '.join(growth.sizes(architecture))}"
+            for option, growth in every[:most]
+        ]
+        if left := len(every[most:]) if most is not None else 0:
+            lines.append(f"… and {left:,} more places of {operation}: --all lists them")
+    return lines
 
 
 def _from_to(before: int, after: int) -> str:

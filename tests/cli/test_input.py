@@ -35,7 +35,7 @@ pytestmark = pytest.mark.usefixtures("own_machine")
         (["run", "digits", "--trials", "1.5"], ["--trials", "'1.5'"]),
         (["run", "digits", "--seed", "-1"], ["--seed", "-1"]),
         (["run", "digits", "--time-budget", "soon"], ["--time-budget", "1h30m", "'soon'"]),
-        (["run", "digits", "--data", "somewhere"], ["digits", "takes no data"]),
+        (["run", "digits", "--data", "somewhere"], ["somewhere", "nothing there"]),
         (["run", "net2net", "--data", ""], ["data", "''"]),
         (["run", "net2net", "--data", "nowhere"], ["nowhere", "nothing there"]),
         (["show"], ["DIR"]),

@@ -103,7 +103,7 @@ def test_a_dry_run_writes_nothing(
 
 def test_every_site_can_be_typed(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The list of what may grow is one of options, each of which is that growth."""
-    assert main(["sites", str(path)]) == 0
+    assert main(["sites", str(path), "--all"]) == 0
     lines = capsys.readouterr().out.splitlines()
     found = sites(starting_network(path).network.architecture)
     every = [growth for legal in found.values() for growth in legal]
@@ -119,6 +119,20 @@ def test_every_site_can_be_typed(path: Path, capsys: pytest.CaptureFixture[str])
     assert {name: len(each) for name, each in listed["sites"].items()} == {
         name: len(each) for name, each in found.items()
     }
+
+
+def test_a_long_list_is_counted(
+    path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of each operation the first places, and how many more there are."""
+    monkeypatch.setattr("growsearch.cli.surgery.SITES", 1)
+    assert main(["sites", str(path)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    found = sites(starting_network(path).network.architecture)
+    counted = {line.split()[-4].rstrip(":"): line for line in lines if line.startswith("…")}
+    assert set(counted) == {name for name, each in found.items() if len(each) > 1}
+    for name, line in counted.items():
+        assert f"and {len(found[name]) - 1} more places" in line
 
 
 def test_every_growth_of_one_layer_has_an_option() -> None:

@@ -156,7 +156,7 @@ def test_bad_data_is_an_error_and_never_the_stand_in(data: Any, words: str) -> N
         ({"name": "mnist", "validation": "many"}, "validation: expected a whole number"),
         ({"name": "digits", "seed": "a"}, "seed: expected a whole number from 0 to 4294967295"),
         ({"name": "digits", "seed": -1}, "seed"),
-        ({"name": "digits", "data": "somewhere"}, "takes no data"),
+        ({"name": "digits", "data": "somewhere"}, "somewhere: nothing there"),
     ],
 )
 def test_bad_arguments_are_refused(arguments: dict[str, Any], words: str) -> None:
