@@ -32,6 +32,14 @@ from growsearch.cli import options, output
     type=click.IntRange(min=0),
     help="Export the network of this trial of the run, if it was kept.",
 )
+@click.option(
+    "--within",
+    type=options.Limit(),
+    multiple=True,
+    metavar="DEMAND=LIMIT",
+    help="Of a run that keeps a front, export the most accurate network within limits: "
+    "milliseconds=2. Repeatable.",
+)
 @click.option("--softmax", is_flag=True, help="Give probabilities instead of logits.")
 @click.option(
     "--input",
@@ -53,6 +61,7 @@ def export(
     file_format: str | None,
     out: str | None,
     trial: int | None,
+    within: tuple[tuple[str, float], ...],
     softmax: bool,
     taken: Any,
     data: str | None,
@@ -75,6 +84,7 @@ def export(
         format=file_format,
         out=out,
         trial=trial,
+        within=dict(within),
         softmax=softmax,
         input=taken,
         data=data,

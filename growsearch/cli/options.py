@@ -104,6 +104,25 @@ skip_unreadable = click.option(
 )
 
 
+class Limit(click.ParamType[tuple[str, float]]):
+    """A limit on a demand: milliseconds=2."""
+
+    name = "limit"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, float]:
+        """Return the name and the number of a text."""
+        if isinstance(value, tuple):
+            return value
+        name, _, number = str(value).partition("=")
+        try:
+            limit = float(number.replace("_", ""))
+        except ValueError:
+            self.fail(f"expected DEMAND=LIMIT, such as milliseconds=2, got {value!r}", param, ctx)
+        return name, limit
+
+
 class CustomObject(click.ParamType[tuple[str, Any]]):
     """A class or function of the user, as module:name."""
 

@@ -56,13 +56,13 @@ def probed() -> Iterator[subprocess.Popen[str]]:
                 process.stdout.close()
 
 
-def training(process: subprocess.Popen[str], seconds: float = SECONDS) -> Iterator[Finding]:
+def training(process: subprocess.Popen[str]) -> Iterator[Finding]:
     """Yield the findings on TensorFlow, on the precision of trainings here, and on GPUs."""
     try:
-        printed, _ = process.communicate(timeout=seconds)
+        printed, _ = process.communicate(timeout=SECONDS)
     except subprocess.TimeoutExpired:
         advice = "look at the driver of the GPU; CUDA_VISIBLE_DEVICES=-1 trains without it"
-        yield Finding("training", "TensorFlow", "wrong", f"no answer in {seconds:.0f} s", advice)
+        yield Finding("training", "TensorFlow", "wrong", f"no answer in {SECONDS:.0f} s", advice)
         return
     if process.returncode:
         advice = "install it anew: pip install --force-reinstall tensorflow; see " + (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from growsearch.driver.run import Run
-from growsearch.study.attributes import TestAttribute
+from growsearch.study.attributes import FrontTestAttribute, MemberFigures, TestAttribute
 from growsearch.study.networks import final_of, test_of
 from growsearch.study.run_state import RunState
 from growsearch.trials.measurements import Evaluated, EvaluationJob
@@ -13,8 +13,12 @@ from growsearch.trials.worker import Part
 
 
 def evaluate(run: Run, state: RunState) -> None:
-    """Measure the network of the run and its teacher, unless it was measured before."""
+    """Measure the network of the run and its teacher, unless it was measured before.
+
+    With two objectives all members of the front are measured, each of which is kept.
+    """
     with run.clock.on("test"):
+        _evaluate_front(run, state)
         best = final_of(run.study, run.store, state.incumbent)
         if test_of(run.study, best) is not None:
             return
@@ -38,6 +42,22 @@ def evaluate(run: Run, state: RunState) -> None:
         run.guard.check()
         TestAttribute(sha256=best.sha256, **measured).write(run.study)
     run.write_spent()
+
+
+def _evaluate_front(run: Run, state: RunState) -> None:
+    """Measure the members of a front that were not measured before, each once."""
+    known = FrontTestAttribute.read(run.study) or FrontTestAttribute()
+    missing = [each.sha256 for each in state.front if each.sha256 not in known.value]
+    if not missing:
+        return
+    has_metric, found = run.space.judge.metric != "accuracy", dict(known.value)
+    parts: tuple[Part, ...] = ("test", "held_out")
+    for sha256 in missing:
+        ends = {part: _evaluated(run, sha256, part) for part in parts if part in run.images}
+        figures = {part: end.score if has_metric else end.accuracy for part, end in ends.items()}
+        found[sha256] = MemberFigures(**figures)
+    run.guard.check()
+    FrontTestAttribute(value=found).write(run.study)
 
 
 def _evaluated(run: Run, sha256: str, part: Part) -> Evaluated:

@@ -37,6 +37,7 @@ def export(
     format: str | None = None,
     out: str | os.PathLike[str] | None = None,
     trial: int | None = None,
+    within: Mapping[str, float] | None = None,
     softmax: bool = False,
     input: Input | None = None,
     data: Any = None,
@@ -60,6 +61,9 @@ def export(
         the run or file. An earlier export there is replaced.
     trial : int, optional
         The trial of a run whose network is meant, if it was kept.
+    within : mapping, optional
+        Limits on demands, by name: the most accurate network within them of a run that keeps a
+        front; see :func:`growsearch.pick`.
     softmax : bool
         True for probabilities; otherwise the file gives what the network gives, as a rule logits.
     input : "uint8" or "float32", optional
@@ -100,7 +104,9 @@ def export(
             f"export: expected a format that can hold {asked}, one of {graphs}, got {chosen.name}"
         )
     chosen.check_installed()
-    subject = subject_of(model, trial=trial, storage=storage, custom_objects=custom_objects)
+    subject = subject_of(
+        model, trial=trial, within=within, storage=storage, custom_objects=custom_objects
+    )
     check_ends(subject.network)
     target = path or Path(f"{subject.name}{_ending(chosen)}")
     source = None if subject.place is None else expanded(subject.place)
@@ -119,7 +125,8 @@ def export(
         calibration=images.calibration,
         custom_objects=custom_objects,
     )
-    command = _command(subject, target, chosen, content, trial=trial, data=data, storage=storage)
+    options = {"trial": trial, "within": within, "data": data, "storage": storage}
+    command = _command(subject, target, chosen, content, **options)
     with written_beside(target) as folder:
         written = folder / target.name
         with without_chatter(f"{chosen.name}: the network cannot be written or read"):
@@ -273,6 +280,8 @@ def _command(subject: Subject, target: Path, chosen: Format, content: Content, *
     options = ["--format", chosen.name, "--out", str(target)]
     if asked["trial"] is not None:
         options += ["--trial", str(asked["trial"])]
+    for name, limit in (asked["within"] or {}).items():
+        options += ["--within", f"{name}={limit:g}"]
     if content.softmax:
         options.append("--softmax")
     if chosen.holds_ends:

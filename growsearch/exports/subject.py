@@ -73,6 +73,7 @@ def subject_of(
     model: Any,
     *,
     trial: int | None = None,
+    within: Mapping[str, float] | None = None,
     storage: str | None = None,
     custom_objects: Mapping[str, Any] | None = None,
 ) -> Subject:
@@ -84,6 +85,8 @@ def subject_of(
         A path is the folder of a run, or a file that ends in .keras, .h5 or .safetensors.
     trial : int, optional
         The trial of a run whose network is meant; the network of the run by default.
+    within : mapping, optional
+        Limits on demands: of a run that keeps a front, its most accurate network within them.
     storage : str, optional
         The storage URL of the run.
     custom_objects : mapping, optional
@@ -98,10 +101,19 @@ def subject_of(
     path = None if place is None else expanded(place)
     if path is not None and (path.is_dir() or not path.suffix):
         model = load_result(path, storage=storage)
+    if within and trial is not None:
+        raise InvalidInputError(f"within: expected none beside a trial, got trial {trial}")
     if isinstance(model, SearchResult):
-        return _of_run(model, trial, place or str(model.folder))
+        chosen, place = "best network", place or str(model.folder)
+        if within:
+            model = model.within(within)
+            limits = ", ".join(f"{name}={limit:g}" for name, limit in within.items())
+            chosen = f"most accurate network within {limits}"
+        return _of_run(model, trial, place, chosen)
     if trial is not None:
         raise InvalidInputError(f"trial: expected none for a model that is no run, got {trial}")
+    if within:
+        raise InvalidInputError("within: expected none for a model that is no run")
     start = starting_network(model, custom_objects=custom_objects)
     network, note = for_unit_pixels(start.network)
     notes = (f"{start.source}: {note}",) if note else ()
@@ -109,7 +121,7 @@ def subject_of(
     return Subject(network, name, start.source, place, notes=notes)
 
 
-def _of_run(result: SearchResult, trial: int | None, place: str) -> Subject:
+def _of_run(result: SearchResult, trial: int | None, place: str, chosen: str) -> Subject:
     name = result.folder.resolve().name
     if trial is None:
         best = result.best
@@ -118,7 +130,7 @@ def _of_run(result: SearchResult, trial: int | None, place: str) -> Subject:
         return Subject(
             best.network.named(best.network.class_names or result.class_names),
             name,
-            f"the best network of {result.folder}, {origin}{trained_on}",
+            f"the {chosen} of {result.folder}, {origin}{trained_on}",
             place,
             result,
             best.trial_number,

@@ -37,14 +37,18 @@ def front_table(
     """
     words = METRICS[metric].words
     named = {name: each for name, each in DEMANDS.items() if any(name in m.values for m in front)}
-    rows = [("trial", METRICS[metric].column, *(each.column for each in named.values()))]
+    ends = any(member.test_accuracy is not None for member in front)
+    further = ("held-out", "test") if ends else ()
+    rows = [("trial", METRICS[metric].column, *further, *(each.column for each in named.values()))]
     for member in front:
         trial = "first" if member.trial_number is None else str(member.trial_number)
         cells = (
             each.number(member.values[name]) if name in member.values else "-"
             for name, each in named.items()
         )
-        rows.append((trial, f"{member.accuracy:.4f}", *cells))
+        figures = (member.held_out_accuracy, member.test_accuracy) if ends else ()
+        shown = ("-" if value is None else f"{value:.4f}" for value in figures)
+        rows.append((trial, f"{member.accuracy:.4f}", *shown, *cells))
     widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
     outlines = ["network", *(outline(member.network.architecture) for member in front)]
     return [

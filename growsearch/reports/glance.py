@@ -9,6 +9,7 @@ from rich.text import Text
 from growsearch.driver.events import (
     Committed,
     Event,
+    FrontRead,
     Polished,
     Started,
     TeacherReady,
@@ -69,6 +70,8 @@ class Glance:
                     self._better(event.validation_accuracy, about)
             case TrialFinished():
                 self._decide(event.record)
+            case FrontRead():
+                self._read_front(event)
             case TrunkRead():
                 self._at(event, "the trunk's averages")
             case Committed():
@@ -89,9 +92,19 @@ class Glance:
         self._decided.append((outcome, record))
         accuracy = record.validation_accuracy
         # A growth that took the trunk's place is read by the trunk's averages, which follow.
-        if record.kept and accuracy is not None and record.elapsed is None:
+        # Of those on a front one is the best, which the front says.
+        is_best = record.kept and record.elapsed is None and record.demand is None
+        if is_best and accuracy is not None:
             about = f"trial {record.number} {sizes(record)}, {record.parameters:,} parameters"
             self._better(accuracy, about)
+
+    def _read_front(self, event: FrontRead) -> None:
+        """Take the front of a run with two objectives, whose last member is the most accurate."""
+        number, accuracy, demand = event.members[-1]
+        if self._best is not None and accuracy <= self._best:
+            return
+        whose = "the first network" if number is None else f"trial {number}"
+        self._better(accuracy, f"{whose}, {demand:,g} {event.demand.replace('_', ' ')}")
 
     def _at(self, event: TrunkRead | Committed, words: str) -> None:
         """Take a reading of a trunk, if none was higher."""

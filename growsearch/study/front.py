@@ -19,7 +19,9 @@ from growsearch.networks.store import NetworkStore
 from growsearch.study.attributes import (
     Candidate,
     FreedAttribute,
+    FrontTestAttribute,
     HoldsAttributes,
+    MemberFigures,
     SpaceAttribute,
     TeacherAttribute,
 )
@@ -60,6 +62,9 @@ class FrontMember:
         The trial that made it; None is the first network.
     path : Path
         The file that holds it.
+    held_out_accuracy, test_accuracy : float or None
+        On the held-out validation images and the test images, measured once when the search ended;
+        or the run's other metric.
     """
 
     network: Network
@@ -67,6 +72,8 @@ class FrontMember:
     values: Mapping[str, float] = field(default_factory=dict)
     trial_number: int | None = None
     path: Path = Path()
+    held_out_accuracy: float | None = None
+    test_accuracy: float | None = None
 
     @property
     def sha256(self) -> str:
@@ -78,6 +85,8 @@ class FrontMember:
         return {
             "trial_number": self.trial_number,
             "validation_accuracy": self.accuracy,
+            "held_out_accuracy": self.held_out_accuracy,
+            "test_accuracy": self.test_accuracy,
             **self.values,
             "architecture": str(self.network.architecture),
             "sha256": self.sha256,
@@ -144,14 +153,24 @@ def _first(study: HoldsAttributes) -> float:
 
 def members_of(study: HoldsAttributes, front: Iterable[Placed]) -> tuple[FrontMember, ...]:
     """Return the members of a front with all their demands."""
-    demand = demand_of(study)
+    demand, ends = demand_of(study), FrontTestAttribute.read(study) or FrontTestAttribute()
     found = []
     for each in front:
         best, values = each.best, known_demands(each.best.network.architecture)
         if demand is not None and DEMANDS[demand].of is None:
             values[demand] = each.standing.demand
-        network, accuracy, trial = best.network, best.validation_accuracy, best.trial_number
-        found.append(FrontMember(network, accuracy, values, trial, best.path))
+        end = ends.value.get(each.sha256, MemberFigures())
+        found.append(
+            FrontMember(
+                best.network,
+                best.validation_accuracy,
+                values,
+                best.trial_number,
+                best.path,
+                end.held_out,
+                end.test,
+            )
+        )
     return tuple(found)
 
 

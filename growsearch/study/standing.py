@@ -18,9 +18,13 @@ from growsearch.study.attributes import (
     TestAttribute,
     Trunk,
 )
+from growsearch.study.front import demand_of
 from growsearch.study.networks import freed_of
 from growsearch.study.trials import that_count
 from growsearch.study.trunk import trunk_of
+from growsearch.study.untrusted import finite, untrusted
+from growsearch.trials.front import Standing as Placed
+from growsearch.trials.front import nondominated
 
 
 @dataclass(frozen=True)
@@ -86,7 +90,12 @@ def standing_of(study: Study) -> Standing:
         return Standing(len(counted), len(kept), failed)
     first = _Found(teacher.sha256, teacher.validation_accuracy, None, teacher.parameters)
     trunk = trunk_of(now, trials)
-    best = _last_kept(kept, first) if trunk is None else _least_loss(now, trials, trunk, first)
+    if demand_of(now) is not None:
+        best = _of_front(kept, first, teacher.demand)
+    elif trunk is None:
+        best = _last_kept(kept, first)
+    else:
+        best = _least_loss(now, trials, trunk, first)
     best = _after_polish(now, best, freed, trunk)
     test = TestAttribute.read(now)
     return Standing(
@@ -107,6 +116,20 @@ def _last_kept(kept: Sequence[FrozenTrial], first: _Found) -> _Found:
         return first
     trial, about = kept[-1], Candidate.read(kept[-1])
     return _Found(about.sha256, float(trial.value or 0.0), trial.number, about.parameters)
+
+
+def _of_front(kept: Sequence[FrozenTrial], first: _Found, demand: float | None) -> _Found:
+    """Return the most accurate network of a front, which is the last one by rising demand."""
+    with untrusted("the values of the trials"):
+        placed = [Placed(None, first.validation_accuracy, finite(demand))]
+        for trial in kept:
+            accuracy, needed = (finite(each) for each in trial.values)
+            placed.append(Placed(trial.number, accuracy, needed))
+    best = nondominated(placed)[-1]
+    if best.trial is None:
+        return first
+    about = Candidate.read(next(trial for trial in kept if trial.number == best.trial))
+    return _Found(about.sha256, best.accuracy, best.trial, about.parameters)
 
 
 def _least_loss(

@@ -83,6 +83,7 @@ def trial_log(trial: FrozenTrial, record: TrialRecord, metric: str) -> TrialLog:
         "loss_gain": record.loss_gain,
         "parameters": record.parameters or None,
         "flops": record.flops or None,
+        "demand": record.demand,
         "seconds": record.seconds,
         "kept": float(record.kept),
     }

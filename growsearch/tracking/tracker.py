@@ -21,6 +21,7 @@ from optuna.trial import FrozenTrial
 from growsearch.driver.events import (
     Committed,
     Event,
+    FrontRead,
     Started,
     TeacherReady,
     TrialFinished,
@@ -68,6 +69,7 @@ class Tracker(ABC):
         self._logs: list[TrialLog] = []
         self._points: list[Point] = []
         self._logged: Logged | None = None  # None before the run is open there
+        self._done = 0  # trials
         self._has_warned = False
 
     # --- what a search calls ----------------------------------------------------------------------
@@ -94,9 +96,15 @@ class Tracker(ABC):
             case TrialFinished():
                 record = event.record
                 self._records[record.number] = record
-                if record.kept and record.elapsed is None:
+                self._done = event.done
+                if record.kept and record.elapsed is None and record.demand is None:
                     self._at(best, event.done, record.validation_accuracy)
                     self._at("best_parameters", event.done, record.parameters)
+            case FrontRead():  # its last member is the most accurate
+                _, accuracy, demand = event.members[-1]
+                self._at(best, self._done, accuracy)
+                self._at(f"best_{event.demand}", self._done, demand)
+                self._at("front_members", self._done, len(event.members))
             case TrunkRead():
                 figure = f"trunk_{figure_of(self._metric)}"
                 self._at(figure, round(event.elapsed), event.validation_accuracy)

@@ -21,6 +21,7 @@ from growsearch.study.attributes import (
     Control,
     DataAttribute,
     FreedAttribute,
+    FrontTestAttribute,
     LapsAttribute,
     PendingTrialsAttribute,
     PolishAttribute,
@@ -48,7 +49,7 @@ T = TypeVar("T")
 
 # Read for the sake of their checks; nothing here uses their values.
 _ONLY_READ = (
-    *(LapsAttribute, RunIdAttribute, SessionAttribute),
+    *(LapsAttribute, RunIdAttribute, SessionAttribute, FrontTestAttribute),
     *(SpentAttribute, TrackingAttribute, WidthMultipleAttribute, WorkersAttribute),
 )
 

@@ -34,7 +34,7 @@ def run(arguments, **_):
         def slow(event):
             listener(event)
             time.sleep(0.2 if isinstance(event, TrialFinished) else 0.02)
-        listener.finish(search(sys.argv[1], "controls.arms={}", trials=200, on_event=slow))
+        listener.finish(search(sys.argv[1], "controls.arms={}", trials=20_000, on_event=slow))
 
 sys.exit(main(sys.argv[1:], run))
 """
@@ -48,14 +48,14 @@ def test_a_search_is_seen_narrowed_and_interrupted(tmp_path: Path) -> None:
         best, decided, trials = lines[-4:-1] if "trial " in lines[-1] else lines[-3:]
         assert re.match(r"best    0\.\d{4} [▁-█]* ? ?trial \d+ \w+ .* parameters", best)
         assert re.match(r"decided [○●×]+  (\d+ kept, )?2 not kept; last: \d+ \w+ ", decided)
-        assert re.match(r"trials +[━╸╺ ]+ +\d+/200 ", trials)
+        assert re.match(r"trials +[━╸╺ ]+ +\d+/20000 ", trials)
         assert "\x1b[?25l" in terminal.written.decode()
         terminal.resize(50, 24)
         seen = len(terminal.written)
         lines = terminal.watch(
             lambda lines: (
                 len(terminal.written) > seen + 2000
-                and any(re.search(r"^trials .*/200 *$", each) for each in lines)
+                and any(re.search(r"^trials .*/20000 *$", each) for each in lines)
             )
         )
         assert all(len(each) <= 50 for each in lines)

@@ -21,7 +21,7 @@ import growsearch as gs
 from growsearch.cli import main
 from growsearch.driver.events import Event, FrontRead
 from growsearch.errors import InvalidInputError, SearchSpaceError
-from growsearch.networks import Architecture
+from growsearch.networks import Architecture, Network
 from growsearch.networks.memory import peak_activation_bytes, stored_bytes
 from growsearch.space import SearchSpace
 from growsearch.study.attributes import Candidate, TeacherAttribute
@@ -32,7 +32,7 @@ from growsearch.trials.demands import DEMANDS
 from growsearch.trials.front import Standing, nondominated
 from growsearch.upkeep.gc import collect
 from growsearch.upkeep.verify import verify
-from tests.fake_trainer import CountingTrainer, FakeTrainer, outcome, without_fsync
+from tests.fake_trainer import CountingTrainer, FakeTrainer, images, outcome, without_fsync
 from tests.scoring_trainer import ScoringTrainer, unequal
 from tests.slotted_trainer import SlottedTrainer
 from tests.small_search import interrupt, search, studies
@@ -198,7 +198,11 @@ def test_commands_understand_it(
     assert "Front of validation accuracy and parameters" in shown
     assert f"\nfront               {len(result.front)} networks, " in shown
     for member in result.front:
-        assert f"{member.accuracy:.4f}  {member.network.parameters:>10,}" in shown
+        figures = (member.accuracy, member.held_out_accuracy, member.test_accuracy)
+        cells = [f"{value:.4f}" for value in figures if value is not None]
+        assert [*cells, f"{member.network.parameters:,}"] in [
+            line.split()[1:5] for line in shown.splitlines()
+        ]
     assert main(["show", "--json", str(out)]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["demand"] == "parameters"
@@ -250,6 +254,24 @@ def test_the_front_of_another_metric(tmp_path: Path) -> None:
     assert not any("loss" in record.reason for record in result.trials)
     assert "validation_balanced_accuracy" in result.to_json()["front"][0]
     assert verify(tmp_path / "run").is_good
+
+
+def test_each_member_is_measured_once_at_the_end(tmp_path: Path, finished: SearchResult) -> None:
+    """On held-out and test images; the best one's figures are the run's, and a resumption adds."""
+    for member in finished.front:
+        assert member.test_accuracy is not None
+        assert member.held_out_accuracy is not None
+    best = finished.front[-1]
+    assert (best.held_out_accuracy, best.test_accuracy) == (
+        finished.held_out_accuracy,
+        finished.test_accuracy,
+    )
+    trainer = FakeTrainer()
+    evaluated = trainer.evaluate(best.network, images().test)
+    assert best.test_accuracy == evaluated.accuracy
+    again = searched(Path(shutil.copytree(finished.folder, tmp_path / "run")), trainer=trainer)
+    assert points(again) == points(finished)
+    assert len(trainer.evaluated) == 1  # nothing was measured again
 
 
 def test_a_damaged_member_is_passed_over(tmp_path: Path, finished: SearchResult) -> None:
@@ -377,3 +399,28 @@ def test_the_space_around_a_model_has_no_polish_then() -> None:
     objective = 'search.objective=["accuracy", "flash_bytes"]'
     assert SearchSpace.load("auto", objective, first=first).polish is None
     assert SearchSpace.load("auto", first=first).polish is not None
+
+
+def test_an_export_picks_from_it(
+    finished: SearchResult, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The file holds the most accurate network within limits; the card has the command."""
+    member = finished.front[0]
+    limit = f"{finished.demand}={member.values[str(finished.demand)]:g}"
+    out = tmp_path / "small.safetensors"
+    command = ["export", str(finished.folder), "--out", str(out)]
+    assert main([*command, "--within", limit]) == 0
+    assert Network.load(out).architecture == member.network.architecture
+    card = out.with_name("small.safetensors.card.md").read_text()
+    assert f"--within {limit}" in card
+    assert f"the most accurate network within {limit} of " in card
+    capsys.readouterr()
+    for options, said in (
+        (("--within", "parameters=1"), "within: expected limits that a member of the front keeps"),
+        (("--within", "parameters"), "expected DEMAND=LIMIT, such as milliseconds=2"),
+        (("--within", limit, "--trial", "0"), "within: expected none beside a trial"),
+    ):
+        assert main([*command, *options]) == 2
+        assert said in capsys.readouterr().err
+    assert main(["export", str(out), "--out", str(tmp_path / "x.npz"), "--within", limit]) == 2
+    assert "within: expected none for a model that is no run" in capsys.readouterr().err

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -34,10 +33,10 @@ def brief(tmp_path_factory: pytest.TempPathFactory, quick_sqlite: None) -> Searc
 
 
 @pytest.fixture(scope="module")
-def trunk() -> Iterator[SearchResult]:
+def trunk(tmp_path_factory: pytest.TempPathFactory, quick_sqlite: None) -> SearchResult:
     """A run with a trunk."""
-    with trunk_search.folder() as folder:
-        yield trunk_search.search(folder)
+    del quick_sqlite
+    return trunk_search.search(tmp_path_factory.mktemp("trunk") / "run")
 
 
 @pytest.fixture(params=["brief", "trunk"])

@@ -13,6 +13,7 @@ from rich.console import Console
 from growsearch.driver.events import (
     Committed,
     Event,
+    FrontRead,
     Polished,
     Started,
     TeacherReady,
@@ -89,6 +90,18 @@ def test_of_a_trunk_the_highest_reading_is_the_best() -> None:
     best, decided = told(*events)
     assert best.startswith("best    0.9750 ▁█  5,000 parameters, the trunk's averages at 1:05")
     assert decided.startswith("decided ●  1 kept; last: 2 ")
+
+
+def test_of_a_front_the_most_accurate_is_the_best() -> None:
+    """A smaller network that joined it is kept, and is not the best."""
+    small = replace(BETTER, arms={"net2net": ArmResult(0.9, None, 1.0)}, demand=10.0)
+    front = FrontRead("flash_bytes", ((0, 0.9, 10.0), (None, 0.97, 5000.0)))
+    best, decided = told(STARTED, TEACHER, *finished(small), front)
+    assert best == "best    0.9700  the first network, 3,274,634 parameters"
+    assert decided.startswith("decided ●  1 kept")
+    front = FrontRead("flash_bytes", ((0, 0.9, 10.0), (1, 0.98, 6000.0)))
+    best, _ = told(STARTED, TEACHER, *finished(small), front)
+    assert best == "best    0.9800 ▁█  trial 1, 6,000 flash bytes (first network 0.9700)"
 
 
 @pytest.mark.parametrize("width", [10, 20, 40, 80, 200])

@@ -21,6 +21,7 @@ from tests.messages import one_line
 from tests.small_search import interrupt
 from tests.upkeep.stored_values import change_study
 
+FRONT = ("controls.arms={}", 'search.objective=["accuracy", "parameters"]')
 POLISHED = (
     "controls.arms={}",
     "polish={steps = 6, parts = 2, cycles = 2, learning_rate = 0.01}",
@@ -109,6 +110,8 @@ def test_the_standing_is_that_of_the_result(tmp_path: Path) -> None:
     assert list_runs(tmp_path).rows[0].parameters is None
     results = [small_search.search(tmp_path / "b", *POLISHED, trials=1)]
     assert results[0].best.polished
+    results.append(small_search.search(tmp_path / "c", *FRONT, trials=4))
+    assert results[1].front
     with trunk_search.folder() as place:
         results.append(trunk_search.search(place, trials=3))
         for result in results:

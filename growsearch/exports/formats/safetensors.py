@@ -24,7 +24,7 @@ FORMAT = Format(
     "safetensors",
     suffixes=(".safetensors",),
     runtime="growsearch",
-    packages=("growsearch", "numpy"),
+    packages=("numpy", "growsearch"),
     write=write,
     load=load,
     holds_ends=False,

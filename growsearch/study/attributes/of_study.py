@@ -204,6 +204,21 @@ class TestAttribute(StudyAttribute):
         return self
 
 
+class MemberFigures(Stored):
+    """The figures of a member of a front at the end, by the run's metric; None without images."""
+
+    test: StrictFloat | None = None
+    held_out: StrictFloat | None = None
+
+
+class FrontTestAttribute(OneValue):
+    """The figures at the end of the members of a front, by the SHA-256 of each."""
+
+    __test__: ClassVar[bool] = False  # not one of pytest's classes
+    attribute: ClassVar[str] = "front-test"
+    value: dict[Sha256, MemberFigures] = Field(default_factory=dict)
+
+
 class Trunk(Stored):
     """The state of a trunk between two of its trainings.
 
