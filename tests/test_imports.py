@@ -53,7 +53,7 @@ OWNERS = {
     "click": {"cli"},
     "rich": {"reports", "cli"},
     "matplotlib": {"reports", "figures"},
-    "plotly": {"figures", "page", "study/result.py", "study/shown.py"},
+    "plotly": {"figures", "page", "study/draws.py", "study/shown.py"},
     "pandas": {"study"},
     "jinja2": {"page"},
     "markupsafe": {"page"},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -25,6 +25,7 @@ from growsearch.study.attributes import (
     WorkersAttribute,
 )
 from growsearch.study.database import storage_errors
+from growsearch.study.draws import DrawsItself
 from growsearch.study.front import FrontMember, members_of, pick
 from growsearch.study.lineage import Ancestor
 from growsearch.study.networks import Best, final_of, test_of
@@ -40,14 +41,12 @@ from growsearch.trials.records import TrialRecord
 
 if TYPE_CHECKING:
     from pandas import DataFrame
-    from plotly.graph_objects import Figure
 
     from growsearch.exports import Export
-    from growsearch.figures import Theme
 
 
 @dataclass(frozen=True)
-class SearchResult:
+class SearchResult(DrawsItself):
     """The result of a search.
 
     Parameters
@@ -199,45 +198,6 @@ class SearchResult:
         from growsearch.study.frame import frame_of
 
         return frame_of(self.trials, self.metric)
-
-    def plot_lineage(self, theme: Theme = "light") -> Figure:
-        """Draw the tree from the first network to the best, every candidate a node.
-
-        This and the other ``plot_`` methods return a plotly figure, "light" or "dark": those of
-        :mod:`growsearch.figures`.
-        """
-        return self._drawn("lineage", theme)
-
-    def plot_accuracy_parameters(self, theme: Theme = "light") -> Figure:
-        """Draw accuracy against parameters, with the Pareto front."""
-        return self._drawn("accuracy_parameters", theme)
-
-    def plot_accuracy_time(self, theme: Theme = "light") -> Figure:
-        """Draw accuracy against time."""
-        return self._drawn("accuracy_time", theme)
-
-    def plot_learning_curves(
-        self, trials: Iterable[int] | None = None, theme: Theme = "light"
-    ) -> Figure:
-        """Draw the curves of candidates and their controls, of some trials or of at most six."""
-        return self._drawn("learning_curves", theme, trials=trials)
-
-    def plot_evidence(self, theme: Theme = "light") -> Figure:
-        """Draw the paired differences to each control arm, with their intervals."""
-        return self._drawn("evidence", theme)
-
-    def plot_time_shares(self, theme: Theme = "light") -> Figure:
-        """Draw what the time of the run went into."""
-        return self._drawn("time_shares", theme)
-
-    def plot_confusion(self, theme: Theme = "light") -> Figure:
-        """Draw the confusion matrix of the best network."""
-        return self._drawn("confusion", theme)
-
-    def _drawn(self, name: str, theme: Theme, **options: Any) -> Figure:
-        from growsearch import figures
-
-        return figures.in_theme(figures.FIGURES[name](self, **options), theme)
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows of the result."""

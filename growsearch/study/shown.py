@@ -68,7 +68,7 @@ def show(result: SearchResult, *, seconds: float) -> None:
     ----------
     result : SearchResult
     seconds : float
-        The time for pictures; the rest of them is drawn the next time.
+        The processor's time for pictures; the rest of them is drawn the next time.
     """
     from growsearch import figures
 
@@ -77,7 +77,7 @@ def show(result: SearchResult, *, seconds: float) -> None:
     _write_figure(result.study, "accuracy-parameters", figures.accuracy_parameters(result))
     _write_figure(result.control_study, "evidence", figures.evidence(result))
     with suppress(OSError):  # a disk that is full: the run itself does not need the picture
-        _write_pictures(result, time.monotonic() + seconds)
+        _write_pictures(result, time.process_time() + seconds)
 
 
 def _write_figure(study: Study, name: str, figure: Figure) -> None:
@@ -94,7 +94,7 @@ def _write_pictures(result: SearchResult, until: float) -> None:
     trials = result.study.get_trials(deepcopy=False)
     known = dashboard_values(result.study)
     for record in _worth_a_picture(result):
-        if time.monotonic() >= until:
+        if time.process_time() >= until:
             return
         artifact = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{result.study.study_name}/{record.number}"))
         # Under this name the dashboard looks for the artifacts of trials that have ended, to which
