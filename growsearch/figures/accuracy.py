@@ -210,7 +210,7 @@ def _of_trunk(result: SearchResult, course: Anytime) -> Figure:
         ],
         annotations=[
             {"x": each.elapsed, "y": 0.0, "xref": "x", "yref": "paper", "showarrow": False}
-            | {"text": f"trial {each.trial}", "textangle": -90, "xanchor": "right"}
+            | {"text": f"trial {each.trial}", "textangle": -90, "xanchor": "left"}
             | {"yanchor": "bottom", "font": {"size": 11}, "hovertext": lines(each.growth)}
             for each in grown
         ],
