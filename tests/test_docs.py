@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from growsearch.exports import FORMATS
 from growsearch.growth import SEARCHED, TREATMENTS
 from growsearch.networks.network import INITIALIZERS
-from growsearch.space import SearchSpace, sections
+from growsearch.space import SearchSpace, sections, trainings
 from growsearch.training.fields import OneOf
 from growsearch.training.plan import plan_knobs
 from growsearch.trials.arms import ARMS, CANDIDATE, controls
@@ -25,8 +25,8 @@ ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "docs" / "search_spaces.md").read_text()
 ROWS = re.findall(r"^\| `(\w+)` \|", TEXT, flags=re.MULTILINE)
 SECTIONS = [
-    *(sections.Teacher, sections.Choices, sections.Bounds, sections.BriefTraining),
-    *(sections.Controls, sections.Judge, sections.Pruning, sections.Polish, sections.Trunk),
+    *(trainings.Teacher, sections.Choices, sections.Bounds, trainings.BriefTraining),
+    *(sections.Controls, sections.Judge, sections.Pruning, trainings.Polish, sections.Trunk),
     sections.Search,
 ]
 
@@ -48,7 +48,7 @@ def test_every_row_is_a_key() -> None:
 @pytest.mark.parametrize(
     "choices",
     [
-        *(SEARCHED, controls(), TREATMENTS, INITIALIZERS, sections.LastCycle.model_fields),
+        *(SEARCHED, controls(), TREATMENTS, INITIALIZERS, trainings.LastCycle.model_fields),
         get_args(sections.Rule),
         get_args(sections.Fitted),
         DEMANDS,

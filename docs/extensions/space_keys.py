@@ -9,19 +9,19 @@ from docutils import nodes
 from pydantic.fields import FieldInfo
 from sphinx.util.docutils import SphinxDirective
 
-from growsearch.space import SearchSpace, sections
+from growsearch.space import SearchSpace, sections, trainings
 from growsearch.space.section import Section
 
 SECTIONS: dict[str, type[Section]] = {
-    "teacher": sections.Teacher,
-    "training": sections.BriefTraining,
+    "teacher": trainings.Teacher,
+    "training": trainings.BriefTraining,
     "choices": sections.Choices,
     "limits": sections.Bounds,
     "controls": sections.Controls,
     "judge": sections.Judge,
     "pruning": sections.Pruning,
-    "polish": sections.Polish,
-    "polish.last": sections.LastCycle,
+    "polish": trainings.Polish,
+    "polish.last": trainings.LastCycle,
     "trunk": sections.Trunk,
     "search": sections.Search,
 }

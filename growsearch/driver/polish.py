@@ -16,7 +16,7 @@ from growsearch.driver.events import Polished
 from growsearch.driver.plans import AT_THE_END, UNITS
 from growsearch.driver.run import Run
 from growsearch.errors import NetworkFileError, RunError
-from growsearch.space.sections import Polish
+from growsearch.space.trainings import Polish
 from growsearch.study.attributes import Candidate, PolishAttribute
 from growsearch.study.networks import Best, final_of, polish_of, warn_damaged
 from growsearch.study.run_state import RunState

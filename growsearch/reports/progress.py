@@ -4,24 +4,17 @@ from __future__ import annotations
 
 import textwrap
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 
-from rich.console import Console, RenderableType
+from rich.console import Console
 from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
     ProgressColumn,
-    Task,
     TaskID,
     TaskProgressColumn,
-    TextColumn,
     TimeElapsedColumn,
-    TimeRemainingColumn,
 )
-from rich.table import Column
 from rich.text import Text
 
 from growsearch.driver.events import (
@@ -39,6 +32,7 @@ from growsearch.driver.events import (
     TrunkRead,
 )
 from growsearch.reports import campaigns
+from growsearch.reports.bars import CURVE, Bars, TimeLeftColumn, columns_at
 from growsearch.reports.front import front_line
 from growsearch.reports.glance import Glance, plain_letters, sparkline
 from growsearch.reports.session import (
@@ -54,9 +48,6 @@ from growsearch.reports.session import (
 from growsearch.reports.trials import header, line
 from growsearch.reproduction.progress import ReproductionProgress
 
-_ROWS = 4  # trainings that are shown on the lowest terminal
-_NARROW, _WIDE = 70, 100  # characters of a terminal that has room for times, and for curves
-_CURVE = 12  # characters of a curve
 _WORKER = 16  # characters of a worker's name
 _DAY = 86400.0  # seconds: the time left is estimated from the whole session
 _TRUNK = "trunk"  # the bar of a trunk, and the name of its jobs before their numbers
@@ -80,7 +71,7 @@ class _Display:
         self._console = console
         self._has_signs = has_signs(console)
         self._is_live = console.is_terminal and not console.is_dumb_terminal and not is_plain
-        self._progress = _Bars(
+        self._progress = Bars(
             self._before,
             columns,
             console=console,
@@ -111,101 +102,6 @@ class _Display:
         return []
 
 
-class _Bars(Progress):
-    """Bars below lines, as many as the terminal has room for.
-
-    Parameters
-    ----------
-    before : callable
-        Called before each drawing; returns the lines above the bars.
-    columns : callable
-        Given the width of the terminal, which its user may change, return what stands behind the
-        bars.
-    """
-
-    def __init__(
-        self,
-        before: Callable[[], list[Text]],
-        columns: Callable[[int], tuple[ProgressColumn, ...]],
-        *,
-        console: Console,
-        **options: Any,
-    ) -> None:
-        self._before = before
-        self._screen, self._columns_at, self._width = console, columns, console.width
-        super().__init__(*self._all_columns(), console=console, **options)
-
-    def _all_columns(self) -> tuple[ProgressColumn, ...]:
-        return (
-            TextColumn("{task.description:<18}", markup=False),
-            BarColumn(bar_width=None, table_column=Column(ratio=1)),
-            *self._columns_at(self._width),
-        )
-
-    def get_renderables(self) -> Iterable[RenderableType]:
-        """Return what is drawn."""
-        lines = self._before()
-        if self._screen.width != self._width:
-            self._width = self._screen.width
-            self.columns = self._all_columns()
-        tasks = self.tasks
-        room = max(_ROWS, self._screen.height - len(lines) - 2)
-        if len(tasks) <= room + 1:
-            room = len(tasks)
-        yield from lines
-        yield self.make_tasks_table(tasks[:room])
-        if len(tasks) > room:
-            yield Text(f"and {len(tasks) - room} more trainings")
-
-
-class TimeLeftColumn(TimeRemainingColumn):
-    """The time left, with the word: at most that until the moment in the field ``ends``."""
-
-    max_refresh = 0.0  # seconds: a task without a step done may get a worker, or a total
-
-    def __init__(self) -> None:
-        super().__init__(compact=True, table_column=Column(no_wrap=True))
-
-    def render(self, task: Task) -> Text:
-        """Return the time left of a task; nothing where its end is unknown."""
-        ends = task.fields.get("ends")
-        if ends is not None and not task.finished:
-            left = max(0.0, ends - time.monotonic())
-            expected = task.time_remaining if task.completed else None
-            minutes, seconds = divmod(int(left if expected is None else min(left, expected)), 60)
-            hours, minutes = divmod(minutes, 60)
-            shown = f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes:02}:{seconds:02}"
-            return Text.assemble((shown, "progress.remaining"), " left")
-        found = super().render(task)
-        return Text.assemble(found, " left") if found.plain else found
-
-
-class WorkerOrTimeLeftColumn(TimeLeftColumn):
-    """The worker of a training, where it is another process; else the time left."""
-
-    def render(self, task: Task) -> Text:
-        """Return the worker or the time left of a task."""
-        return Text(task.fields["worker"]) if task.fields["worker"] else super().render(task)
-
-
-def _columns(width: int) -> tuple[ProgressColumn, ...]:
-    """Return what stands behind the bars of a search, on a terminal of so many characters."""
-    count = MofNCompleteColumn(table_column=Column(justify="right", no_wrap=True))
-    curve, accuracy, worker = (
-        TextColumn(
-            f"{{task.fields[{name}]}}",
-            markup=False,
-            table_column=Column(no_wrap=True, min_width=least),  # so that bars keep their place
-        )
-        for name, least in (("curve", _CURVE), ("accuracy", 6), ("worker", 0))
-    )
-    if width < _NARROW:
-        return count, accuracy
-    if width < _WIDE:
-        return count, accuracy, TimeElapsedColumn(), WorkerOrTimeLeftColumn()
-    return count, curve, accuracy, TimeElapsedColumn(), TimeLeftColumn(), worker
-
-
 class RunDisplay(_Display):
     """Display of a search's events: a view on a terminal only, plain lines everywhere.
 
@@ -226,7 +122,7 @@ class RunDisplay(_Display):
 
     def __init__(self, console: Console, *, is_plain: bool = False) -> None:
         self._glance = Glance(has_signs=has_signs(console))
-        super().__init__(console, _columns, is_plain=is_plain)
+        super().__init__(console, columns_at, is_plain=is_plain)
         self._run = self._add("trials")
         self._starting: TaskID | None = self._add("starting")
         self._curves: dict[str, list[float]] = {}  # by training, as the next
@@ -340,7 +236,7 @@ class RunDisplay(_Display):
         curve = self._curves.setdefault(bar, [])
         curve += known
         drawn: dict[str, Any] = {
-            "curve": sparkline(curve, _CURVE) if self._has_signs and curve else "",
+            "curve": sparkline(curve, CURVE) if self._has_signs and curve else "",
             "accuracy": f"{curve[-1]:.4f}" if curve else "",
             "worker": self._shown(event.worker),
             "completed": event.step,

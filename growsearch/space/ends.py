@@ -12,7 +12,7 @@ from growsearch.datasets import Dataset
 from growsearch.errors import ArchitectureError, SearchSpaceError
 from growsearch.networks import Architecture
 from growsearch.space.files import AUTO
-from growsearch.space.sections import LARGEST_COUNT
+from growsearch.space.section import LARGEST_COUNT
 from growsearch.space.space import SearchSpace
 
 _NO_NAME = re.compile(r"[^A-Za-z0-9_.-]+")

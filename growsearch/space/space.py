@@ -22,16 +22,14 @@ from growsearch.space.section import Section, SectionError
 from growsearch.space.sections import (
     WIDTH_MULTIPLE,
     Bounds,
-    BriefTraining,
     Choices,
     Controls,
     Judge,
-    Polish,
     Pruning,
     Search,
-    Teacher,
     Trunk,
 )
+from growsearch.space.trainings import BriefTraining, Polish, Teacher
 from growsearch.training import TrainingPlan, no_decay
 from growsearch.training.plan import ENDLESS
 

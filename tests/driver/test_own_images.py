@@ -16,7 +16,7 @@ from growsearch.errors import DataError, InvalidInputError, RunError
 from growsearch.networks import Architecture, Network
 from growsearch.space import SearchSpace
 from growsearch.space.ends import fitted, with_ends
-from growsearch.space.sections import LARGEST_COUNT
+from growsearch.space.section import LARGEST_COUNT
 from tests.averaging_trainer import AveragingTrainer
 from tests.command_line import refused
 from tests.fake_trainer import FakeTrainer, space

@@ -12,9 +12,6 @@ from growsearch.study.attributes.of_study import (
     LapsAttribute,
     MemberFigures,
     PendingTrialsAttribute,
-    PolishAttribute,
-    Reading,
-    ReadingsAttribute,
     RunIdAttribute,
     SeedAttribute,
     SessionAttribute,
@@ -24,8 +21,6 @@ from growsearch.study.attributes.of_study import (
     TeacherAttribute,
     TestAttribute,
     TrackingAttribute,
-    Trunk,
-    TrunkAttribute,
     WidthMultipleAttribute,
     WorkersAttribute,
 )
@@ -37,6 +32,13 @@ from growsearch.study.attributes.of_trials import (
     Control,
     arm_result,
     control_outcome,
+)
+from growsearch.study.attributes.of_trunk import (
+    PolishAttribute,
+    Reading,
+    ReadingsAttribute,
+    Trunk,
+    TrunkAttribute,
 )
 
 __all__ = [

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Protocol, Self
 
 from optuna.study import Study
-from pydantic import BaseModel, ConfigDict, Field, StrictFloat, StrictInt
+from pydantic import BaseModel, ConfigDict, Field, StrictFloat, StrictInt, StrictStr
 
 from growsearch.study.untrusted import untrusted
 from growsearch.trials.outcome import TrialOutcome
 
 Count = Annotated[StrictInt, Field(ge=0)]
+Sha256 = Annotated[StrictStr, Field(pattern="^[0-9a-f]{64}$")]
 CurvePoint = tuple[StrictInt, StrictFloat, StrictFloat]  # step, accuracy, loss
 
 

@@ -13,7 +13,7 @@ from growsearch.errors import GrowsearchError
 from growsearch.growth import Growth, growth_from_json
 from growsearch.networks import Architecture
 from growsearch.study.attributes.base import Count, Stored, Trained, of_training
-from growsearch.study.attributes.of_study import Trunk
+from growsearch.study.attributes.of_trunk import Trunk
 from growsearch.study.untrusted import untrusted
 from growsearch.trials.outcome import TrialOutcome
 from growsearch.trials.records import ArmResult
