@@ -21,7 +21,12 @@ from growsearch.cli import main
 from growsearch.errors import RunError
 from growsearch.page import facts, render, repeat, write_report
 from growsearch.space import SearchSpace
-from growsearch.study.attributes import MachineAttribute, SpaceAttribute, StartAttribute
+from growsearch.study.attributes import (
+    DataAttribute,
+    MachineAttribute,
+    SpaceAttribute,
+    StartAttribute,
+)
 from growsearch.study.result import SearchResult
 from growsearch.trials.confusion import Confusion
 from tests.command_line import refused
@@ -195,6 +200,27 @@ def test_a_run_from_a_given_network_names_it(finished: SearchResult) -> None:
     assert "started from /my/cats.keras" in text_of(render(result))
     result = replace(finished, start=StartAttribute(source="runs/old", sha256=sha256))
     assert f"weights/{sha256}.safetensors" in repeat.command(result)
+
+
+@pytest.mark.parametrize(
+    ("source", "asked"),
+    [
+        ("/my/images.npz", "--data /my/images.npz"),
+        ("images.npz", "--data images.npz"),
+        ("1,200 images in my photos, 7 classes, as 64x64x3", "--data 'my photos'"),
+        ("9 images in a, 2 classes, as 8x8x1 and 9 images in b, 2 classes, as 8x8x1", ""),
+        ("arrays in memory", ""),
+    ],
+)
+def test_the_command_names_the_images(copy: Path, source: str, asked: str) -> None:
+    """By their path, that of a folder as well; ``run`` takes no list of several."""
+    result = load_result(copy)
+    about = DataAttribute.read(result.study)
+    assert about is not None
+    about.model_copy(update={"source": source}).write(result.study)
+    command = repeat.command(result)
+    assert asked in command
+    assert ("--data" in command) == bool(asked)
 
 
 def test_hundreds_of_trials_are_written_in_seconds(finished: SearchResult) -> None:
