@@ -152,6 +152,20 @@ def test_a_run_by_a_metric_names_it(tmp_path: Path) -> None:
     assert "validation accuracy" not in text
 
 
+def test_a_run_with_two_objectives_tells_its_front(tmp_path: Path, page: str) -> None:
+    """Each member in a row with its demands, and a link to its trial; no other run has a front."""
+    objective = 'search.objective=["accuracy", "parameters"]'
+    result = search(tmp_path / "run", objective, "controls.arms={}")
+    made = render(result)
+    found = re.findall(r"<tr>.*?</tr>", made.split("The front that the search kept")[1], re.DOTALL)
+    rows = [text_of(row) for row in found[1 : 1 + len(result.front)]]
+    for row, member in zip(rows, result.front, strict=True):
+        number = "first" if member.trial_number is None else str(member.trial_number)
+        assert row.startswith(f"{number} {member.accuracy:.4f} ")
+        assert f" {member.network.parameters:,} " in row
+    assert "The front that the search kept" not in page
+
+
 def test_a_run_of_an_earlier_version_has_a_report(copy: Path) -> None:
     """All that it has not stored is left out: growths as JSON, confusion, space, seconds."""
     with closing(sqlite3.connect(copy / "study.db")) as database, database:
