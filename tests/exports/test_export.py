@@ -240,3 +240,12 @@ def test_pictures_of_a_run_are_found_again(tmp_path: Path) -> None:
     assert found.data_source == f"48 images in {photos}, 2 classes, as 6x8x3"
     record = found.export("npz", out=tmp_path / "best.npz")
     assert record.measured_on.endswith("held-out validation images")
+
+
+def test_limits_are_told_to_the_last_digit(tmp_path: Path) -> None:
+    """The command that exports again asks for the same limit, however large."""
+    objective = 'search.objective=["accuracy", "parameters"]'
+    found = search(tmp_path / "run", objective, "controls.arms={}", trials=0)
+    record = gs.export(found.folder, out=tmp_path / "a.npz", within={"parameters": 12345678})
+    assert "--within parameters=12345678" in record.command
+    assert "within parameters=12345678" in record.source
