@@ -15,6 +15,7 @@ from growsearch.page.facts import Fact
 from growsearch.study.attributes import (
     DataAttribute,
     MachineAttribute,
+    PendingTrialsAttribute,
     SeedAttribute,
     SpaceAttribute,
 )
@@ -62,6 +63,9 @@ def command(result: SearchResult) -> str:
         parts += ["--time-budget", f"{max(10, 10 * ceil(sum(result.spent.values()) / 10))}s"]
     else:
         parts += ["--trials", str(len(result.trials))]
+    pending = PendingTrialsAttribute.read(result.study)
+    if pending is not None:  # its default follows the number of workers
+        parts += ["--pending-trials", str(pending.value)]
     parts += ["--out", f"runs/{result.folder.name or 'repeated'}-again"]
     return shlex.join(parts)
 

@@ -193,7 +193,7 @@ def test_growths_that_cannot_be_followed_leave_the_network_alone(finished: Searc
 
 
 def test_the_space_of_the_report_is_that_of_the_run(finished: SearchResult, tmp_path: Path) -> None:
-    """Its TOML loads as an equal space, and the command names it with seed and trials."""
+    """Its TOML loads as an equal space; the command names it with seed, trials, those pending."""
     text = repeat.space_text(finished)
     assert text is not None
     path = tmp_path / repeat.SPACE_FILE
@@ -202,7 +202,7 @@ def test_the_space_of_the_report_is_that_of_the_run(finished: SearchResult, tmp_
     assert stored is not None
     assert SearchSpace.load(path) == SearchSpace.parse(stored.value)
     assert tomllib.loads(text)["teacher"]["architecture"] == space().teacher.architecture
-    assert "--seed 0 --trials 5" in repeat.command(finished)
+    assert "--seed 0 --trials 5 --pending-trials 1 --out" in repeat.command(finished)
 
 
 def test_a_run_from_a_given_network_names_it(finished: SearchResult) -> None:
