@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,6 +31,7 @@ LARGEST_SIDE = 128
 _MOST_SIDE = 4096
 _SAMPLE = 5000  # headers that are read for the median size
 _IDX = "-ubyte"
+_SOURCE = re.compile(r"(?:^| and )[\d,]+ images in (.+?), \d+ classes, as \d+x\d+x\d+(?= and |$)")
 
 ImageSize = int | tuple[int, int]
 
@@ -148,6 +150,17 @@ def load_images(
         notes=tuple(notes),
         files=files,
     )
+
+
+def places_in(source: str) -> tuple[str, ...]:
+    """Return the folders, archives or tables that a data set's source names; none of another's.
+
+    Examples
+    --------
+    >>> places_in("1,200 images in /my/photos, 7 classes, as 64x64x3")
+    ('/my/photos',)
+    """
+    return tuple(_SOURCE.findall(source))
 
 
 def pictures_for(input_shape: tuple[int, ...]) -> dict[str, Any]:

@@ -151,9 +151,16 @@ def _found_again(result: SearchResult, about: DataAttribute) -> Dataset | None:
     space = _space_of(result)
     if about.name == "digits" or about.stand_in:
         return datasets.load("digits", seed=0)
-    if space is not None and Path(about.source).exists():
-        return datasets.load(space.data, about.source)
-    return None
+    if space is None:
+        return None
+    pictures = datasets.pictures_for(space.architecture.input_shape)
+    places = datasets.places_in(about.source) or (about.source,)
+    found = [
+        datasets.load(space.data, place, skip_unreadable=True, **pictures)
+        for place in places
+        if Path(place).exists()
+    ]
+    return datasets.joined(found) if found else None
 
 
 def _as_in_run(dataset: Dataset, result: SearchResult | None) -> Mapping[str, Split] | None:

@@ -281,7 +281,7 @@ def _command(subject: Subject, target: Path, chosen: Format, content: Content, *
     if asked["trial"] is not None:
         options += ["--trial", str(asked["trial"])]
     for name, limit in (asked["within"] or {}).items():
-        options += ["--within", f"{name}={limit:g}"]
+        options += ["--within", f"{name}={limit:.15g}"]
     if content.softmax:
         options.append("--softmax")
     if chosen.holds_ends:

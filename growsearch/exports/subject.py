@@ -107,7 +107,7 @@ def subject_of(
         chosen, place = "best network", place or str(model.folder)
         if within:
             model = model.within(within)
-            limits = ", ".join(f"{name}={limit:g}" for name, limit in within.items())
+            limits = ", ".join(f"{name}={limit:.15g}" for name, limit in within.items())
             chosen = f"most accurate network within {limits}"
         return _of_run(model, trial, place, chosen)
     if trial is not None:

@@ -266,7 +266,7 @@ def _of_trials(result: SearchResult) -> Figure:
     text = (
         f"{len(nodes) - 1} candidates in {end:,.0f} seconds of training, their controls included: "
         f"{counted(nodes)}. Validation {words} rose from {result.teacher_accuracy:.4f} to "
-        f"{final:.4f} with {len(path) - 1} growths."
+        f"{final:.4f} with {len(path) - 1} growth{'s' * (len(path) != 2)}."
     )
     found = [node for node, _ in known]
     return drawn(

@@ -9,11 +9,13 @@ from math import ceil
 from pathlib import Path
 from typing import Any
 
+from growsearch.datasets import places_in
 from growsearch.networks.store import NetworkStore
 from growsearch.page.facts import Fact
 from growsearch.study.attributes import (
     DataAttribute,
     MachineAttribute,
+    PendingTrialsAttribute,
     SeedAttribute,
     SpaceAttribute,
 )
@@ -51,9 +53,9 @@ def command(result: SearchResult) -> str:
     if result.start is not None:
         stored = NetworkStore(result.folder / WEIGHTS).path(result.start.sha256)
         parts += ["--model", result.start.source if result.start.file_sha256 else str(stored)]
-    data = DataAttribute.read(result.study)
-    if data is not None and Path(data.source).is_absolute():
-        parts += ["--data", data.source]
+    place = _place_of_images(result)
+    if place:
+        parts += ["--data", place]
     seed = SeedAttribute.read(result.study)
     if seed is not None:
         parts += ["--seed", str(seed.value)]
@@ -61,8 +63,23 @@ def command(result: SearchResult) -> str:
         parts += ["--time-budget", f"{max(10, 10 * ceil(sum(result.spent.values()) / 10))}s"]
     else:
         parts += ["--trials", str(len(result.trials))]
+    pending = PendingTrialsAttribute.read(result.study)
+    if pending is not None:  # its default follows the number of workers
+        parts += ["--pending-trials", str(pending.value)]
     parts += ["--out", f"runs/{result.folder.name or 'repeated'}-again"]
     return shlex.join(parts)
+
+
+def _place_of_images(result: SearchResult) -> str:
+    """Return the path of a run's images; "" where they had none, or more than one."""
+    data = DataAttribute.read(result.study)
+    if data is None:
+        return ""
+    places = places_in(data.source)
+    if places:
+        return places[0] if len(places) == 1 else ""
+    is_path = Path(data.source).is_absolute() or data.source.endswith(".npz")
+    return data.source if is_path else ""
 
 
 def about(result: SearchResult) -> list[Fact]:

@@ -20,9 +20,11 @@ from growsearch.page.lineage import lineage_of_best, steps
 from growsearch.page.plots import curves, plots, templates
 from growsearch.page.trials import views
 from growsearch.reports.evidence_notes import notes
+from growsearch.reports.front import front_cells
 from growsearch.reports.tables import by_metric
 from growsearch.reports.times import span
 from growsearch.study.result import SearchResult
+from growsearch.trials.demands import DEMANDS
 from growsearch.trials.metrics import METRICS
 
 if TYPE_CHECKING:
@@ -89,6 +91,8 @@ def render(result: SearchResult) -> str:
             lead=facts.lead(result, parameters),
             figures=facts.figures(result, parameters),
             sentence=facts.evidence_sentence(result),
+            front=front_cells(result.front, result.metric) if result.front else None,
+            demand=DEMANDS[result.demand].words if result.demand else "",
             evidence=evidence,
             notes=[(term, by_metric(text, result.metric)) for term, text in notes(evidence)],
             plots=plots(result),

@@ -36,10 +36,25 @@ def front_table(
     Below a line that explains it; members stand by rising demand.
     """
     words = METRICS[metric].words
+    rows = front_cells(front, metric)
+    widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]) - 1)]
+    return [
+        f"Front of validation {words} and {DEMANDS[demand].words}: each network is more "
+        "accurate than those that demand less.",
+        *(
+            "  ".join([*(cell.rjust(width) for cell, width in zip(row, widths, strict=True)), text])
+            for *row, text in rows
+        ),
+    ]
+
+
+def front_cells(front: Sequence[FrontMember], metric: str = "accuracy") -> list[tuple[str, ...]]:
+    """Return the names of a front's columns, then the cells of each member; outlines are last."""
     named = {name: each for name, each in DEMANDS.items() if any(name in m.values for m in front)}
     ends = any(member.test_accuracy is not None for member in front)
     further = ("held-out", "test") if ends else ()
-    rows = [("trial", METRICS[metric].column, *further, *(each.column for each in named.values()))]
+    columns = (each.column for each in named.values())
+    rows = [("trial", METRICS[metric].column, *further, *columns, "network")]
     for member in front:
         trial = "first" if member.trial_number is None else str(member.trial_number)
         cells = (
@@ -48,17 +63,9 @@ def front_table(
         )
         figures = (member.held_out_accuracy, member.test_accuracy) if ends else ()
         shown = ("-" if value is None else f"{value:.4f}" for value in figures)
-        rows.append((trial, f"{member.accuracy:.4f}", *shown, *cells))
-    widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
-    outlines = ["network", *(outline(member.network.architecture) for member in front)]
-    return [
-        f"Front of validation {words} and {DEMANDS[demand].words}: each network is more "
-        "accurate than those that demand less.",
-        *(
-            "  ".join([*(cell.rjust(width) for cell, width in zip(row, widths, strict=True)), text])
-            for row, text in zip(rows, outlines, strict=True)
-        ),
-    ]
+        text = outline(member.network.architecture)
+        rows.append((trial, f"{member.accuracy:.4f}", *shown, *cells, text))
+    return rows
 
 
 def _ends(points: list[tuple[float, float]], demand: DemandName) -> str:

@@ -213,9 +213,10 @@ def pick(front: Sequence[FrontMember], within: Mapping[str, float]) -> FrontMemb
     ]
     if not fitting:
         least = ", ".join(
-            f"{min(each.values.get(name, math.inf) for each in front):,g} {name}" for name in within
+            f"{min(each.values.get(name, math.inf) for each in front):,.15g} {name}"
+            for name in within
         )
-        asked = ", ".join(f"{name}={limit:g}" for name, limit in within.items())
+        asked = ", ".join(f"{name}={limit:.15g}" for name, limit in within.items())
         raise InvalidInputError(
             f"within: expected limits that a member of the front keeps, whose least are {least}, "
             f"got {asked}"

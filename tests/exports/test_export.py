@@ -21,6 +21,7 @@ from growsearch.study.result import SearchResult
 from tests.exports.networks import CLASSES, NETWORKS
 from tests.fake_trainer import images as run_images
 from tests.keras_files import keras, model, saved
+from tests.pictures import write_classes
 from tests.small_search import search
 
 
@@ -225,3 +226,26 @@ def test_the_images_of_a_run_are_found_again(copy: Path, tmp_path: Path) -> None
     )
     record = found.export("npz", out=tmp_path / "digits.npz")
     assert record.measured_on == "150 held-out validation images"
+
+
+def test_pictures_of_a_run_are_found_again(tmp_path: Path) -> None:
+    """In the folder that they were read from, where the run has no copy of them."""
+    photos = write_classes(tmp_path / "photos", {"cat": 24, "dog": 24})
+    found = search(
+        tmp_path / "run",
+        space=gs.SearchSpace.load("digits").replace(teacher={"steps": 1}, training={"steps": 2}),
+        data=photos,
+        trials=0,
+    )
+    assert found.data_source == f"48 images in {photos}, 2 classes, as 6x8x3"
+    record = found.export("npz", out=tmp_path / "best.npz")
+    assert record.measured_on.endswith("held-out validation images")
+
+
+def test_limits_are_told_to_the_last_digit(tmp_path: Path) -> None:
+    """The command that exports again asks for the same limit, however large."""
+    objective = 'search.objective=["accuracy", "parameters"]'
+    found = search(tmp_path / "run", objective, "controls.arms={}", trials=0)
+    record = gs.export(found.folder, out=tmp_path / "a.npz", within={"parameters": 12345678})
+    assert "--within parameters=12345678" in record.command
+    assert "within parameters=12345678" in record.source

@@ -21,7 +21,12 @@ from growsearch.cli import main
 from growsearch.errors import RunError
 from growsearch.page import facts, render, repeat, write_report
 from growsearch.space import SearchSpace
-from growsearch.study.attributes import MachineAttribute, SpaceAttribute, StartAttribute
+from growsearch.study.attributes import (
+    DataAttribute,
+    MachineAttribute,
+    SpaceAttribute,
+    StartAttribute,
+)
 from growsearch.study.result import SearchResult
 from growsearch.trials.confusion import Confusion
 from tests.command_line import refused
@@ -147,6 +152,20 @@ def test_a_run_by_a_metric_names_it(tmp_path: Path) -> None:
     assert "validation accuracy" not in text
 
 
+def test_a_run_with_two_objectives_tells_its_front(tmp_path: Path, page: str) -> None:
+    """Each member in a row with its demands, and a link to its trial; no other run has a front."""
+    objective = 'search.objective=["accuracy", "parameters"]'
+    result = search(tmp_path / "run", objective, "controls.arms={}")
+    made = render(result)
+    found = re.findall(r"<tr>.*?</tr>", made.split("The front that the search kept")[1], re.DOTALL)
+    rows = [text_of(row) for row in found[1 : 1 + len(result.front)]]
+    for row, member in zip(rows, result.front, strict=True):
+        number = "first" if member.trial_number is None else str(member.trial_number)
+        assert row.startswith(f"{number} {member.accuracy:.4f} ")
+        assert f" {member.network.parameters:,} " in row
+    assert "The front that the search kept" not in page
+
+
 def test_a_run_of_an_earlier_version_has_a_report(copy: Path) -> None:
     """All that it has not stored is left out: growths as JSON, confusion, space, seconds."""
     with closing(sqlite3.connect(copy / "study.db")) as database, database:
@@ -174,7 +193,7 @@ def test_growths_that_cannot_be_followed_leave_the_network_alone(finished: Searc
 
 
 def test_the_space_of_the_report_is_that_of_the_run(finished: SearchResult, tmp_path: Path) -> None:
-    """Its TOML loads as an equal space, and the command names it with seed and trials."""
+    """Its TOML loads as an equal space; the command names it with seed, trials, those pending."""
     text = repeat.space_text(finished)
     assert text is not None
     path = tmp_path / repeat.SPACE_FILE
@@ -183,7 +202,7 @@ def test_the_space_of_the_report_is_that_of_the_run(finished: SearchResult, tmp_
     assert stored is not None
     assert SearchSpace.load(path) == SearchSpace.parse(stored.value)
     assert tomllib.loads(text)["teacher"]["architecture"] == space().teacher.architecture
-    assert "--seed 0 --trials 5" in repeat.command(finished)
+    assert "--seed 0 --trials 5 --pending-trials 1 --out" in repeat.command(finished)
 
 
 def test_a_run_from_a_given_network_names_it(finished: SearchResult) -> None:
@@ -195,6 +214,27 @@ def test_a_run_from_a_given_network_names_it(finished: SearchResult) -> None:
     assert "started from /my/cats.keras" in text_of(render(result))
     result = replace(finished, start=StartAttribute(source="runs/old", sha256=sha256))
     assert f"weights/{sha256}.safetensors" in repeat.command(result)
+
+
+@pytest.mark.parametrize(
+    ("source", "asked"),
+    [
+        ("/my/images.npz", "--data /my/images.npz"),
+        ("images.npz", "--data images.npz"),
+        ("1,200 images in my photos, 7 classes, as 64x64x3", "--data 'my photos'"),
+        ("9 images in a, 2 classes, as 8x8x1 and 9 images in b, 2 classes, as 8x8x1", ""),
+        ("arrays in memory", ""),
+    ],
+)
+def test_the_command_names_the_images(copy: Path, source: str, asked: str) -> None:
+    """By their path, that of a folder as well; ``run`` takes no list of several."""
+    result = load_result(copy)
+    about = DataAttribute.read(result.study)
+    assert about is not None
+    about.model_copy(update={"source": source}).write(result.study)
+    command = repeat.command(result)
+    assert asked in command
+    assert ("--data" in command) == bool(asked)
 
 
 def test_hundreds_of_trials_are_written_in_seconds(finished: SearchResult) -> None:
