@@ -78,6 +78,9 @@ def _place_of_images(result: SearchResult) -> str:
     places = places_in(data.source)
     if places:
         return places[0] if len(places) == 1 else ""
+    joined = data.source.split(" and ")  # the images of a run that goes on
+    if len(joined) > 1 and all(Path(each).is_absolute() for each in joined):
+        return ""
     is_path = Path(data.source).is_absolute() or data.source.endswith(".npz")
     return data.source if is_path else ""
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from growsearch.networks.outline import outline
 from growsearch.trials.arms import CANDIDATE
 from growsearch.trials.metrics import METRICS
-from growsearch.trials.records import ArmResult, TrialRecord
+from growsearch.trials.records import TrialRecord
 
 if TYPE_CHECKING:
     from growsearch.study.result import SearchResult
@@ -92,10 +92,6 @@ def _cells(trial: TrialRecord, arms: Sequence[str]) -> list[str]:
         f"{trial.parameters:,}",
         *values,
     ]
-
-
-def _value(result: ArmResult) -> str:
-    return "failed" if result.accuracy is None else f"{result.accuracy:.4f}"
 
 
 def _row(cells: Iterable[str]) -> str:

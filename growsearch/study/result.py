@@ -226,7 +226,8 @@ class SearchResult(DrawsItself):
     def within(self, limits: Mapping[str, float]) -> SearchResult:
         """Return the result with another best network: the most accurate of the front in limits.
 
-        Figures at the end of the run are of the best network before, and are left out.
+        Its accuracies on held-out and test images are those of the member; other figures at the end
+        of the run are of the best network before, and are left out.
 
         Parameters
         ----------
@@ -241,7 +242,10 @@ class SearchResult(DrawsItself):
         if member.sha256 == self.best.sha256:
             return self
         best = Best(member.network, member.accuracy, member.trial_number, member.path)
-        measured: dict[str, Any] = {"test_accuracy": None, "held_out_accuracy": None}
+        measured: dict[str, Any] = {
+            "test_accuracy": member.test_accuracy,
+            "held_out_accuracy": member.held_out_accuracy,
+        }
         return replace(self, best=best, **measured, scores={}, confusions={})
 
     def evidence(self) -> Evidence:

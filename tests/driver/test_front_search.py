@@ -309,7 +309,8 @@ def test_pick_takes_the_most_accurate_within_limits(finished: SearchResult) -> N
             assert gs.pick(front, {name: member.values[name]}).accuracy == member.accuracy
         found = finished.within({"parameters": member.values["parameters"]})
         assert found.best.sha256 == member.sha256
-        assert (found.test_accuracy is None) == (member is not front[-1])
+        assert found.test_accuracy == member.test_accuracy
+        assert found.held_out_accuracy == member.held_out_accuracy
     with pytest.raises(InvalidInputError, match="expected limits that a member of the front keeps"):
         gs.pick(front, {"parameters": 1})
     with pytest.raises(InvalidInputError, match="expected demands among parameters, flash_bytes"):
