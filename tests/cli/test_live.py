@@ -40,15 +40,30 @@ sys.exit(main(sys.argv[1:], run))
 """
 
 
+# What stands below the trials that have ended, from above.
+VIEW = (
+    r"best    0\.\d{4} [▁-█]* ? ?trial \d+ \w+ .* parameters",
+    r"decided [○●×]+  (\d+ kept, )?2 not kept; last: \d+ \w+ ",
+    r"trials +[━╸╺ ]+ +\d+/20000 ",
+)
+
+
+def places(lines: list[str]) -> list[int | None]:
+    """The place of each line of the view; None of one that is not drawn yet."""
+    return [
+        next((n for n, each in enumerate(lines) if re.match(pattern, each)), None)
+        for pattern in VIEW
+    ]
+
+
 def test_a_search_is_seen_narrowed_and_interrupted(tmp_path: Path) -> None:
     """The view follows the size of the window, and an interrupt leaves the terminal as it was."""
     command = [sys.executable, "-c", SCRIPT, str(tmp_path / "run")]
     with Terminal(command, columns=110, rows=24) as terminal:
-        lines = terminal.watch(lambda lines: any("2 not kept" in each for each in lines))
-        best, decided, trials = lines[-4:-1] if "trial " in lines[-1] else lines[-3:]
-        assert re.match(r"best    0\.\d{4} [▁-█]* ? ?trial \d+ \w+ .* parameters", best)
-        assert re.match(r"decided [○●×]+  (\d+ kept, )?2 not kept; last: \d+ \w+ ", decided)
-        assert re.match(r"trials +[━╸╺ ]+ +\d+/20000 ", trials)
+        lines = terminal.watch(lambda lines: None not in places(lines))
+        found = places(lines)
+        assert None not in found, lines
+        assert found == sorted(found), lines
         assert "\x1b[?25l" in terminal.written.decode()
         terminal.resize(50, 24)
         seen = len(terminal.written)
