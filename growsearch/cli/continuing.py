@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import click
 
-from growsearch.checks import LARGEST_SEED
 from growsearch.cli import options, output
 from growsearch.cli.progress import Shown, how_to_show
 from growsearch.cli.workers import Workers, where_to_train
@@ -35,7 +34,7 @@ from growsearch.cli.workers import Workers, where_to_train
     metavar="SPAN",
     help="Time for the whole new run: 90s, 10m; by default the space's. none is no limit.",
 )
-@click.option("--seed", type=click.IntRange(0, LARGEST_SEED), help="Seed of everything random.")
+@options.seed
 @click.option(
     "--set",
     "overrides",
@@ -65,18 +64,9 @@ def continue_run(
     seed: int | None,
     overrides: tuple[str, ...],
     arms: dict[str, float] | None,
-    workers: int | None,
-    pending_trials: int | None,
-    trial_time_limit: float | None,
-    memory_per_worker: int | None,
-    ray: str | None,
-    cpus_per_worker: float | None,
-    gpus_per_worker: float | None,
+    workers: Workers,
     logs: tuple[str, ...],
-    quiet: bool,
-    plain: bool,
-    json_lines: bool,
-    as_json: bool,
+    shown: Shown,
 ) -> None:
     """Go on from the best network of the run in DIR with new images, in a run of its own.
 
@@ -85,25 +75,16 @@ def continue_run(
     """
     from growsearch.space import Override
 
-    shown = Shown(quiet, plain, json_lines, as_json)
-    asked = Workers(
-        workers,
-        ray=ray,
-        cpus=cpus_per_worker,
-        gpus=gpus_per_worker,
-        time_limit=trial_time_limit,
-        memory=memory_per_worker,
-    )
     changes = list(map(Override.parse, overrides))
     if arms is not None:
         changes.append(Override("controls.arms", arms, "--arms"))
-    shown.announce(in_process=not asked.are_processes)
+    shown.announce(in_process=not workers.are_processes)
     output.quiet()
     from growsearch.continuation import continue_search
     from growsearch.tracking import tracker_named
 
     trackers = [tracker_named(each) for each in logs]
-    with shown.listening() as listener, asked.started() as (executor, count):
+    with shown.listening() as listener, workers.started() as (executor, count):
         result = continue_search(
             folder,
             data=list(data),
@@ -116,10 +97,8 @@ def continue_run(
             seed=seed,
             workers=count,
             executor=executor,
-            pending_trials=pending_trials,
-            trial_time_limit=trial_time_limit,
-            memory_per_worker=memory_per_worker,
             callbacks=trackers,
             on_event=listener,
+            **workers.limits,
         )
     listener.finish(result)

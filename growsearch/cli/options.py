@@ -12,7 +12,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from growsearch.checks import number
+from growsearch.checks import LARGEST_SEED, number
 from growsearch.errors import without_password
 
 STORAGE_VARIABLE = "GROWSEARCH_STORAGE"
@@ -61,6 +61,11 @@ def current_space(
         return name
     click.echo(f"growsearch: warning: {alias_notice(name)}", err=True)
     return ALIASES[name]
+
+
+seed = click.option(
+    "--seed", type=click.IntRange(0, LARGEST_SEED), help="Seed of everything random."
+)
 
 
 storage = click.option(

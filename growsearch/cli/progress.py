@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 
@@ -15,8 +16,6 @@ from growsearch.errors import InvalidInputError
 if TYPE_CHECKING:
     from growsearch.driver.events import Event
     from growsearch.study.result import SearchResult
-
-Command = TypeVar("Command", bound=Callable[..., object])
 
 _OPTIONS = (
     click.option("--quiet", is_flag=True, help="Show no progress; the result is printed."),
@@ -40,11 +39,19 @@ _OPTIONS = (
 )
 
 
-def how_to_show(command: Command) -> Command:
-    """Give a command the options of this module."""
+def how_to_show(command: Callable[..., object]) -> Callable[..., object]:
+    """Give a command the options of this module; its function gets their values as ``shown``."""
+
+    @wraps(command)
+    def with_shown(
+        *arguments: Any, quiet: bool, plain: bool, json_lines: bool, as_json: bool, **values: Any
+    ) -> object:
+        return command(*arguments, shown=Shown(quiet, plain, json_lines, as_json), **values)
+
+    result: Callable[..., object] = with_shown
     for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
+        result = option(result)
+    return result
 
 
 class Listener(Protocol):

@@ -7,7 +7,6 @@ from typing import Any
 
 import click
 
-from growsearch.checks import LARGEST_SEED
 from growsearch.cli import options, output
 from growsearch.cli.progress import Shown, how_to_show
 from growsearch.cli.workers import Workers, where_to_train
@@ -38,7 +37,7 @@ _BEGAN = time.monotonic()  # a time budget begins with the process
 @options.data
 @options.image_size
 @options.skip_unreadable
-@click.option("--seed", type=click.IntRange(0, LARGEST_SEED), help="Seed of everything random.")
+@options.seed
 @click.option(
     "--set",
     "overrides",
@@ -85,18 +84,9 @@ def run(
     skip_unreadable: bool,
     seed: int | None,
     overrides: tuple[str, ...],
-    workers: int | None,
-    pending_trials: int | None,
-    trial_time_limit: float | None,
-    memory_per_worker: int | None,
-    ray: str | None,
-    cpus_per_worker: float | None,
-    gpus_per_worker: float | None,
+    workers: Workers,
     logs: tuple[str, ...],
-    quiet: bool,
-    plain: bool,
-    json_lines: bool,
-    as_json: bool,
+    shown: Shown,
 ) -> None:
     """Grow the best network of SPACE, a shipped name or a TOML file; mnist by default.
 
@@ -105,15 +95,6 @@ def run(
     """
     from growsearch.space import AUTO, Override, SearchSpace
 
-    shown = Shown(quiet, plain, json_lines, as_json)
-    asked = Workers(
-        workers,
-        ray=ray,
-        cpus=cpus_per_worker,
-        gpus=gpus_per_worker,
-        time_limit=trial_time_limit,
-        memory=memory_per_worker,
-    )
     controls = (
         Override("controls.arms", arms, "--arms"),
         Override("controls.seeds", control_seeds, "--control-seeds"),
@@ -122,7 +103,7 @@ def run(
     given = [override for override in controls if override.value is not None]
     changes = [*map(Override.parse, overrides), *given]
     loaded = None if model is not None else SearchSpace.load(space or "mnist", changes)
-    shown.announce(in_process=model is not None or not asked.are_processes)
+    shown.announce(in_process=model is not None or not workers.are_processes)
     output.quiet()
     from growsearch.api import search
     from growsearch.interop.models import network_to_search_from
@@ -133,7 +114,7 @@ def run(
         start = network_to_search_from(model, custom_objects=custom_objects)
         loaded = SearchSpace.load(space or AUTO, changes, first=start.network.architecture)
     trackers = [tracker_named(each) for each in logs]
-    with shown.listening() as listener, asked.started() as (executor, count):
+    with shown.listening() as listener, workers.started() as (executor, count):
         result = search(
             loaded,
             network=start,
@@ -147,11 +128,9 @@ def run(
             seed=seed,
             workers=count,
             executor=executor,
-            pending_trials=pending_trials,
-            trial_time_limit=trial_time_limit,
-            memory_per_worker=memory_per_worker,
             callbacks=trackers,
             on_event=listener,
+            **workers.limits,
             began=_BEGAN,
         )
     listener.finish(result)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from functools import wraps
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,8 +16,6 @@ from growsearch.machine import processors
 
 if TYPE_CHECKING:
     from growsearch.execution import Executor
-
-Command = TypeVar("Command", bound=Callable[..., object])
 
 DEFAULT = 2  # workers, where there are as many processors
 
@@ -74,11 +73,36 @@ _OPTIONS = (
 )
 
 
-def where_to_train(command: Command) -> Command:
-    """Give a command the options of this module."""
+def where_to_train(command: Callable[..., object]) -> Callable[..., object]:
+    """Give a command the options of this module; its function gets their values as ``workers``."""
+
+    @wraps(command)
+    def with_workers(
+        *arguments: Any,
+        workers: int | None,
+        pending_trials: int | None,
+        trial_time_limit: float | None,
+        memory_per_worker: int | None,
+        ray: str | None,
+        cpus_per_worker: float | None,
+        gpus_per_worker: float | None,
+        **values: Any,
+    ) -> object:
+        asked = Workers(
+            workers,
+            ray=ray,
+            cpus=cpus_per_worker,
+            gpus=gpus_per_worker,
+            time_limit=trial_time_limit,
+            memory=memory_per_worker,
+            pending=pending_trials,
+        )
+        return command(*arguments, workers=asked, **values)
+
+    result: Callable[..., object] = with_workers
     for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
+        result = option(result)
+    return result
 
 
 @dataclass(frozen=True)
@@ -97,6 +121,8 @@ class Workers:
         Seconds of one training.
     memory : int or None
         Bytes of each worker.
+    pending : int or None
+        Candidates that are asked for before the oldest of them is judged.
 
     Raises
     ------
@@ -110,6 +136,7 @@ class Workers:
     gpus: float | None
     time_limit: float | None
     memory: int | None
+    pending: int | None = None
 
     def __post_init__(self) -> None:
         for option, value in (("--cpus-per-worker", self.cpus), ("--gpus-per-worker", self.gpus)):
@@ -134,6 +161,15 @@ class Workers:
     def are_processes(self) -> bool:
         """True if trainings run in other processes than this one."""
         return self.count != 0
+
+    @property
+    def limits(self) -> dict[str, Any]:
+        """The arguments of a search that do not depend on where its workers are."""
+        return {
+            "pending_trials": self.pending,
+            "trial_time_limit": self.time_limit,
+            "memory_per_worker": self.memory,
+        }
 
     @contextmanager
     def started(self) -> Iterator[tuple[Executor | None, int | None]]:
