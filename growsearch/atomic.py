@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from growsearch.errors import RunError
@@ -44,6 +46,29 @@ def write_atomically(path: Path, data: bytes) -> None:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+@contextmanager
+def whole_folder(folder: Path) -> Iterator[Path]:
+    """Yield an empty folder that becomes ``folder`` after the block; an error leaves nothing.
+
+    Where another process was faster, its folder stays. The parent must be there.
+
+    Raises
+    ------
+    OSError
+        As the operating system raises it.
+    """
+    partial = Path(tempfile.mkdtemp(dir=folder.parent, prefix=PARTIAL))
+    try:
+        yield partial
+        try:
+            partial.replace(folder)
+        except OSError:
+            if not folder.is_dir():
+                raise
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
 
 
 def make_writable(folder: Path) -> None:

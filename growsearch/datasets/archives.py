@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import tempfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -67,8 +66,9 @@ def list_archive(path: Path) -> Listing:
 
 def _unpack(path: Path, folder: Path, name: str) -> None:
     """Unpack the images of an archive into a folder, which is whole or not there."""
-    partial = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".partial-"))
-    try:
+    from growsearch.atomic import whole_folder
+
+    with whole_folder(folder) as partial:
         (partial / name).mkdir()
         free = shutil.disk_usage(partial).free
         for member, stream in _members(path):
@@ -84,13 +84,6 @@ def _unpack(path: Path, folder: Path, name: str) -> None:
                     f"{path}: expected room for its images in {folder.parent}, the disk is full: "
                     "free some, or name another cache by XDG_CACHE_HOME"
                 )
-        try:
-            partial.replace(folder)
-        except OSError:
-            if not folder.is_dir():  # another process was faster
-                raise
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
 
 
 def _members(path: Path) -> Iterator[tuple[PurePosixPath, IO[bytes]]]:

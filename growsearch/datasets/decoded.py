@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import shutil
-import tempfile
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -119,19 +118,13 @@ def _read(folder: Path, count: int, shape: Shape) -> Decoded | None:
 def _write(folder: Path, paths: Sequence[Path], shape: Shape) -> None:
     """Decode all files into an entry of the cache, which is whole or not there."""
     shutil.rmtree(folder, ignore_errors=True)  # one that is damaged
-    partial = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".partial-"))
-    try:
+    from growsearch.atomic import whole_folder
+
+    with whole_folder(folder) as partial:
         files, unreadable = _decode(partial / _PIXELS, paths, shape)
         pixels = np.asarray(np.memmap(partial / _PIXELS, np.uint8, "r", shape=(len(paths), *shape)))
         index = {"files": files, "unreadable": unreadable, "sha256": sha256_of(pixels)}
         (partial / _INDEX).write_text(json.dumps(index), encoding="ascii")
-        try:
-            partial.replace(folder)
-        except OSError:
-            if not folder.is_dir():  # another process was faster
-                raise
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
 
 
 def _decode(target: Path, paths: Sequence[Path], shape: Shape) -> tuple[list[str], dict[int, str]]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import io
 import stat
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -48,7 +49,7 @@ def outline_of(path: Path) -> Outline:
     DataError
         Says in a few words why the file cannot be read.
     """
-    try:
+    with _told():
         _check_regular(path)
         with path.open("rb") as file, _opened(file) as image:
             turned = False
@@ -56,10 +57,6 @@ def outline_of(path: Path) -> Outline:
                 turned = image.getexif().get(_ORIENTATION) in _TURNED
             width, height = reversed(image.size) if turned else image.size
             return Outline(height, width, image.mode in _GREY)
-    except DataError:
-        raise
-    except Exception as error:  # foreign bytes: whatever a decoder trips over
-        raise DataError(_reason(error)) from None
 
 
 def read_picture(path: Path, shape: Shape) -> tuple[NDArray[np.uint8], str]:
@@ -83,11 +80,18 @@ def read_picture(path: Path, shape: Shape) -> tuple[NDArray[np.uint8], str]:
     DataError
         Says in a few words why the file cannot be read.
     """
-    try:
+    with _told():
         _check_regular(path)
         data = path.read_bytes()
         with _opened(io.BytesIO(data)) as image:
             return _pixels(image, shape), hashlib.sha256(data).hexdigest()
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Turn the errors of the block into a DataError that says why in a few words."""
+    try:
+        yield
     except DataError:
         raise
     except Exception as error:  # foreign bytes: whatever a decoder trips over
