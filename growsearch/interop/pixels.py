@@ -10,7 +10,8 @@ from growsearch.networks import INPUT, Network, Node
 from growsearch.networks.layers import Carried, Normalize, Rescale
 
 _BYTE = 255.0
-_OF_BYTES = 2.0  # the images' mean, or the inverse of the scale, of pixels that are no fractions
+_MOST_SCALE = 0.05  # of bytes: those in use are 1/255 and 1/127.5
+_LEAST_MEAN = 2.0  # of images in bytes
 
 
 def for_unit_pixels(network: Network) -> tuple[Network, str]:
@@ -31,10 +32,10 @@ def for_unit_pixels(network: Network) -> tuple[Network, str]:
     if first is None:
         return network, ""
     layer, architecture, weights = first.layer, network.architecture, dict(network.weights)
-    if isinstance(layer, Rescale) and 0.0 < layer.scale < 1.0 / _OF_BYTES / 10.0:
+    if isinstance(layer, Rescale) and 0.0 < layer.scale < _MOST_SCALE:
         changed = replace(layer, scale=layer.scale * _BYTE)
         architecture = architecture.with_layers({first.name: changed})
-    elif isinstance(layer, Normalize) and weights[first.name]["mean"].mean() > _OF_BYTES:
+    elif isinstance(layer, Normalize) and weights[first.name]["mean"].mean() > _LEAST_MEAN:
         mean, variance = weights[first.name]["mean"], weights[first.name]["variance"]
         weights[first.name] = {"mean": mean / _BYTE, "variance": variance / _BYTE**2}
     else:

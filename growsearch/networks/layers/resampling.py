@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -26,9 +27,9 @@ class _Resampled(Layer):
         super().__post_init__()
         check_choice("interpolation", self.interpolation, INTERPOLATIONS)
 
+    @abstractmethod
     def pixels(self, shape: Shape) -> Pair:
         """Return height and width of the output."""
-        raise NotImplementedError
 
     def output_shape(self, *shapes: Shape) -> Shape:
         return *self.pixels(shapes[0]), image(shapes[0])[2]

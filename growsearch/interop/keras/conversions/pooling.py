@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from growsearch.interop.keras.conversions.conversion import Reader, Writer, Written
@@ -17,11 +18,9 @@ def _pool(kind: type[layers.MaxPool] | type[layers.AvgPool]) -> Reader:
     return read
 
 
-def _global_pool(kind: type[layers.GlobalAvgPool] | type[layers.GlobalMaxPool]) -> Reader:
-    def read(layer: Any) -> Layer:
-        return kind(bool(layer.keepdims))
-
-    return read
+def global_pool(kind: Callable[[bool], Layer]) -> Reader:
+    """Return the reader of a global pooling, along any number of axes."""
+    return lambda layer: kind(bool(layer.keepdims))
 
 
 def _write_pool(name: str) -> Writer:
@@ -32,19 +31,20 @@ def _write_pool(name: str) -> Writer:
     return write
 
 
-def _write_global(name: str) -> Writer:
+def write_global(name: str) -> Writer:
+    """Return the writer of a global pooling, along any number of axes."""
     return lambda layer: Written(name, {"keepdims": layer.keepdims})
 
 
 READERS: dict[str, Reader] = {
     "MaxPooling2D": _pool(layers.MaxPool),
     "AveragePooling2D": _pool(layers.AvgPool),
-    "GlobalAveragePooling2D": _global_pool(layers.GlobalAvgPool),
-    "GlobalMaxPooling2D": _global_pool(layers.GlobalMaxPool),
+    "GlobalAveragePooling2D": global_pool(layers.GlobalAvgPool),
+    "GlobalMaxPooling2D": global_pool(layers.GlobalMaxPool),
 }
 WRITERS: dict[type, Writer] = {
     layers.MaxPool: _write_pool("MaxPooling2D"),
     layers.AvgPool: _write_pool("AveragePooling2D"),
-    layers.GlobalAvgPool: _write_global("GlobalAveragePooling2D"),
-    layers.GlobalMaxPool: _write_global("GlobalMaxPooling2D"),
+    layers.GlobalAvgPool: write_global("GlobalAveragePooling2D"),
+    layers.GlobalMaxPool: write_global("GlobalMaxPooling2D"),
 }

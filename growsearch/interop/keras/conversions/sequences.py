@@ -6,6 +6,7 @@ from typing import Any
 
 from growsearch.interop.keras.activations import activation_of
 from growsearch.interop.keras.conversions.conversion import Reader, Writer, Written
+from growsearch.interop.keras.conversions.pooling import global_pool, write_global
 from growsearch.networks import layers
 from growsearch.networks.layer import Layer
 
@@ -32,10 +33,6 @@ def _pool(kind: type[layers.MaxPool1D] | type[layers.AvgPool1D]) -> Reader:
     return read
 
 
-def _global_pool(kind: type[layers.GlobalAvgPool1D] | type[layers.GlobalMaxPool1D]) -> Reader:
-    return lambda layer: kind(bool(layer.keepdims))
-
-
 def _write_conv(layer: layers.Conv1D) -> Written:
     options = {
         "filters": layer.filters,
@@ -58,21 +55,17 @@ def _write_pool(name: str) -> Writer:
     return write
 
 
-def _write_global(name: str) -> Writer:
-    return lambda layer: Written(name, {"keepdims": layer.keepdims})
-
-
 READERS: dict[str, Reader] = {
     "Conv1D": _conv,
     "MaxPooling1D": _pool(layers.MaxPool1D),
     "AveragePooling1D": _pool(layers.AvgPool1D),
-    "GlobalAveragePooling1D": _global_pool(layers.GlobalAvgPool1D),
-    "GlobalMaxPooling1D": _global_pool(layers.GlobalMaxPool1D),
+    "GlobalAveragePooling1D": global_pool(layers.GlobalAvgPool1D),
+    "GlobalMaxPooling1D": global_pool(layers.GlobalMaxPool1D),
 }
 WRITERS: dict[type, Writer] = {
     layers.Conv1D: _write_conv,
     layers.MaxPool1D: _write_pool("MaxPooling1D"),
     layers.AvgPool1D: _write_pool("AveragePooling1D"),
-    layers.GlobalAvgPool1D: _write_global("GlobalAveragePooling1D"),
-    layers.GlobalMaxPool1D: _write_global("GlobalMaxPooling1D"),
+    layers.GlobalAvgPool1D: write_global("GlobalAveragePooling1D"),
+    layers.GlobalMaxPool1D: write_global("GlobalMaxPooling1D"),
 }
