@@ -35,13 +35,13 @@ def has_shipped_ends(space: SearchSpace) -> bool:
     >>> has_shipped_ends(SearchSpace.load("net2net", "teacher.input_shape=[32, 32, 3]"))
     False
     """
-    return space.architecture == _shipped_architectures().get(space.name)
+    return space.name in SearchSpace.shipped() and space.architecture == _shipped(space.name)
 
 
 @cache
-def _shipped_architectures() -> dict[str, Architecture]:
-    """Return the first network of each shipped space, by its name; their files are read once."""
-    return {name: SearchSpace.load(name).architecture for name in SearchSpace.shipped()}
+def _shipped(name: str) -> Architecture:
+    """Return the first network of a shipped space, whose file is read once."""
+    return SearchSpace.load(name).architecture
 
 
 def fitted(
