@@ -98,8 +98,8 @@ def sites(model: str, every: bool, custom_objects: dict[str, Any], as_json: bool
         listed = {name: [each.to_json() for each in legal] for name, legal in found.items()}
         output.print_json({"architecture": architecture.to_json(), "sites": listed})
         return
-    named = [(as_option(each), each) for legal in found.values() for each in legal]
-    click.echo("\n".join(report.sites(architecture, named, None if every else SITES)))
+    most = None if every else SITES
+    click.echo("\n".join(report.sites(architecture, found, as_option, most)))
 
 
 def _images(data: str, input_shape: tuple[int, ...]) -> Any:

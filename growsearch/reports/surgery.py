@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from itertools import groupby
 from typing import Any
 
 from growsearch.growth import Growth
@@ -80,24 +79,24 @@ def lines(report: Report) -> list[str]:
 
 
 def sites(
-    architecture: Architecture, named: Sequence[tuple[str, Growth]], most: int | None = None
+    architecture: Architecture,
+    found: Mapping[str, Sequence[Growth]],
+    option: Callable[[Growth], str],
+    most: int | None = None,
 ) -> list[str]:
     """Return what may grow as lines: an option of the command, and the sizes that change.
 
     Of each operation there are at most ``most`` lines, and one that counts the rest.
     """
-    if not named:
+    named = {name: [(option(each), each) for each in legal[:most]] for name, legal in found.items()}
+    lengths = [len(text) for some in named.values() for text, _ in some]
+    if not lengths:
         return ["nothing may grow: no growth keeps what this network computes"]
-    widest = min(48, max(len(option) for option, _ in named))
-    lines = []
-    for operation, group in groupby(named, key=lambda each: each[1].operation):
-        every = list(group)
-        lines += [
-            f"{option:<{widest}}  {' → '.join(growth.sizes(architecture))}"
-            for option, growth in every[:most]
-        ]
-        if left := len(every[most:]) if most is not None else 0:
-            lines.append(f"… and {left:,} more places of {operation}: --all lists them")
+    widest, lines = min(48, max(lengths)), []
+    for name, some in named.items():
+        lines += [f"{text:<{widest}}  {' → '.join(g.sizes(architecture))}" for text, g in some]
+        if left := len(found[name]) - len(some):
+            lines.append(f"… and {left:,} more places of {name}: --all lists them")
     return lines
 
 
