@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -21,6 +20,7 @@ from typing import Any
 import pytest
 
 from growsearch import SearchResult, SearchSpace, search
+from tests.browser import browser, needs_chromium
 
 ROOT = Path(__file__).parents[2]
 SECONDS = 60  # for a server that should have answered long ago
@@ -34,10 +34,6 @@ SMALL = [
 LISTENING = (
     "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
     "from growsearch.cli.app import entry; entry()"
-)
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-needs_a_browser = pytest.mark.skipif(
-    CHROMIUM is None, reason="needs chromium or chromium-browser on the PATH"
 )
 
 
@@ -218,12 +214,10 @@ class Page:
 @pytest.fixture(scope="module")
 def pages(served: Served) -> Iterator[Callable[..., Page]]:
     """A browser that returns pages of the dashboard, with what their scripts complained of."""
-    sync_api = pytest.importorskip("playwright.sync_api")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with browser() as started:
 
         def page_of(path: str, waits_for: str, scheme: str = "light") -> Page:
-            context = browser.new_context(color_scheme=scheme)
+            context = started.new_context(color_scheme=scheme)
             page, errors = context.new_page(), list[str]()
             page.on("pageerror", lambda error: errors.append(str(error)))
             page.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
@@ -251,7 +245,6 @@ def pages(served: Served) -> Iterator[Callable[..., Page]]:
             return made
 
         yield page_of
-        browser.close()
 
 
 def identity(served: Served, name: str) -> int:
@@ -259,7 +252,7 @@ def identity(served: Served, name: str) -> int:
     return found
 
 
-@needs_a_browser
+@needs_chromium
 def test_a_browser_shows_the_studies(served: Served, pages: Callable[..., Page]) -> None:
     """Candidates and controls stand in the list, and each name leads to its study."""
     page = pages("", "text=digits-control")
@@ -270,7 +263,7 @@ def test_a_browser_shows_the_studies(served: Served, pages: Callable[..., Page])
         assert any(link.endswith(f"/studies/{identity(served, name)}") for link in page.links)
 
 
-@needs_a_browser
+@needs_chromium
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_browser_shows_the_figures(
     scheme: str, served: Served, pages: Callable[..., Page]
@@ -290,7 +283,7 @@ def test_a_browser_shows_the_figures(
     assert page.errors == ()
 
 
-@needs_a_browser
+@needs_chromium
 def test_a_browser_shows_note_and_curves_of_a_trial(
     served: Served, pages: Callable[..., Page]
 ) -> None:
@@ -308,7 +301,7 @@ def test_a_browser_shows_note_and_curves_of_a_trial(
         assert page.errors == ()
 
 
-@needs_a_browser
+@needs_chromium
 def test_a_note_leads_from_each_study_to_both(served: Served, pages: Callable[..., Page]) -> None:
     """The link of the note opens the page that compares candidates and controls."""
     numbers = [identity(served, name) for name in ("digits", "digits-control")]
