@@ -15,9 +15,8 @@ def test_a_folder_is_there_when_its_block_has_ended(tmp_path: Path) -> None:
     with whole_folder(place) as partial:
         (partial / "file").write_text("whole")
         assert not place.exists()
-    with pytest.raises(KeyError), whole_folder(tmp_path / "other") as partial:
-        (partial / "file").write_text("a part")
-        raise KeyError
+    with pytest.raises(FileNotFoundError), whole_folder(tmp_path / "other") as partial:
+        (partial / "missing" / "file").write_text("a part")
     assert [each.name for each in tmp_path.iterdir()] == ["place"]
     assert (place / "file").read_text() == "whole"
 
@@ -29,6 +28,6 @@ def test_the_folder_of_a_faster_process_stays(tmp_path: Path) -> None:
         place.mkdir()
         (place / "file").write_text("of the other")
     assert (place / "file").read_text() == "of the other"
-    with pytest.raises(OSError), whole_folder(tmp_path / "file"):
+    with pytest.raises(NotADirectoryError), whole_folder(tmp_path / "file"):
         (tmp_path / "file").touch()
     assert sorted(each.name for each in tmp_path.iterdir()) == ["file", "place"]
