@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 import warnings
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ AUTO = "auto"  # the file that lacks a first network
 ALIASES = {"mnist_fast": "mnist"}  # spaces of earlier versions, and those that replace them
 
 
+@cache  # the files of an installed package stay as they are while it runs
 def shipped() -> tuple[str, ...]:
     """Return the names of the search spaces that ship with growsearch, sorted.
 
