@@ -29,7 +29,7 @@ from growsearch.study.trials import (
     refuse,
 )
 from growsearch.trials.arms import CANDIDATE
-from growsearch.trials.front import Standing
+from growsearch.trials.front import Point
 from growsearch.trials.job import ALWAYS, TrialJob
 from growsearch.trials.judge import Decision, Score, decide, least_accuracy, losses_may_decide
 from growsearch.trials.outcome import Failure, TrialOutcome
@@ -267,8 +267,8 @@ def judge(run: Run, state: RunState, candidate: Pending, outcome: TrialOutcome) 
         candidate.demand_gain = halvings(run, state, parent, candidate.demand)
         if not outcome.ended_early:
             assert candidate.demand is not None
-            standing = Standing(candidate.trial.number, accuracy, candidate.demand)
-            return judge_on_front(run, state, standing, outcome)
+            point = Point(candidate.trial.number, accuracy, candidate.demand)
+            return judge_on_front(run, state, point, outcome)
     rule, best = run.space.judge.rule, incumbent.validation_accuracy
     # A network below its own parent was not stored; that parent's file may be damaged since.
     best = max(best, least_accuracy(rule, candidate.parent_accuracy))

@@ -15,7 +15,7 @@ from growsearch.study.networks import Best
 from growsearch.study.run_state import RunState, read_state
 from growsearch.study.untrusted import finite, untrusted
 from growsearch.trials.demands import DEMANDS, milliseconds_of
-from growsearch.trials.front import Standing, decide_on_front, next_parent
+from growsearch.trials.front import Point, decide_on_front, next_parent
 from growsearch.trials.judge import Decision, Score
 from growsearch.trials.measurements import SpeedJob
 from growsearch.trials.outcome import TrialOutcome
@@ -33,7 +33,7 @@ def parent_for(state: RunState, run: Run, index: int) -> Best:
     children = Counter(
         Candidate.parent_of(trial) for trial in state.placed[:index] if Candidate.is_whole(trial)
     )
-    members = {each.standing: each for each in state.front}
+    members = {each.point: each for each in state.front}
     while members:
         chosen = next_parent([*members], children)
         best = members.pop(chosen).best
@@ -74,25 +74,23 @@ def halvings(run: Run, state: RunState, parent: int | None, demand: float | None
         return math.log2(max(finite(before), _LEAST) / max(demand, _LEAST))
 
 
-def judge_on_front(
-    run: Run, state: RunState, standing: Standing, outcome: TrialOutcome
-) -> Decision:
+def judge_on_front(run: Run, state: RunState, point: Point, outcome: TrialOutcome) -> Decision:
     """Decide whether a candidate joins the front of now."""
     demand = run.space.search.demand
     assert demand is not None
-    networks = {each.standing: each.sha256 for each in state.front}
+    networks = {each.point: each.sha256 for each in state.front}
     is_paired = outcome.losses is not None or outcome.shares is not None
 
-    def score_of(member: Standing) -> Score:
+    def score_of(member: Point) -> Score:
         if not is_paired:
             return Score(member.accuracy)
         known = run.evaluated(networks[member])
         return Score(member.accuracy, known.losses, known.shares)
 
     return decide_on_front(
-        standing,
-        Score(standing.accuracy, outcome.losses, outcome.shares),
-        [each.standing for each in state.front],
+        point,
+        Score(point.accuracy, outcome.losses, outcome.shares),
+        [each.point for each in state.front],
         score_of,
         demand=demand,
         margin=run.space.judge.margin,
@@ -104,5 +102,5 @@ def tell_front(run: Run) -> None:
     demand = run.space.search.demand
     if demand is not None:
         front = read_state(run.study, run.store).front
-        members = tuple((e.standing.trial, e.standing.accuracy, e.standing.demand) for e in front)
+        members = tuple((e.point.trial, e.point.accuracy, e.point.demand) for e in front)
         run.on_event(FrontRead(demand, members))

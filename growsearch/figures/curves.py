@@ -30,7 +30,7 @@ def learning_curves(result: SearchResult, trials: Iterable[int] | None = None) -
     result : SearchResult
     trials : iterable of int, optional
         The numbers of the trials; by default at most six: those with controls before others, kept
-        ones before rejected ones, in the order of their numbers.
+        ones before those that were not, in the order of their numbers.
 
     Raises
     ------

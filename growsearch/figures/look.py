@@ -57,7 +57,7 @@ MARKS: dict[str, Mark] = {
     "first network": Mark("square", GREY),
     "kept": Mark("circle", BLUE),
     "best": Mark("star", GREEN, 17),
-    "rejected": Mark("circle-open", GREY),
+    "not kept": Mark("circle-open", GREY),
     "pruned": Mark("triangle-down-open", BROWN),
     "failed": Mark("x", ORANGE, 11),
     "commit": Mark("diamond", PINK),

@@ -87,7 +87,7 @@ def _candidate(trial: TrialRecord, best: int | None, words: str) -> Node:
 
 
 def status_of(trial: TrialRecord, best: int | None) -> str:
-    """Return the status of a trial in a figure: "best", "kept", "rejected", "pruned" or "failed".
+    """Return the status of a trial in a figure: "best", "kept", "not kept", "pruned" or "failed".
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ def status_of(trial: TrialRecord, best: int | None) -> str:
         return "failed"
     if trial.kept:
         return "kept"
-    return "pruned" if trial.state == "PRUNED" else "rejected"
+    return "pruned" if trial.state == "PRUNED" else "not kept"
 
 
 def marks(nodes: Sequence[Node], x: Sequence[float], y: Sequence[float], **more: Any) -> list[Any]:
@@ -135,9 +135,9 @@ def marks(nodes: Sequence[Node], x: Sequence[float], y: Sequence[float], **more:
 
 
 def counted(nodes: Sequence[Node]) -> str:
-    """Return how many candidates there were of each status: "2 kept, 5 rejected"."""
+    """Return how many candidates there were of each status: "2 kept, 5 not kept"."""
     names = ["best" if each.status == "best" else each.status for each in nodes if each.trial]
     kept = sum(name in ("best", "kept") for name in names)
-    others = {name: names.count(name) for name in ("rejected", "pruned", "failed")}
+    others = {name: names.count(name) for name in ("not kept", "pruned", "failed")}
     found = [f"{kept} kept", *(f"{count} {name}" for name, count in others.items() if count)]
     return ", ".join(found)

@@ -28,22 +28,22 @@ from growsearch.study.attributes import (
 from growsearch.study.networks import Best, warn_damaged
 from growsearch.study.untrusted import finite, untrusted
 from growsearch.trials.demands import DEMANDS, DemandName, known_demands
-from growsearch.trials.front import Standing, nondominated
+from growsearch.trials.front import Point, nondominated
 
 
 @dataclass(frozen=True)
 class Placed:
     """A network of the front: its figures, and the file that holds it, which was verified."""
 
-    standing: Standing
+    point: Point
     sha256: str
     store: NetworkStore = field(repr=False, compare=False)
 
     @property
     def best(self) -> Best:
         """The network, read."""
-        path, standing = self.store.path(self.sha256), self.standing
-        return Best(self.store.get(self.sha256), standing.accuracy, standing.trial, path)
+        path, point = self.store.path(self.sha256), self.point
+        return Best(self.store.get(self.sha256), point.accuracy, point.trial, path)
 
 
 @dataclass(frozen=True)
@@ -119,13 +119,13 @@ def front_of(
     """
     if demand_of(study) is None:
         return ()
-    first = Standing(None, teacher.validation_accuracy, _first(study))
+    first = Point(None, teacher.validation_accuracy, _first(study))
     kept = [first]
     for trial in judged:
         if trial.state == TrialState.COMPLETE and Candidate.is_kept(trial):
             with untrusted(f"the values of trial {trial.number}"):
                 accuracy, demand = (finite(each) for each in trial.values)
-            kept.append(Standing(trial.number, accuracy, demand))
+            kept.append(Point(trial.number, accuracy, demand))
     by_number = {trial.number: trial for trial in judged}
     while True:
         found = []
@@ -158,7 +158,7 @@ def members_of(study: HoldsAttributes, front: Iterable[Placed]) -> tuple[FrontMe
     for each in front:
         best, values = each.best, known_demands(each.best.network.architecture)
         if demand is not None and DEMANDS[demand].of is None:
-            values[demand] = each.standing.demand
+            values[demand] = each.point.demand
         end = ends.value.get(each.sha256, MemberFigures())
         found.append(
             FrontMember(

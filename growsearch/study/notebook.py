@@ -87,7 +87,7 @@ def _cells(trial: TrialRecord, arms: Sequence[str]) -> list[str]:
     ]
     return [
         str(trial.number),
-        decision or "rejected",
+        decision or "not kept",
         trial.growth,
         f"{trial.parameters:,}",
         *values,

@@ -49,12 +49,12 @@ def write_note(
 
 
 def decision_of(record: TrialRecord) -> str:
-    """Return the end of a trial as a heading: kept or rejected, with a sign of its own."""
+    """Return the end of a trial as a heading: kept or not, with a sign of its own."""
     if record.state == "FAIL":
         return "✖ Failed"
     if record.kept:
         return "✔ Kept"
-    return "▽ Pruned, not kept" if record.state == "PRUNED" else "○ Rejected, not kept"
+    return "▽ Pruned, not kept" if record.state == "PRUNED" else "○ Not kept"
 
 
 def _row(name: str, arm: ArmResult, candidate: ArmResult) -> str:
@@ -116,7 +116,7 @@ def _of_candidates(result: SearchResult, compare: str, evidence: list[str]) -> l
         "",
         f"{len(result.trials)} candidates, {len(kept)} kept. The note on a trial says why, and "
         "so does its attribute `outcome`. The dashboard calls the trial with the highest value "
-        "the best; the judge looks at the loss of each image too, and may have rejected it.",
+        "the best; the judge looks at the loss of each image too, and may not have kept it.",
         "",
         f"| trial kept | growth | validation {words} | parameters |",
         "|---|---|---|---|",

@@ -22,8 +22,8 @@ from growsearch.trials.judge import Decision, Score, decide
 
 
 @dataclass(frozen=True)
-class Standing:
-    """The figures of a network on a front.
+class Point:
+    """The figures of a network in the plane of both objectives.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ class Standing:
     accuracy: float
     demand: float
 
-    def dominates(self, other: Standing) -> bool:
+    def dominates(self, other: Point) -> bool:
         """Return whether this network demands no more, is no less accurate, and differs."""
         return (
             self.demand <= other.demand
@@ -47,27 +47,27 @@ class Standing:
         )
 
 
-def nondominated(standings: Iterable[Standing]) -> tuple[Standing, ...]:
+def nondominated(points: Iterable[Point]) -> tuple[Point, ...]:
     """Return the networks that none dominates, by rising demand; of two equal ones the first.
 
     Examples
     --------
-    >>> several = [Standing(0, 0.9, 10.0), Standing(1, 0.8, 20.0), Standing(2, 0.7, 5.0)]
+    >>> several = [Point(0, 0.9, 10.0), Point(1, 0.8, 20.0), Point(2, 0.7, 5.0)]
     >>> [each.trial for each in nondominated(several)]
     [2, 0]
     """
-    front: list[Standing] = []
-    for each in sorted(standings, key=lambda each: (each.demand, -each.accuracy)):
+    front: list[Point] = []
+    for each in sorted(points, key=lambda each: (each.demand, -each.accuracy)):
         if not front or each.accuracy > front[-1].accuracy:
             front.append(each)
     return tuple(front)
 
 
 def decide_on_front(
-    candidate: Standing,
+    candidate: Point,
     score: Score,
-    front: Sequence[Standing],
-    score_of: Callable[[Standing], Score],
+    front: Sequence[Point],
+    score_of: Callable[[Point], Score],
     *,
     demand: DemandName,
     margin: float = 1.0,
@@ -76,10 +76,10 @@ def decide_on_front(
 
     Parameters
     ----------
-    candidate : Standing
+    candidate : Point
     score : Score
         The candidate's, with the losses of the selection images.
-    front : sequence of Standing
+    front : sequence of Point
     score_of : callable
         From a member to its score on the same images. It is called only where losses may decide.
     demand : str
@@ -89,8 +89,8 @@ def decide_on_front(
 
     Examples
     --------
-    >>> front = [Standing(None, 0.90, 500.0), Standing(0, 0.95, 900.0)]
-    >>> new = Standing(1, 0.96, 800.0)
+    >>> front = [Point(None, 0.90, 500.0), Point(0, 0.95, 900.0)]
+    >>> new = Point(1, 0.96, 800.0)
     >>> decide_on_front(new, Score(0.96), front, lambda m: Score(m.accuracy), demand="parameters")
     Decision(kept=True, reason='0.9600 joins the front at 800 parameters; trial 0 leaves it')
     """
@@ -112,11 +112,11 @@ def decide_on_front(
     return Decision(True, f"{place}; {names} leave{'s' * (len(leaving) == 1)} it")
 
 
-def _named(member: Standing) -> str:
+def _named(member: Point) -> str:
     return "the first network" if member.trial is None else f"trial {member.trial}"
 
 
-def crowding(front: Sequence[Standing]) -> dict[int | None, float]:
+def crowding(front: Sequence[Point]) -> dict[int | None, float]:
     """Return the crowding distance of each member, by its trial (Deb et al., 2002, NSGA-II).
 
     It is the distance between the two neighbours: in accuracy and in the logarithm of the demand,
@@ -124,7 +124,7 @@ def crowding(front: Sequence[Standing]) -> dict[int | None, float]:
 
     Examples
     --------
-    >>> front = [Standing(0, 0.5, 10.0), Standing(1, 0.8, 100.0), Standing(2, 0.9, 1000.0)]
+    >>> front = [Point(0, 0.5, 10.0), Point(1, 0.8, 100.0), Point(2, 0.9, 1000.0)]
     >>> crowding(front)
     {0: inf, 1: 2.0, 2: inf}
     """
@@ -145,7 +145,7 @@ def crowding(front: Sequence[Standing]) -> dict[int | None, float]:
     return found
 
 
-def next_parent(front: Sequence[Standing], children: Mapping[int | None, int]) -> Standing:
+def next_parent(front: Sequence[Point], children: Mapping[int | None, int]) -> Point:
     """Return the member that the next candidate grows from, so that all are explored evenly.
 
     It is one of those from which the fewest candidates were made; of these the one with the
@@ -153,14 +153,14 @@ def next_parent(front: Sequence[Standing], children: Mapping[int | None, int]) -
 
     Parameters
     ----------
-    front : sequence of Standing
+    front : sequence of Point
         At least one member.
     children : mapping
         Trial -> the candidates that were made of its network; none where it is missing.
 
     Examples
     --------
-    >>> front = [Standing(None, 0.5, 10.0), Standing(1, 0.8, 100.0)]
+    >>> front = [Point(None, 0.5, 10.0), Point(1, 0.8, 100.0)]
     >>> next_parent(front, {}).trial, next_parent(front, {1: 1}).trial
     (1, None)
     """
@@ -171,9 +171,9 @@ def next_parent(front: Sequence[Standing], children: Mapping[int | None, int]) -
     )
 
 
-def is_front(standings: Sequence[Standing]) -> bool:
+def is_front(points: Sequence[Point]) -> bool:
     """Return whether accuracies rise with demands: then none dominates another."""
-    ordered = sorted(standings, key=lambda each: each.demand)
+    ordered = sorted(points, key=lambda each: each.demand)
     return all(
         one.demand < other.demand and one.accuracy < other.accuracy
         for one, other in pairwise(ordered)

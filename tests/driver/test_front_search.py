@@ -29,7 +29,7 @@ from growsearch.study.networks import DamagedNetworkWarning
 from growsearch.study.result import SearchResult
 from growsearch.training import Speed, TrainingPlan
 from growsearch.trials.demands import DEMANDS
-from growsearch.trials.front import Standing, nondominated
+from growsearch.trials.front import Point, nondominated
 from growsearch.upkeep.gc import collect
 from growsearch.upkeep.verify import verify
 from tests.fake_trainer import CountingTrainer, FakeTrainer, images, outcome, without_fsync
@@ -87,9 +87,9 @@ def test_the_front_of_each_demand(tmp_path: Path, demand: str) -> None:
     teacher = TeacherAttribute.read(study)
     assert teacher is not None
     assert teacher.demand is not None
-    kept = [Standing(None, result.teacher_accuracy, teacher.demand)]
+    kept = [Point(None, result.teacher_accuracy, teacher.demand)]
     kept += [
-        Standing(each.number, each.values[0], each.values[1])
+        Point(each.number, each.values[0], each.values[1])
         for each in study.trials
         if each.values and Candidate.is_kept(each)
     ]

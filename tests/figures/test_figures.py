@@ -52,7 +52,7 @@ def numbers(figure: Figure, mode: str = "markers") -> list[int | None]:
 
 
 def with_trials(result: SearchResult, count: int) -> SearchResult:
-    """Return a run with many trials: failed, pruned, rejected, and kept ones.
+    """Return a run with many trials: failed, pruned, not kept, and kept ones.
 
     Every tenth is on the way to the best. Another tenth is kept beside that way, and has a child.
     """
@@ -185,7 +185,7 @@ def test_a_branch_leads_from_each_parent_to_its_child(count: int, brief: SearchR
 
 
 def test_the_end_of_a_trial_is_its_symbol(brief: SearchResult) -> None:
-    """Kept, rejected, pruned and failed candidates are marked as what they are."""
+    """Kept, not kept, pruned and failed candidates are marked as what they are."""
     many = with_trials(brief, 20)
     found = {
         number: trace.marker.symbol
@@ -203,7 +203,7 @@ def test_the_end_of_a_trial_is_its_symbol(brief: SearchResult) -> None:
             if each.kept
             else "pruned"
             if each.state == "PRUNED"
-            else "rejected"
+            else "not kept"
         ].symbol
         for each in many.trials
     }

@@ -295,7 +295,7 @@ def test_a_browser_shows_note_and_curves_of_a_trial(
         assert record.growth in page.text
         assert record.reason in page.text
         assert ("✔ Kept" in page.text) == record.kept
-        assert ("○ Rejected, not kept" in page.text) != record.kept
+        assert ("○ Not kept" in page.text) != record.kept
         assert "<table" in page.html
         assert [width for address, width in page.pictures if "/artifacts/" in address] == [640]
         assert page.errors == ()

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from growsearch.trials.front import (
-    Standing,
+    Point,
     crowding,
     decide_on_front,
     next_parent,
@@ -26,12 +26,12 @@ points = st.tuples(st.integers(0, 12).map(lambda n: n / 12), st.integers(1, 12).
 
 
 def joined(
-    candidate: Standing, front: Sequence[Standing], scores: dict[int | None, Score] | None = None
+    candidate: Point, front: Sequence[Point], scores: dict[int | None, Score] | None = None
 ) -> bool:
     """Return whether a candidate joins a front; without scores accuracies decide."""
     known = scores or {}
 
-    def score_of(member: Standing) -> Score:
+    def score_of(member: Point) -> Score:
         return known.get(member.trial, Score(member.accuracy))
 
     score = score_of(candidate)
@@ -39,24 +39,24 @@ def joined(
 
 
 def front_of(
-    standings: Sequence[Standing], scores: dict[int | None, Score] | None = None
-) -> tuple[Standing, ...]:
+    points: Sequence[Point], scores: dict[int | None, Score] | None = None
+) -> tuple[Point, ...]:
     """The front after all candidates, one after another; the first one is the first network."""
-    kept = [standings[0]]
-    for each in standings[1:]:
+    kept = [points[0]]
+    for each in points[1:]:
         if joined(each, nondominated(kept), scores):
             kept.append(each)
     return nondominated(kept)
 
 
-def standings_of(values: Sequence[tuple[float, float]]) -> list[Standing]:
-    return [Standing(trial, *each) for trial, each in enumerate(values)]
+def points_of(values: Sequence[tuple[float, float]]) -> list[Point]:
+    return [Point(trial, *each) for trial, each in enumerate(values)]
 
 
 @given(st.lists(points, min_size=1, max_size=20))
 def test_no_member_is_dominated(values: list[tuple[float, float]]) -> None:
     """The front holds each point that none dominates, and nothing else."""
-    front = front_of(standings_of(values))
+    front = front_of(points_of(values))
     assert not any(one.dominates(other) for one in front for other in front)
     best = {
         (accuracy, demand)
@@ -76,7 +76,7 @@ def test_the_order_of_arrival_does_not_matter(
     """Of exact values, every order gives the same front."""
     shuffled = random.sample(values, len(values))
     one, other = (
-        [(each.accuracy, each.demand) for each in front_of(standings_of(order))]
+        [(each.accuracy, each.demand) for each in front_of(points_of(order))]
         for order in (values, shuffled)
     )
     assert one == other
@@ -88,22 +88,22 @@ def test_caution_changes_who_joins_but_not_the_order(
 ) -> None:
     """With noisy losses too accuracies rise with demands, and the highest kept one never falls."""
     rng = np.random.default_rng(seed)
-    standings = standings_of(values)
+    points = points_of(values)
     scores: dict[int | None, Score] = {
-        each.trial: Score(each.accuracy, rng.exponential(1.0, 8)) for each in standings
+        each.trial: Score(each.accuracy, rng.exponential(1.0, 8)) for each in points
     }
     highest = -math.inf
-    for end in range(1, len(standings) + 1):
-        front = front_of(standings[:end], scores)
+    for end in range(1, len(points) + 1):
+        front = front_of(points[:end], scores)
         assert [each.demand for each in front] == sorted({each.demand for each in front})
         assert [each.accuracy for each in front] == sorted({each.accuracy for each in front})
         assert front[-1].accuracy >= highest
         highest = front[-1].accuracy
-        cheapest = min(each.demand for each in standings[:end])
+        cheapest = min(each.demand for each in points[:end])
         assert front[0].demand == cheapest  # nothing dominates the smallest
 
 
-FRONT = [Standing(None, 0.90, 500.0), Standing(0, 0.95, 900.0), Standing(4, 0.97, 2000.0)]
+FRONT = [Point(None, 0.90, 500.0), Point(0, 0.95, 900.0), Point(4, 0.97, 2000.0)]
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ FRONT = [Standing(None, 0.90, 500.0), Standing(0, 0.95, 900.0), Standing(4, 0.97
 def test_the_reason_says_why(accuracy: float, demand: float, kept: bool, reason: str) -> None:
     """It names the member that a candidate does not beat, or the members that leave."""
     found = decide_on_front(
-        Standing(5, accuracy, demand),
+        Point(5, accuracy, demand),
         Score(accuracy),
         FRONT,
         lambda member: Score(member.accuracy),
@@ -150,12 +150,12 @@ def test_losses_are_asked_for_only_where_they_may_decide() -> None:
     """Those of no member that demands more, and none where accuracy refuses already."""
     asked: list[int | None] = []
 
-    def score_of(member: Standing) -> Score:
+    def score_of(member: Point) -> Score:
         asked.append(member.trial)
         return Score(member.accuracy)
 
     for accuracy, demand in ((0.94, 1000.0), (0.5, 100.0), (0.96, 1000.0)):
-        new = Standing(5, accuracy, demand)
+        new = Point(5, accuracy, demand)
         decide_on_front(new, Score(accuracy), FRONT, score_of, demand="parameters")
     assert asked == [0, None]  # of the last one alone
 
@@ -173,7 +173,7 @@ def joined_share(change: float, demand: float, runs: int = 300) -> float:
             odds = common + rng.normal(0.0, 0.6, images) + shift
             scores.append(Score(float((odds > 0.0).mean()), np.logaddexp(0.0, -odds)))
         new, old = (
-            Standing(trial, score.accuracy, value)
+            Point(trial, score.accuracy, value)
             for trial, score, value in zip((1, 0), scores, (demand, 100.0), strict=True)
         )
         found += joined(new, [old], {1: scores[0], 0: scores[1]})
@@ -195,7 +195,7 @@ def test_a_larger_network_must_be_surely_better() -> None:
 @given(st.lists(points, min_size=1, max_size=12), st.integers(1, 40))
 def test_members_are_explored_evenly(values: list[tuple[float, float]], rounds: int) -> None:
     """On a front that stays, the numbers of candidates of two members differ by one at most."""
-    front = nondominated(standings_of(values))
+    front = nondominated(points_of(values))
     children: Counter[int | None] = Counter()
     for _ in range(rounds):
         children[next_parent(front, children).trial] += 1
@@ -205,7 +205,7 @@ def test_members_are_explored_evenly(values: list[tuple[float, float]], rounds: 
 
 def test_lonely_members_come_first() -> None:
     """Of members with as many candidates the ends come first, then the widest gap."""
-    front = standings_of([(0.1, 1.0), (0.5, 10.0), (0.55, 12.0), (0.6, 14.0), (0.9, 100.0)])
+    front = points_of([(0.1, 1.0), (0.5, 10.0), (0.55, 12.0), (0.6, 14.0), (0.9, 100.0)])
     distances = crowding(front)
     assert distances[0] == distances[4] == math.inf
     order = []
