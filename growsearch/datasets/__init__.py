@@ -11,7 +11,7 @@ from growsearch.datasets.files import ImageFile, ImageFiles
 from growsearch.datasets.forms import Data
 from growsearch.datasets.given import NAME as OWN
 from growsearch.datasets.given import in_order, joined, load_own
-from growsearch.datasets.own import ImageSize, is_images, load_images, pictures_for, places_in
+from growsearch.datasets.own import ImageSize, is_images, load_images, pictures_for
 from growsearch.datasets.pixels import Pixels
 from growsearch.datasets.published import PUBLISHED
 from growsearch.datasets.sources import load_published
@@ -36,7 +36,6 @@ __all__ = [
     "load",
     "load_images",
     "pictures_for",
-    "places_in",
 ]
 
 

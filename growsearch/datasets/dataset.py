@@ -114,6 +114,9 @@ class Dataset:
         What was done to the images on the way here, a line each, for people to read.
     files : ImageFiles, optional
         The files that the images came from.
+    paths : tuple of str
+        The absolute paths that the images were loaded from; none for a download, a stand-in, or
+        what was in memory.
 
     Raises
     ------
@@ -139,6 +142,7 @@ class Dataset:
     class_names: tuple[str, ...] | None = None
     notes: tuple[str, ...] = ()
     files: ImageFiles | None = None
+    paths: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.classes < 0:

@@ -66,6 +66,18 @@ def printable(name: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
+def path_to_store(path: Path) -> tuple[str, ...]:
+    """Return the absolute path of images; none where it is no text that JSON holds as it is.
+
+    Examples
+    --------
+    >>> path_to_store(Path("/my/photos"))
+    ('/my/photos',)
+    """
+    absolute = str(path.absolute())
+    return (absolute,) if printable(absolute) == absolute else ()
+
+
 def some(names: Sequence[str], most: int = 3) -> str:
     """Return a few names, and the number of the rest.
 

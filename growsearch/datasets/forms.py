@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from growsearch.datasets.cifar import is_cifar, read_cifar
 from growsearch.datasets.dataset import Dataset, Images, Split, split_from
-from growsearch.datasets.files import printable
+from growsearch.datasets.files import path_to_store, printable
 from growsearch.datasets.idx import idx_hash, read_idx
 from growsearch.datasets.labels import with_numbers
 from growsearch.datasets.npz import CLASS_NAMES, read_npz
@@ -86,10 +86,10 @@ def dataset_from(
     own, may_be_own = "images", True
     if isinstance(data, str | os.PathLike):
         path = Path(os.path.expanduser(data))  # noqa: PTH111 - Path's raises for an unknown user
-        arrays, source = _read(path), str(path)
+        arrays, source, paths = _read(path), str(path), path_to_store(path)
         own, may_be_own = printable(path.stem) or own, path.is_file()
     else:
-        arrays, source = _pairs(data), "arrays in memory"
+        arrays, source, paths = _pairs(data), "arrays in memory", ()
     named = arrays.pop(CLASS_NAMES, None)
     arrays, in_labels = _numbered(arrays, source)
     parts = {
@@ -122,6 +122,7 @@ def dataset_from(
         splits["test"],
         source=source,
         class_names=class_names or None,
+        paths=paths,
     )
 
 

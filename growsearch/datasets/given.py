@@ -81,6 +81,7 @@ def joined(datasets: Sequence[Dataset]) -> Dataset:
         class_names=names,
         notes=tuple(notes),
         files=files or None,
+        paths=tuple(path for each in datasets for path in each.paths),
     )
 
 

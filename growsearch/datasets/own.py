@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +16,7 @@ from growsearch.datasets.archives import is_archive, list_archive
 from growsearch.datasets.cifar import is_cifar
 from growsearch.datasets.dataset import Dataset, Split
 from growsearch.datasets.decoded import Decoded, decoded
-from growsearch.datasets.files import ImageFile, ImageFiles, repeated, some
+from growsearch.datasets.files import ImageFile, ImageFiles, path_to_store, repeated, some
 from growsearch.datasets.folders import list_folder
 from growsearch.datasets.listing import Listing
 from growsearch.datasets.pictures import Outline, Shape, outline_of
@@ -31,7 +30,6 @@ LARGEST_SIDE = 128
 _MOST_SIDE = 4096
 _SAMPLE = 5000  # headers that are read for the median size
 _IDX = "-ubyte"
-_SOURCE = re.compile(r"(?:^| and )[\d,]+ images in (.+?), \d+ classes, as \d+x\d+x\d+(?= and |$)")
 
 ImageSize = int | tuple[int, int]
 
@@ -149,18 +147,8 @@ def load_images(
         class_names=listing.class_names,
         notes=tuple(notes),
         files=files,
+        paths=path_to_store(_path(data)) if isinstance(data, str | os.PathLike) else (),
     )
-
-
-def places_in(source: str) -> tuple[str, ...]:
-    """Return the folders, archives or tables that a data set's source names; none of another's.
-
-    Examples
-    --------
-    >>> places_in("1,200 images in /my/photos, 7 classes, as 64x64x3")
-    ('/my/photos',)
-    """
-    return tuple(_SOURCE.findall(source))
 
 
 def pictures_for(input_shape: tuple[int, ...]) -> dict[str, Any]:

@@ -154,7 +154,7 @@ def _found_again(result: SearchResult, about: DataAttribute) -> Dataset | None:
     if space is None:
         return None
     pictures = datasets.pictures_for(space.architecture.input_shape)
-    places = datasets.places_in(about.source) or (about.source,)
+    places = about.paths or (about.source,)
     found = [
         datasets.load(space.data, place, skip_unreadable=True, **pictures)
         for place in places

@@ -6,10 +6,8 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil
-from pathlib import Path
 from typing import Any
 
-from growsearch.datasets import places_in
 from growsearch.networks.store import NetworkStore
 from growsearch.page.facts import Fact
 from growsearch.study.attributes import (
@@ -73,16 +71,7 @@ def command(result: SearchResult) -> str:
 def _place_of_images(result: SearchResult) -> str:
     """Return the path of a run's images; "" where they had none, or more than one."""
     data = DataAttribute.read(result.study)
-    if data is None:
-        return ""
-    places = places_in(data.source)
-    if places:
-        return places[0] if len(places) == 1 else ""
-    joined = data.source.split(" and ")  # the images of a run that goes on
-    if len(joined) > 1 and all(Path(each).is_absolute() for each in joined):
-        return ""
-    is_path = Path(data.source).is_absolute() or data.source.endswith(".npz")
-    return data.source if is_path else ""
+    return data.paths[0] if data is not None and len(data.paths) == 1 else ""
 
 
 def about(result: SearchResult) -> list[Fact]:

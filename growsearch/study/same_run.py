@@ -70,6 +70,7 @@ def _data(dataset: Dataset) -> DataAttribute:
         stand_in=dataset.stand_in,
         fingerprint=dataset.fingerprint,
         class_names=dataset.class_names or (),
+        paths=dataset.paths,
     )
 
 

@@ -217,21 +217,20 @@ def test_a_run_from_a_given_network_names_it(finished: SearchResult) -> None:
 
 
 @pytest.mark.parametrize(
-    ("source", "asked"),
+    ("paths", "asked"),
     [
-        ("/my/images.npz", "--data /my/images.npz"),
-        ("images.npz", "--data images.npz"),
-        ("1,200 images in my photos, 7 classes, as 64x64x3", "--data 'my photos'"),
-        ("9 images in a, 2 classes, as 8x8x1 and 9 images in b, 2 classes, as 8x8x1", ""),
-        ("arrays in memory", ""),
+        (("/my/images.npz",), "--data /my/images.npz"),
+        (("/my photos",), "--data '/my photos'"),
+        (("/may", "/june"), ""),
+        ((), ""),
     ],
 )
-def test_the_command_names_the_images(copy: Path, source: str, asked: str) -> None:
+def test_the_command_names_the_images(copy: Path, paths: tuple[str, ...], asked: str) -> None:
     """By their path, that of a folder as well; ``run`` takes no list of several."""
     result = load_result(copy)
     about = DataAttribute.read(result.study)
     assert about is not None
-    about.model_copy(update={"source": source}).write(result.study)
+    about.model_copy(update={"paths": paths}).write(result.study)
     command = repeat.command(result)
     assert asked in command
     assert ("--data" in command) == bool(asked)

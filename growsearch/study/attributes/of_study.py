@@ -116,7 +116,10 @@ class PendingTrialsAttribute(OneValue):
 
 
 class DataAttribute(StudyAttribute):
-    """The images of the run."""
+    """The images of the run.
+
+    ``paths`` are those that they were loaded from; runs of earlier versions have stored none.
+    """
 
     attribute: ClassVar[str] = "data"
     name: StrictStr = ""
@@ -124,6 +127,7 @@ class DataAttribute(StudyAttribute):
     stand_in: StrictBool = False
     fingerprint: StrictStr
     class_names: tuple[StrictStr, ...] = ()
+    paths: tuple[StrictStr, ...] = ()
 
 
 class SpentAttribute(OneValue):
