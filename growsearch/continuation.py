@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import tomllib
 from collections.abc import Sequence
 from itertools import count
@@ -75,6 +76,7 @@ def continue_search(
     --------
     >>> continue_search("runs/shop", data=["may/", "june/"])  # doctest: +SKIP
     """
+    options.setdefault("began", time.monotonic())  # a time budget includes the loading of images
     before = load_result(run, storage=storage)
     start = best_of(before)
     every = data if isinstance(data, list) else [data]

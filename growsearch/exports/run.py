@@ -288,6 +288,8 @@ def _command(subject: Subject, target: Path, chosen: Format, content: Content, *
         options += ["--input", content.input_dtype]
     if asked["data"] is not None:
         options += ["--data", str(asked["data"])]
+    for name, own in (content.custom_objects or {}).items():
+        options += ["--custom-objects", f"{own.__module__}:{name}"]
     if asked["storage"] is not None:
         options += ["--storage", "URL"]  # it may hold a password
     return shlex.join(["growsearch", "export", subject.place, *options])

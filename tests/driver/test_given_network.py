@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 import growsearch as gs
+from growsearch import datasets
 from growsearch.datasets import Dataset, Split
 from growsearch.driver.events import TeacherReady
 from growsearch.driver.holdout import hold_out
@@ -254,6 +256,22 @@ def test_the_next_run_lies_beside_the_first(whole: SearchResult, tmp_path: Path)
     options["time_budget"] = float("inf")
     found = [gs.continue_search(run, **options) for _ in range(2)]
     assert [each.folder.name for each in found] == ["run-3", "run-3"]
+
+
+def test_the_time_of_a_run_that_goes_on_includes_the_loading_of_its_images(
+    whole: SearchResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its time budget counts from the call on."""
+    took, load = 0.5, datasets.load
+
+    def slow(*given: Any, **options: Any) -> Dataset:
+        time.sleep(took)
+        return load(*given, **options)
+
+    monkeypatch.setattr("growsearch.continuation.datasets.load", slow)
+    options: dict[str, Any] = {"out": tmp_path / "next", "trainer": FakeTrainer(), "trials": 0}
+    result = gs.continue_search(whole.folder, data=images(), time_budget=60.0, **options)
+    assert result.spent["other"] > took
 
 
 def test_images_of_two_shapes_are_not_joined(whole: SearchResult, tmp_path: Path) -> None:

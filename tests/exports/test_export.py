@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -240,6 +241,13 @@ def test_pictures_of_a_run_are_found_again(tmp_path: Path) -> None:
     assert found.data_source == f"48 images in {photos}, 2 classes, as 6x8x3"
     record = found.export("npz", out=tmp_path / "best.npz")
     assert record.measured_on.endswith("held-out validation images")
+
+
+def test_the_command_names_classes_of_ones_own(tmp_path: Path) -> None:
+    """By the module that they lie in, as --custom-objects takes them."""
+    path = NETWORKS["branched"]().save(tmp_path / "mine.safetensors")
+    record = gs.export(path, out=tmp_path / "mine.npz", custom_objects={"Fraction": Fraction})
+    assert "--custom-objects fractions:Fraction" in record.command
 
 
 def test_limits_are_told_to_the_last_digit(tmp_path: Path) -> None:
