@@ -117,6 +117,44 @@ def cooled_plan(space: SearchSpace, trunk: Trunk, updates: int) -> TrainingPlan:
     )
 
 
+def decay_plan(
+    space: SearchSpace,
+    trunk: Trunk,
+    updates: int,
+    *,
+    part: int,
+    parts: int,
+    seconds: float | None = None,
+) -> TrainingPlan:
+    """Return the plan of a part of the decay, whose rate falls to 0 over all parts.
+
+    It falls from the trunk's rate, or from ``trunk.restart``, to which it rises over the updates of
+    a re-warming first.
+
+    Parameters
+    ----------
+    space : SearchSpace
+    trunk : Trunk
+    updates : int
+        Of all parts together.
+    part, parts : int
+        The number of the part, from 0, and of all.
+    seconds : float, optional
+        Of this part, with whose time the schedule passes instead of with the updates.
+    """
+    first, after = updates * part // parts, updates * (part + 1) // parts
+    plan = cooled_plan(space, trunk, after - first)
+    if seconds is not None:
+        plan = over_time(plan, seconds)
+        first, updates = part * plan.steps, parts * plan.steps
+    plan = replace(plan, schedule_start=first, schedule_steps=updates)
+    restart = space.trunk_section.restart
+    if restart is None:
+        return plan
+    rewarm = space.training.rewarm if part == 0 else 0
+    return replace(plan, learning_rate=restart, schedule="cosine", rewarm=rewarm)
+
+
 def over_time(plan: TrainingPlan, seconds: float) -> TrainingPlan:
     """Return a plan whose schedule passes with the time."""
     return replace(plan, steps=UNITS, seconds=seconds, evaluate_every=AT_THE_END)

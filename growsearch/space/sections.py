@@ -165,7 +165,8 @@ class Trunk(Section):
     average over the last ``average`` of a training. Before each
     commit, ``forks`` of the trunk are cooled for a share ``cool`` of the time that has passed, and
     their average is stored. The trunk ends with a ``decay``, in ``parts`` that are stored each; the
-    last part is trained in as many forks.
+    last part is trained in as many forks. With a rate ``restart`` the decay is a warm restart by
+    half a cosine (Loshchilov and Hutter, arXiv:1608.03983); else the trunk's rate falls in a line.
     """
 
     steps: Annotated[int, Field(ge=100, le=10**9)] = 20_000
@@ -182,6 +183,7 @@ class Trunk(Section):
     average: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.25
     cool: Annotated[float, Field(gt=0.0, le=0.5)] = 0.2
     decay: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.4
+    restart: Annotated[float, Field(gt=0.0, le=10.0**6)] | None = None
     parts: Annotated[int, Field(ge=1, le=100)] = 2
     forks: Annotated[int, Field(ge=1, le=16)] = 2
 

@@ -123,9 +123,10 @@ def test_of(study: Study, best: Best) -> TestAttribute | None:
 
 
 def final_of(study: Study, store: NetworkStore, incumbent: Best) -> Best:
-    """Return the network of the run: the incumbent, a commit, or the polished one, if better.
+    """Return the network of the run: the incumbent, a commit, or the one that a polish ended with.
 
-    A damaged or missing file is passed over, with a warning.
+    Whether that one is better was decided when the polish ended. A damaged or missing file is
+    passed over, with a warning.
     """
     best = best_commit(study, store, incumbent)
     polish = polish_of(study, incumbent)
@@ -137,11 +138,8 @@ def final_of(study: Study, store: NetworkStore, incumbent: Best) -> Best:
     except NetworkFileError as error:
         warn_damaged(f"the polished network is passed over: {error}")
         return best
-    known, loss = best.validation_loss, polish.validation_loss
-    if known is not None and loss is not None and loss > known:
-        return best
     path, number = store.path(sha256), incumbent.trial_number
-    return Best(network, polish.validation_accuracy, number, path, True, loss)
+    return Best(network, polish.validation_accuracy, number, path, True, polish.validation_loss)
 
 
 def best_commit(study: HoldsAttributes, store: NetworkStore, incumbent: Best) -> Best:

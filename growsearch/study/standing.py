@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
@@ -23,8 +23,7 @@ from growsearch.study.networks import freed_of
 from growsearch.study.trials import that_count
 from growsearch.study.trunk import trunk_of
 from growsearch.study.untrusted import finite, untrusted
-from growsearch.trials.front import Standing as Placed
-from growsearch.trials.front import nondominated
+from growsearch.trials.front import Point, nondominated
 
 
 @dataclass(frozen=True)
@@ -91,12 +90,13 @@ def standing_of(study: Study) -> Standing:
     first = _Found(teacher.sha256, teacher.validation_accuracy, None, teacher.parameters)
     trunk = trunk_of(now, trials)
     if demand_of(now) is not None:
-        best = _of_front(kept, first, teacher.demand)
+        best = polished = _of_front(kept, first, teacher.demand)
     elif trunk is None:
-        best = _last_kept(kept, first)
+        best = polished = _last_kept(kept, first)
     else:
-        best = _least_loss(now, trials, trunk, first)
-    best = _after_polish(now, best, freed, trunk)
+        polished = _averages(trunk, trials, first)
+        best = _least_loss(now, polished)
+    best = _after_polish(now, best, polished, freed)
     test = TestAttribute.read(now)
     return Standing(
         trials=len(counted),
@@ -121,10 +121,10 @@ def _last_kept(kept: Sequence[FrozenTrial], first: _Found) -> _Found:
 def _of_front(kept: Sequence[FrozenTrial], first: _Found, demand: float | None) -> _Found:
     """Return the most accurate network of a front, which is the last one by rising demand."""
     with untrusted("the values of the trials"):
-        placed = [Placed(None, first.validation_accuracy, finite(demand))]
+        placed = [Point(None, first.validation_accuracy, finite(demand))]
         for trial in kept:
             accuracy, needed = (finite(each) for each in trial.values)
-            placed.append(Placed(trial.number, accuracy, needed))
+            placed.append(Point(trial.number, accuracy, needed))
     best = nondominated(placed)[-1]
     if best.trial is None:
         return first
@@ -132,15 +132,18 @@ def _of_front(kept: Sequence[FrozenTrial], first: _Found, demand: float | None) 
     return _Found(about.sha256, best.accuracy, best.trial, about.parameters)
 
 
-def _least_loss(
-    now: AttributesNow, trials: Sequence[FrozenTrial], trunk: Trunk, first: _Found
-) -> _Found:
-    """Return the network of least loss out of the trunk's averages and its commits."""
+def _averages(trunk: Trunk, trials: Sequence[FrozenTrial], first: _Found) -> _Found:
+    """Return the averages of a trunk."""
     parameters = first.parameters
     if trunk.trial is not None:
         parameters = Candidate.read(trials[trunk.trial]).parameters
     accuracy, loss = trunk.validation_accuracy, trunk.validation_loss
-    best = _Found(trunk.average, accuracy, trunk.trial, parameters, loss)
+    return _Found(trunk.average, accuracy, trunk.trial, parameters, loss)
+
+
+def _least_loss(now: AttributesNow, averages: _Found) -> _Found:
+    """Return the network of least loss out of the trunk's averages and its commits."""
+    best = averages
     readings = ReadingsAttribute.read(now)
     for each in () if readings is None else readings.commits:
         if best.loss is None or each.validation_loss < best.loss:
@@ -150,17 +153,17 @@ def _least_loss(
 
 
 def _after_polish(
-    now: AttributesNow, best: _Found, freed: FreedAttribute, trunk: Trunk | None
+    now: AttributesNow, best: _Found, polished: _Found, freed: FreedAttribute
 ) -> _Found:
-    """Return the polished network in place of the best one, if it is better."""
-    polish = PolishAttribute.read(now)
-    polished = best.sha256 if trunk is None else trunk.average
-    if polish is None or polish.of not in (polished, freed.stored(polished)):
+    """Return the network that a polish ended with, in place of the best one before."""
+    polish, of = PolishAttribute.read(now), polished.sha256
+    if polish is None or polish.of not in (of, freed.stored(of)):
         return best
-    loss = polish.validation_loss
-    if polish.sha256 in (best.sha256, polished):
+    if polish.sha256 in (best.sha256, of):
         return best
-    if best.loss is not None and loss is not None and loss > best.loss:
-        return best
-    trial = best.trial if trunk is None else trunk.trial
-    return _Found(polish.sha256, polish.validation_accuracy, trial, best.parameters, loss)
+    return replace(
+        polished,
+        sha256=polish.sha256,
+        validation_accuracy=polish.validation_accuracy,
+        loss=polish.validation_loss,
+    )

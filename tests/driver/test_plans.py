@@ -19,6 +19,7 @@ from growsearch.driver.plans import (
     candidate_plan,
     candidates_plan,
     cooled_plan,
+    decay_plan,
     on_plan,
     over_time,
     paced,
@@ -214,6 +215,40 @@ def test_a_cooled_fork_is_read_at_its_end() -> None:
     assert (plan.evaluate_every, plan.rewarm, plan.warmup) == (4000, 0, 0)
     assert 1.0 / (1.0 - plan.ema) == pytest.approx(200.0)
     assert cooled_plan(SPACE, trunk(), 1000).ema == pytest.approx(0.99)  # 100 updates at least
+
+
+def test_a_decay_falls_over_all_its_parts() -> None:
+    """Its first rate is the trunk's next; each part goes on where the one before it ended."""
+    known = SPACE.replace(trunk={"restart": None})
+    parts = [rates(decay_plan(known, trunk(), 101, part=part, parts=3)) for part in range(3)]
+    assert [len(part) for part in parts] == [33, 34, 34]
+    found = np.concatenate(parts)
+    assert float(found[0]) == rate_of(known, trunk())
+    np.testing.assert_allclose(found, found[0] * (1.0 - np.arange(101) / 101), rtol=1e-5)
+
+
+def test_a_decay_may_begin_warm_again() -> None:
+    """It rises to the rate over the updates of a re-warming, once, and falls by half a cosine."""
+    known = SPACE.replace(trunk={"restart": 0.7})
+    rewarm = known.training.rewarm
+    parts = [rates(decay_plan(known, trunk(), 1000, part=part, parts=2)) for part in range(2)]
+    found = np.concatenate(parts)
+    expected = 0.35 * (1.0 + np.cos(np.pi * np.arange(1000) / 1000))
+    np.testing.assert_allclose(found[rewarm:], expected[rewarm:], atol=1e-6)
+    rising = expected[:rewarm] * (1.0 + np.arange(rewarm)) / rewarm
+    np.testing.assert_allclose(found[:rewarm], rising, atol=1e-6)
+
+
+@pytest.mark.parametrize("restart", [None, 0.7])
+@pytest.mark.parametrize("updates", [3, 300, 10**6])
+def test_a_decay_over_time_falls_with_the_time(restart: float | None, updates: int) -> None:
+    """The second part goes on in the middle of the fall, however many updates fit."""
+    known = SPACE.replace(trunk={"restart": restart})
+    plan = decay_plan(known, trunk(), updates, part=1, parts=2, seconds=12.5)
+    assert (plan.seconds, plan.rewarm) == (12.5, 0)
+    found = learning_rates(plan, plan.schedule_start + np.asarray([0.0, plan.steps]), 0)
+    first = rate_of(known, trunk()) if restart is None else restart
+    np.testing.assert_allclose(found, [first / 2.0, 0.0], atol=1e-6)
 
 
 def test_a_plan_over_time_falls_with_the_time() -> None:

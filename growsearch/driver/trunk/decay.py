@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import replace
 
 from growsearch.driver.events import Polished
-from growsearch.driver.plans import cooled_plan, over_time
+from growsearch.driver.plans import decay_plan
 from growsearch.driver.polish import WORTHWHILE, end_of_last_training
 from growsearch.driver.run import Run
 from growsearch.driver.trunk.forks import Forked, train_forks
@@ -17,10 +16,12 @@ from growsearch.study.attributes import PolishAttribute, Reading, Trunk
 from growsearch.study.networks import final_of, polish_of, warn_damaged
 from growsearch.study.run_state import RunState
 from growsearch.training import TrainingPlan
+from growsearch.trials.judge import loss_gain
+from growsearch.trials.measurements import EvaluationJob
 
 
 def decay(run: Run, state: RunState) -> None:
-    """Train the trunk to the end of the run, and keep the network at the end if it is better.
+    """Train the trunk to the end of the run, and keep that network unless one before is better.
 
     The last part is trained in forks, whose average is the end. Forks that part late have fewer
     updates less than one training with all processors would have, and their average gains more
@@ -53,7 +54,7 @@ def decay(run: Run, state: RunState) -> None:
                 progress.model_copy(update=changed | ended).write(run.study)
                 run.forget(*before.lasts)
                 return
-            is_better = is_last and _is_better(found, progress)
+            is_better = is_last and _is_better(run, found, progress)
             cooling = before.cooling + found.seconds
             seconds = trunk.seconds + found.share * cooling
             if is_last:
@@ -105,9 +106,24 @@ def _begun(run: Run, state: RunState) -> PolishAttribute:
     )
 
 
-def _is_better(found: Forked, progress: PolishAttribute) -> bool:
-    """Return whether the end of the decay is better than the best network before it."""
-    return progress.validation_loss is None or found.loss <= progress.validation_loss
+def _is_better(run: Run, found: Forked, progress: PolishAttribute) -> bool:
+    """Return whether the end of the decay takes the place of the best network before it.
+
+    That was chosen out of several by its loss, so that the loss is lower than it deserves, and the
+    end has had more updates: a loss that is higher by less than its standard error says nothing.
+    """
+    if progress.validation_loss is None or found.loss <= progress.validation_loss:
+        return True
+    weights = run.space.training.class_weight
+    jobs = [
+        EvaluationJob("an evaluation of the end", each, "selection", run.data, weights)
+        for each in (found.sha256, progress.sha256)
+    ]
+    one, other = (run.execute(job, "polish").losses for job in jobs)
+    if one is None or other is None:
+        return False
+    gain, error = loss_gain(one, other)
+    return gain > -error
 
 
 def _plan_of(run: Run, trunk: Trunk, part: int, ends: float | None) -> TrainingPlan | None:
@@ -119,15 +135,12 @@ def _plan_of(run: Run, trunk: Trunk, part: int, ends: float | None) -> TrainingP
     parts = section.parts
     if ends is None:
         whole = max(parts, round(section.decay * section.steps / trunk.step_cost))
-        first, after = whole * part // parts, whole * (part + 1) // parts
-        plan = cooled_plan(run.paced_space, trunk, after - first)
-        return replace(plan, schedule_start=first, schedule_steps=whole)
+        return decay_plan(run.paced_space, trunk, whole, part=part, parts=parts)
     left = (ends - time.monotonic()) / (parts - part)
     if left <= 0.0:
         return None
-    plan = cooled_plan(run.paced_space, trunk, max(1, round(left / trunk.step_cost)))
-    plan = over_time(plan, left)
-    return replace(plan, schedule_start=part * plan.steps, schedule_steps=parts * plan.steps)
+    updates = parts * max(1, round(left / trunk.step_cost))
+    return decay_plan(run.paced_space, trunk, updates, part=part, parts=parts, seconds=left)
 
 
 def _read(

@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 
 from growsearch.driver.events import Training
+from growsearch.driver.trunk import decay
+from growsearch.driver.trunk.forks import Forked, train_forks
 from growsearch.errors import DivergedError
 from growsearch.networks import Architecture, Network
 from growsearch.networks.store import NetworkStore
@@ -20,6 +22,7 @@ from growsearch.study.attributes import PolishAttribute, TeacherAttribute
 from growsearch.study.named import networks_named
 from growsearch.study.networks import DamagedNetworkWarning
 from growsearch.study.result import SearchResult
+from growsearch.study.standing import standing_of
 from growsearch.training import Speed, TrainingPlan, TrainingResult
 from tests.averaging_trainer import AveragingTrainer
 from tests.messages import one_line
@@ -255,6 +258,31 @@ def test_where_every_growth_is_too_dear_the_trunk_is_trained_alone() -> None:
         assert not result.trials
         assert "no larger network is worth its price" in result.ended
         assert _decayed(result)
+
+
+@pytest.mark.parametrize(("error", "is_end"), [(2.0, True), (0.5, False)])
+def test_the_end_is_kept_unless_it_is_worse_beyond_the_noise(
+    error: float, is_end: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A commit was chosen out of several by its loss, which is lower than it deserves."""
+    ends: list[str] = []
+
+    def worse(run: Any, name: str, *args: Any) -> Any:
+        found = train_forks(run, name, *args)
+        assert isinstance(found, Forked)
+        ends.append(found.sha256)
+        return replace(found, loss=found.loss + 1.0)
+
+    monkeypatch.setattr(decay, "train_forks", worse)
+    monkeypatch.setattr(decay, "loss_gain", lambda *_: (-1.0, error))
+    with folder() as out:
+        result = search(out)
+        assert (result.best.sha256 == ends[-1]) == is_end
+        standing = standing_of(result.study)
+        assert standing.validation_accuracy == result.best.validation_accuracy
+        assert standing.parameters == result.best.network.parameters
+        assert standing.is_finished
+        assert search(out).best.sha256 == result.best.sha256
 
 
 def _decayed(result: SearchResult) -> bool:
