@@ -1,4 +1,4 @@
-"""What is true of every growth: its JSON, its text, the names that it gives."""
+"""The laws of all growths: JSON gives them back, they say what they do, new names are free."""
 
 from __future__ import annotations
 

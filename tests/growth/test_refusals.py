@@ -1,4 +1,4 @@
-"""What growths refuse, in one line that names the layer and the reason."""
+"""Refusals of growths: one line that names the layer and the reason."""
 
 from __future__ import annotations
 
