@@ -185,9 +185,13 @@ def slurm(tmp_path: Path) -> dict[str, str]:
     commands = {
         "scontrol": 'echo "scontrol $*" >>"$LOG"; if [ "$1" = show ]; then printf "a\\nb\\n"; fi',
         "srun": 'echo "srun $*" >>"$LOG"',
-        "ray": 'echo "ray $*" >>"$LOG"; if [ "$2" = --head ]; then exec sleep 30; fi',
-        # A driver that takes half a second to end after SIGTERM.
+        # There is no status before there is a head.
+        "ray": 'echo "ray $*" >>"$LOG"; if [ "$2" = --head ]; then exec sleep 30; fi\n'
+        'if [ "$1" = status ]; then exec grep -q "^ray start --head" "$LOG"; fi',
+        # A driver that outlives the start of the other nodes, and takes half a second to end after
+        # SIGTERM.
         "growsearch": 'echo "growsearch $*" >>"$LOG"\n'
+        'until [ "$SLURM_JOB_NUM_NODES" = 1 ] || grep -q "^srun" "$LOG"; do sleep 0.05; done\n'
         'trap "sleep 0.5; exit 143" TERM\n'
         'if [ "$STATUS" = runs ]; then sleep 30 & wait; fi\nexit "$STATUS"',
     }
