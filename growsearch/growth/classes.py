@@ -274,4 +274,10 @@ def _required(architecture: Architecture, node: Node, units: Units) -> tuple[Uni
         layer.through(required, *shapes)
     except TiedUnitsError as tied:
         raise NotExactError(f"{node.name}: more classes do not pass it: {tied}") from None
+    for need in required:
+        more, kept = len(need) - need.old, need.source[: need.old]
+        if more not in (0, len(units) - units.old) or (kept != np.arange(need.old)).any():
+            raise NotExactError(
+                f"{node.name}: more classes do not pass it: it mixes units and positions"
+            )
     return required

@@ -43,6 +43,7 @@ from growsearch.networks.layers import (
     GlobalAvgPool,
     GlobalMaxPool,
     LayerNorm,
+    Reshape,
 )
 from tests.growth_cases import CASES, difference, images_for, random_architecture, trained
 from tests.strategies import seeds
@@ -211,6 +212,7 @@ def test_a_prior_needs_a_bias_and_a_probability_that_it_can_give():
 
 REFUSED_ENDS = [
     (ending(Conv((3, 3), 2), Flatten()), "end1: more classes do not pass it: .*positions"),
+    (ending(Conv((1, 1), 4), Reshape((4, 10))), "end1: more classes .*mixes units and positions"),
     (ending(GlobalAvgPool(), Dense(4, "linear"), LayerNorm()), "end2: more classes .*layer norm"),
     (ending(Conv((1, 1), 4, groups=2), GlobalAvgPool()), "end0: its units stand in groups"),
     (Architecture((4,), (Node("act", Activation("softmax"), (INPUT,)),)), "act: .*got inputs"),
