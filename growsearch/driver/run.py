@@ -105,18 +105,18 @@ class Run:
         """Carry out one job and wait for its outcome."""
         return self.dispatcher.execute(job, phase)
 
-    def evaluated(self, sha256: str) -> Evaluated:
+    def evaluated(self, sha256: str, phase: str = "candidates") -> Evaluated:
         """Return a stored network's figures on the selection images, as candidates have them.
 
         The last ones are cached, since every round compares with the incumbent, or with the
-        members of a front.
+        members of a front. The time of the others is counted in ``phase``.
         """
         if sha256 not in self._evaluated:
             weights = self.space.training.class_weight
             job = EvaluationJob(
                 "the incumbent's losses", sha256, "selection", self.data, class_weight=weights
             )
-            found = self.execute(job, "candidates")
+            found = self.execute(job, phase)
             while len(self._evaluated) >= _CACHED:
                 self._evaluated.pop(next(iter(self._evaluated)))
             self._evaluated[sha256] = found

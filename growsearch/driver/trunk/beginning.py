@@ -8,7 +8,6 @@ from growsearch.errors import DivergedError, NetworkFileError
 from growsearch.study.attributes import ReadingsAttribute, TeacherAttribute, Trunk
 from growsearch.study.networks import incumbent_of, warn_damaged
 from growsearch.study.run_state import RunState, read_state
-from growsearch.trials.measurements import EvaluationJob
 
 _RETRIES = 3  # of a training of the trunk that diverged, each at half the learning rate
 
@@ -90,9 +89,7 @@ def _damage(run: Run, sha256: str) -> str | None:
 
 def _read_by(run: Run, trunk: Trunk, sha256: str) -> Trunk:
     """Return the trunk, read by a network whose accuracy is measured."""
-    weights = run.space.training.class_weight
-    job = EvaluationJob("an evaluation of the trunk", sha256, "selection", run.data, weights)
-    found = run.execute(job, "trunk")
+    found = run.evaluated(sha256, "trunk")
     changed: dict[str, object] = {"average": sha256, "validation_accuracy": found.score}
     if found.losses is not None:
         changed["validation_loss"] = float(found.losses.mean(dtype="float64"))

@@ -17,7 +17,6 @@ from growsearch.study.networks import final_of, polish_of, warn_damaged
 from growsearch.study.run_state import RunState
 from growsearch.training import TrainingPlan
 from growsearch.trials.judge import loss_gain
-from growsearch.trials.measurements import EvaluationJob
 
 
 def decay(run: Run, state: RunState) -> None:
@@ -114,12 +113,8 @@ def _is_better(run: Run, found: Forked, progress: PolishAttribute) -> bool:
     """
     if progress.validation_loss is None or found.loss <= progress.validation_loss:
         return True
-    weights = run.space.training.class_weight
-    jobs = [
-        EvaluationJob("an evaluation of the end", each, "selection", run.data, weights)
-        for each in (found.sha256, progress.sha256)
-    ]
-    one, other = (run.execute(job, "polish").losses for job in jobs)
+    networks = found.sha256, progress.sha256
+    one, other = (run.evaluated(sha256, "polish").losses for sha256 in networks)
     if one is None or other is None:
         return False
     gain, error = loss_gain(one, other)
