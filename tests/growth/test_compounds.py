@@ -20,12 +20,11 @@ from growsearch.networks import Architecture
 from tests.growth_cases import (
     CASES,
     SMALL,
-    assert_within,
     every_growth,
     images_for,
-    producers,
     trained,
 )
+from tests.growth_limits import assert_within, producers
 
 
 def test_all_layers_widen_by_one_factor():

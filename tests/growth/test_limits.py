@@ -32,14 +32,13 @@ from growsearch.networks.layers import (
 )
 from tests.growth_cases import (
     CASES,
-    assert_within,
     case,
     change,
     every_growth,
-    producers,
     random_architecture,
     trained,
 )
+from tests.growth_limits import assert_within, producers
 from tests.strategies import seeds
 
 

@@ -22,7 +22,7 @@ from growsearch.trials.front import (
 from growsearch.trials.judge import Score
 
 # Few values, so that ties are common.
-points = st.tuples(st.integers(0, 12).map(lambda n: n / 12), st.integers(1, 12).map(float))
+figures = st.tuples(st.integers(0, 12).map(lambda n: n / 12), st.integers(1, 12).map(float))
 
 
 def joined(
@@ -53,7 +53,7 @@ def points_of(values: Sequence[tuple[float, float]]) -> list[Point]:
     return [Point(trial, *each) for trial, each in enumerate(values)]
 
 
-@given(st.lists(points, min_size=1, max_size=20))
+@given(st.lists(figures, min_size=1, max_size=20))
 def test_no_member_is_dominated(values: list[tuple[float, float]]) -> None:
     """The front holds each point that none dominates, and nothing else."""
     front = front_of(points_of(values))
@@ -69,7 +69,7 @@ def test_no_member_is_dominated(values: list[tuple[float, float]]) -> None:
     assert [(each.accuracy, each.demand) for each in front] == sorted(best)
 
 
-@given(st.lists(points, min_size=1, max_size=12), st.randoms(use_true_random=False))
+@given(st.lists(figures, min_size=1, max_size=12), st.randoms(use_true_random=False))
 def test_the_order_of_arrival_does_not_matter(
     values: list[tuple[float, float]], random: Random
 ) -> None:
@@ -82,7 +82,7 @@ def test_the_order_of_arrival_does_not_matter(
     assert one == other
 
 
-@given(st.lists(points, min_size=1, max_size=12), st.integers(0, 2**32 - 1))
+@given(st.lists(figures, min_size=1, max_size=12), st.integers(0, 2**32 - 1))
 def test_caution_changes_who_joins_but_not_the_order(
     values: list[tuple[float, float]], seed: int
 ) -> None:
@@ -192,7 +192,7 @@ def test_a_larger_network_must_be_surely_better() -> None:
     assert joined_share(-0.1, 50.0) == 1.0
 
 
-@given(st.lists(points, min_size=1, max_size=12), st.integers(1, 40))
+@given(st.lists(figures, min_size=1, max_size=12), st.integers(1, 40))
 def test_members_are_explored_evenly(values: list[tuple[float, float]], rounds: int) -> None:
     """On a front that stays, the numbers of candidates of two members differ by one at most."""
     front = nondominated(points_of(values))
