@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,9 @@ keras = tf.keras
 WHOLE = ("widen_all", "deepen_all")  # of a whole network: it is large enough after one
 EACH = 3  # growths of every other kind
 LIMITS = Limits(width=4096, kernel=7)
+# Of the growth that widens all layers at once: behind layer norms it doubles them, and three
+# doublings of ConvNeXt up to the width above have a billion parameters.
+DOUBLED = replace(LIMITS, width=1536)
 
 
 def at_work(model: Any) -> Any:
@@ -66,7 +70,8 @@ def grown_by_sites(network: Network, each: int) -> tuple[Network, dict[str, int]
     for operation in [name for name in GROWTHS if name not in WHOLE]:
         done[operation] = 0
         for _ in range(each):
-            legal = GROWTHS[operation].sites(network.architecture, LIMITS)
+            limits = DOUBLED if operation == "widen_deepen" else LIMITS
+            legal = GROWTHS[operation].sites(network.architecture, limits)
             if not legal:
                 break
             network = gs.grow(network, legal[rng.integers(len(legal))], rng=rng)
