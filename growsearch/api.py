@@ -16,7 +16,7 @@ from growsearch.driver.listeners import Listeners
 from growsearch.driver.opening import Session
 from growsearch.errors import InvalidInputError
 from growsearch.execution.local import check_main_guard
-from growsearch.execution.workers import checked_workers, shares_memory
+from growsearch.execution.workers import begun, checked_workers, shares_memory
 from growsearch.interop.models import StartingNetwork, network_to_search_from
 from growsearch.space import AUTO, SearchSpace
 from growsearch.space.auto import teacher_of
@@ -154,13 +154,6 @@ def search(
         time_budget = None
     if time_budget is not None:
         time_budget = number("time_budget", time_budget, 0.0, above=True, unit="seconds")
-    keeps_ends = start is not None or not has_shipped_ends(space)
-    dataset = _images(space, data, image_size, keeps_ends, skip_unreadable=skip_unreadable)
-    if start is not None:
-        if start.network.class_names is not None:
-            dataset = datasets.in_order(dataset, start.network.class_names)
-        start = start.named(dataset.class_names)
-    space, fitting = fitted(space, dataset, is_given=start is not None)
     workers = checked_workers(executor, workers)
     if pending_trials is not None:
         pending_trials = whole_number("pending_trials", pending_trials, 1)
@@ -176,28 +169,37 @@ def search(
                     f"{name}: expected none with workers=0 or threads, since a training in this "
                     "process cannot be ended from outside: use workers=1 or more"
                 )
+    trainer = trainer_named(trainer) if isinstance(trainer, str) else trainer
     listeners = Listeners(callbacks, on_event)
-    session = Session(
-        space,
-        dataset,
-        trainer_named(trainer) if isinstance(trainer, str) else trainer,
-        out=expanded(out) if out is not None else Path("runs") / _name(space, start),
-        trials=trials,
-        seed=seed,
-        executor=executor,
-        workers=workers,
-        pending_trials=pending_trials,
-        time_limit=trial_time_limit,
-        memory_per_worker=memory_per_worker,
-        time_budget=time_budget,
-        storage=storage,
-        on_event=listeners.tell,
-        began=began,
-        notes=(*(() if start is None else start.notes), *dataset.notes, *fitting),
-        start=start,
-    )
-    with listeners.informed():
-        result = loop.search(session, callbacks)
+    keeps_ends = start is not None or not has_shipped_ends(space)
+    with begun(executor, workers, trainer) as there:
+        dataset = _images(space, data, image_size, keeps_ends, skip_unreadable=skip_unreadable)
+        if start is not None:
+            if start.network.class_names is not None:
+                dataset = datasets.in_order(dataset, start.network.class_names)
+            start = start.named(dataset.class_names)
+        space, fitting = fitted(space, dataset, is_given=start is not None)
+        session = Session(
+            space,
+            dataset,
+            trainer,
+            out=expanded(out) if out is not None else Path("runs") / _name(space, start),
+            trials=trials,
+            seed=seed,
+            executor=there,
+            workers=workers,
+            pending_trials=pending_trials,
+            time_limit=trial_time_limit,
+            memory_per_worker=memory_per_worker,
+            time_budget=time_budget,
+            storage=storage,
+            on_event=listeners.tell,
+            began=began,
+            notes=(*(() if start is None else start.notes), *dataset.notes, *fitting),
+            start=start,
+        )
+        with listeners.informed():
+            result = loop.search(session, callbacks)
     listeners.finish(result)
     return result
 

@@ -103,33 +103,16 @@ def candidates_plan(space: SearchSpace, trial: FrozenTrial, about: Candidate) ->
     return candidate_plan(plan, space, about.start_updates, updates)
 
 
-def cooled_plan(space: SearchSpace, trunk: Trunk, updates: int) -> TrainingPlan:
-    """Return the plan of a fork whose rate falls from the trunk's to 0."""
-    return replace(
-        space.training.plan_at(rate_of(space, trunk)),
-        schedule="linear",
-        warmup=0,
-        precision=trunk.precision,
-        steps=updates,
-        rewarm=0,
-        ema=average_over(updates, _TAIL),
-        evaluate_every=updates,
-    )
-
-
-def decay_plan(
+def cooled_plan(
     space: SearchSpace,
     trunk: Trunk,
     updates: int,
     *,
-    part: int,
-    parts: int,
+    part: int = 0,
+    parts: int = 1,
     seconds: float | None = None,
 ) -> TrainingPlan:
-    """Return the plan of a part of the decay, whose rate falls to 0 over all parts.
-
-    It falls from the trunk's rate, or from ``trunk.restart``, to which it rises over the updates of
-    a re-warming first.
+    """Return the plan of a part of a cooling, whose rate falls from the trunk's to 0 over all.
 
     Parameters
     ----------
@@ -143,11 +126,37 @@ def decay_plan(
         Of this part, with whose time the schedule passes instead of with the updates.
     """
     first, after = updates * part // parts, updates * (part + 1) // parts
-    plan = cooled_plan(space, trunk, after - first)
+    plan = replace(
+        space.training.plan_at(rate_of(space, trunk)),
+        schedule="linear",
+        warmup=0,
+        precision=trunk.precision,
+        steps=after - first,
+        rewarm=0,
+        ema=average_over(after - first, _TAIL),
+        evaluate_every=after - first,
+    )
     if seconds is not None:
         plan = over_time(plan, seconds)
         first, updates = part * plan.steps, parts * plan.steps
-    plan = replace(plan, schedule_start=first, schedule_steps=updates)
+    return replace(plan, schedule_start=first, schedule_steps=updates)
+
+
+def decay_plan(
+    space: SearchSpace,
+    trunk: Trunk,
+    updates: int,
+    *,
+    part: int,
+    parts: int,
+    seconds: float | None = None,
+) -> TrainingPlan:
+    """Return the plan of a part of the decay: of a cooling, or of a warm restart.
+
+    With ``trunk.restart`` the rate rises to it over the updates of a re-warming, and falls from
+    there. The parameters are those of ``cooled_plan``.
+    """
+    plan = cooled_plan(space, trunk, updates, part=part, parts=parts, seconds=seconds)
     restart = space.trunk_section.restart
     if restart is None:
         return plan

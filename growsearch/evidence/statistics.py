@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import scipy  # which loads scipy.stats when it is used: it takes most of a second
 from numpy.typing import NDArray
-from scipy import stats
 
 from growsearch.trials.records import DIGITS
 
@@ -129,7 +129,8 @@ def mean_intervals(samples: NDArray[np.float64]) -> NDArray[np.float64]:
     tail = (1.0 - CONFIDENCE) / 2.0
     resampled = samples @ times_drawn.T / n  # means, shape (rows, resamples)
     ends = np.quantile(resampled, (tail, 1.0 - tail), axis=1).T
-    wider = stats.t.ppf(1.0 - tail, n - 1) / stats.norm.ppf(1.0 - tail) * math.sqrt(n / (n - 1))
+    student, normal = scipy.stats.t.ppf(1.0 - tail, n - 1), scipy.stats.norm.ppf(1.0 - tail)
+    wider = student / normal * math.sqrt(n / (n - 1))
     means = samples.mean(axis=1, keepdims=True)
     intervals: NDArray[np.float64] = means + wider * (ends - means)
     return intervals
@@ -151,8 +152,10 @@ def signed_rank_p(differences: Sequence[float] | NDArray[Any]) -> float:
     sizes = np.abs(values)
     untied = len(np.unique(sizes)) == len(values) and bool((sizes > 0.0).all())
     if untied or len(values) > _EXACT:
-        return float(stats.wilcoxon(values, zero_method="zsplit").pvalue)
-    doubled = np.rint(2.0 * stats.rankdata(sizes)).astype(int)  # whole, where ranks are shared
+        return float(scipy.stats.wilcoxon(values, zero_method="zsplit").pvalue)
+    doubled = np.rint(2.0 * scipy.stats.rankdata(sizes)).astype(
+        int
+    )  # whole, where ranks are shared
     chances = np.ones(1)
     for rank in doubled[values != 0.0]:  # zeros, half on either side, change nothing
         chances = (np.pad(chances, (0, rank)) + np.pad(chances, (rank, 0))) / 2.0

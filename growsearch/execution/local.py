@@ -12,10 +12,10 @@ import pickle
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from multiprocessing import connection, process
 from pathlib import Path
@@ -172,6 +172,15 @@ class LocalExecutor(QueueingExecutor[Slot]):
         # The last that was freed is taken first: it has the graph of the candidate whose control
         # comes next.
         return self._slots[::-1]
+
+    def begin(self, function: Callable[..., object], /, *args: Any) -> None:
+        """Start the first worker before its first call, with one that nobody waits for.
+
+        It may load libraries while the caller prepares its work. What goes wrong in it will go
+        wrong in the first call too, and is told there.
+        """
+        with suppress(OSError):
+            self._free[-1].submit(pickle.dumps((function, args)))
 
     def _start(self, call: Call) -> tuple[Slot, Future[Any]]:
         check_main_guard()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from growsearch.execution.executor import Executor
 from growsearch.execution.in_process import InProcessExecutor
 from growsearch.machine import physical_memory
 from growsearch.networks.store import NetworkStore
-from growsearch.training import Trainer
+from growsearch.training import Trainer, WarmsUp
 from growsearch.trials.progress import FOLDER, Direct, ProgressFolder
 from growsearch.trials.worker import WorkerContext
 
@@ -47,6 +48,39 @@ def executor_of(own: Executor | None, workers: int) -> Executor:
     from growsearch.execution.local import LocalExecutor
 
     return LocalExecutor(workers)
+
+
+@contextmanager
+def begun(own: Executor | None, workers: int, trainer: Trainer) -> Iterator[Executor | None]:
+    """Start the first of some processes for the block, where the trainer loads its libraries.
+
+    Data and study are read meanwhile, and the first training begins some seconds earlier.
+
+    Parameters
+    ----------
+    own : Executor or None
+        A caller's own, which stays as it is.
+    workers : int
+        0 is this process.
+    trainer : Trainer
+
+    Returns
+    -------
+    the caller's executor, or that of the processes, or None where this process trains
+    """
+    if own is not None or workers == 0:
+        yield own
+        return
+    from growsearch.execution.local import LocalExecutor
+
+    executor = LocalExecutor(workers)
+    try:
+        if isinstance(trainer, WarmsUp):
+            with suppress(Exception):  # one that cannot be pickled is refused below, with its name
+                executor.begin(trainer.warm_up)
+        yield executor
+    finally:  # nothing runs any more, or an error does not wait for it
+        executor.shutdown(wait=False, cancel_futures=True)
 
 
 def workers_of(executor: Executor, asked: int) -> int:

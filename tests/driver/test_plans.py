@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
@@ -21,7 +22,6 @@ from growsearch.driver.plans import (
     cooled_plan,
     decay_plan,
     on_plan,
-    over_time,
     paced,
     rate_of,
 )
@@ -217,10 +217,11 @@ def test_a_cooled_fork_is_read_at_its_end() -> None:
     assert cooled_plan(SPACE, trunk(), 1000).ema == pytest.approx(0.99)  # 100 updates at least
 
 
-def test_a_decay_falls_over_all_its_parts() -> None:
+@pytest.mark.parametrize("plan_of", [cooled_plan, decay_plan])
+def test_a_cooling_falls_over_all_its_parts(plan_of: Callable[..., TrainingPlan]) -> None:
     """Its first rate is the trunk's next; each part goes on where the one before it ended."""
     known = SPACE.replace(trunk={"restart": None})
-    parts = [rates(decay_plan(known, trunk(), 101, part=part, parts=3)) for part in range(3)]
+    parts = [rates(plan_of(known, trunk(), 101, part=part, parts=3)) for part in range(3)]
     assert [len(part) for part in parts] == [33, 34, 34]
     found = np.concatenate(parts)
     assert float(found[0]) == rate_of(known, trunk())
@@ -253,7 +254,7 @@ def test_a_decay_over_time_falls_with_the_time(restart: float | None, updates: i
 
 def test_a_plan_over_time_falls_with_the_time() -> None:
     """Its steps are a unit, so that the end of the time is the end of the fall."""
-    plan = over_time(cooled_plan(SPACE, trunk(), 300), 12.5)
+    plan = cooled_plan(SPACE, trunk(), 300, seconds=12.5)
     assert plan.seconds == 12.5
     shares = np.asarray([0.0, 0.5, 1.0]) * plan.steps
     found = learning_rates(plan, shares, 0)

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent import futures
 from pathlib import Path
 
@@ -148,6 +148,37 @@ def test_the_last_worker_that_was_freed_is_taken_first(executor: LocalExecutor) 
     pids = {executor.submit(os.getpid).result(SECONDS) for _ in range(10)}
     assert len(pids) == 1
     assert work.children() - before == pids  # the other worker's process has not been started
+
+
+def test_a_worker_that_was_begun_gets_the_first_call(
+    executor: LocalExecutor, tmp_path: Path
+) -> None:
+    """Its process is there before, and what it was begun with is over before the call."""
+    before = work.children()
+    executor.begin(work.nap, 0.5, tmp_path / "begun")
+    assert len(started := work.children() - before) == 1
+    assert {executor.submit(os.getpid).result(SECONDS)} == started
+    assert work.pid_in(tmp_path / "begun") in started
+
+
+@pytest.mark.parametrize("function", [work.segfault, os.close])
+def test_what_goes_wrong_in_a_beginning_costs_no_call(
+    executor: LocalExecutor, function: Callable[[], None]
+) -> None:
+    """A process that died is replaced; an error is nobody's."""
+    executor.begin(function)
+    time.sleep(1.0)
+    assert executor.submit(abs, -1).result(SECONDS) == 1
+
+
+def test_a_worker_that_was_only_begun_ends_with_its_executor(tmp_path: Path) -> None:
+    """At once, in the middle of what it was begun with."""
+    before = work.children()
+    executor = LocalExecutor(2)
+    executor.begin(work.nap, 100.0, tmp_path / "begun")
+    work.pid_in(tmp_path / "begun")
+    executor.shutdown(wait=False)
+    assert work.children() - before == set()
 
 
 def test_a_shutdown_that_waits_carries_out_what_waits() -> None:

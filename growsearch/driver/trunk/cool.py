@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from growsearch.driver.events import Committed
-from growsearch.driver.plans import cooled_plan, over_time
+from growsearch.driver.plans import cooled_plan
 from growsearch.driver.run import Run
 from growsearch.driver.trunk.forks import Forked, train_forks
 from growsearch.driver.trunk.readings import add_reading, elapsed
 from growsearch.driver.trunk.timetable import Cool
 from growsearch.networks.outline import outline
-from growsearch.study.attributes import Reading
+from growsearch.study.attributes import Reading, Trunk
 from growsearch.study.run_state import RunState
+from growsearch.trials.outcome import TrialOutcome
 
 
 def cool(run: Run, state: RunState, stage: Cool) -> None:
@@ -18,26 +19,17 @@ def cool(run: Run, state: RunState, stage: Cool) -> None:
 
     The trunk goes on from where it was: nothing of it is annealed.
     """
-    trunk, count = state.trunk, run.space.trunk_section.forks
+    trunk = state.trunk
     assert trunk is not None
-    costs = run.costs
-    plan = cooled_plan(run.paced_space, trunk, costs.updates(stage.cost, trunk.step_cost))
-    if costs.measured:
-        plan = over_time(plan, stage.cost)
-    found = train_forks(
-        run,
-        f"commit {stage.mark:g}",
-        "trunk",
-        [trunk.weights] * count,
-        plan,
-        [run.seed_of(trunk.legs, f"commit {place}") for place in range(count)],
-    )
+    *before, found = _cooled(run, trunk, stage)
+    forked = [each for each in (*before, found) if isinstance(each, Forked)]
+    seconds = sum(each.seconds for each in forked)
     cooled = isinstance(found, Forked) and found.loss < trunk.validation_loss
     sha256, accuracy, loss = trunk.average, trunk.validation_accuracy, trunk.validation_loss
-    seconds = trunk.seconds
+    descended = trunk.seconds
     if isinstance(found, Forked) and cooled:
         sha256, accuracy, loss = found.sha256, found.accuracy, found.loss
-        seconds += found.share * found.seconds
+        descended += seconds - (1.0 - found.share) * found.seconds
     network = state.incumbent.network
     reading = Reading(
         elapsed=elapsed(run, trunk),
@@ -48,12 +40,38 @@ def cool(run: Run, state: RunState, stage: Cool) -> None:
         sha256=sha256,
         mark=stage.mark,
         legs=trunk.legs,
-        seconds=seconds,
-        cooling=found.seconds if isinstance(found, Forked) else 0.0,
+        seconds=descended,
+        cooling=seconds,
     )
     add_reading(run, reading)
     run.write_spent()
     drawn = outline(network.architecture)
     run.on_event(Committed(reading.elapsed, accuracy, network.parameters, cooled, drawn))
-    if isinstance(found, Forked):
-        run.forget(*found.lasts, *found.networks)
+    run.forget(*(sha256 for each in forked for sha256 in (*each.lasts, *each.networks)))
+
+
+def _cooled(run: Run, trunk: Trunk, stage: Cool) -> list[Forked | TrialOutcome]:
+    """Cool one fork with all processors, and several for the last part, as the decay does.
+
+    Returns
+    -------
+    list
+        The forks of each part; the last is a failure where a part could not end.
+    """
+    section, costs = run.space.trunk_section, run.costs
+    updates = max(costs.updates(stage.cost, trunk.step_cost), section.parts)
+    seconds = stage.cost / section.parts if costs.measured else None
+    starts: tuple[str, ...] = (trunk.weights,)
+    found: list[Forked | TrialOutcome] = []
+    for part in range(section.parts):
+        plan = cooled_plan(
+            run.paced_space, trunk, updates, part=part, parts=section.parts, seconds=seconds
+        )
+        starts *= section.forks if part + 1 == section.parts else 1
+        seeds = [run.seed_of(trunk.legs, f"commit {part} {fork}") for fork in range(len(starts))]
+        name = f"commit {stage.mark:g} {part + 1}"
+        found.append(forked := train_forks(run, name, "trunk", starts, plan, seeds))
+        if not isinstance(forked, Forked):
+            break
+        starts = forked.lasts
+    return found

@@ -55,7 +55,7 @@ def decay(run: Run, state: RunState) -> None:
                 return
             is_better = is_last and _is_better(run, found, progress)
             cooling = before.cooling + found.seconds
-            seconds = trunk.seconds + found.share * cooling
+            seconds = trunk.seconds + cooling - (1.0 - found.share) * found.seconds
             if is_last:
                 costs = {"seconds": seconds, "cooling": cooling}
                 _read(run, trunk, found, state.incumbent.network.parameters, costs)

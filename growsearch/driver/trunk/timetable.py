@@ -53,6 +53,7 @@ class Cool:
     Parameters
     ----------
     cost : float
+        Of the training from the trunk to one cooled network.
     mark : float
         The time at which the commit is due.
     """
@@ -175,7 +176,7 @@ class Timetable:
         due = next((mark for mark in self.marks if mark > max(now, progress.cooled)), None)
         cools = self.decay_begins if due is None else (1.0 - self.section.cool) * due
         if due is not None and now >= cools - shortest:
-            return Cool(max(due - now, shortest) / self._turns(self.section.forks), due)
+            return Cool(max(due - now, shortest) * self._share_cooled, due)
         until = min(cools, now + _LONGEST * self.total)
         if may_grow and due != self.first_mark:  # what is seen first is to be good
             waits = self._waits(progress)
@@ -209,6 +210,12 @@ class Timetable:
             return None
         fits = min(room / takes, 1.0)
         return Campaign(fits * screen, fits * contest)
+
+    @property
+    def _share_cooled(self) -> float:
+        """The share of a commit's time that one network is trained for: forks may take turns."""
+        parts = self.section.parts
+        return parts / (parts - 1 + self._turns(self.section.forks))
 
     def _turns(self, trainings: int) -> int:
         """Return how often the workers take up trainings that could run side by side."""

@@ -62,8 +62,11 @@ def after(table: Timetable, stage: Stage, now: Progress, over: Overheads, worker
         passed = now.now + seconds(stage.cost)
         return replace(now, now=passed, trained=now.trained + stage.cost)
     if isinstance(stage, Cool):
-        jobs = [seconds(stage.cost, over.graph)] * section.forks
-        return replace(now, now=now.now + side_by_side(jobs, workers), cooled=stage.mark)
+        part = stage.cost / section.parts
+        alone = (section.parts - 1) * seconds(part)
+        jobs = [seconds(part, over.graph)] * section.forks
+        passed = now.now + alone + side_by_side(jobs, workers)
+        return replace(now, now=passed, cooled=stage.mark)
     together = section.candidates * stage.screen
     jobs = [seconds(together), *[seconds(stage.screen, over.graph)] * section.candidates]
     passed = side_by_side(jobs, workers)
@@ -102,6 +105,7 @@ sections = st.builds(
     cool=st.floats(0.05, 0.4),
     decay=st.floats(0.2, 0.7),
     forks=st.integers(1, 4),
+    parts=st.integers(1, 4),
 )
 budgets = st.floats(10.0, 30_000.0)
 overheads = st.builds(
