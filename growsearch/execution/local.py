@@ -174,10 +174,10 @@ class LocalExecutor(QueueingExecutor[Slot]):
         return self._slots[::-1]
 
     def begin(self, function: Callable[..., object], /, *args: Any) -> None:
-        """Start the first worker before its first call, with one that nobody waits for.
+        """Start the first worker before there is a call for it, with a function.
 
-        It may load libraries while the caller prepares its work. What goes wrong in it will go
-        wrong in the first call too, and is told there.
+        It may load libraries meanwhile. Its result is dropped, and an error too: what is wrong here
+        is wrong in the first call as well, and is told there.
         """
         with suppress(OSError):
             self._free[-1].submit(pickle.dumps((function, args)))

@@ -165,7 +165,7 @@ def test_a_worker_that_was_begun_gets_the_first_call(
 def test_what_goes_wrong_in_a_beginning_costs_no_call(
     executor: LocalExecutor, function: Callable[[], None]
 ) -> None:
-    """A process that died is replaced; an error is nobody's."""
+    """A process that died is replaced; an error is dropped."""
     executor.begin(function)
     time.sleep(1.0)
     assert executor.submit(abs, -1).result(SECONDS) == 1
