@@ -63,7 +63,8 @@ def test_a_dearer_first_network_gets_fewer_updates(folder: Path) -> None:
     assert after.teacher.evaluate_every == after.teacher.steps
     assert any(note.startswith(f"teacher.steps = {after.teacher.steps}, as ") for note in notes)
     assert after.limits.flops == LARGEST_COUNT < before.limits.flops * dearer  # type: ignore[operator]
-    assert fitted(before, load_images(folder, image_size=8))[0].teacher.steps == 800
+    cheaper = fitted(before, load_images(folder, image_size=8))[0]
+    assert cheaper.teacher.steps == before.teacher.steps
 
 
 def test_a_space_of_its_own_data_stays(tmp_path: Path) -> None:
