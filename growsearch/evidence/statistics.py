@@ -153,9 +153,8 @@ def signed_rank_p(differences: Sequence[float] | NDArray[Any]) -> float:
     untied = len(np.unique(sizes)) == len(values) and bool((sizes > 0.0).all())
     if untied or len(values) > _EXACT:
         return float(scipy.stats.wilcoxon(values, zero_method="zsplit").pvalue)
-    doubled = np.rint(2.0 * scipy.stats.rankdata(sizes)).astype(
-        int
-    )  # whole, where ranks are shared
+    ranks = scipy.stats.rankdata(sizes)
+    doubled = np.rint(2.0 * ranks).astype(int)  # whole, where ranks are shared
     chances = np.ones(1)
     for rank in doubled[values != 0.0]:  # zeros, half on either side, change nothing
         chances = (np.pad(chances, (0, rank)) + np.pad(chances, (rank, 0))) / 2.0

@@ -179,7 +179,7 @@ class LocalExecutor(QueueingExecutor[Slot]):
         It may load libraries meanwhile. Its result is dropped, and an error too: what is wrong here
         is wrong in the first call as well, and is told there.
         """
-        with suppress(OSError):
+        with suppress(Exception):
             self._free[-1].submit(pickle.dumps((function, args)))
 
     def _start(self, call: Call) -> tuple[Slot, Future[Any]]:

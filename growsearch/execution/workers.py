@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -76,8 +76,7 @@ def begun(own: Executor | None, workers: int, trainer: Trainer) -> Iterator[Exec
     executor = LocalExecutor(workers)
     try:
         if isinstance(trainer, WarmsUp):
-            with suppress(Exception):  # one that cannot be pickled is refused below, with its name
-                executor.begin(trainer.warm_up)
+            executor.begin(trainer.warm_up)
         yield executor
     finally:  # nothing runs any more, or an error does not wait for it
         executor.shutdown(wait=False, cancel_futures=True)
