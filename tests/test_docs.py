@@ -48,7 +48,7 @@ def test_every_row_is_a_key() -> None:
 @pytest.mark.parametrize(
     "choices",
     [
-        *(SEARCHED, controls(), TREATMENTS, INITIALIZERS, trainings.LastCycle.model_fields),
+        *(SEARCHED, controls(), TREATMENTS, INITIALIZERS, trainings.Ending.model_fields),
         get_args(sections.Rule),
         get_args(sections.Fitted),
         DEMANDS,

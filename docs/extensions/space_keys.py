@@ -21,7 +21,8 @@ SECTIONS: dict[str, type[Section]] = {
     "judge": sections.Judge,
     "pruning": sections.Pruning,
     "polish": trainings.Polish,
-    "polish.last": trainings.LastCycle,
+    "polish.last": trainings.Ending,
+    "trunk.last": trainings.Ending,
     "trunk": sections.Trunk,
     "search": sections.Search,
 }

@@ -154,14 +154,17 @@ def decay_plan(
     """Return the plan of a part of the decay: of a cooling, or of a warm restart.
 
     With ``trunk.restart`` the rate rises to it over the updates of a re-warming, and falls from
-    there. The parameters are those of ``cooled_plan``.
+    there. The keys of ``trunk.last`` take the place of the plan's in the last part. The parameters
+    are those of ``cooled_plan``.
     """
     plan = cooled_plan(space, trunk, updates, part=part, parts=parts, seconds=seconds)
-    restart = space.trunk_section.restart
-    if restart is None:
+    section = space.trunk_section
+    if section.restart is not None:
+        rewarm = space.training.rewarm if part == 0 else 0
+        plan = replace(plan, learning_rate=section.restart, schedule="cosine", rewarm=rewarm)
+    if section.last is None or part + 1 < parts:
         return plan
-    rewarm = space.training.rewarm if part == 0 else 0
-    return replace(plan, learning_rate=restart, schedule="cosine", rewarm=rewarm)
+    return plan.with_keys(section.last.model_dump(exclude_none=True))
 
 
 def over_time(plan: TrainingPlan, seconds: float) -> TrainingPlan:

@@ -10,6 +10,7 @@ from growsearch.checks import LARGEST_SEED
 from growsearch.growth import SEARCHED, SHRINKS
 from growsearch.space.plan_keys import KNOBS, ChoiceKeys, Rate
 from growsearch.space.section import Count, Section
+from growsearch.space.trainings import Ending
 from growsearch.trials.arms import controls
 from growsearch.trials.demands import DEMANDS, DemandName
 from growsearch.trials.judge import Rule
@@ -166,7 +167,8 @@ class Trunk(Section):
     cooled for a share ``cool`` of the time that has passed. The trunk ends with a ``decay``. Both
     have ``parts``, of which the last is trained in ``forks``, whose average is stored; of the decay
     each part is. With a rate ``restart`` the decay is a warm restart by half a cosine (Loshchilov
-    and Hutter, arXiv:1608.03983); else the trunk's rate falls in a line.
+    and Hutter, arXiv:1608.03983); else the trunk's rate falls in a line. The ``last`` part of the
+    decay may differ.
     """
 
     steps: Annotated[int, Field(ge=100, le=10**9)] = 20_000
@@ -186,6 +188,7 @@ class Trunk(Section):
     restart: Annotated[float, Field(gt=0.0, le=10.0**6)] | None = None
     parts: Annotated[int, Field(ge=1, le=100)] = 2
     forks: Annotated[int, Field(ge=1, le=16)] = 2
+    last: Ending | None = None
 
 
 Fitted = Literal["gain", "gain_per_second", "loss_gain"]

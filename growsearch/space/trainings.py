@@ -129,8 +129,10 @@ def _with_an_end(schedule: str | None) -> str | None:
     return schedule
 
 
-class LastCycle(LastKeys):
-    """Keys in which the last cycle of a polish differs; the others are as in the cycles before.
+class Ending(LastKeys):
+    """Keys in which the end of a last training differs; the others are as before it.
+
+    It is the last cycle of a polish, or the last part of the decay of a trunk.
 
     Weights averaged along a training at a constant middle rate generalise better than those at the
     end of a schedule that falls to zero (Izmailov et al., arXiv:1803.05407). That holds for long
@@ -157,7 +159,7 @@ class Polish(Training):
     cycles: Annotated[int, Field(ge=1, le=10)] = 1
     t_mul: Annotated[int, Field(ge=1, le=4)] = 2
     parts: Annotated[int, Field(ge=1, le=1000)] = 1
-    last: LastCycle | None = None
+    last: Ending | None = None
 
     _ends = field_validator("schedule")(_with_an_end)
 

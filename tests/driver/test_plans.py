@@ -240,6 +240,19 @@ def test_a_decay_may_begin_warm_again() -> None:
     np.testing.assert_allclose(found[:rewarm], rising, atol=1e-6)
 
 
+@pytest.mark.parametrize("seconds", [None, 12.5])
+def test_the_last_part_of_a_decay_may_differ(seconds: float | None) -> None:
+    """In the keys that are given; no part before it does, and no commit."""
+    keys = {"schedule": "constant", "learning_rate": 0.1, "ema": 0.9995, "zoom": 0.1, "flip": False}
+    ends = SPACE.replace(trunk={"last": keys})
+    for part in range(3):
+        about: dict[str, Any] = {"part": part, "parts": 3, "seconds": seconds}
+        found, same = (decay_plan(space, trunk(), 900, **about) for space in (ends, SPACE))
+        assert found == (same.with_keys(keys) if part == 2 else same)
+        assert cooled_plan(ends, trunk(), 900, **about) == cooled_plan(SPACE, trunk(), 900, **about)
+    np.testing.assert_allclose(rates(decay_plan(ends, trunk(), 900, part=2, parts=3)), 0.1)
+
+
 @pytest.mark.parametrize("restart", [None, 0.7])
 @pytest.mark.parametrize("updates", [3, 300, 10**6])
 def test_a_decay_over_time_falls_with_the_time(restart: float | None, updates: int) -> None:
