@@ -15,14 +15,15 @@ WARM_UP = 100  # updates at the start of a lineage, at most half of its first tr
 REWARM = 150  # updates after a growth, at most a quarter of the training that follows
 _WIDTHS = ("conv1", "conv2", "conv3")
 _DEEP = ("conv1", "conv2", "conv2_deep", "conv3", "conv3_deep")
-_WIDER = (WidenAll(_WIDTHS, (32, 64, 128)),)
+_WIDER = (WidenAll(_WIDTHS, (32, 64, 128), split="new"),)
 _DEEPER = (Deepen("conv2"), Deepen("conv3"))
 
-# Final network -> the growths of each step on the way to it, of which each multiplies widths, and
-# the time of an update, by about 2 at most. The names are the time of an update, in first ones'.
+# Final network -> the growths of each step on the way to it, of which each multiplies widths by 2
+# at most. The names are the time of an update, in first ones'; new units are new, not copies.
 PATHS: dict[str, tuple[tuple[Growth, ...], ...]] = {
-    "x4": (_WIDER, _DEEPER),
-    "x8": (_WIDER, _DEEPER, (WidenAll(_DEEP, (48, 96, 96, 192, 192)),)),
+    "x4": (_WIDER, (WidenAll(_WIDTHS, (48, 96, 192), split="new"),)),
+    "x8": (_WIDER, (WidenAll(_WIDTHS, (64, 128, 256), split="new"),)),
+    "deep": (_DEEPER, (WidenAll(_DEEP, (32, 64, 64, 128, 128), split="new"),)),
 }
 
 
@@ -48,19 +49,26 @@ class Grown:
         Share of the budget at which the final network begins; earlier growths are evenly spaced.
     decay : float
         Share of the budget, at its end, in which the rate falls to 0 in a line.
+    at_once : bool
+        Whether the first network grows into the final one in a single step.
     """
 
     rate: float
     last_growth: float
     decay: float = 0.35
+    at_once: bool = True
 
     def __str__(self) -> str:
-        return f"rate {self.rate:g}, last growth at {self.last_growth:g}, decay {self.decay:g}"
+        steps = "at once" if self.at_once else "in steps"
+        return (
+            f"rate {self.rate:g}, last growth at {self.last_growth:g}, decay {self.decay:g}, "
+            f"{steps}"
+        )
 
 
 # Both contenders are tuned alike: the same number of configurations, the likeliest first.
 SCRATCH = (Scratch(0.4), Scratch(0.8), Scratch(0.2), Scratch(0.1))
-GROWN = (Grown(0.4, 0.3), Grown(0.4, 0.5), Grown(0.2, 0.3), Grown(0.8, 0.3))
+GROWN = (Grown(0.4, 0.5), Grown(0.4, 0.65, decay=0.25), Grown(0.8, 0.5), Grown(0.4, 0.5, at_once=False))
 
 
 def first(input_shape: tuple[int, int, int], classes: int) -> Architecture:
@@ -76,10 +84,18 @@ def first(input_shape: tuple[int, int, int], classes: int) -> Architecture:
     )
 
 
-def stages(final: str, input_shape: tuple[int, int, int], classes: int) -> list[Architecture]:
+def path(final: str, *, at_once: bool = False) -> tuple[tuple[Growth, ...], ...]:
+    """Return the growths of each step on the way to a final network."""
+    steps = PATHS[final]
+    return (tuple(growth for step in steps for growth in step),) if at_once else steps
+
+
+def stages(
+    final: str, input_shape: tuple[int, int, int], classes: int, *, at_once: bool = False
+) -> list[Architecture]:
     """Return the networks of a path, the first and the final one included."""
     found = [first(input_shape, classes)]
-    for growths in PATHS[final]:
+    for growths in path(final, at_once=at_once):
         architecture = found[-1]
         for growth in growths:
             architecture = growth.grown(architecture)
@@ -92,7 +108,7 @@ def widths(architecture: Architecture) -> str:
 
     Examples
     --------
-    >>> widths(stages("x4", (28, 28, 1), 10)[-1])
+    >>> widths(stages("deep", (28, 28, 1), 10)[-1])
     '32-[64-64]-[128-128]'
     """
     groups: list[list[int]] = [[]]

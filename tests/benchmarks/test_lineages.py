@@ -16,6 +16,7 @@ from benchmarks.lineages import (
     Grown,
     Scratch,
     lineage_plans,
+    path,
     scratch_plan,
     shares,
     stages,
@@ -44,24 +45,27 @@ def test_contenders_are_tuned_alike() -> None:
 @pytest.mark.parametrize("final", PATHS)
 def test_a_path_grows_by_at_most_two(final: str) -> None:
     """No layer more than doubles in a step, and every step makes the network larger."""
-    path = stages(final, SHAPE, 10)
-    assert len(path) == len(PATHS[final]) + 1
-    for before, after in pairwise(path):
+    networks = stages(final, SHAPE, 10)
+    assert len(networks) == len(PATHS[final]) + 1
+    for before, after in pairwise(networks):
         assert after.flops > before.flops
         for node in before.nodes:
             if node.layer.is_producer and node is not before.output:
                 assert 1 <= after[node.name].layer.width / node.layer.width <= 2
 
 
-def test_a_path_keeps_the_function() -> None:
+@pytest.mark.parametrize("final", PATHS)
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_path_keeps_the_function(final: str, at_once: bool) -> None:
     """The final network of a lineage is the one from scratch, and computes what the first did."""
     images = np.random.default_rng(0).random((4, *SHAPE))
-    path = stages("x4", SHAPE, 10)
-    first = network = Network.initial(path[0], rng=0)
-    for growths in PATHS["x4"]:
+    steps, networks = path(final, at_once=at_once), stages(final, SHAPE, 10, at_once=at_once)
+    assert len(networks) == len(steps) + 1 == (2 if at_once else len(PATHS[final]) + 1)
+    first = network = Network.initial(networks[0], rng=0)
+    for growths in steps:
         for growth in growths:
             network = grow(network, growth, rng=0, images=images.astype(np.float32))
-    assert str(network.architecture) == str(path[-1])
+    assert str(network.architecture) == str(stages(final, SHAPE, 10)[-1]) == str(networks[-1])
     before, after = forward(first, images), forward(network, images)
     assert np.abs(after - before).max() < 1e-5 * np.abs(before).max()
 
