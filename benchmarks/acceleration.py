@@ -4,8 +4,8 @@ A first network of 16-32-64 filters (convolution, batch norm, ReLU; global avera
 trained at a constant rate. It grows into the final network at once, or in steps of at most 2 in
 width; the rate rises again after each and falls once, at the end: see lineages.py. Against it
 stands its final network from scratch, by a one-cycle that ends near 0, for 1, 3, 6 and 12 epochs.
-Final networks are x4 and x8, of which an update takes about 4 and 8 times as long as one
-of the first network, by being wider; and deep, which is deepened before it is widened.
+Final networks are x4 and x8, of which an update takes about 4 and 8 times as long as one of the
+first network: deepened, and then widened. A third one, wide, is only widened.
 
 Budgets are in epochs of the final network. A lineage of a budget has the calibrated seconds of that
 number of epochs of the final network; its networks share them out. All images are shifted; those

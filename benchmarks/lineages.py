@@ -12,18 +12,20 @@ from growsearch.training import TrainingPlan
 FIRST = (16, 32, 64)
 KERNELS = (5, 3, 3)
 WARM_UP = 100  # updates at the start of a lineage, at most half of its first training
-REWARM = 150  # updates after a growth, at most a quarter of the training that follows
+REWARM = 60  # updates after a growth, at most a quarter of the training that follows
 _WIDTHS = ("conv1", "conv2", "conv3")
 _DEEP = ("conv1", "conv2", "conv2_deep", "conv3", "conv3_deep")
-_WIDER = (WidenAll(_WIDTHS, (32, 64, 128), split="new"),)
 _DEEPER = (Deepen("conv2"), Deepen("conv3"))
+_DEEP_WIDER = (WidenAll(_DEEP, (32, 64, 64, 128, 128), split="new"),)
+_WIDER = (WidenAll(_WIDTHS, (32, 64, 128), split="new"),)
 
 # Final network -> the growths of each step on the way to it, of which each multiplies widths by 2
-# at most. The names are the time of an update, in first ones'; new units are new, not copies.
+# at most. x4 and x8 are named by the time of an update, in first ones', and are deepened before
+# they are widened, as a search does it. New units are new, not copies: see README.md.
 PATHS: dict[str, tuple[tuple[Growth, ...], ...]] = {
-    "x4": (_WIDER, (WidenAll(_WIDTHS, (48, 96, 192), split="new"),)),
-    "x8": (_WIDER, (WidenAll(_WIDTHS, (64, 128, 256), split="new"),)),
-    "deep": (_DEEPER, (WidenAll(_DEEP, (32, 64, 64, 128, 128), split="new"),)),
+    "x4": (_DEEPER, _DEEP_WIDER),
+    "x8": (_DEEPER, _DEEP_WIDER, (WidenAll(_DEEP, (48, 96, 96, 192, 192), split="new"),)),
+    "wide": (_WIDER, (WidenAll(_WIDTHS, (64, 128, 256), split="new"),)),
 }
 
 
@@ -56,7 +58,7 @@ class Grown:
     rate: float
     last_growth: float
     decay: float = 0.35
-    at_once: bool = True
+    at_once: bool = False
 
     def __str__(self) -> str:
         steps = "at once" if self.at_once else "in steps"
@@ -67,8 +69,8 @@ class Grown:
 
 
 # Both contenders are tuned alike: the same number of configurations, the likeliest first.
-SCRATCH = (Scratch(0.4), Scratch(0.8), Scratch(0.2), Scratch(0.1))
-GROWN = (Grown(0.4, 0.5), Grown(0.4, 0.65, decay=0.25), Grown(0.8, 0.5), Grown(0.4, 0.5, at_once=False))
+SCRATCH = (Scratch(0.8), Scratch(0.4), Scratch(0.2), Scratch(1.2))
+GROWN = (Grown(0.8, 0.6), Grown(0.4, 0.6), Grown(0.8, 0.5, at_once=True), Grown(0.4, 0.3))
 
 
 def first(input_shape: tuple[int, int, int], classes: int) -> Architecture:
@@ -108,7 +110,7 @@ def widths(architecture: Architecture) -> str:
 
     Examples
     --------
-    >>> widths(stages("deep", (28, 28, 1), 10)[-1])
+    >>> widths(stages("x4", (28, 28, 1), 10)[-1])
     '32-[64-64]-[128-128]'
     """
     groups: list[list[int]] = [[]]

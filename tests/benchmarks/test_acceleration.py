@@ -45,7 +45,7 @@ def test_a_run_goes_on_where_it_ended(tmp_path: Path) -> None:
     assert [row["part"] for row in rows] == ["costs", *["tune"] * 3, *["run"] * 6]
     assert all(("test_accuracy" in row) == (row["part"] == "run") for row in rows)
     grown = next(row for row in rows if row.get("contender") == "grown")
-    assert len(grown["updates"]) == 2
+    assert len(grown["updates"]) == 3
     assert grown["flops"] > 0
     out.write_text("".join(whole[:-1]) + whole[-1][:20])
     again = call(*options)

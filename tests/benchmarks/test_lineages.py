@@ -96,9 +96,9 @@ def test_a_lineage_decays_once_and_at_its_end(configuration: Grown) -> None:
     top = np.float32(configuration.rate)
     assert (early[100:] == top).all()
     assert early[0] < 0.02 * top
-    assert (middle[150:] == top).all()
+    assert (middle[60:] == top).all()
     assert middle[0] < 0.02 * top
-    fallen = int((last[150:] < top).sum())
+    fallen = int((last[60:] < top).sum())
     whole = configuration.decay / (1.0 - configuration.last_growth)
     assert fallen == pytest.approx(whole * len(last), abs=1.5)
     assert last[0] < 0.02 * top
