@@ -113,17 +113,17 @@ def list_runs(folder: str | Path = "runs", storage: str | None = None) -> Runs:
             f"{folder}: expected a folder of runs, found none: name the folder whose subfolders "
             "were --out, or begin a run by growsearch run"
         )
-    rows, broken, others = list[RunRow](), dict[str, str](), list[str]()
+    found, broken, others = list[tuple[float, RunRow]](), dict[str, str](), list[str]()
     for each in _folders(folder):
         try:
             if not _is_run(each, storage):
                 others.append(str(each))
                 continue
-            rows.append(_row(each, storage))
+            found.append((_changed(each), _row(each, storage)))
         except (GrowsearchError, OSError) as error:
             broken[str(each)] = " ".join(str(error).split())
-    rows.sort(key=lambda row: row.changed)
-    return Runs(folder, tuple(rows), broken, tuple(others))
+    rows = tuple(row for _, row in sorted(found, key=lambda each: each[0]))
+    return Runs(folder, rows, broken, tuple(others))
 
 
 def _folders(folder: Path) -> Iterator[Path]:
@@ -175,17 +175,15 @@ def _row(folder: Path, storage: str | None) -> RunRow:
         validation_accuracy=standing.validation_accuracy,
         parameters=standing.parameters,
         bytes=_size(folder),
-        changed=_changed(folder),
+        changed=datetime.fromtimestamp(int(_changed(folder)), UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         stand_in=bool(data and data.stand_in),
     )
 
 
-def _changed(folder: Path) -> str:
+def _changed(folder: Path) -> float:
     """Return when the study was changed last; without one in the folder, the folder itself."""
     files = [folder / DATABASE, folder / WEIGHTS, folder]
-    found = next(each for each in files if each.exists())
-    seconds = int(found.stat().st_mtime)
-    return datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z")
+    return next(each for each in files if each.exists()).stat().st_mtime
 
 
 def _size(folder: Path) -> int:

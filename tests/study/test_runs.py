@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -79,6 +80,15 @@ def test_nothing_in_a_folder_breaks_the_list(
     assert main(["runs", str(folder), "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == found.to_json()
     assert contents(folder) == before
+
+
+@pytest.mark.parametrize("last", ["whole", "begun"])
+def test_the_run_that_was_changed_last_is_at_the_end(folder: Path, last: str) -> None:
+    """By parts of a second too: two runs may be changed within one."""
+    for name in ("whole", "begun"):
+        nanoseconds = 10**15 + (name == last)
+        os.utime(folder / name / "study.db", ns=(nanoseconds * 1000, nanoseconds * 1000))
+    assert [Path(row.folder).name for row in list_runs(folder).rows][-1] == last
 
 
 def test_a_run_itself_is_a_list_of_one(folder: Path) -> None:
