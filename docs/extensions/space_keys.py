@@ -22,8 +22,8 @@ SECTIONS: dict[str, type[Section]] = {
     "pruning": sections.Pruning,
     "polish": trainings.Polish,
     "polish.last": trainings.Ending,
-    "trunk.last": trainings.Ending,
     "trunk": sections.Trunk,
+    "trunk.last": trainings.Ending,
     "search": sections.Search,
 }
 _SIGNS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<", "min_length": "items ≥"}

@@ -164,7 +164,7 @@ def decay_plan(
         plan = replace(plan, learning_rate=section.restart, schedule="cosine", rewarm=rewarm)
     if section.last is None or part + 1 < parts:
         return plan
-    return plan.with_keys(section.last.model_dump(exclude_none=True))
+    return section.last.of(plan)
 
 
 def over_time(plan: TrainingPlan, seconds: float) -> TrainingPlan:

@@ -141,6 +141,10 @@ class Ending(LastKeys):
 
     _ends = field_validator("schedule")(_with_an_end)
 
+    def of(self, plan: TrainingPlan) -> TrainingPlan:
+        """Return the plan of the end, from that of the training before it."""
+        return plan.with_keys(self.model_dump(exclude_none=True))
+
 
 class Polish(Training):
     """The last training of the best network, when the search has ended.
@@ -189,5 +193,4 @@ class Polish(Training):
     @property
     def last_plan(self) -> TrainingPlan:
         """The whole polish, trained as its last cycle is."""
-        changed = self.last.model_dump(exclude_none=True) if self.last else {}
-        return self.plan.with_keys(changed)
+        return self.plan if self.last is None else self.last.of(self.plan)

@@ -119,7 +119,8 @@ def list_runs(folder: str | Path = "runs", storage: str | None = None) -> Runs:
             if not _is_run(each, storage):
                 others.append(str(each))
                 continue
-            found.append((_changed(each), _row(each, storage)))
+            changed = _changed(each)
+            found.append((changed, _row(each, storage, changed)))
         except (GrowsearchError, OSError) as error:
             broken[str(each)] = " ".join(str(error).split())
     rows = tuple(row for _, row in sorted(found, key=lambda each: each[0]))
@@ -150,7 +151,7 @@ def _is_run(folder: Path, storage: str | None) -> bool:
     return False
 
 
-def _row(folder: Path, storage: str | None) -> RunRow:
+def _row(folder: Path, storage: str | None, changed: float) -> RunRow:
     """Read one run, from its study."""
     own = None if (folder / DATABASE).exists() else storage
     with storage_errors(own or str(folder)):
@@ -175,7 +176,7 @@ def _row(folder: Path, storage: str | None) -> RunRow:
         validation_accuracy=standing.validation_accuracy,
         parameters=standing.parameters,
         bytes=_size(folder),
-        changed=datetime.fromtimestamp(int(_changed(folder)), UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        changed=datetime.fromtimestamp(changed, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         stand_in=bool(data and data.stand_in),
     )
 
