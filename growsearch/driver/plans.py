@@ -63,6 +63,7 @@ def on_plan(space: SearchSpace, trunk: Trunk, updates: int, *, readings: int = 1
         rewarm=0,
         ema=average_over(updates, space.trunk_section.average, readings),
         evaluate_every=-(-updates // readings),
+        evaluate_start=False,  # the training before it has read it
     )
 
 
@@ -135,6 +136,7 @@ def cooled_plan(
         rewarm=0,
         ema=average_over(after - first, _TAIL),
         evaluate_every=after - first,
+        evaluate_start=False,
     )
     if seconds is not None:
         plan = over_time(plan, seconds)

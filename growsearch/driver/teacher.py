@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from threading import Thread
 
 from growsearch.driver.events import TeacherReady
 from growsearch.driver.front import demand_of
@@ -13,6 +14,7 @@ from growsearch.errors import InvalidInputError, RunError
 from growsearch.networks.outline import outline
 from growsearch.study.attributes import StartAttribute, TeacherAttribute
 from growsearch.study.networks import teacher_of
+from growsearch.study.notes import preload
 from growsearch.training import TrainingPlan
 from growsearch.trials.arms import training_flops
 from growsearch.trials.job import ALWAYS, First, TrialJob
@@ -37,6 +39,7 @@ def teach(run: Run) -> None:
         is_new = teacher is None
         if teacher is None:
             is_trained = run.space.teacher.steps > 0
+            Thread(target=preload).start()  # the driver has nothing else to do
             teacher = _trained(run) if is_trained else _measured(run)
             demand = demand_of(run, run.space.architecture)
             if demand is not None:

@@ -175,7 +175,7 @@ class Trunk(Section):
     candidates: Annotated[int, Field(ge=1, le=64)] = 3
     screen: Annotated[float, Field(gt=0.0, le=0.2)] = 0.005
     contest: Annotated[float, Field(ge=0.0, le=1.0)] = 0.1
-    untested: Annotated[float, Field(ge=0.0, le=1.0)] = 0.1
+    untested: Annotated[float, Field(ge=0.0, le=1.0)] = 0.25
     tolerance: Annotated[float, Field(ge=0.0, le=10.0)] = 0.2
     passes: Annotated[float, Field(gt=0.0, le=10**6)] = 6.0
     dearest: Annotated[float, Field(ge=1.0, le=100.0)] = 2.0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from optuna.study import Study
@@ -16,6 +18,12 @@ if TYPE_CHECKING:
     from growsearch.study.result import SearchResult
 
 _KEPT = 20  # kept trials in the note on a study; of more, the last ones
+
+
+def preload() -> None:
+    """Load what notes need, which takes more than a second; an error is that of the first note."""
+    with suppress(Exception):
+        import_module("optuna_dashboard")
 
 
 def write_note(

@@ -36,7 +36,10 @@ class TrainingPlan:
     optimizer : "adam", "adamw", "momentum" or "sgd"
         A name in ``growsearch.networks.optimizers.OPTIMIZERS``.
     evaluate_every : int
-        Updates between two evaluations; the start and the end are always evaluated.
+        Updates between two evaluations; the end is always evaluated.
+    evaluate_start : bool
+        Whether the network is evaluated before the first update too. Without it the curve of a
+        training begins after ``evaluate_every`` updates, unless it ends before the first.
     momentum : float
         Of the optimizer "momentum" (Nesterov's).
     weight_decay : float, optional
@@ -97,6 +100,7 @@ class TrainingPlan:
     learning_rate: Annotated[float, Interval(above=True, space_most=100.0), Key.LAST] = 1e-4
     optimizer: Annotated[str, OneOf(tuple(OPTIMIZERS)), Key.TRAINING] = "adam"
     evaluate_every: Annotated[int, Whole(1), Key.TRAINING] = 100
+    evaluate_start: bool = True
     momentum: Annotated[float, Interval(0.0, 1.0, below=True), Key.TRAINING] = 0.9
     weight_decay: Annotated[float | None, Interval(space_most=10.0), Key.TRAINING | Key.CHOICE] = (
         None

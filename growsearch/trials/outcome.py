@@ -56,8 +56,8 @@ class TrialOutcome:
     last : str or None
         Of the network of the last update, where trainings may go on from it.
     curve : tuple of Point
-        From step 0 to the last; empty if the training failed. In a run with another metric, its
-        value takes the place of the accuracy.
+        From step 0, where the plan evaluates the start, to the last; empty if the training failed.
+        In a run with another metric, its value takes the place of the accuracy.
     losses, shares : float32 array, shape (n,), or None
         Of the selection images at the last evaluation: their losses, and their shares of a metric
         other than accuracy.
@@ -95,6 +95,11 @@ class TrialOutcome:
     def final(self) -> Point:
         """The last evaluation."""
         return self.curve[-1]
+
+    @property
+    def trained(self) -> tuple[Point, ...]:
+        """The evaluations after the first update."""
+        return tuple(point for point in self.curve if point.step)
 
     @property
     def accuracy(self) -> float | None:

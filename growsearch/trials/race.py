@@ -96,6 +96,31 @@ def screen(gap: Gap, trunk_loss: float, tolerance: float) -> Decision:
     return Decision(True, found)
 
 
+def unraced(loss: float, before: float, tolerance: float) -> Decision:
+    """Decide on a growth that was trained without a comparison: it is kept unless it broke.
+
+    Parameters
+    ----------
+    loss : float
+        After its training.
+    before : float
+        Of the network that it grew from, before it.
+    tolerance : float
+        The fraction of that loss by which it may be higher.
+
+    Examples
+    --------
+    >>> unraced(0.29, 0.31, 0.2)
+    Decision(kept=True, reason='now: loss -0.0200 since; so early a larger network has time to pay')
+    >>> unraced(0.5, 0.31, 0.2)
+    Decision(kept=False, reason='loss +0.1900 since the growth: too far above 0.3100')
+    """
+    found = f"loss {loss - before:+.4f} since"
+    if not loss <= (1.0 + tolerance) * before:
+        return Decision(False, f"{found} the growth: too far above {before:.4f}")
+    return Decision(True, f"now: {found}; so early a larger network has time to pay")
+
+
 def expected_gain(loss: float, dearer: float, now: float, whole: float) -> float:
     """Return how much further a dearer network is expected to get by the end of the run, in nats.
 

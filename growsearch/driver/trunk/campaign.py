@@ -16,7 +16,7 @@ from optuna.trial import FrozenTrial, TrialState
 from growsearch.driver.candidates import Pending, pending, propose_growth, record_failure, refused
 from growsearch.driver.costs import Costs
 from growsearch.driver.run import Run
-from growsearch.driver.trunk.legs import Leg, advanced, leg_job, leg_of
+from growsearch.driver.trunk.legs import Leg, advanced, leg_job, leg_of, resting
 from growsearch.driver.trunk.racer import Racer, contest_job, screening
 from growsearch.driver.trunk.readings import elapsed
 from growsearch.driver.trunk.timetable import Campaign, Timetable
@@ -28,7 +28,7 @@ from growsearch.study.trials import conclude, give_up, refusal_of, tell_conclude
 from growsearch.trials.job import TrialJob
 from growsearch.trials.judge import Decision, loss_gain
 from growsearch.trials.outcome import TrialOutcome
-from growsearch.trials.race import Gap, contest, expected_gain, gaps, loss_at, screen
+from growsearch.trials.race import Gap, contest, expected_gain, gaps, loss_at, screen, unraced
 from growsearch.trials.worker import Crash
 
 _PHASE = "candidates"
@@ -88,9 +88,12 @@ def conduct(
     left = table.decay_begins - now
     ground = Ground(run, state.trunk, flops, run.costs, stage, left, now, table.total, trials)
     racers = [Racer(each) for each in _trials(ground, state)]
-    legs = _screen(ground, racers)
-    if (best := _best(ground, racers, legs)) is not None:
-        legs = _contest(ground, best, legs)
+    if stage.untested:
+        best, legs = _untested(ground, racers), [resting(ground.trunk)]
+    else:
+        legs = _screen(ground, racers)
+        if (best := _best(ground, racers, legs)) is not None:
+            legs = _contest(ground, best, legs)
     _tell(ground, racers, best, legs)
     return [racer.number for racer in racers]
 
@@ -114,7 +117,8 @@ def _trials(ground: Ground, state: RunState) -> list[Pending]:
                 found.append(pending(run, state, trial, job_of))
             except GrowsearchError:  # of a trunk that is gone
                 give_up(run.study, [trial])
-        while len(found) < run.window:
+        most = 1 if ground.stage.untested else run.window
+        while len(found) < most:
             state = read_state(run.study, run.store)
             if found and len(state.placed) >= ground.trials:
                 break
@@ -156,12 +160,26 @@ def _screen(ground: Ground, racers: Sequence[Racer]) -> list[Leg]:
     return legs
 
 
+def _untested(ground: Ground, racers: Sequence[Racer]) -> Racer | None:
+    """Train the growths, with nothing beside them, and keep the first that works.
+
+    So early a comparison takes as long as all training before it, and a larger network has the
+    time to pay (benchmarks/README.md, "The first minutes").
+    """
+    works = [_training(ground, racer, racer.pending.job) for racer in racers]
+    carry_out_together(ground.run.dispatcher, works)
+    tolerance, before = ground.run.space.trunk_section.tolerance, ground.trunk.validation_loss
+    for racer in racers:
+        if racer.failure is None:
+            racer.decision = unraced(racer.readings[-1][1], before, tolerance)
+    return next((racer for racer in racers if racer.is_kept), None)
+
+
 def _contest(ground: Ground, best: Racer, legs: list[Leg]) -> list[Leg]:
     """Train the best candidate on, and the trunk beside it, and decide; return all legs."""
     assert best.decision is not None
     if not ground.stage.contest > 0.0:
-        early = "so early a larger network has the time to pay"
-        best.decision = Decision(True, f"now: {best.decision.reason}; {early}")
+        best.decision = Decision(True, f"now: {best.decision.reason}")
         return legs
     one = ground.costs.of_update(best.pending.about.flops, best.outcomes[-1])
     updates = ground.costs.updates(ground.stage.contest, one, least=_READINGS)
@@ -301,10 +319,11 @@ def _after(
 ) -> Trunk:
     """Return the trunk after the campaign."""
     last, before = legs[-1].trunk, ground.trunk
+    own = kept.cost if kept is not None and ground.stage.untested else 0.0  # nothing was compared
     changed = {
         "version": before.version + 1,
-        "trained": last.trained,
-        "deciding": before.deciding + sum(racer.cost for racer in racers),
+        "trained": last.trained + own,
+        "deciding": before.deciding + sum(racer.cost for racer in racers) - own,
         "campaigns": before.campaigns + 1,
         "legs": last.legs,
     }
@@ -332,7 +351,9 @@ def _judged(
         return Candidate(**further)
     outcome, decision = racer.outcome(), racer.decision
     assert decision is not None
-    further |= {"loss_gain": -_gaps(racer, legs)[-1].loss, "elapsed": now}
+    further["elapsed"] = now
+    if not (kept and ground.stage.untested):  # that was compared with nothing
+        further["loss_gain"] = -_gaps(racer, legs)[-1].loss
     if len(racer.outcomes) > 1:
         further["compared_at"] = racer.outcomes[0].final.step
     gain = outcome.final.accuracy - ground.trunk.validation_accuracy

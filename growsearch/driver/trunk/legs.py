@@ -91,9 +91,14 @@ def leg_of(costs: Costs, trunk: Trunk, outcome: TrialOutcome, flops: int) -> Leg
         legs=trunk.legs + 1,
     )
     # At its begin the trunk is read by the averages of before, since there are no others yet.
-    read = ((point.step * step_cost, point.loss) for point in outcome.curve[1:])
+    read = ((point.step * step_cost, point.loss) for point in outcome.trained)
     readings = ((0.0, trunk.validation_loss), *read)
     return Leg(after, readings, steps * step_cost, outcome.losses)
+
+
+def resting(trunk: Trunk) -> Leg:
+    """Return the leg of a trunk that is not trained while something else is."""
+    return Leg(trunk, ((0.0, trunk.validation_loss),), 0.0)
 
 
 def advanced(trunk: Trunk, outcome: TrialOutcome, **changed: object) -> Trunk:

@@ -69,14 +69,14 @@ class Racer:
         self.outcomes.append(outcome)
         if outcome.failure is None:
             one = costs.of_update(self.pending.about.flops, outcome)
-            self.readings += [(before + p.step * one, p.loss) for p in outcome.curve[1:]]
+            self.readings += [(before + p.step * one, p.loss) for p in outcome.trained]
 
     def outcome(self) -> TrialOutcome:
         """Return its trainings as one, with the networks of the last."""
         first, last = self.outcomes[0], self.outcomes[-1]
         if first is last:
             return last
-        on = (replace(p, step=first.final.step + p.step) for p in last.curve[1:])
+        on = (replace(p, step=first.final.step + p.step) for p in last.trained)
         return replace(
             last,
             curve=(*first.curve, *on),
@@ -138,7 +138,7 @@ def contest_job(run: Run, trunk: Trunk, racer: Racer, updates: int, readings: in
         name=f"trial {racer.number} contest",
         parent=screened.last,
         growth=None,
-        plan=replace(plan, rewarm=0),
+        plan=replace(plan, rewarm=0, evaluate_start=False),
         order_seed=run.seed_of(racer.pending.about.index, "contest"),
         step_milliseconds=None,
     )

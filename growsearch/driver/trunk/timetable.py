@@ -20,7 +20,7 @@ _AROUND = 1.5  # of a campaign's cost: with graphs and evaluations it takes so l
 _GRAPH = 2.0  # seconds that a new architecture's graph takes, on one of two processors
 _ROOM = 0.5  # of the time until the forks of a commit: more is the trunk's own
 _LAST_MARK = 0.75  # of the time before the decay: a later commit costs more than it is worth
-_SHRUNK = 0.4  # of a campaign's cost: it may take so little to end before the next commit
+_SHRUNK = 0.3  # of a campaign's cost: it may take so little to end before the next commit
 
 
 @dataclass(frozen=True)
@@ -40,10 +40,13 @@ class Campaign:
         Cost of the training of each candidate.
     contest : float
         Cost of the further training of the best of them; 0 where it is kept without a contest.
+    untested : bool
+        Whether one growth is kept without a comparison, in place of several that are compared.
     """
 
     screen: float
     contest: float
+    untested: bool = False
 
 
 @dataclass(frozen=True)
@@ -113,7 +116,7 @@ class Timetable:
     >>> table.decay_begins, table.marks
     (360.0, (60.0, 120.0, 240.0))
     >>> table.next(Progress(now=15.0, trained=8.0, deciding=0.0, campaigns=0, cooled=0.0))
-    Campaign(screen=2.5, contest=0.0)
+    Campaign(screen=2.5, contest=0.0, untested=True)
     """
 
     section: Trunk
@@ -200,12 +203,13 @@ class Timetable:
         """
         section = self.section
         screen = min(section.screen * self.total, _SCREENED * now)
+        if is_first and now < section.untested * self.total:
+            fits = min(room / (_AROUND * screen), 1.0) if screen > 0.0 else 0.0
+            return Campaign(fits * screen, 0.0, untested=True) if fits >= _SHRUNK else None
         screens = section.candidates * screen
-        is_tested = not is_first or now >= section.untested * self.total
-        contest = min(section.contest * now, _CONTESTED * screens) if is_tested else 0.0
+        contest = min(section.contest * now, _CONTESTED * screens)
         takes = _AROUND * self._turns(2) * (screens + contest)
-        if not is_first:
-            room -= section.candidates * self.graph
+        room -= section.candidates * self.graph
         if not takes > 0.0 or room < _SHRUNK * takes:
             return None
         fits = min(room / takes, 1.0)

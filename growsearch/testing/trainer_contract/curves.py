@@ -51,6 +51,16 @@ class CurveLaws(Laws):
         assert result.seconds > 0.0
         assert result.images_per_second == pytest.approx(7 * 8 / result.seconds)
 
+    def test_a_start_that_is_known_need_not_be_evaluated(self, trainer: Trainer) -> None:
+        """Without ``evaluate_start`` all points after the first update are the same."""
+        data = split(64)
+        plan = TrainingPlan(5, 8, 0.01, evaluate_every=2)
+        curves = [
+            trainer.train(rich(), data, each, evaluate_on=data, seed=0).curve
+            for each in (plan, replace(plan, evaluate_start=False))
+        ]
+        assert curves[0][1:] == tuple(point for point in curves[1] if point.step)
+
     def test_a_point_has_the_logits_of_its_evaluation(self, trainer: Trainer) -> None:
         """Logits, where a trainer gives them, are those that accuracy and loss follow from.
 

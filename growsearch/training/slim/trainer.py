@@ -133,7 +133,7 @@ class SlimTrainer:
             key = np.random.SeedSequence(seed).generate_state(1, np.uint64)[0] >> 1
             clock = PlanClock(plan, asked)
             seconds, step, pace = 0.0, 0, 1
-            stop = stops(0)
+            stop = stops(0) if plan.evaluate_start or clock.is_over(0) else False
             while not (stop or clock.is_over(step)):
                 until = step + plan.evaluate_every
                 while step < until and not clock.is_over(step):
