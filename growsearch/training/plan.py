@@ -9,7 +9,16 @@ from typing import Annotated, Any, Self
 from growsearch.errors import InvalidInputError
 from growsearch.networks.optimizers import OPTIMIZERS
 from growsearch.training.augmentation import NO_AUGMENTATION, Augmentation
-from growsearch.training.fields import Interval, Key, Knob, OneOf, Whole, check_fields, knobs_of
+from growsearch.training.fields import (
+    Interval,
+    Key,
+    Knob,
+    OneOf,
+    Switch,
+    Whole,
+    check_fields,
+    knobs_of,
+)
 
 EVERYWHERE = Key.TRAINING | Key.LAST | Key.CHOICE
 PRECISIONS = ("auto", "float32", "bfloat16")
@@ -100,7 +109,7 @@ class TrainingPlan:
     learning_rate: Annotated[float, Interval(above=True, space_most=100.0), Key.LAST] = 1e-4
     optimizer: Annotated[str, OneOf(tuple(OPTIMIZERS)), Key.TRAINING] = "adam"
     evaluate_every: Annotated[int, Whole(1), Key.TRAINING] = 100
-    evaluate_start: bool = True
+    evaluate_start: Annotated[bool, Switch()] = True
     momentum: Annotated[float, Interval(0.0, 1.0, below=True), Key.TRAINING] = 0.9
     weight_decay: Annotated[float | None, Interval(space_most=10.0), Key.TRAINING | Key.CHOICE] = (
         None

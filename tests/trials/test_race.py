@@ -12,7 +12,16 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from growsearch.trials.race import Gap, Trend, contest, expected_gain, gaps, loss_at, screen
+from growsearch.trials.race import (
+    Gap,
+    Trend,
+    contest,
+    expected_gain,
+    gaps,
+    loss_at,
+    screen,
+    unraced,
+)
 
 # --- losses and gaps ------------------------------------------------------------------------------
 
@@ -32,6 +41,18 @@ def test_a_loss_lies_between_the_readings_around_it(
     after = [loss for at, loss in found if at >= cost][:1]
     around = before + after
     assert min(around) - 1e-9 <= loss_at(found, cost) <= max(around) + 1e-9
+
+
+@given(st.floats(0.01, 8.0), st.floats(0.0, 2.0), st.floats(0.0, 4.0))
+def test_a_growth_that_is_not_raced_is_kept_unless_it_broke(
+    before: float, tolerance: float, times: float
+) -> None:
+    """It may be as far above the network before as a candidate may be above the trunk."""
+    assert unraced(times * before, before, tolerance).kept == (
+        times * before <= (1.0 + tolerance) * before
+    )
+    assert not unraced(math.nan, before, tolerance).kept
+    assert not unraced(math.inf, before, tolerance).kept
 
 
 @given(readings)

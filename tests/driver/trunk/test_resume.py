@@ -122,7 +122,8 @@ def test_a_campaign_that_dies_while_it_is_told_is_told_to_its_end(
                 trained.append(event.what)
 
         result = search(out, on_event=on_event)
-        assert not {"trial 0", "trial 1"} & set(trained)
+        assert "trial 0" not in trained
+        assert "trial 1" in trained
         assert outcome(result) == whole()
 
 
@@ -325,7 +326,7 @@ def test_a_trunk_that_always_diverges_is_one_line() -> None:
             trainer = Diverging(limit)
             trainer.trained = int(limit == 0.0)
             with pytest.raises(DivergedError, match=r"halved 3 times, to 0\.00125") as caught:
-                search(out, trainer=trainer)
+                search(out, "choices.learning_rate=[0.005, 0.01]", trainer=trainer)
             assert one_line(caught).startswith("the trunk cannot be trained on: the loss became")
 
 

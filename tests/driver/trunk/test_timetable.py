@@ -226,7 +226,8 @@ def test_the_first_campaign_comes_at_once(section: Trunk, budget: float, share: 
     untested = begin < section.untested * budget
     screens = (1 if untested else section.candidates) * section.screen * budget
     contest = 0.0 if untested else section.contest * begin
-    most = 1.5 * (screens + contest)  # with graphs and evaluations
+    graphs = 0.0 if untested else section.candidates * table.graph
+    most = 1.5 * (screens + contest) + graphs  # with evaluations
     if begin < section.until * budget and most < room and steps:
         first = steps[0].stage
         assert isinstance(first, Campaign)
