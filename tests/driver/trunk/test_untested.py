@@ -17,12 +17,12 @@ pytestmark = pytest.mark.usefixtures("quick_sqlite")
 
 
 def told(result: SearchResult, number: int) -> Candidate:
-    """What the study holds of a trial."""
+    """Return what the study holds of a trial."""
     return Candidate.read(result.study.trials[number])
 
 
 def trunk_after(result: SearchResult, number: int) -> Trunk:
-    """The trunk that the last trial of a campaign carries."""
+    """Return the trunk that the last trial of a campaign carries."""
     trunk = told(result, number).trunk
     assert trunk is not None
     return trunk
@@ -60,7 +60,7 @@ def test_the_first_operation_of_the_space_begins() -> None:
         assert result.trials[0].operation == operation
 
 
-def test_one_that_diverges_leaves_the_trunk_as_it_was() -> None:
+def test_a_first_growth_that_diverges_leaves_the_trunk_as_it_was() -> None:
     """The growths of the next campaign are compared with it."""
 
     class First(AveragingTrainer):
