@@ -153,6 +153,9 @@ def test_a_trunk_begins_with_it(tmp_path: Path) -> None:
     assert trunk is not None
     assert trunk.updates > 0
     assert trunk.trained > 0.0
+    tried = [each for each in result.trials if each.state == "COMPLETE"]
+    assert tried
+    assert all(each.loss_gain is not None for each in tried)  # it is no beginner: all are compared
     assert result.teacher_accuracy == AveragingTrainer().evaluate(GIVEN, _selection()).accuracy
     assert result.trials
     assert verify(tmp_path / "run").is_good

@@ -82,8 +82,13 @@ def _reason_for_no_trial(run: Run, state: RunState, goal: Goal) -> str | None:
 
 
 def timetable_of(run: Run) -> Timetable:
-    """Return the timetable of a run: by time where it has a budget, else by updates."""
+    """Return the timetable of a run: by time where it has a budget, else by updates.
+
+    A network that was given has been trained for long: all its growths are compared with it.
+    """
     section, budget = run.space.trunk_section, run.clock.budget
+    if run.start is not None:
+        section = section.model_copy(update={"untested": 0.0})
     if budget is None:
         return Timetable.of_updates(section)
     return Timetable.of_seconds(section, budget, run.dispatcher.workers)
