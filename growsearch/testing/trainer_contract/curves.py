@@ -132,7 +132,8 @@ class CurveLaws(Laws):
         assert_same(train(), expected)
 
     @pytest.mark.parametrize("seconds", [1e-6, 0.3])
-    def test_a_timed_training_ends(self, trainer: Trainer, seconds: float) -> None:
+    @pytest.mark.parametrize("starts", [True, False])
+    def test_a_timed_training_ends(self, trainer: Trainer, seconds: float, starts: bool) -> None:
         """A training ends after its ``seconds``, whatever its ``steps``, even without an update."""
         data, gives_up = split(16), time.monotonic() + 120.0
 
@@ -140,11 +141,12 @@ class CurveLaws(Laws):
             return time.monotonic() > gives_up
 
         plan = TrainingPlan(10**9, 8, 0.01, evaluate_every=5, schedule="cosine", seconds=seconds)
+        plan = replace(plan, evaluate_start=starts)
         result = trainer.train(
             rich(), data, plan, evaluate_on=data, seed=0, on_evaluation=is_endless
         )
         assert time.monotonic() < gives_up
-        assert result.curve[0].step == 0
+        assert result.curve[0].step == 0 or not starts
         assert result.final.step < 10**9
         if not result.final.step:
             assert_same(replace(result.network, slots=None), rich())

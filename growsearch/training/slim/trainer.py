@@ -133,7 +133,7 @@ class SlimTrainer:
             key = np.random.SeedSequence(seed).generate_state(1, np.uint64)[0] >> 1
             clock = PlanClock(plan, asked)
             seconds, step, pace = 0.0, 0, 1
-            stop = stops(0) if plan.evaluate_start or clock.is_over(0) else False
+            stop = plan.evaluate_start and stops(0)
             while not (stop or clock.is_over(step)):
                 until = step + plan.evaluate_every
                 while step < until and not clock.is_over(step):
@@ -151,6 +151,8 @@ class SlimTrainer:
                     pace = pace_after(count, took)
                     step += count
                 stop = stops(step)
+            if not curve:  # no time was left
+                stops(0)
             trained, last = graph.unload((slots.step if slots else 0) + step)
         check_finite_network(trained if last is None else last, step, plan)
         names = network.class_names
