@@ -155,12 +155,13 @@ class Trunk(Section):
     In a campaign, ``candidates`` growths of the trunk are trained for a share ``screen`` each. The
     best of them that is not refused is then trained on, for a share ``contest`` of the time that
     has passed. Before ``untested`` the first campaign is one growth, by the first operation of
-    ``choices.operations``, which is kept without a comparison unless it broke. A candidate
-    is refused at once if its loss exceeds the trunk's at equal cost by more than the fraction
-    ``tolerance``, or if an update costs more than ``dearest`` times the trunk's. And where an
-    update costs r times as much as one of the first network, a growth is tried only while the time
-    that is left holds r times ``passes`` passes over the training images. A campaign begins when
-    those before took at most ``deciding`` of the trunk's own training; none after ``until``.
+    ``choices.operations``, which is kept without a comparison unless it broke.
+
+    A candidate is refused at once if its loss exceeds the trunk's at equal cost by more than the
+    fraction ``tolerance``, or if an update costs more than ``dearest`` times the trunk's. And where
+    an update costs r times as much as one of the first network, a growth is tried only while the
+    time that is left holds r times ``passes`` passes over the training images. A campaign begins
+    when those before took at most ``deciding`` of the trunk's own training; none after ``until``.
 
     The rate of "inverse_sqrt" falls over ``timescale`` of the run's length in updates of the first
     network, or over ``training.timescale`` where that is more. Each network is read by a moving

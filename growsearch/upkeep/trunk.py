@@ -25,9 +25,11 @@ def trunk(run: Snapshot) -> Promise:
         if after.elapsed < before.elapsed:
             where = f"the reading at {after.elapsed:g}"
             faults.append(f"{where} comes after that at {before.elapsed:g}")
-    for number, (trial, candidate) in run.counted().items():
-        is_compared = trial.state == TrialState.COMPLETE and not candidate.kept
-        if is_compared and candidate.loss_gain is None:  # one that is kept may be the first of all
+    counted = run.counted()
+    for number, (trial, candidate) in counted.items():
+        is_untested = candidate.kept and number == min(counted)  # compared with nothing
+        is_compared = trial.state == TrialState.COMPLETE and not is_untested
+        if is_compared and candidate.loss_gain is None:
             faults.append(f"trial {number}: expected a gain in loss over the trunk, got none")
     commits = sum(1 for each in run.readings if each.sha256)
     notes = (f"{len(run.readings)} readings, {commits} commits",)

@@ -88,8 +88,11 @@ def conduct(
     left = table.decay_begins - now
     ground = Ground(run, state.trunk, flops, run.costs, stage, left, now, table.total, trials)
     racers = [Racer(each) for each in _trials(ground, state)]
-    if stage.untested:
-        best, legs = _untested(ground, racers), [resting(ground.trunk)]
+    if len(racers) > 1:  # also of a first campaign that an earlier version of this program began
+        ground = replace(ground, stage=replace(stage, untested=False))
+    best: Racer | None
+    if ground.stage.untested:
+        best, legs = _untested(ground, racers[0]), [resting(ground.trunk)]
     else:
         legs = _screen(ground, racers)
         if (best := _best(ground, racers, legs)) is not None:
@@ -160,19 +163,17 @@ def _screen(ground: Ground, racers: Sequence[Racer]) -> list[Leg]:
     return legs
 
 
-def _untested(ground: Ground, racers: Sequence[Racer]) -> Racer | None:
-    """Train the growths, with nothing beside them, and keep the first that works.
+def _untested(ground: Ground, racer: Racer) -> Racer:
+    """Train a growth with nothing beside it, and keep it if it works.
 
     So early a comparison takes as long as all training before it, and a larger network has the
     time to pay (benchmarks/README.md, "The first minutes").
     """
-    works = [_training(ground, racer, racer.pending.job) for racer in racers]
-    carry_out_together(ground.run.dispatcher, works)
+    carry_out_together(ground.run.dispatcher, [_training(ground, racer, racer.pending.job)])
     tolerance, before = ground.run.space.trunk_section.tolerance, ground.trunk.validation_loss
-    for racer in racers:
-        if racer.failure is None:
-            racer.decision = unraced(racer.readings[-1][1], before, tolerance)
-    return next((racer for racer in racers if racer.is_kept), None)
+    if racer.failure is None:
+        racer.decision = unraced(racer.readings[-1][1], before, tolerance)
+    return racer
 
 
 def _contest(ground: Ground, best: Racer, legs: list[Leg]) -> list[Leg]:
