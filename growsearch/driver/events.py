@@ -118,7 +118,7 @@ class TrunkRead:
 class Committed:
     """The network that the run would give if it stopped now was stored.
 
-    ``cooled`` is False where the trunk's averages are better than its cooled forks.
+    ``cooled`` is False where the trunk's averages are better than its cooled fork.
     """
 
     elapsed: float

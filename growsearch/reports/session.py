@@ -65,7 +65,7 @@ def _progress(event: Started) -> str:
 def commit_line(event: Committed, *, in_seconds: bool, metric: str = "accuracy") -> str:
     """Return a commit as a line: time, network, parameters, accuracy."""
     at = moment(event.elapsed, in_seconds=in_seconds)
-    made = "cooled forks" if event.cooled else "the trunk's averages"
+    made = "a cooled fork" if event.cooled else "the trunk's averages"
     unit = "" if in_seconds else " updates"
     return (
         f"Commit at {at}{unit}: {event.outline}, {event.parameters:,} parameters, "

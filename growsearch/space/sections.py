@@ -166,11 +166,11 @@ class Trunk(Section):
     The rate of "inverse_sqrt" falls over ``timescale`` of the run's length in updates of the first
     network, or over ``training.timescale`` where that is more. Each network is read by a moving
     average over the last ``average`` of a training. Before each commit a fork of the trunk is
-    cooled for a share ``cool`` of the time that has passed. The trunk ends with a ``decay``. Both
-    have ``parts``, of which the last is trained in ``forks``, whose average is stored; of the decay
-    each part is. With a rate ``restart`` the decay is a warm restart by half a cosine (Loshchilov
-    and Hutter, arXiv:1608.03983); else the trunk's rate falls in a line. The ``last`` part of the
-    decay may differ.
+    cooled for a share ``cool`` of the time that has passed. The trunk ends with a ``decay`` in
+    ``parts``, after each of which it is stored. The last one is trained in ``forks``, whose average
+    is the end. With a rate ``restart`` the decay is a warm restart by half a cosine (Loshchilov and
+    Hutter, arXiv:1608.03983); else the trunk's rate falls in a line. The ``last`` part of the decay
+    may differ.
     """
 
     steps: Annotated[int, Field(ge=100, le=10**9)] = 20_000

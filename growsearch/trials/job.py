@@ -22,7 +22,6 @@ from growsearch.training import (
     Trainer,
     TrainingPlan,
     TrainingResult,
-    at_one_precision,
 )
 from growsearch.trials.arms import ARMS, CANDIDATE, Start, training_flops
 from growsearch.trials.cutoffs import Cutoffs
@@ -103,7 +102,7 @@ class TrialJob:
         context.check(self.data)
         try:
             network = self._network(context)
-            plan, speed_failure = self._at_one_precision(context.trainer, network.architecture)
+            plan, speed_failure = self._within_limit(context.trainer, network.architecture)
         except TRAINING_FAILED as error:
             return TrialOutcome(failure=Failure.of(error))
         if speed_failure is not None:
@@ -129,13 +128,16 @@ class TrialJob:
             parent = context.networks.get(self.parent)
         return ARMS[self.arm].start(Start(parent, self.growth, self.slots, context.sample), rng)
 
-    def _at_one_precision(
+    def _within_limit(
         self, trainer: Trainer, architecture: Architecture
     ) -> tuple[TrainingPlan, Failure | None]:
-        """Return the plan at one precision, and the failure of a network that is too slow."""
+        """Return the plan with its precision, and the failure of a network that is too slow.
+
+        Without a limit of the speed the trainer chooses the precision, and need not measure.
+        """
         limit = self.step_milliseconds
         if limit is None or not isinstance(trainer, MeasuresSpeed):
-            return at_one_precision(trainer, architecture, self.plan), None
+            return self.plan, None
         speed = trainer.speed_of(architecture, self.plan)
         plan = replace(self.plan, precision=speed.precision)
         if speed.step_seconds * 1000.0 <= limit:
@@ -221,7 +223,7 @@ class TrialJob:
             seconds=result.seconds,
             images_per_second=result.images_per_second,
             training_flops=training_flops(flops, final.step, plan.batch_size),
-            precision=plan.precision,
+            precision=result.precision,
             learning_rate=plan.learning_rate,
             ended_early=ended_early,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import growsearch as gs
 from growsearch.study.attributes import Candidate
 from growsearch.study.networks import DamagedNetworkWarning
 from growsearch.study.result import SearchResult
-from growsearch.training import Speed, TrainingPlan, TrainingResult
+from growsearch.training import TrainingPlan, TrainingResult
 from growsearch.trials.arms import controls
 from tests.fake_trainer import FakeTrainer
 from tests.small_search import TRIALS, interrupt, search, what
@@ -160,21 +161,18 @@ def test_a_resumed_run_gives_the_same_evidence(tmp_path: Path) -> None:
 
 
 class Undecided(FakeTrainer):
-    """Chooses bfloat16 for every second architecture it is asked about, and remembers plans."""
+    """Chooses bfloat16 every second time that it may choose, and remembers plans."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.asked: list[str] = []
         self.plans: list[TrainingPlan] = []
-
-    def speed_of(self, architecture: gs.Architecture, plan: TrainingPlan) -> Speed:
-        assert plan.precision == "auto"
-        self.asked.append(str(architecture))
-        return Speed(("float32", "bfloat16")[len(self.asked) % 2], 0.01)
 
     def train(self, network: Any, data: Any, plan: TrainingPlan, **options: Any) -> TrainingResult:
         self.plans.append(plan)
-        return super().train(network, data, plan, **options)
+        chosen = sum(each.precision == "auto" for each in self.plans)
+        precision = ("bfloat16", "float32")[chosen % 2] if plan.precision == "auto" else None
+        result = super().train(network, data, plan, **options)
+        return replace(result, precision=precision or plan.precision)
 
 
 def test_arms_are_compared_at_one_precision(tmp_path: Path) -> None:
@@ -184,12 +182,11 @@ def test_arms_are_compared_at_one_precision(tmp_path: Path) -> None:
         search(tmp_path, *options, trainer=Undecided(), on_event=interrupt("trial 1 scratch", 2))
     trainer = Undecided()
     result = search(tmp_path, *options, trainer=trainer, trials=4)
-    assert len(trainer.asked) == 2  # trials 2 and 3; the teacher's precision is not left open
     taken = [Candidate.read(trial).precision for trial in result.study.trials]
     assert set(taken) == {"float32", "bfloat16"}
-    after = iter(trainer.plans)
-    expected = [taken[1]] * 4 + [taken[2]] * 6 + [taken[3]] * 6  # from trial 1 scratch on
-    assert [plan.precision for plan in after] == expected
+    # From trial 1 scratch on; the teacher's precision is not left open.
+    expected = [*[taken[1]] * 4, "auto", *[taken[2]] * 5, "auto", *[taken[3]] * 5]
+    assert [plan.precision for plan in trainer.plans] == expected
 
 
 def test_from_scratch_is_by_he_whatever_the_teacher_was(tmp_path: Path) -> None:

@@ -334,8 +334,8 @@ ENDING: tuple[Event, ...] = (
     JobEnded("trial 2"),
     JobEnded("trunk 2"),
     TrialFinished(GROWTH, 3, 1000),
-    Training("commit 60 1", 0, 10_000, 0.9),
-    JobEnded("commit 60 1"),
+    Training("commit 60", 0, 10_000, 0.9),
+    JobEnded("commit 60"),
     Committed(60.3, 0.92, 70_000, cooled=True, outline="[16-16]-32-64"),
     Training("decay 1 1", 0, 10_000, 0.9),
 )
@@ -364,8 +364,8 @@ def test_commits_and_growths_are_lines_and_readings_are_not() -> None:
         "First network 16-32-64: 24,314 parameters, validation accuracy 0.8700, trained in 33 s",
         campaigns.header(in_seconds=True),
         campaigns.line(GROWTH, in_seconds=True),
-        "Commit at 1:00: [16-16]-32-64, 70,000 parameters, validation accuracy 0.9200 (cooled "
-        "forks)",
+        "Commit at 1:00: [16-16]-32-64, 70,000 parameters, validation accuracy 0.9200 (a "
+        "cooled fork)",
     ]
     assert "KEPT: now: ahead of the trunk at equal cost" in lines[7]
 

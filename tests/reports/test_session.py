@@ -148,7 +148,7 @@ def test_a_commit_has_a_line() -> None:
     """The line has time, network, size, accuracy, and what the network was made of."""
     commit = Committed(60.4, 0.88931, 24314, cooled=True, outline="16-32-64")
     assert session.commit_line(commit, in_seconds=True) == (
-        "Commit at 1:00: 16-32-64, 24,314 parameters, validation accuracy 0.8893 (cooled forks)"
+        "Commit at 1:00: 16-32-64, 24,314 parameters, validation accuracy 0.8893 (a cooled fork)"
     )
     averages = Committed(1234.0, 0.88931, 24314, cooled=False, outline="16-32-64")
     told = session.commit_line(averages, in_seconds=False)

@@ -1,4 +1,4 @@
-"""A commit: forks of the trunk are cooled, and the network worth having at this time is stored."""
+"""A commit: a fork of the trunk is cooled, and the network worth having at this time is stored."""
 
 from __future__ import annotations
 
@@ -15,21 +15,19 @@ from growsearch.trials.outcome import TrialOutcome
 
 
 def cool(run: Run, state: RunState, stage: Cool) -> None:
-    """Cool forks of the trunk, and commit to their average, or to the trunk's if that is better.
+    """Cool a fork of the trunk, and commit to it, or to the trunk's average if that is better.
 
-    The trunk goes on from where it was: nothing of it is annealed.
+    The trunk goes on from where it was: nothing of it is annealed. Several forks that share the
+    processors would give no better average than one that has them all (benchmarks/README.md).
     """
     trunk = state.trunk
     assert trunk is not None
-    *before, found = _cooled(run, trunk, stage)
-    forked = [each for each in (*before, found) if isinstance(each, Forked)]
-    seconds = sum(each.seconds for each in forked)
+    found = _cooled(run, trunk, stage)
+    seconds = found.seconds if isinstance(found, Forked) else 0.0
     cooled = isinstance(found, Forked) and found.loss < trunk.validation_loss
     sha256, accuracy, loss = trunk.average, trunk.validation_accuracy, trunk.validation_loss
-    descended = trunk.seconds
     if isinstance(found, Forked) and cooled:
         sha256, accuracy, loss = found.sha256, found.accuracy, found.loss
-        descended += seconds - (1.0 - found.share) * found.seconds
     network = state.incumbent.network
     reading = Reading(
         elapsed=elapsed(run, trunk),
@@ -40,38 +38,25 @@ def cool(run: Run, state: RunState, stage: Cool) -> None:
         sha256=sha256,
         mark=stage.mark,
         legs=trunk.legs,
-        seconds=descended,
+        seconds=trunk.seconds + (seconds if cooled else 0.0),
         cooling=seconds,
     )
     add_reading(run, reading)
     run.write_spent()
     drawn = outline(network.architecture)
     run.on_event(Committed(reading.elapsed, accuracy, network.parameters, cooled, drawn))
-    run.forget(*(sha256 for each in forked for sha256 in (*each.lasts, *each.networks)))
+    if isinstance(found, Forked):
+        run.forget(*found.lasts, *found.networks)
 
 
-def _cooled(run: Run, trunk: Trunk, stage: Cool) -> list[Forked | TrialOutcome]:
-    """Cool one fork with all processors, and several for the last part, as the decay does.
-
-    Returns
-    -------
-    list
-        The forks of each part; the last is a failure where a part could not end.
-    """
-    section, costs = run.space.trunk_section, run.costs
-    updates = max(costs.updates(stage.cost, trunk.step_cost), section.parts)
-    seconds = stage.cost / section.parts if costs.measured else None
-    starts: tuple[str, ...] = (trunk.weights,)
-    found: list[Forked | TrialOutcome] = []
-    for part in range(section.parts):
-        plan = cooled_plan(
-            run.paced_space, trunk, updates, part=part, parts=section.parts, seconds=seconds
-        )
-        starts *= section.forks if part + 1 == section.parts else 1
-        seeds = [run.seed_of(trunk.legs, f"commit {part} {fork}") for fork in range(len(starts))]
-        name = f"commit {stage.mark:g} {part + 1}"
-        found.append(forked := train_forks(run, name, "trunk", starts, plan, seeds))
-        if not isinstance(forked, Forked):
-            break
-        starts = forked.lasts
-    return found
+def _cooled(run: Run, trunk: Trunk, stage: Cool) -> Forked | TrialOutcome:
+    """Cool one fork with all processors; the outcome is a failure where it could not end."""
+    costs = run.costs
+    plan = cooled_plan(
+        run.paced_space,
+        trunk,
+        max(costs.updates(stage.cost, trunk.step_cost), 1),
+        seconds=stage.cost if costs.measured else None,
+    )
+    seed = run.seed_of(trunk.legs, "commit")
+    return train_forks(run, f"commit {stage.mark:g}", "trunk", (trunk.weights,), plan, (seed,))

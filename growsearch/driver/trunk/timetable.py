@@ -1,4 +1,4 @@
-"""The timetable of a trunk: when candidates are tried, forks are cooled, and the decay begins.
+"""The timetable of a trunk: when candidates are tried, a fork is cooled, and the decay begins.
 
 It is a pure function of the time that has passed. Times are seconds of the run where it has a time
 budget; else they are updates of the first network, so that a run repeats to the last bit.
@@ -18,7 +18,7 @@ _SCREENED = 1 / 6  # of the time that has passed: no candidate's first training 
 _CONTESTED = 2  # first trainings of a campaign: no contest takes longer
 _AROUND = 1.5  # of a campaign's cost: with graphs and evaluations it takes so long
 _GRAPH = 2.0  # seconds that a new architecture's graph takes, on one of two processors
-_ROOM = 0.5  # of the time until the forks of a commit: more is the trunk's own
+_ROOM = 0.5  # of the time until the fork of a commit: more is the trunk's own
 _LAST_MARK = 0.75  # of the time before the decay: a later commit costs more than it is worth
 _SHRUNK = 0.3  # of a campaign's cost: it may take so little to end before the next commit
 
@@ -51,12 +51,12 @@ class Campaign:
 
 @dataclass(frozen=True)
 class Cool:
-    """Cool forks of the trunk, and commit to their average.
+    """Cool a fork of the trunk, and commit to it.
 
     Parameters
     ----------
     cost : float
-        Of the training from the trunk to one cooled network.
+        Of the fork's training.
     mark : float
         The time at which the commit is due.
     """
@@ -179,7 +179,7 @@ class Timetable:
         due = next((mark for mark in self.marks if mark > max(now, progress.cooled)), None)
         cools = self.decay_begins if due is None else (1.0 - self.section.cool) * due
         if due is not None and now >= cools - shortest:
-            return Cool(max(due - now, shortest) * self._share_cooled, due)
+            return Cool(max(due - now, shortest), due)
         until = min(cools, now + _LONGEST * self.total)
         if may_grow and due != self.first_mark:  # what is seen first is to be good
             waits = self._waits(progress)
@@ -214,12 +214,6 @@ class Timetable:
             return None
         fits = min(room / takes, 1.0)
         return Campaign(fits * screen, fits * contest)
-
-    @property
-    def _share_cooled(self) -> float:
-        """The share of a commit's time that one network is trained for: forks may take turns."""
-        parts = self.section.parts
-        return parts / (parts - 1 + self._turns(self.section.forks))
 
     def _turns(self, trainings: int) -> int:
         """Return how often the workers take up trainings that could run side by side."""

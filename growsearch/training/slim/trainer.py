@@ -163,8 +163,9 @@ class SlimTrainer:
     def speed_of(self, architecture: Architecture, plan: TrainingPlan) -> Speed:
         """Return the precision that the plan gets, and the seconds of an update at it.
 
-        "auto" is bfloat16 if the machine computes it natively and it is measured to be faster than
-        float32. The result for an architecture and batch size is cached.
+        "auto" is bfloat16 if the machine computes it natively and it is faster than float32, which
+        is measured where it is not known (``growsearch.training.slim.precision``). The result for
+        an architecture and batch size is cached.
         """
         with self._alone():
             return self._speed(architecture, plan)
@@ -210,8 +211,8 @@ class SlimTrainer:
             return plan.precision
         from growsearch.training.slim import precision
 
-        is_native = precision.has_native_bfloat16()
-        return self._speed(architecture, plan).precision if is_native else "float32"
+        names = precision.candidates(architecture, plan.batch_size)
+        return names[0] if len(names) == 1 else self._speed(architecture, plan).precision
 
     def _speed(self, architecture: Architecture, plan: TrainingPlan) -> Speed:
         from growsearch.training.slim import precision
@@ -220,7 +221,7 @@ class SlimTrainer:
         if key not in self._speeds:
             names: tuple[str, ...] = (plan.precision,)
             if plan.precision == "auto":
-                names = ("float32", "bfloat16") if precision.has_native_bfloat16() else ("float32",)
+                names = precision.candidates(architecture, plan.batch_size)
             self._speeds[key] = self._measured(architecture, plan, names)
         return self._speeds[key]
 

@@ -98,7 +98,7 @@ def test_a_run_that_is_interrupted_in_every_training_is_the_same() -> None:
             except KeyboardInterrupt:
                 continue
             break
-        assert {"teacher", "trunk 1", "trial 0", "commit 20 1", "decay 2 2"} <= begun
+        assert {"teacher", "trunk 1", "trial 0", "commit 20", "decay 2 2"} <= begun
         assert any(name.endswith("contest") for name in begun)
         assert any(name.endswith("random") for name in begun)
         assert outcome(result) == whole()

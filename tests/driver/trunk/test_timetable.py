@@ -62,10 +62,7 @@ def after(table: Timetable, stage: Stage, now: Progress, over: Overheads, worker
         passed = now.now + seconds(stage.cost)
         return replace(now, now=passed, trained=now.trained + stage.cost)
     if isinstance(stage, Cool):
-        part = stage.cost / section.parts
-        alone = (section.parts - 1) * seconds(part)
-        jobs = [seconds(part, over.graph)] * section.forks
-        passed = now.now + alone + side_by_side(jobs, workers)
+        passed = now.now + seconds(stage.cost)
         return replace(now, now=passed, cooled=stage.mark)
     if stage.untested:
         passed = now.now + seconds(stage.screen, over.graph)
@@ -107,8 +104,6 @@ sections = st.builds(
     until=st.floats(0.0, 1.0),
     cool=st.floats(0.05, 0.4),
     decay=st.floats(0.2, 0.7),
-    forks=st.integers(1, 4),
-    parts=st.integers(1, 4),
 )
 budgets = st.floats(10.0, 30_000.0)
 overheads = st.builds(

@@ -16,7 +16,7 @@ from growsearch.training.slim import precision as module
 from growsearch.training.slim.backend import tf, v1
 from growsearch.training.slim.builders import Mode
 from growsearch.training.slim.graph import build_logits
-from growsearch.training.slim.precision import step_seconds
+from growsearch.training.slim.precision import candidates, step_seconds
 from growsearch.training.slim.variables import model_variables
 from tests.fake_trainer import FakeTrainer
 
@@ -74,6 +74,55 @@ def test_auto_takes_what_is_faster(monkeypatch: pytest.MonkeyPatch, faster: str)
     assert measured == [{"float32", "bfloat16"}]
     trainer.speed_of(NETWORK.architecture, replace(PLAN, batch_size=16))
     assert len(measured) == 2
+
+
+NORM = "batch_norm(bn1,activation=relu)"
+
+
+@pytest.mark.parametrize(
+    ("layers", "batch_size", "in_question"),
+    [
+        ("3x3x16(a)-5x5x32(b)-global_avg_pool(p)-10(out)", 32, False),
+        (
+            f"3x3x48(a,activation=linear,use_bias=false)-{NORM}-global_avg_pool(p)-10(out)",
+            128,
+            False,
+        ),
+        ("3x3x16(a)-flatten(p)-100(b)-10(out)", 32, False),
+        ("3x3x16(a)-3x3x24(b)-global_avg_pool(p)-10(out)", 32, True),
+        ("3x3x16(a)-3x3x32(b,groups=2)-global_avg_pool(p)-10(out)", 32, True),
+        ("3x3x16(a)-3x3x16(b)-global_avg_pool(p)-10(out)", 31, True),
+        ("flatten(p)-128(a)-10(out)", 128, True),
+    ],
+)
+def test_full_vectors_need_no_measurement(
+    monkeypatch: pytest.MonkeyPatch, layers: str, batch_size: int, in_question: bool
+) -> None:
+    """Of a processor with bfloat16, where oneDNN's vectors are full; and never of a GPU."""
+    architecture = Architecture.parse(layers, (8, 8, 1))
+    monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS", raising=False)
+    monkeypatch.setattr(module, "has_native_bfloat16", lambda: True)
+    monkeypatch.setattr(module, "_gpus", list)
+    both = ("float32", "bfloat16")
+    assert candidates(architecture, batch_size) == (both if in_question else ("bfloat16",))
+    monkeypatch.setattr(module, "_gpus", lambda: ["gpu"])
+    assert candidates(architecture, batch_size) == both
+    monkeypatch.setattr(module, "_gpus", list)
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")  # TensorFlow's own kernels emulate it
+    assert candidates(architecture, batch_size) == both
+    monkeypatch.setattr(module, "has_native_bfloat16", lambda: False)
+    assert candidates(architecture, batch_size) == ("float32",)
+
+
+def test_a_known_precision_is_not_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A training by "auto" names it; its speed is measured on request, at this precision alone."""
+    monkeypatch.setattr(module, "candidates", lambda *_: ("bfloat16",))
+    monkeypatch.setattr(module, "step_seconds", None)
+    trainer, data = SlimTrainer(), split(32, (2, 2, 1))
+    result = trainer.train(NETWORK, data, PLAN, evaluate_on=data, seed=0)
+    assert result.precision == "bfloat16"
+    monkeypatch.setattr(module, "step_seconds", lambda timers: dict.fromkeys(timers, 0.5))
+    assert trainer.speed_of(NETWORK.architecture, PLAN) == Speed("bfloat16", 0.5)
 
 
 def test_auto_without_bfloat16_measures_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
