@@ -111,14 +111,14 @@ def unraced(loss: float, before: float, tolerance: float) -> Decision:
     Examples
     --------
     >>> unraced(0.29, 0.31, 0.2)
-    Decision(kept=True, reason='now: loss -0.0200 since; so early a larger network has time to pay')
+    Decision(kept=True, reason='now: loss -0.0200 since the growth; so early it has time to pay')
     >>> unraced(0.5, 0.31, 0.2)
     Decision(kept=False, reason='loss +0.1900 since the growth: too far above 0.3100')
     """
-    found = f"loss {loss - before:+.4f} since"
+    found = f"loss {loss - before:+.4f} since the growth"
     if not loss <= (1.0 + tolerance) * before:
-        return Decision(False, f"{found} the growth: too far above {before:.4f}")
-    return Decision(True, f"now: {found}; so early a larger network has time to pay")
+        return Decision(False, f"{found}: too far above {before:.4f}")
+    return Decision(True, f"now: {found}; so early it has time to pay")
 
 
 def expected_gain(loss: float, dearer: float, now: float, whole: float) -> float:
