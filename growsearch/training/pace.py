@@ -18,6 +18,8 @@ CALL_SECONDS, CALL_STEPS = 0.2, 200
 class PlanClock:
     """The place of a training in its plan: by updates, or by time in a plan with ``seconds``.
 
+    A plan with a ``time_limit`` passes with the updates, and ends early where they take too long.
+
     Parameters
     ----------
     plan : TrainingPlan
@@ -34,19 +36,29 @@ class PlanClock:
     def _passed(self) -> float:
         return time.perf_counter() - self.asked
 
+    @property
+    def _limit(self) -> float | None:
+        plan = self.plan
+        limits = [each for each in (plan.seconds, plan.time_limit) if each is not None]
+        return min(limits, default=None)
+
     def is_over(self, step: int) -> bool:
-        """Return True if no update is left; with ``seconds``, if less than half of one fits."""
-        if self.plan.seconds is None:
-            return step >= self.plan.steps
-        return self._passed() + 0.5 * self.step_seconds >= self.plan.seconds
+        """Return True if no update is left; with a limit of time, if less than half of one fits."""
+        if self.plan.seconds is None and step >= self.plan.steps:
+            return True
+        limit = self._limit
+        return limit is not None and self._passed() + 0.5 * self.step_seconds >= limit
 
     def at_most(self, count: int, step: int) -> int:
         """Return ``count``, or the number of updates that are left if it is smaller."""
         if self.plan.seconds is None:
-            return min(count, self.plan.steps - step)
+            count = min(count, self.plan.steps - step)
+        limit = self._limit
+        if limit is None:
+            return count
         if not self.step_seconds:
             return 1
-        return max(1, min(count, round((self.plan.seconds - self._passed()) / self.step_seconds)))
+        return max(1, min(count, round((limit - self._passed()) / self.step_seconds)))
 
     def positions(self, step: int, count: int) -> NDArray[np.float64]:
         """Return the positions of the next ``count`` updates in the schedule."""

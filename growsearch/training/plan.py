@@ -77,8 +77,11 @@ class TrainingPlan:
         multiplied by 1/``rewarm``, 2/``rewarm``, … 1: for a network that has just grown. They are
         updates with ``seconds`` too.
     seconds : float, optional
-        Time limit, counted from the call: it includes the preparation of the graph and all
-        evaluations but the last. The ``steps`` of the schedule then pass evenly with the time.
+        Length of the training, counted from the call: it includes the preparation of the graph and
+        all evaluations but the last. The ``steps`` of the schedule then pass evenly with the time.
+    time_limit : float, optional
+        Seconds, counted in the same way, after which the training ends though ``steps`` are left:
+        the schedule passes with the updates all the same.
     label_smoothing : float
         Share of the label that is spread evenly over all classes.
     ema : float
@@ -123,6 +126,7 @@ class TrainingPlan:
     schedule_steps: Annotated[int | None, Whole(1)] = None
     rewarm: Annotated[int, Whole(0), Key.TRAINING] = 0
     seconds: Annotated[float | None, Interval(above=True)] = None
+    time_limit: Annotated[float | None, Interval(above=True)] = None
     label_smoothing: Annotated[float, Interval(0.0, 1.0, below=True), EVERYWHERE] = 0.0
     ema: Annotated[float, Interval(0.0, 1.0, below=True), EVERYWHERE] = 0.0
     class_weight: Annotated[str, OneOf(CLASS_WEIGHTS)] = "none"

@@ -36,6 +36,7 @@ UNUSABLE = {
     "schedule_start": [-1],
     "schedule_steps": [0, 9.0],
     "seconds": [0.0, INFINITY],
+    "time_limit": [-1.0, 0.0],
     "label_smoothing": [1.0],
     "ema": [-0.1, NAN],
     "class_weight": ["equal", None, {0: 1.0}],
@@ -154,7 +155,7 @@ def test_a_space_has_a_key_for_all_but_the_place_in_a_schedule() -> None:
     without = {knob.name for knob in plan_knobs() if not knob.keys}
     # The weights of classes have one key, in [training], for all trainings of a run.
     set_elsewhere = {"schedule_start", "schedule_steps", "seconds", "class_weight"}
-    assert without == set_elsewhere | {"evaluate_start"}
+    assert without == set_elsewhere | {"evaluate_start", "time_limit"}
     assert Key.CHOICE in {knob.name: knob.keys for knob in plan_knobs()}["weight_decay"]
 
 

@@ -108,14 +108,19 @@ def progress_of(run: Run, trunk: Trunk) -> Progress:
 
 
 def _train_alone(run: Run, state: RunState, cost: float) -> None:
-    """Train the trunk on, with the controls that are lacking beside it."""
+    """Train the trunk on, with the controls that are lacking beside it.
+
+    In a run with a time budget it ends in time though its updates take longer than before: a commit
+    follows, whose fork has what is left until then.
+    """
     trunk, costs = state.trunk, run.costs
     assert trunk is not None
     flops = state.incumbent.network.architecture.flops
 
     def on() -> Work:
         updates = costs.updates(cost, trunk.step_cost)
-        outcome = yield leg_job(run, trunk, updates), "trunk"
+        limit = cost if costs.measured else None
+        outcome = yield leg_job(run, trunk, updates, time_limit=limit), "trunk"
         store_trunk(run, leg_of(costs, trunk, outcome, flops).trunk)
 
     carry_out_together(run.dispatcher, [on(), *(_control(run, each) for each in _lacking(run))])

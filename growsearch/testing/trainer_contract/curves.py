@@ -131,17 +131,22 @@ class CurveLaws(Laws):
             train(fail)
         assert_same(train(), expected)
 
+    @pytest.mark.parametrize("field", ["seconds", "time_limit"])
     @pytest.mark.parametrize("seconds", [1e-6, 0.3])
     @pytest.mark.parametrize("starts", [True, False])
-    def test_a_timed_training_ends(self, trainer: Trainer, seconds: float, starts: bool) -> None:
-        """A training ends after its ``seconds``, whatever its ``steps``, even without an update."""
+    def test_a_timed_training_ends(
+        self, trainer: Trainer, field: str, seconds: float, starts: bool
+    ) -> None:
+        """A training ends after a time, whatever its ``steps``, even without an update."""
         data, gives_up = split(16), time.monotonic() + 120.0
 
         def is_endless(_: Point) -> bool:
             return time.monotonic() > gives_up
 
-        plan = TrainingPlan(10**9, 8, 0.01, evaluate_every=5, schedule="cosine", seconds=seconds)
-        plan = replace(plan, evaluate_start=starts)
+        plan = TrainingPlan(10**9, 8, 0.01, evaluate_every=5, schedule="cosine")
+        timed = {"seconds": replace(plan, seconds=seconds)}
+        timed["time_limit"] = replace(plan, time_limit=seconds)
+        plan = replace(timed[field], evaluate_start=starts)
         result = trainer.train(
             rich(), data, plan, evaluate_on=data, seed=0, on_evaluation=is_endless
         )

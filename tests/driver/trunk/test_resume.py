@@ -422,6 +422,26 @@ def test_a_longer_budget_goes_on_from_the_trunk(
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == files
 
 
+def test_the_trunk_alone_ends_in_time(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Though its updates take longer than before; beside candidates all are compared by cost."""
+    limits: list[float | None] = []
+
+    class Watched(Slow):
+        def train(self, network, data, plan, **options):  # type: ignore[no-untyped-def]
+            limits.append(plan.time_limit)
+            return super().train(network, data, plan, **options)
+
+    clock = Seconds(monkeypatch)
+    timed = {"time_budget": 40.0, "began": clock.now, "trainer": Watched(clock)}
+    search(tmp_path, "controls.arms={}", **timed)
+    alone = [limit for limit in limits if limit is not None]
+    assert 0 < len(alone) < len(limits)
+    assert max(alone) <= 0.1 * 40.0 + 1e-9
+    limits.clear()
+    search(tmp_path / "by updates", "controls.arms={}", trainer=Watched(clock))
+    assert set(limits) == {None}
+
+
 def test_an_interrupted_campaign_that_comes_too_late_is_given_up(
     budgeted: Callable[..., tuple[SearchResult, Slow]], tmp_path: Path
 ) -> None:

@@ -587,6 +587,16 @@ def test_a_plan_of_steps_is_not_timed(timed: Timed) -> None:
     assert timed.positions == [5.0 + step for step in range(40)]
 
 
+def test_a_time_limit_ends_a_plan_of_steps_early(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its schedule does not know of it; where the steps are over before, it is no limit."""
+    timed = Timed(monkeypatch, step_seconds=1.0)
+    limited = {"seconds": None, "schedule_start": 5, "time_limit": 4.0}
+    result = timed.train(steps=40, **limited)
+    assert result.final.step == 3  # of the 3.35 s that graph and first evaluation leave
+    assert timed.positions == [5.0, 6.0, 7.0]
+    assert timed.train(steps=2, **limited).final.step == 2
+
+
 def test_a_relu_waits_for_the_pooling_behind_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """It waits if nothing else uses its layer; outputs and weights are the same either way."""
     architecture = Architecture(
