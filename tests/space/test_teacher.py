@@ -74,4 +74,4 @@ def test_a_space_tells_the_whole_plan() -> None:
     assert space.teacher.plan == space.plan({"learning_rate": 0.5}) == expected
     left_out = {f.name for f in fields(TrainingPlan)} - {*changed, "learning_rate", "augmentation"}
     places = {"schedule_start", "schedule_steps"}
-    assert left_out == places | {"seconds", "class_weight", "evaluate_start"}
+    assert left_out == places | {"seconds", "time_limit", "class_weight", "evaluate_start"}
