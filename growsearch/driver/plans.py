@@ -43,14 +43,7 @@ def paced(space: SearchSpace, length: float) -> SearchSpace:
     return space.model_copy(update={"training": training})
 
 
-def on_plan(
-    space: SearchSpace,
-    trunk: Trunk,
-    updates: int,
-    *,
-    readings: int = 1,
-    time_limit: float | None = None,
-) -> TrainingPlan:
+def on_plan(space: SearchSpace, trunk: Trunk, updates: int, *, readings: int = 1) -> TrainingPlan:
     """Return the plan of the trunk's next updates, which is evaluated at equal distances.
 
     Parameters
@@ -60,8 +53,6 @@ def on_plan(
     updates : int
     readings : int
         Evaluations after the start.
-    time_limit : float, optional
-        Seconds after which it ends, though updates are left.
     """
     plan = space.training.plan_at(trunk.learning_rate)
     return replace(
@@ -73,7 +64,6 @@ def on_plan(
         ema=average_over(updates, space.trunk_section.average, readings),
         evaluate_every=-(-updates // readings),
         evaluate_start=False,  # the training before it has read it
-        time_limit=time_limit,
     )
 
 

@@ -22,12 +22,12 @@ def cool(run: Run, state: RunState, stage: Cool) -> None:
     """
     trunk = state.trunk
     assert trunk is not None
-    found = _cooled(run, trunk, stage)
-    seconds = found.seconds if isinstance(found, Forked) else 0.0
-    cooled = isinstance(found, Forked) and found.loss < trunk.validation_loss
     sha256, accuracy, loss = trunk.average, trunk.validation_accuracy, trunk.validation_loss
-    if isinstance(found, Forked) and cooled:
-        sha256, accuracy, loss = found.sha256, found.accuracy, found.loss
+    seconds, cooled = 0.0, False
+    if isinstance(found := _cooled(run, trunk, stage), Forked):
+        seconds, cooled = found.seconds, found.loss < loss
+        if cooled:
+            sha256, accuracy, loss = found.sha256, found.accuracy, found.loss
     network = state.incumbent.network
     reading = Reading(
         elapsed=elapsed(run, trunk),
@@ -55,7 +55,7 @@ def _cooled(run: Run, trunk: Trunk, stage: Cool) -> Forked | TrialOutcome:
     plan = cooled_plan(
         run.paced_space,
         trunk,
-        max(costs.updates(stage.cost, trunk.step_cost), 1),
+        costs.updates(stage.cost, trunk.step_cost),
         seconds=stage.cost if costs.measured else None,
     )
     seed = run.seed_of(trunk.legs, "commit")

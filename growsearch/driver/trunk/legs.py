@@ -43,15 +43,13 @@ class Leg:
     losses: NDArray[np.float32] | None = field(default=None, repr=False, compare=False)
 
 
-def leg_job(
-    run: Run, trunk: Trunk, updates: int, *, readings: int = 1, time_limit: float | None = None
-) -> TrialJob:
-    """Return the job that trains the trunk on; see ``on_plan``."""
+def leg_job(run: Run, trunk: Trunk, updates: int, *, readings: int = 1) -> TrialJob:
+    """Return the job that trains the trunk on."""
     number = trunk.legs + 1
     return TrialJob(
         name=f"trunk {number}",
         parent=trunk.weights,
-        plan=on_plan(run.paced_space, trunk, updates, readings=readings, time_limit=time_limit),
+        plan=on_plan(run.paced_space, trunk, updates, readings=readings),
         data=run.data,
         start_seed=0,  # nothing is drawn
         order_seed=run.seed_of(number, "trunk"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from optuna.trial import TrialState
@@ -118,9 +119,10 @@ def _train_alone(run: Run, state: RunState, cost: float) -> None:
     flops = state.incumbent.network.architecture.flops
 
     def on() -> Work:
-        updates = costs.updates(cost, trunk.step_cost)
-        limit = cost if costs.measured else None
-        outcome = yield leg_job(run, trunk, updates, time_limit=limit), "trunk"
+        job = leg_job(run, trunk, costs.updates(cost, trunk.step_cost))
+        if costs.measured:
+            job = replace(job, plan=replace(job.plan, time_limit=cost))
+        outcome = yield job, "trunk"
         store_trunk(run, leg_of(costs, trunk, outcome, flops).trunk)
 
     carry_out_together(run.dispatcher, [on(), *(_control(run, each) for each in _lacking(run))])
