@@ -47,11 +47,12 @@ def _trunk_lines(event: Started) -> list[str]:
     whole = length(event.length, in_seconds=event.time_budget is not None)
     done = [_progress(event)] if event.done else []
     about = [f"trains and grows one network for {whole}", *done, f"seed {event.seed}"]
-    campaign = f"{event.pending_trials} growth{'s' * (event.pending_trials > 1)} in a campaign"
+    growths = f"growth{'s' * (event.pending_trials > 1)}"
+    campaign = f"at most {event.pending_trials} {growths} in a campaign"
     return [
         f"Run {event.name}: {', '.join(about)}, in {event.folder}",
         f"Images: {event.data_source}",
-        f"Workers: {processes(event.workers)}; {campaign}, at most {event.trials:,} in all",
+        f"Workers: {processes(event.workers)}; {campaign}, {event.trials:,} in all",
         *_WORDS,
     ]
 

@@ -152,10 +152,11 @@ class Trunk(Section):
     Its keys are shares of the time budget, where nothing else is said; without a time budget, of
     ``steps`` updates of the first network.
 
-    In a campaign, ``candidates`` growths of the trunk are trained for a share ``screen`` each. The
-    best of them that is not refused is then trained on, for a share ``contest`` of the time that
-    has passed. Before ``untested`` the first campaign is one growth, by the first operation of
-    ``choices.operations``, which is kept without a comparison unless it broke.
+    In a campaign, at most ``candidates`` growths of the trunk, as many as fit before the next
+    commit, are trained for a share ``screen`` each. The best of them that is not refused is then
+    trained on, for a share ``contest`` of the time that has passed. Before ``untested`` the first
+    campaign is one growth, by the first operation of ``choices.operations``, which is kept without
+    a comparison unless it broke.
 
     A candidate is refused at once if its loss exceeds the trunk's at equal cost by more than the
     fraction ``tolerance``, or if an update costs more than ``dearest`` times the trunk's. And where

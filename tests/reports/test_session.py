@@ -121,7 +121,7 @@ def test_a_run_with_a_trunk_opens_with_what_it_does_and_for_how_long() -> None:
     first, images, workers, *words = trunk_opening()
     assert first == ("Run mnist: trains and grows one network for 5 min 0 s, seed 7, in runs/a")
     assert images == "Images: files"
-    assert workers == "Workers: 2 processes; 3 growths in a campaign, at most 1,000 in all"
+    assert workers == "Workers: 2 processes; at most 3 growths in a campaign, 1,000 in all"
     assert [word for word in ("Trunk:", "Campaign:", "Commit:") if word in " ".join(words)]
     assert all(len(line) <= 80 for line in words)
 

@@ -120,7 +120,7 @@ def _trials(ground: Ground, state: RunState) -> list[Pending]:
                 found.append(pending(run, state, trial, job_of))
             except GrowsearchError:  # of a trunk that is gone
                 give_up(run.study, [trial])
-        most = 1 if ground.stage.untested else run.window
+        most = ground.stage.candidates
         while len(found) < most:
             state = read_state(run.study, run.store)
             if found and len(state.placed) >= ground.trials:

@@ -17,6 +17,7 @@ from growsearch.driver.trunk.beginning import begin, slow_down
 from growsearch.driver.trunk.campaign import conduct, is_of
 from growsearch.driver.trunk.cool import cool
 from growsearch.driver.trunk.legs import LegDivergedError, leg_job, leg_of, store_trunk
+from growsearch.driver.trunk.racer import least_screening
 from growsearch.driver.trunk.readings import read_trunk
 from growsearch.driver.trunk.timetable import Alone, Campaign, Progress, Timetable
 from growsearch.driver.trunk.together import Work, carry_out_together
@@ -87,7 +88,8 @@ def timetable_of(run: Run) -> Timetable:
 
     A network that was given has been trained for long: all its growths are compared with it.
     """
-    section, budget = run.space.trunk_section, run.clock.budget
+    budget = run.clock.budget
+    section = run.space.trunk_section.model_copy(update={"candidates": run.window})
     if run.start is not None:
         section = section.model_copy(update={"untested": 0.0})
     if budget is None:
@@ -105,6 +107,7 @@ def progress_of(run: Run, trunk: Trunk) -> Progress:
         deciding=trunk.deciding,
         campaigns=trunk.campaigns,
         cooled=max(marks, default=0.0),
+        screening=least_screening(run.paced_space.training.rewarm, trunk),
     )
 
 

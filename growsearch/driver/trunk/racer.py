@@ -20,6 +20,7 @@ from growsearch.trials.outcome import TrialOutcome
 from growsearch.trials.race import Reading
 
 _REWARMED = 1.5  # a screening has at least this many times the updates of its re-warming
+_DEARER = 1.3  # an update of a growth, in those of the trunk: most cost 1.05 to 1.6 times as much
 
 
 @dataclass(eq=False)
@@ -106,7 +107,7 @@ def screening(trunk: Trunk, flops: int, costs: Costs, cost: float) -> JobOf:
         space = run.paced_space
         plan = replace(space.plan(trial.params), precision=trunk.precision)
         one = costs.expected(trunk.step_cost, about.flops, flops)
-        updates = costs.updates(cost, one, least=max(round(_REWARMED * plan.rewarm), 1))
+        updates = costs.updates(cost, one, least=_least(plan.rewarm))
         return TrialJob(
             name=f"trial {trial.number}",
             parent=about.start,
@@ -123,6 +124,16 @@ def screening(trunk: Trunk, flops: int, costs: Costs, cost: float) -> JobOf:
         )
 
     return job
+
+
+def _least(rewarm: int) -> int:
+    """Return the least updates of a first training, by those of its re-warming."""
+    return max(round(_REWARMED * rewarm), 1)
+
+
+def least_screening(rewarm: int, trunk: Trunk) -> float:
+    """Return the cost to expect of the shortest first training of a growth of the trunk."""
+    return _least(rewarm) * _DEARER * trunk.step_cost
 
 
 def contest_job(run: Run, trunk: Trunk, racer: Racer, updates: int, readings: int) -> TrialJob:

@@ -16,11 +16,13 @@ _SHORTEST = 0.01, 0.1  # of the total, of the time that has passed: no stage is 
 _LONGEST = 0.1  # of the total: after each stage the trunk is stored
 _SCREENED = 1 / 6  # of the time that has passed: no candidate's first training is longer
 _CONTESTED = 2  # first trainings of a campaign: no contest takes longer
-_AROUND = 1.5  # of a campaign's cost: with graphs and evaluations it takes so long
+_AROUND = 1.5  # of a training's cost: with its evaluations, beside another one, it takes so long
 _GRAPH = 2.0  # seconds that a new architecture's graph takes, on one of two processors
-_ROOM = 0.5  # of the time until the fork of a commit: more is the trunk's own
+_ROOM = 0.75  # of the time until the fork of a commit: more is the trunk's own
+_FEWEST = 4  # candidates that are worth a campaign while another one may follow
+_FEWEST_LAST = 2  # … where none may: all of the time is room, and the decay is what it pays in
 _LAST_MARK = 0.75  # of the time before the decay: a later commit costs more than it is worth
-_SHRUNK = 0.3  # of a campaign's cost: it may take so little to end before the next commit
+_SHRUNK = 0.3  # of its cost: so little may a training take to end before the next commit
 
 
 @dataclass(frozen=True)
@@ -40,12 +42,15 @@ class Campaign:
         Cost of the training of each candidate.
     contest : float
         Cost of the further training of the best of them; 0 where it is kept without a contest.
+    candidates : int
+        Growths that are tried, at most.
     untested : bool
         Whether one growth is kept without a comparison, in place of several that are compared.
     """
 
     screen: float
     contest: float
+    candidates: int = 1
     untested: bool = False
 
 
@@ -84,6 +89,8 @@ class Progress:
         Campaigns so far.
     cooled : float
         The mark of the last commit; 0 before the first.
+    screening : float
+        The least cost of a candidate's first training, whose rate has to rise again; 0 is any cost.
     """
 
     now: float
@@ -91,6 +98,7 @@ class Progress:
     deciding: float
     campaigns: int
     cooled: float
+    screening: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -116,7 +124,7 @@ class Timetable:
     >>> table.decay_begins, table.marks
     (360.0, (60.0, 120.0, 240.0))
     >>> table.next(Progress(now=15.0, trained=8.0, deciding=0.0, campaigns=0, cooled=0.0))
-    Campaign(screen=2.5, contest=0.0, untested=True)
+    Campaign(screen=2.5, contest=0.0, candidates=1, untested=True)
     """
 
     section: Trunk
@@ -173,7 +181,7 @@ class Timetable:
             return None
         may_grow = may_grow and now < self.growth_ends
         if may_grow and progress.campaigns == 0:
-            campaign = self._campaign(now, left, is_first=True)
+            campaign = self._first(progress, left)
             if campaign is not None:
                 return campaign  # before the first commit: a growth pays most at the begin
         due = next((mark for mark in self.marks if mark > max(now, progress.cooled)), None)
@@ -183,7 +191,8 @@ class Timetable:
         until = min(cools, now + _LONGEST * self.total)
         if may_grow and due != self.first_mark:  # what is seen first is to be good
             waits = self._waits(progress)
-            campaign = self._campaign(now, _ROOM * (cools - now))
+            room, fewest = (1.0, _FEWEST_LAST) if due is None else (_ROOM, _FEWEST)
+            campaign = self._campaign(progress, room * (cools - now), fewest)
             if waits > 0.0:
                 until = min(until, now + waits)
             elif campaign is not None:
@@ -195,25 +204,41 @@ class Timetable:
         of_total, of_passed = _SHORTEST
         return min(of_total * self.total, of_passed * now)
 
-    def _campaign(self, now: float, room: float, *, is_first: bool = False) -> Campaign | None:
+    def _first(self, progress: Progress, room: float) -> Campaign | None:
+        """Return the first campaign: very early it is one growth that is compared with nothing."""
+        if not progress.now < self.section.untested * self.total:
+            return self._campaign(progress, room, _FEWEST_LAST)
+        screen, shortest = self._screen(progress)
+        screen = min(screen, room / _AROUND)
+        return Campaign(screen, 0.0, untested=True) if 0.0 < shortest <= screen else None
+
+    def _campaign(self, progress: Progress, room: float, fewest: int) -> Campaign | None:
         """Return a campaign that begins now and has some room; None where that is too little.
 
-        Early in a long run candidates are trained for less, since the trunk's loss falls fast. The
-        contest takes twice as long as all first trainings at most: the time is worth more trials.
+        It has as many candidates as fit. The contest takes twice as long as the first trainings of
+        all at most: the time is worth more trials.
         """
         section = self.section
-        screen = min(section.screen * self.total, _SCREENED * now)
-        if is_first and now < section.untested * self.total:
-            fits = min(room / (_AROUND * screen), 1.0) if screen > 0.0 else 0.0
-            return Campaign(fits * screen, 0.0, untested=True) if fits >= _SHRUNK else None
-        screens = section.candidates * screen
-        contest = min(section.contest * now, _CONTESTED * screens)
-        takes = _AROUND * self._turns(2) * (screens + contest)
-        room -= section.candidates * self.graph
-        if not takes > 0.0 or room < _SHRUNK * takes:
+        screen, shortest = self._screen(progress)
+        if not screen > 0.0:
             return None
-        fits = min(room / takes, 1.0)
-        return Campaign(fits * screen, fits * contest)
+        around = _AROUND * self._turns(2)
+        contest = min(section.contest * progress.now, _CONTESTED * section.candidates * screen)
+        most = int((room - around * contest) / (around * screen + self.graph))
+        candidates = min(max(most, fewest), section.candidates)
+        trainings = around * (candidates * screen + contest)
+        fits = min((room - candidates * self.graph) / trainings, 1.0)
+        if not fits * screen >= shortest:
+            return None
+        return Campaign(fits * screen, fits * contest, candidates)
+
+    def _screen(self, progress: Progress) -> tuple[float, float]:
+        """Return the cost of a candidate's first training, and the least that is worth it.
+
+        Early in a long run it is short, since the trunk's loss falls fast.
+        """
+        share = min(self.section.screen * self.total, _SCREENED * progress.now)
+        return max(share, progress.screening), max(_SHRUNK * share, progress.screening)
 
     def _turns(self, trainings: int) -> int:
         """Return how often the workers take up trainings that could run side by side."""
