@@ -68,6 +68,10 @@ class Pending:
     demand_gain: float | None = None
 
 
+class NoGrowthError(RunError):
+    """Nothing is left to grow, within the limits of the space and what the time allows."""
+
+
 def state_for(run: Run, index: int | None = None) -> RunState:
     """Return the state that the trial of an index is proposed on; the next trial's by default.
 
@@ -104,7 +108,10 @@ def propose_growth(
     params = run.sampler.propose(state.placed, index)
     if len(tried) < len(operations):
         params["op"] = operations[len(tried)]
-    about = _description(run, state, index, params)
+    try:
+        about = _description(run, state, index, params)
+    except NoGrowthError:  # none is worth its price any more: less time is left with each proposal
+        return None
     if about.growth in tried and not again:
         return None
     return _begun(run, state, params, about, job_of)
@@ -148,7 +155,12 @@ def _dequeued(run: Run, state: RunState, job_of: JobOf | None = None) -> Pending
         reason = f"{_ENQUEUED}: {refusal}"
         refuse(run.study, frozen, reason)
         return refused(run, frozen, reason)
-    described(run.study, frozen, _description(run, state, len(state.placed), frozen.params))
+    try:
+        about = _description(run, state, len(state.placed), frozen.params)
+    except NoGrowthError as error:
+        refuse(run.study, frozen, str(error))
+        return refused(run, frozen, str(error))
+    described(run.study, frozen, about)
     return pending(run, state, run.study.get_trials(deepcopy=False)[number], job_of)
 
 
@@ -165,7 +177,7 @@ def _description(run: Run, state: RunState, index: int, params: dict[str, Any]) 
     before, tried = parent.network.architecture, _tried(state, index, parent.trial_number)
     growth = decode(params, before, space_of_growths(run, state), tried)
     if growth is None:
-        raise RunError("no operation of the space has a legal site on the best network")
+        raise NoGrowthError("no operation of the space has a legal site on the best network")
     return Candidate.described(index, parent.trial_number, growth, before, trunk)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from growsearch.driver.run import Run
 from growsearch.driver.trunk.legs import LegDivergedError, store_trunk
-from growsearch.errors import DivergedError, NetworkFileError
+from growsearch.errors import DivergedError, NetworkFileError, RunError
 from growsearch.study.attributes import ReadingsAttribute, TeacherAttribute, Trunk
 from growsearch.study.networks import incumbent_of, warn_damaged
 from growsearch.study.run_state import RunState, read_state
@@ -16,8 +16,21 @@ def begin(run: Run) -> None:
     """Store the first network as the trunk, unless an earlier session did.
 
     Where a file of a known trunk is damaged, it goes on from another one, with a warning.
+
+    Raises
+    ------
+    RunError
+        When the trunk was trained with a time budget, and now there is none, or the other way
+        round: its costs are of another unit.
     """
     state = read_state(run.study, run.store)
+    if state.trunk is not None and state.trunk.measured != run.costs.measured:
+        units = "with a time budget", "without a time budget"
+        before, now = units if state.trunk.measured else reversed(units)
+        raise RunError(
+            f"{run.store.folder.parent}: this run was started {before}, not {now}: expected "
+            "--time-budget as before; use another --out to start a new run"
+        )
     trunk = _first(run) if state.trunk is None else _from_sound(run, state)
     if trunk != state.trunk:
         store_trunk(run, trunk)

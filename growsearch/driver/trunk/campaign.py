@@ -88,11 +88,11 @@ def conduct(
     left = table.decay_begins - now
     ground = Ground(run, state.trunk, flops, run.costs, stage, left, now, table.total, trials)
     racers = [Racer(each) for each in _trials(ground, state)]
-    if len(racers) > 1:  # also of a first campaign that an earlier version of this program began
-        ground = replace(ground, stage=replace(stage, untested=False))
+    if not racers:  # by now the time that is left is too short for any growth
+        return []
     best: Racer | None
     if ground.stage.untested:
-        best, legs = _untested(ground, racers[0]), [resting(ground.trunk)]
+        best, legs = _untested(ground, racers), [resting(ground.trunk)]
     else:
         legs = _screen(ground, racers)
         if (best := _best(ground, racers, legs)) is not None:
@@ -121,7 +121,10 @@ def _trials(ground: Ground, state: RunState) -> list[Pending]:
             except GrowsearchError:  # of a trunk that is gone
                 give_up(run.study, [trial])
         most = ground.stage.candidates
-        while len(found) < most:
+        late = [each.trial for each in found if each.job is not None][most:]  # fewer fit by now
+        give_up(run.study, late)
+        found = [each for each in found if each.trial not in late]
+        while sum(each.job is not None for each in found) < most:  # a refused one takes no time
             state = read_state(run.study, run.store)
             if found and len(state.placed) >= ground.trials:
                 break
@@ -152,7 +155,7 @@ def _screen(ground: Ground, racers: Sequence[Racer]) -> list[Leg]:
     if ground.stage.contest > 0.0:
         readings, cost = len(racers), sum(planned)
     jobs = [racer.pending.job for racer in racers if racer.pending.job is not None]
-    average = max((job.plan.ema for job in jobs), default=0.0)
+    average = max((job.plan.ema for job in jobs), default=None)
     carry_out_together(
         ground.run.dispatcher,
         [
@@ -163,17 +166,20 @@ def _screen(ground: Ground, racers: Sequence[Racer]) -> list[Leg]:
     return legs
 
 
-def _untested(ground: Ground, racer: Racer) -> Racer:
-    """Train a growth with nothing beside it, and keep it if it works.
+def _untested(ground: Ground, racers: Sequence[Racer]) -> Racer | None:
+    """Train a growth with nothing beside it, and keep it if it works; return it.
 
     So early a comparison takes as long as all training before it, and a larger network has the
-    time to pay (benchmarks/README.md, "The first minutes").
+    time to pay (benchmarks/README.md, "The first minutes"). Others are queued and were refused.
     """
-    carry_out_together(ground.run.dispatcher, [_training(ground, racer, racer.pending.job)])
-    tolerance, before = ground.run.space.trunk_section.tolerance, ground.trunk.validation_loss
-    if racer.failure is None:
-        racer.decision = unraced(racer.readings[-1][1], before, tolerance)
-    return racer
+    carry_out_together(
+        ground.run.dispatcher, [_training(ground, racer, racer.pending.job) for racer in racers]
+    )
+    best = next((racer for racer in racers if racer.failure is None), None)
+    if best is not None:
+        tolerance, before = ground.run.space.trunk_section.tolerance, ground.trunk.validation_loss
+        best.decision = unraced(best.readings[-1][1], before, tolerance)
+    return best
 
 
 def _contest(ground: Ground, best: Racer, legs: list[Leg]) -> list[Leg]:
@@ -212,18 +218,20 @@ def _planned(ground: Ground, racer: Racer) -> float:
 
 
 def _trunk_on(
-    ground: Ground, legs: list[Leg], cost: float, *, readings: int, average: float
+    ground: Ground, legs: list[Leg], cost: float, *, readings: int, average: float | None
 ) -> Work:
     """Train the trunk on for a cost; the leg is added to ``legs``.
 
-    It is read by averages over as many updates as the candidates are: at a warm rate a longer
-    average has the lower loss, whatever the network.
+    It is read by averages over as many updates as the candidates are, if there are any: at a warm
+    rate a longer average has the lower loss, whatever the network.
     """
     run, costs = ground.run, ground.costs
     trunk = legs[-1].trunk if legs else ground.trunk
     updates = costs.updates(cost, trunk.step_cost, least=readings)
     job = leg_job(run, trunk, updates, readings=readings)
-    outcome = yield replace(job, plan=replace(job.plan, ema=average)), "trunk"
+    if average is not None:
+        job = replace(job, plan=replace(job.plan, ema=average))
+    outcome = yield job, "trunk"
     legs.append(leg_of(costs, trunk, outcome, ground.flops))
 
 

@@ -49,8 +49,11 @@ def grow_trunk(run: Run, trials: int, callbacks: Sequence[Callback]) -> str:
             state = read_state(run.study, run.store)
             assert state.trunk is not None
             read_trunk(run, state)
+            if _gave_up(run, state, state.trunk):
+                continue
             waits = any(is_of(state.trunk, trial) for trial in state.trials)
-            ended = _reason_for_no_trial(run, state, goal) or ended
+            if not waits:
+                ended = _reason_for_no_trial(run, state, goal) or ended
             progress = progress_of(run, state.trunk)
             stage = table.next(progress, may_grow=waits or not ended)
             if stage is None:
@@ -73,6 +76,17 @@ def _take_up(run: Run) -> None:
         run.guard.take()  # before what is there is read: no other session changes it after this
         tell_concluded(run.study)
         fail_interrupted(run.study)
+
+
+def _gave_up(run: Run, state: RunState, trunk: Trunk) -> bool:
+    """End the pending growths of a trunk that was trained on since, or diverged; return if any.
+
+    A session was killed in their campaign. Others are tried in their place.
+    """
+    running = [trial for trial in state.trials if trial.state == TrialState.RUNNING]
+    late = [each for each in running if refusal_of(each) is None and not is_of(trunk, each)]
+    give_up(run.study, late)
+    return bool(late)
 
 
 def _reason_for_no_trial(run: Run, state: RunState, goal: Goal) -> str | None:

@@ -14,7 +14,7 @@ _MINUTE = 60.0
 _UNLIMITED = 10**6  # workers
 _SHORTEST = 0.01, 0.1  # of the total, of the time that has passed: no stage is shorter than both
 _LONGEST = 0.1  # of the total: after each stage the trunk is stored
-_SCREENED = 1 / 6  # of the time that has passed: no candidate's first training is longer
+_SCREENED = 1 / 6  # of the time that has passed: longest first training, but for re-warming
 _CONTESTED = 2  # first trainings of a campaign: no contest takes longer
 _AROUND = 1.5  # of a training's cost: with its evaluations, beside another one, it takes so long
 _GRAPH = 2.0  # seconds that a new architecture's graph takes, on one of two processors
@@ -181,7 +181,7 @@ class Timetable:
             return None
         may_grow = may_grow and now < self.growth_ends
         if may_grow and progress.campaigns == 0:
-            campaign = self._first(progress, left)
+            campaign = self._first(progress)
             if campaign is not None:
                 return campaign  # before the first commit: a growth pays most at the begin
         due = next((mark for mark in self.marks if mark > max(now, progress.cooled)), None)
@@ -204,13 +204,21 @@ class Timetable:
         of_total, of_passed = _SHORTEST
         return min(of_total * self.total, of_passed * now)
 
-    def _first(self, progress: Progress, room: float) -> Campaign | None:
-        """Return the first campaign: very early it is one growth that is compared with nothing."""
-        if not progress.now < self.section.untested * self.total:
-            return self._campaign(progress, room, _FEWEST_LAST)
-        screen, shortest = self._screen(progress)
-        screen = min(screen, room / _AROUND)
-        return Campaign(screen, 0.0, untested=True) if 0.0 < shortest <= screen else None
+    def _first(self, progress: Progress) -> Campaign | None:
+        """Return the first campaign: very early it is one growth that is compared with nothing.
+
+        If it compares, it ends before a commit, the first before which there is room for it.
+        """
+        now, section = progress.now, self.section
+        if now < section.untested * self.total:
+            screen, shortest = self._screen(progress)
+            screen = min(screen, (self.decay_begins - now) / _AROUND)
+            return Campaign(screen, 0.0, untested=True) if 0.0 < shortest <= screen else None
+        forks = [(1.0 - section.cool) * mark for mark in self.marks]
+        for end in (*(fork for fork in forks if fork > now), self.decay_begins):
+            if (found := self._campaign(progress, end - now, _FEWEST_LAST)) is not None:
+                return found
+        return None
 
     def _campaign(self, progress: Progress, room: float, fewest: int) -> Campaign | None:
         """Return a campaign that begins now and has some room; None where that is too little.
@@ -218,26 +226,32 @@ class Timetable:
         It has as many candidates as fit. The contest takes twice as long as the first trainings of
         all at most: the time is worth more trials.
         """
-        section = self.section
+        section, around = self.section, _AROUND * self._turns(2)
         screen, shortest = self._screen(progress)
         if not screen > 0.0:
             return None
-        around = _AROUND * self._turns(2)
-        contest = min(section.contest * progress.now, _CONTESTED * section.candidates * screen)
-        most = int((room - around * contest) / (around * screen + self.graph))
+
+        def contest(candidates: int) -> float:
+            return min(section.contest * progress.now, _CONTESTED * candidates * screen)
+
+        longest = contest(section.candidates)
+        most = int((room - around * longest) / (around * screen + self.graph))
         candidates = min(max(most, fewest), section.candidates)
-        trainings = around * (candidates * screen + contest)
+        trainings = around * (candidates * screen + contest(candidates))
         fits = min((room - candidates * self.graph) / trainings, 1.0)
         if not fits * screen >= shortest:
             return None
-        return Campaign(fits * screen, fits * contest, candidates)
+        return Campaign(fits * screen, fits * contest(candidates), candidates)
 
     def _screen(self, progress: Progress) -> tuple[float, float]:
         """Return the cost of a candidate's first training, and the least that is worth it.
 
-        Early in a long run it is short, since the trunk's loss falls fast.
+        Early in a long run it is short, since the trunk's loss falls fast; both are 0 before the
+        trunk was trained. It is never shorter than a re-warming.
         """
         share = min(self.section.screen * self.total, _SCREENED * progress.now)
+        if not share > 0.0:
+            return 0.0, 0.0
         return max(share, progress.screening), max(_SHRUNK * share, progress.screening)
 
     def _turns(self, trainings: int) -> int:

@@ -15,7 +15,7 @@ import pytest
 from growsearch.driver.events import Training
 from growsearch.driver.trunk import decay
 from growsearch.driver.trunk.forks import Forked, train_forks
-from growsearch.errors import DivergedError
+from growsearch.errors import DivergedError, RunError
 from growsearch.networks import Architecture, Network
 from growsearch.networks.store import NetworkStore
 from growsearch.study.attributes import PolishAttribute, TeacherAttribute
@@ -451,6 +451,77 @@ def test_an_interrupted_campaign_that_comes_too_late_is_given_up(
     result, _ = budgeted(tmp_path, 0.2)
     assert {trial.state.name for trial in result.study.trials} == {"FAIL"}
     assert not result.trials
+
+
+def test_fewer_growths_are_tried_where_less_time_is_left(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A session that goes on later than the one that planned the campaign ends it in time."""
+    clock, options = Seconds(monkeypatch), ("controls.arms={}", "trunk.candidates=6")
+    timed = {"time_budget": 40.0, "trainer": Slow(clock)}
+    with pytest.raises(KeyboardInterrupt):
+        search(tmp_path, *options, began=clock.now, on_event=interrupt("trial 3"), **timed)
+    result = search(tmp_path, *options, began=clock.now - 14.0, **timed)
+    assert [record.number for record in result.trials[:3]] == [0, 1, 2]
+    assert result.trials[1].elapsed == result.trials[2].elapsed < 24.0
+    given_up = [trial.number for trial in result.study.trials if trial.state.name == "FAIL"]
+    assert given_up[0] == 3
+    assert _decayed(result)
+
+
+def test_growths_of_a_trunk_that_went_on_are_given_up(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """They are no trials that were made: as many as were asked for are tried in their place."""
+    clock, options = Seconds(monkeypatch), ("controls.arms={}", "trunk.candidates=3")
+    timed = {"time_budget": 40.0, "trainer": Slow(clock)}
+
+    def goes_on(**further: Any) -> SearchResult:
+        return search(tmp_path, *options, began=clock.now, trials=4, **timed, **further)
+
+    with pytest.raises(KeyboardInterrupt):
+        goes_on(on_event=interrupt("trial 2"))
+    with monkeypatch.context() as patch:
+        patch.setattr("growsearch.driver.trunk.timetable.Timetable._campaign", lambda *_: None)
+        with pytest.raises(KeyboardInterrupt):
+            goes_on(on_event=interrupt("trunk 3"))
+    result = goes_on()
+    assert sum(trial.state.name == "FAIL" for trial in result.study.trials) >= 2
+    assert [record.state for record in result.trials] == ["COMPLETE"] * 4
+
+
+@pytest.mark.parametrize("budget", [None, 40.0])
+def test_a_run_keeps_the_unit_of_its_costs(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, budget: float | None
+) -> None:
+    """Seconds or updates: another one is refused in one line, before anything is trained."""
+    clock = Seconds(monkeypatch)
+    timed = {"began": clock.now, "trainer": Slow(clock)}
+    with pytest.raises(KeyboardInterrupt):
+        search(tmp_path, time_budget=budget, on_event=interrupt("trial 1"), **timed)
+    other = 40.0 if budget is None else None
+    with pytest.raises(RunError, match="started with") as raised:
+        search(tmp_path, time_budget=other, **timed)
+    assert "expected --time-budget as before" in one_line(raised)
+    search(tmp_path, time_budget=budget, **timed)
+
+
+def test_no_growth_is_tried_that_is_too_dear_by_then(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The time that is left becomes less while a campaign's growths are proposed, one by one."""
+    calls = 0
+
+    def within_price(space: Any, *_: Any, **__: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        limits = space.limits.model_copy(update={"flops": 1 if calls > 6 else None})
+        return space.model_copy(update={"limits": limits})
+
+    monkeypatch.setattr("growsearch.driver.candidates.within_price", within_price)
+    result = search(tmp_path, "trunk.candidates=8", "controls.arms={}")
+    assert 0 < len(result.trials) < 6
+    assert _decayed(result)
 
 
 def test_the_first_network_takes_a_share_of_the_time(

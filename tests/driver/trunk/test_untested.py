@@ -11,7 +11,7 @@ from growsearch.errors import DivergedError
 from growsearch.study.attributes import Candidate, TeacherAttribute, Trunk
 from growsearch.study.result import SearchResult
 from tests.averaging_trainer import AveragingTrainer
-from tests.trunk_search import folder, search
+from tests.trunk_search import Memory, folder, interrupt, search
 
 pytestmark = pytest.mark.usefixtures("quick_sqlite")
 
@@ -80,6 +80,36 @@ def test_a_first_growth_that_diverges_leaves_the_trunk_as_it_was() -> None:
     assert teacher is not None
     assert (trunk.trial, trunk.trained) == (None, teacher.curve[-1][0])
     assert any(each.loss_gain is not None for each in result.trials)
+
+
+def test_a_queued_trial_that_is_refused_does_not_take_its_place() -> None:
+    """It fails in its turn; another growth is tried with it, and compared with nothing."""
+    memory = Memory()
+    with folder(memory) as out:
+        with pytest.raises(KeyboardInterrupt):
+            search(out, on_event=interrupt("teacher"))
+        memory.study().enqueue_trial({"op": "shrink"})
+        result = search(out)
+    refused, first = result.trials[:2]
+    assert refused.state == "FAIL"
+    assert refused.reason.startswith("enqueued with a value outside the space: ")
+    assert first.kept
+    assert first.loss_gain is None
+    assert trunk_after(result, 1).campaigns == 1
+
+
+def test_a_campaign_of_refused_trials_alone_leaves_the_trunk_its_averages() -> None:
+    """It is trained on as without candidates."""
+    memory, compared = Memory(), "trunk.untested=0"
+    with folder(memory) as out:
+        with pytest.raises(KeyboardInterrupt):
+            search(out, compared, on_event=interrupt("teacher"))
+        memory.study().enqueue_trial({"op": "shrink"})
+        result = search(out, compared, trials=1)
+    assert [each.state for each in result.trials] == ["FAIL"]
+    trunk = trunk_after(result, 0)
+    assert trunk.legs == trunk.campaigns == 1
+    assert trunk.average != trunk.weights
 
 
 @pytest.mark.parametrize("untested", [0.0, 1.0])
