@@ -216,13 +216,19 @@ def _images(
     pictures = datasets.pictures_for(space.architecture.input_shape) if keeps_ends else {}
     if image_size is not None:
         pictures["image_size"] = image_size
-    return datasets.load(
+    dataset = datasets.load(
         space.data,
         data,
         stand_in=space.stand_in,
         skip_unreadable=skip_unreadable,
         **pictures,
     )
+    if image_size is not None and not datasets.are_pictures(space.data, data):
+        raise InvalidInputError(
+            "image_size: expected images that are files in folders or in an archive, got "
+            f"{dataset.source}, whose images keep their size: leave it out"
+        )
+    return dataset
 
 
 def _name(space: SearchSpace, start: StartingNetwork | None) -> str:

@@ -11,12 +11,12 @@ from typing import Any
 
 from growsearch import datasets
 from growsearch.api import search
-from growsearch.errors import InvalidInputError, RunError
+from growsearch.errors import GrowsearchError, InvalidInputError, RunError
 from growsearch.interop.models import StartingNetwork
 from growsearch.networks.store import NetworkStore
 from growsearch.space import AUTO, Override, SearchSpace, read_shipped
 from growsearch.space.auto import following
-from growsearch.study.attributes import SpaceAttribute
+from growsearch.study.attributes import LengthAttribute, SpaceAttribute
 from growsearch.study.networks import ancestry_flops
 from growsearch.study.open import WEIGHTS
 from growsearch.study.result import SearchResult, load_result
@@ -89,16 +89,22 @@ def continue_search(
         first=start.network.architecture,
         source=str(before.folder),
     )
+    dataset = datasets.joined(
+        [
+            datasets.load(space.data, each, skip_unreadable=skip_unreadable, **pictures)
+            for each in every
+        ]
+    )
+    if start.network.class_names is not None:
+        dataset = datasets.in_order(dataset, start.network.class_names)
+    if out is None:
+        named = start.named(dataset.class_names)  # as the search stores it
+        out = _next_folder(before.folder, named.network.sha256, storage)
     return search(
         space,
         network=start,
-        data=datasets.joined(
-            [
-                datasets.load(space.data, each, skip_unreadable=skip_unreadable, **pictures)
-                for each in every
-            ]
-        ),
-        out=_next_folder(before.folder, start) if out is None else out,
+        data=dataset,
+        out=out,
         storage=storage,
         **options,
     )
@@ -129,26 +135,40 @@ def _values_of(before: SearchResult) -> dict[str, Any]:
     values = space.model_dump() | {"data": datasets.OWN, "stand_in": None}
     values["controls"]["arms"] = ARMS
     values["teacher"]["steps"] = 0  # the network is taken as it is
-    values["search"] |= _lengths(space.name)
+    values["search"] |= _lengths(before, space.name)
     if space.name == AUTO:
         best = before.best.network.architecture
         values["limits"] = following(values["limits"], space.architecture, best)
     return values
 
 
-def _lengths(name: str) -> dict[str, Any]:
-    """Return the keys of a shipped space that say how long a run takes: a study lacks them."""
-    if name not in (AUTO, *SearchSpace.shipped()):
+def _lengths(before: SearchResult, name: str) -> dict[str, Any]:
+    """Return the keys of the space that say how long a run takes, which are stored beside it."""
+    keys = ("trials", "time_budget")
+    if (stored := LengthAttribute.read(before.study)) is not None:
+        return {key: getattr(stored, key) for key in keys}
+    if name not in (AUTO, *SearchSpace.shipped()):  # of an earlier version
         return {}
     section: dict[str, Any] = tomllib.loads(read_shipped(name))["search"]
-    return {key: section[key] for key in ("trials", "time_budget") if key in section}
+    return {key: section[key] for key in keys if key in section}
 
 
-def _next_folder(folder: Path, start: StartingNetwork) -> Path:
+def _next_folder(folder: Path, sha256: str, storage: str | None) -> Path:
     """Return the folder of a run that goes on: a free one, or that begun with the same network."""
     folder = folder.resolve()
     for number in count(2):
         found = folder.with_name(f"{folder.name}-{number}")
-        if not found.exists() or NetworkStore(found / WEIGHTS).path(start.network.sha256).exists():
+        if not found.exists() or sha256 == _start_of(found, storage):
+            break
+        if NetworkStore(found / WEIGHTS).path(sha256).exists():  # of a session that was killed
             break
     return found
+
+
+def _start_of(folder: Path, storage: str | None) -> str | None:
+    """Return the SHA-256 of the network that a run was begun with; None where there is none."""
+    try:
+        start = load_result(folder, storage=storage).start
+    except GrowsearchError:
+        return None
+    return None if start is None else start.sha256

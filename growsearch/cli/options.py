@@ -144,8 +144,14 @@ class CustomObject(click.ParamType[tuple[str, Any]]):
             sys.path.insert(0, here)
         try:
             return name, getattr(import_module(module), name)
-        except (ImportError, AttributeError) as error:
-            self.fail(f"{value}: {error}", param, ctx)
+        except Exception as error:  # whatever the user's module raises
+            reason = " ".join(str(error).split()) or type(error).__name__
+            self.fail(
+                f"{value}: expected module:name of a module that can be imported from here, such "
+                f"as my_layers:Scale, got {type(error).__name__}: {reason}",
+                param,
+                ctx,
+            )
 
 
 def _by_name(

@@ -31,6 +31,7 @@ __all__ = [
     "Pixels",
     "Split",
     "StoredImages",
+    "are_pictures",
     "in_order",
     "joined",
     "load",
@@ -55,6 +56,19 @@ LOADERS: dict[str, Loader] = {
 }
 
 STAND_INS = ("digits",)
+
+
+def _own(name: str, data: Data | None) -> Data | None:
+    """Return the images that are named, or where the environment says that published ones are."""
+    if data is None and name in PUBLISHED:
+        return os.environ.get("GROWSEARCH_DATA") or None
+    return data
+
+
+def are_pictures(name: str, data: Data | None = None) -> bool:
+    """Return whether `load` would read image files, which are resized, and no arrays."""
+    own = _own(name, data)
+    return not are_streams(own) and is_images(own)
 
 
 def load(
@@ -127,9 +141,7 @@ def load(
         raise DataError("data: expected a path, got ''")  # it would be the working directory
     validation = whole_number("validation", validation, 1, error=DataError)
     seed = whole_number("seed", seed, 0, LARGEST_SEED, error=DataError)
-    own = data
-    if own is None and name in PUBLISHED:
-        own = os.environ.get("GROWSEARCH_DATA") or None
+    own = _own(name, data)
     if are_streams(own):
         return load_streams(own, validation=validation, seed=seed)
     if is_images(own):

@@ -3,6 +3,7 @@
 import math
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -90,19 +91,21 @@ def dataset_from(
         own, may_be_own = printable(path.stem) or own, path.is_file()
     else:
         arrays, source, paths = _pairs(data), "arrays in memory", ()
-    named = arrays.pop(CLASS_NAMES, None)
+    named = _names(arrays.pop(CLASS_NAMES, None), source)
     arrays, in_labels = _numbered(arrays, source)
     parts = {
         part: (arrays[f"x_{part}"], arrays[f"y_{part}"])
         for part in ("train", "validation", "test")
         if f"x_{part}" in arrays
     }
-    is_named_otherwise = in_labels is not None and len(in_labels) != len(class_names)
+    is_named_otherwise = (in_labels is not None and len(in_labels) != len(class_names)) or (
+        named is not None and named != tuple(class_names)
+    )
     if image_shape is None or (
         may_be_own and (is_named_otherwise or not _may_be(parts, image_shape, len(class_names)))
     ):
         splits = {part: _in_bytes(*pair, where=f"{source}: {part}") for part, pair in parts.items()}
-        name, class_names = own, in_labels or (() if named is None else tuple(map(str, named)))
+        name, class_names = own, in_labels or named or ()
         cut = first_of_each_and_rest
     else:
         cut = first_and_rest
@@ -123,6 +126,20 @@ def dataset_from(
         source=source,
         class_names=class_names or None,
         paths=paths,
+    )
+
+
+def _names(array: Any, source: str) -> tuple[str, ...] | None:
+    """Return the names of classes that an archive holds, as text or as its bytes in UTF-8."""
+    if array is None:
+        return None
+    names = np.asarray(array)
+    if names.ndim == 1 and names.dtype.kind in "US":
+        with suppress(UnicodeDecodeError):
+            return tuple(each.decode() if isinstance(each, bytes) else str(each) for each in names)
+    raise DataError(
+        f"{source}: {CLASS_NAMES} expected one axis of text, a name for each class, got "
+        f"{names.dtype} {names.shape}: write it again, as np.array(['cat', 'dog'])"
     )
 
 

@@ -75,7 +75,13 @@ def _member(archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
         # numpy allocates what a header claims; ask first whether the member holds that much.
         shape, dtype = _header(stream)
         expected = math.prod(shape) * dtype.itemsize
-        if dtype.hasobject or size > MOST_BYTES or stream.tell() + expected != size:
+        if size > MOST_BYTES:
+            raise DataError(
+                f"{archive.filename}: {name} expected at most {MOST_BYTES:,} bytes, got {size:,}: "
+                "name a folder with a folder of pictures for each class, or pass the arrays to "
+                "growsearch.search"
+            )
+        if dtype.hasobject or stream.tell() + expected != size:
             raise DataError(
                 f"{archive.filename}: {name} expected plain numbers that fill the file exactly, "
                 f"got {dtype} {shape} in {size} bytes: write it again"

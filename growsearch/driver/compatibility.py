@@ -46,6 +46,8 @@ def check_fits(space: SearchSpace, dataset: Dataset, start: StartingNetwork | No
     plans["training"] = space.training.plan_at(space.choices.learning_rate[0])
     if space.polish is not None:
         plans |= {"polish": space.polish.plan, "polish.last": space.polish.last_plan}
+    if space.trunk is not None and space.trunk.last is not None:
+        plans["trunk.last"] = space.trunk.last.of(plans["training"])
     for section, plan in plans.items():
         if plan.batch_size > len(dataset.train):
             raise InvalidInputError(

@@ -28,11 +28,11 @@ from growsearch.driver.trunk.decay import decay
 from growsearch.driver.trunk.loop import grow_trunk
 from growsearch.driver.window import Task, Window
 from growsearch.errors import GrowsearchError
-from growsearch.study.attributes import INTERRUPTED, Candidate
+from growsearch.study.attributes import Candidate
 from growsearch.study.optuna_private import stoppable
 from growsearch.study.result import SearchResult, result_of
 from growsearch.study.run_state import read_state
-from growsearch.study.trials import fail, fail_interrupted, refusal_of
+from growsearch.study.trials import fail_interrupted, give_up, refusal_of
 from growsearch.trials.outcome import TRAINING_FAILED, Failure, TrialOutcome
 from growsearch.trials.worker import Crash
 
@@ -95,7 +95,8 @@ def taken_up(run: Run) -> Window:
     state = read_state(run.study, run.store)
     for number in sorted(late):
         controls = controls_for(run, state, state.trials[number])
-        window.tell(number, controls, run.clock.passed)
+        if controls or number > state.laps.last:  # else it was finished, and announced
+            window.tell(number, controls, run.clock.passed)
     waiting = [trial for trial in state.placed if not trial.state.is_finished()]
     for place, trial in enumerate(waiting):
         if (reason := refusal_of(trial)) is not None:
@@ -105,8 +106,7 @@ def taken_up(run: Run) -> Window:
             index = Candidate.read(trial).index
             window.add(pending(run, state_for(run, index), trial))
         except GrowsearchError:
-            for each in waiting[place:]:
-                fail(run.study, each, INTERRUPTED)
+            give_up(run.study, waiting[place:])
             break
     return window
 

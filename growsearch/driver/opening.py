@@ -196,7 +196,7 @@ def _studies(session: Session) -> tuple[Study, Study]:
     """Open the two studies of a run, and compare them with what is asked now."""
     out, storage = session.out, session.storage
     database = open_storage(storage or database_url(out))
-    name = out.resolve().name if storage else (studies.runs(database) or [session.space.name])[0]
+    name = out.resolve().name if storage else (studies.runs(database) or [_name(session.space)])[0]
     demand, metric = session.space.search.demand, session.space.judge.metric
     study, control_study = studies.create_or_load(
         database, name, metric, None if demand is None else DEMANDS[demand].words
@@ -209,6 +209,12 @@ def _studies(session: Session) -> tuple[Study, Study]:
         raise RunError(f"{out}: this run was started with other objectives: use another --out")
     MachineAttribute.now().write(study)
     return study, control_study
+
+
+def _name(space: SearchSpace) -> str:
+    """Return the name of a new run's study, which is never that of some run's controls."""
+    is_taken = space.name.endswith(studies.CONTROL_SUFFIX)
+    return f"{space.name}-run" if is_taken else space.name
 
 
 def _stored_start(start: StartingNetwork, study: Study, out: Path) -> StartAttribute:

@@ -17,6 +17,7 @@ from growsearch.driver.holdout import hold_out
 from growsearch.errors import DataError, GrowsearchError, InvalidInputError
 from growsearch.execution.workers import IMAGES
 from growsearch.exports.subject import Subject
+from growsearch.networks import Network
 from growsearch.space import SearchSpace
 from growsearch.study.attributes import DataAttribute, SpaceAttribute
 from growsearch.study.result import SearchResult
@@ -124,6 +125,7 @@ def _parts(subject: Subject, data: Any) -> tuple[Mapping[str, Split] | None, str
     result, shape = subject.result, subject.network.architecture.input_shape
     if data is not None:
         dataset = datasets.load(datasets.OWN, data, **datasets.pictures_for(shape))
+        dataset = _as_numbered(dataset, subject.network)
         return _as_in_run(dataset, result) or _as_they_are(dataset), dataset.source
     if result is None:
         return None, "no images were named"
@@ -160,7 +162,14 @@ def _found_again(result: SearchResult, about: DataAttribute) -> Dataset | None:
         for place in places
         if Path(place).exists()
     ]
-    return datasets.joined(found) if found else None
+    return _as_numbered(datasets.joined(found), result.best.network) if found else None
+
+
+def _as_numbered(dataset: Dataset, network: Network) -> Dataset:
+    """Return images whose classes have the numbers that the network gives them, as in a run."""
+    if network.class_names is None:
+        return dataset
+    return datasets.in_order(dataset, network.class_names)
 
 
 def _as_in_run(dataset: Dataset, result: SearchResult | None) -> Mapping[str, Split] | None:

@@ -71,7 +71,9 @@ def fitted(
     SearchSpaceError
         When the first network cannot have such ends.
     """
-    is_own = dataset.name not in (space.data, space.name) and not dataset.stand_in
+    is_own = not dataset.stand_in and not (
+        dataset.name in (space.data, space.name) and _fits(space.architecture, dataset)
+    )
     if is_given and is_own and space.name in (AUTO, *SearchSpace.shipped()):
         batches, said = _batches(space, dataset)
         return (space.replace(**batches) if batches else space), said
@@ -116,6 +118,12 @@ def fitted(
     notes += said
     name = _NO_NAME.sub("_", dataset.name).lstrip("_.-")[:_LONGEST] or "images"
     return space.replace(name=name, **changes), tuple(notes)
+
+
+def _fits(architecture: Architecture, dataset: Dataset) -> bool:
+    """Return whether images have the ends of a first network: their own may have any name."""
+    ends = architecture.input_shape, architecture.shapes[architecture.output.name]
+    return ends == (dataset.image_shape, (dataset.classes,))
 
 
 def _batches(space: SearchSpace, dataset: Dataset) -> tuple[dict[str, Any], tuple[str, ...]]:

@@ -242,11 +242,14 @@ class SearchResult(DrawsItself):
         if member.sha256 == self.best.sha256:
             return self
         best = Best(member.network, member.accuracy, member.trial_number, member.path)
-        measured: dict[str, Any] = {
-            "test_accuracy": member.test_accuracy,
-            "held_out_accuracy": member.held_out_accuracy,
+        figures = {"test": member.test_accuracy, "held_out": member.held_out_accuracy}
+        has_metric = self.metric != "accuracy"  # whose values a member has instead of accuracies
+        others = {on: value for on, value in self.scores.items() if on not in figures}
+        scores = {on: value for on, value in figures.items() if has_metric and value is not None}
+        accuracies: dict[str, Any] = {
+            f"{on}_accuracy": None if has_metric else value for on, value in figures.items()
         }
-        return replace(self, best=best, **measured, scores={}, confusions={})
+        return replace(self, best=best, **accuracies, scores=others | scores, confusions={})
 
     def evidence(self) -> Evidence:
         """Compare the candidates with each control arm, in pairs, with statistics."""

@@ -13,6 +13,7 @@ from growsearch.errors import RunError, SearchSpaceError
 from growsearch.space import SearchSpace
 from growsearch.study.attributes import (
     DataAttribute,
+    LengthAttribute,
     SeedAttribute,
     SpaceAttribute,
     StartAttribute,
@@ -47,8 +48,11 @@ def record_or_compare(
         _refuse_other(folder, old_seed.value, seed, SeedAttribute.attribute)
     if (old_data := before[2]) and old_data.fingerprint != dataset.fingerprint:
         raise _other(folder, "other images")
-    if start is not None and before[0] is None:
-        start.write(study)  # first: a run that has a space has all that it began with
+    if before[0] is None:  # first: a run that has a space has all that it began with
+        if start is not None:
+            start.write(study)
+        search = space.search
+        LengthAttribute(trials=search.trials, time_budget=search.time_budget).write(study)
     for old, new in zip(before, now, strict=True):
         if old is None:  # a new run, or one that was killed between two of the attributes
             new.write(study)

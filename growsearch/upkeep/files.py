@@ -34,7 +34,8 @@ def networks(run: Snapshot) -> Promise:
         try:
             found = str(store.get(run.freed.stored(sha256)).architecture)
         except NetworkFileError as error:
-            faults.append(f"{', '.join(expected)}: {error}")
+            if sha256 in networks_named(run.study):  # still: a driver that works replaces networks
+                faults.append(f"{', '.join(expected)}: {error}")
             continue
         faults += [
             f"{whose}: expected a network {architecture[:200]}, its file has {found[:200]}"

@@ -23,6 +23,7 @@ from growsearch.study.attributes import (
     FreedAttribute,
     FrontTestAttribute,
     LapsAttribute,
+    LengthAttribute,
     PendingTrialsAttribute,
     PolishAttribute,
     Reading,
@@ -49,7 +50,7 @@ T = TypeVar("T")
 
 # Read for the sake of their checks; nothing here uses their values.
 _ONLY_READ = (
-    *(LapsAttribute, RunIdAttribute, SessionAttribute, FrontTestAttribute),
+    *(LapsAttribute, LengthAttribute, RunIdAttribute, SessionAttribute, FrontTestAttribute),
     *(SpentAttribute, TrackingAttribute, WidthMultipleAttribute, WorkersAttribute),
 )
 

@@ -26,10 +26,11 @@ def trunk(run: Snapshot) -> Promise:
             where = f"the reading at {after.elapsed:g}"
             faults.append(f"{where} comes after that at {before.elapsed:g}")
     counted = run.counted()
-    for number, (trial, candidate) in counted.items():
-        is_untested = candidate.kept and number == min(counted)  # compared with nothing
-        is_compared = trial.state == TrialState.COMPLETE and not is_untested
-        if is_compared and candidate.loss_gain is None:
+    complete = [n for n, (trial, _) in counted.items() if trial.state == TrialState.COMPLETE]
+    for number in complete:
+        candidate = counted[number][1]
+        is_untested = candidate.kept and number == complete[0]  # compared with nothing
+        if candidate.loss_gain is None and not is_untested:
             faults.append(f"trial {number}: expected a gain in loss over the trunk, got none")
     commits = sum(1 for each in run.readings if each.sha256)
     notes = (f"{len(run.readings)} readings, {commits} commits",)

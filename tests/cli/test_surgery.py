@@ -178,6 +178,7 @@ def test_settings_follow_the_place() -> None:
         (("--widen", "conv1=6", "-o", "x.keras", "--data", "none"), "none: nothing there"),
         (("--widen", "conv1=6", "--custom-objects", "json", "--dry-run"), "expected module:name"),
         (("--widen", "conv1=6", "--custom-objects", "json:x", "--dry-run"), "has no attribute 'x'"),
+        (("--widen", "conv1=6", "--custom-objects", "./m.py:S", "--dry-run"), "got TypeError: "),
     ],
 )
 def test_what_cannot_be_done_is_one_line(

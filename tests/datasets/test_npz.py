@@ -44,6 +44,41 @@ def test_npz_may_bring_its_validation(tmp_path: Path) -> None:
         load("mnist", tmp_path / "half.npz")
 
 
+def _named(path: Path, names: Any, shape: tuple[int, ...] = (28, 28)) -> Path:
+    x, y = np.zeros((24, *shape), np.uint8), np.arange(24) % 2
+    np.savez(path, x_train=x, y_train=y, x_test=x[:6], y_test=y[:6], class_names=names)
+    return path
+
+
+@pytest.mark.parametrize("shape", [(28, 28), (6, 5, 3)])
+def test_npz_may_name_its_classes(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    """As text or bytes; images in the shape of published ones are their own data set then."""
+    for names in (["ill", "well"], [b"ill", b"well"], ["krank", "gesund ✓"]):
+        data = load("mnist", _named(tmp_path / "lungs.npz", np.array(names), shape))
+        assert (data.name, data.classes) == ("lungs", 2)
+        wanted = tuple(each.decode() if isinstance(each, bytes) else each for each in names)
+        assert data.class_names == wanted
+
+
+@pytest.mark.parametrize("names", ["ill,well", [["ill", "well"]], [1, 2], [b"\xff", b"a"]])
+def test_npz_whose_names_are_no_list_of_text_is_one_line(tmp_path: Path, names: Any) -> None:
+    """It says what was expected."""
+    for shape in ((28, 28), (6, 5, 3)):
+        with pytest.raises(DataError, match="class_names expected one axis of text") as raised:
+            load("mnist", _named(tmp_path / "lungs.npz", np.array(names), shape))
+        one_line(raised)
+
+
+def test_npz_that_is_too_large_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To write it again would not help."""
+    monkeypatch.setattr("growsearch.datasets.npz.MOST_BYTES", 10_000)
+    with pytest.raises(
+        DataError, match=r"x_train.npy expected at most 10,000 bytes, got"
+    ) as raised:
+        load("mnist", _named(tmp_path / "lungs.npz", np.array(["ill", "well"])))
+    assert "name a folder" in one_line(raised)
+
+
 def test_npz_never_runs_code(tmp_path: Path) -> None:
     """A pickled object in an npz is refused and not opened, whichever array it hides in."""
     x, y, x_test, y_test = small_mnist()

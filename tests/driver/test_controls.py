@@ -216,3 +216,7 @@ def test_controls_of_a_lost_parent_are_passed_over(finished: SearchResult, tmp_p
     assert any("its controls are passed over" in str(warning.message) for warning in caught)
     assert len(result.trials) == TRIALS
     assert list(result.trials[child.number].arms) == ["net2net"]
+    announced: list[int] = []
+    with pytest.warns(DamagedNetworkWarning):
+        search(tmp_path, callbacks=lambda _, record: announced.append(record.number))
+    assert announced == []

@@ -78,6 +78,50 @@ def test_a_space_of_its_own_data_stays(tmp_path: Path) -> None:
     assert fitted(shipped, own)[0].name == "own"
 
 
+@pytest.mark.parametrize("called", ["digits", "digits-control"])
+def test_own_images_may_have_any_name(tmp_path: Path, called: str) -> None:
+    """That of the space's own data set, or one that ends as the studies of controls do."""
+    photos = write_classes(tmp_path / called, {"cat": 12, "dog": 12})
+    small = SearchSpace.load("digits", "training.steps=4")
+    small = small.replace(controls={"arms": {}}, teacher={"steps": 4, "evaluate_every": 4})
+    options: dict[str, Any] = {"data": photos, "out": tmp_path / "run", "trainer": FakeTrainer()}
+    for trials in (1, 2):
+        result = gs.search(small, trials=trials, **options)
+        assert len(result.trials) == trials
+    assert result.class_names == ("cat", "dog")
+    assert gs.load_result(tmp_path / "run").best.network.architecture.input_shape == (6, 8, 3)
+
+
+def test_a_size_is_asked_for_files_alone(tmp_path: Path) -> None:
+    """Arrays keep theirs; that is said instead of passed over."""
+    x, y = np.zeros((20, 6, 6, 3), np.uint8), np.arange(20) % 2
+    np.savez(tmp_path / "c.npz", x_train=x, y_train=y, x_test=x, y_test=y)
+    options: dict[str, Any] = {"image_size": 4, "out": tmp_path / "run", "trainer": FakeTrainer()}
+    for data in (tmp_path / "c.npz", ((x, y), (x, y))):
+        with pytest.raises(InvalidInputError, match="image_size: expected images that are files"):
+            gs.search("digits", data=data, **options)
+    with pytest.raises(DataError, match="nothing there"):
+        gs.search("digits", data=tmp_path / "none", **options)
+
+
+def test_a_run_on_own_images_goes_on_as_long_as_its_space_says(tmp_path: Path) -> None:
+    """Its name is that of the images, and its trials and time are those of the space."""
+    photos = write_classes(tmp_path / "may", {"cat": 12, "dog": 12})
+    small = SearchSpace.load("digits").replace(
+        controls={"arms": {}},
+        teacher={"steps": 4, "evaluate_every": 4},
+        training={"steps": 4, "evaluate_every": 4},
+        search={"trials": 3, "time_budget": 600.0},
+    )
+    options: dict[str, Any] = {"data": photos, "trainer": FakeTrainer()}
+    result = gs.search(small, trials=1, out=tmp_path / "run", **options)
+    events: list[Any] = []
+    later = gs.continue_search(result.folder, on_event=events.append, **options)
+    (started,) = (each for each in events if isinstance(each, Started))
+    assert (started.trials, started.time_budget) == (3, 600.0)
+    assert len(later.trials) == 3
+
+
 def test_the_layer_that_decides_the_classes_is_found() -> None:
     """Behind pooling and activations; where there is no one layer, that is said."""
     before = Architecture.parse("3x3x4(conv1)-1x1x10(conv2)-global_avg_pool(gap)", (8, 8, 1))

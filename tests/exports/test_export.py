@@ -17,7 +17,7 @@ from growsearch.errors import ExportError, InvalidInputError
 from growsearch.exports import FORMATS
 from growsearch.exports import formats as table
 from growsearch.exports.content import Content
-from growsearch.networks import Network
+from growsearch.networks import Architecture, Network
 from growsearch.study.result import SearchResult
 from tests.exports.networks import CLASSES, NETWORKS
 from tests.fake_trainer import images as run_images
@@ -241,6 +241,21 @@ def test_pictures_of_a_run_are_found_again(tmp_path: Path) -> None:
     assert found.data_source == f"48 images in {photos}, 2 classes, as 6x8x3"
     record = found.export("npz", out=tmp_path / "best.npz")
     assert record.measured_on.endswith("held-out validation images")
+
+
+def test_images_have_the_numbers_that_the_network_gives_their_classes(tmp_path: Path) -> None:
+    """Also where the images have some of its classes, or the classes stand in another order."""
+    architecture = Architecture.parse("global_avg_pool(gap)-3(out)", (6, 8, 3))
+    made = Network.initial(architecture, rng=0)
+    always = {"out": {"kernel": np.zeros((3, 3)), "bias": np.array([0.0, 0.0, 9.0])}}
+    photos = write_classes(tmp_path / "photos", {"cat": 12, "emu": 12})
+    for names, accuracy in ((("cat", "dog", "emu"), 0.5), (("emu", "dog", "cat"), 0.5)):
+        network = replace(made, weights=always, class_names=names)
+        record = gs.export(network, out=tmp_path / "a.npz", data=photos)
+        assert record.accuracy == accuracy
+    network = replace(made, weights=always, class_names=("cat", "dog", "fox"))
+    with pytest.raises(InvalidInputError, match="expected images of the classes cat, dog"):
+        gs.export(network, out=tmp_path / "a.npz", data=photos)
 
 
 def test_the_command_names_classes_of_ones_own(tmp_path: Path) -> None:

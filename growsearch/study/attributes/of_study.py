@@ -94,6 +94,21 @@ class SessionAttribute(OneValue):
     value: StrictStr
 
 
+class LengthAttribute(StudyAttribute):
+    """The length of a run by its space, where no command says otherwise; it may change.
+
+    Parameters
+    ----------
+    trials : int
+    time_budget : float or None
+        Seconds; None is no limit.
+    """
+
+    attribute: ClassVar[str] = "length"
+    trials: Count
+    time_budget: StrictFloat | None = None
+
+
 class SeedAttribute(OneValue):
     """The seed of the run."""
 
