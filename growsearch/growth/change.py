@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from growsearch.errors import InvalidInputError
 from growsearch.networks import Network
+from growsearch.networks.layer import Shape
 from growsearch.networks.layers import KerasEnds, KerasInput
 from growsearch.networks.reference import forward
 
@@ -114,11 +116,30 @@ def random_images(network: Network, count: int, rng: int = 0) -> Any:
     >>> random_images(network, 5).shape
     (5, 3)
     """
-    architecture, drawn = network.architecture, np.random.default_rng(rng)
+    drawn = np.random.default_rng(rng)
+    return _drawn(network, lambda shape: drawn.random((count, *shape)))
+
+
+def normal_inputs(network: Network, count: int) -> Any:
+    """Return standard normal inputs, of either sign; a list for a network of several inputs."""
+    drawn = np.random.default_rng(0)
+    return _drawn(network, lambda shape: drawn.normal(size=(count, *shape)))
+
+
+def _drawn(network: Network, draw: Callable[[Shape], Float]) -> Any:
+    """Return drawn values for each input of a network: one array, or a list of them."""
+    architecture = network.architecture
     further = [n for n in architecture.nodes if isinstance(n.layer, KerasInput)]
     shapes = [architecture.input_shape, *(architecture.shapes[node.name] for node in further)]
-    images = [drawn.random((count, *shape)) for shape in shapes]
+    images = [draw(shape) for shape in shapes]
     return images if further else images[0]
+
+
+def some(network: Network, images: Any, count: int) -> Any:
+    """Return the first images in float64, of each input of a network that has several."""
+    if is_several(network, images):
+        return [np.asarray(each[:count], np.float64) for each in images]
+    return np.asarray(images[:count], np.float64)
 
 
 def is_several(network: Network, images: Any) -> bool:

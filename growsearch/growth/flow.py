@@ -223,7 +223,7 @@ def widen_input(architecture: Architecture, units: Units) -> Flow:
         raise NotExactError(f"{INPUT}: new channels do not fit: {tied}") from None
     fixed = {name: each for name, each in fixed.items() if name != INPUT}
     wider = _layers(architecture, reached, fixed)
-    nodes = (Node(n.name, wider.get(n.name, n.layer), n.inputs) for n in architecture.nodes)
+    nodes = (replace(n, layer=wider.get(n.name, n.layer)) for n in architecture.nodes)
     shape = (*architecture.input_shape[:-1], len(units))
     return Flow(reached, Architecture(shape, tuple(nodes)))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from growsearch.errors import InvalidInputError, NotExactError
 from growsearch.growth.blocks import block_of
+from growsearch.growth.change import normal_inputs, some
 from growsearch.growth.growth import Growth, Limits, Setting
 from growsearch.networks import Architecture, Network, Node, Slots
 from growsearch.networks.reference import forward_at
@@ -58,7 +59,7 @@ class Remove(Growth):
         gone = {node.name for node in block_of(architecture, self.layer).nodes}
         (before,) = first.inputs
         nodes = (
-            Node(n.name, n.layer, tuple(before if i == last.name else i for i in n.inputs))
+            replace(n, inputs=tuple(before if i == last.name else i for i in n.inputs))
             for n in architecture.nodes
             if n.name not in gone
         )
@@ -117,11 +118,8 @@ class Remove(Growth):
 
     def _check_identity(self, network: Network, images: Any) -> None:
         first, last = self._block(network.architecture)
-        if images is None:
-            shape = (_PROBES, *network.architecture.input_shape)
-            images = np.random.default_rng(0).normal(size=shape)
         (before,) = first.inputs
-        x = np.asarray(images[:_MEASURED], np.float64)
+        x = normal_inputs(network, _PROBES) if images is None else some(network, images, _MEASURED)
         values = forward_at(network, x, (before, last.name))
         scale = float(np.abs(values[before]).max()) or 1.0
         off = float(np.abs(values[last.name] - values[before]).max()) / scale

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from growsearch.growth.change import normal_inputs
 from growsearch.growth.ties import Cells, Ties
 from growsearch.networks import Network
 from growsearch.networks.compute import compute
@@ -111,9 +112,7 @@ def droppable(network: Network, ties: Ties) -> Droppable:
 
 def probes(network: Network, ties: Ties) -> dict[str, Float]:
     """Return the readers' inputs on random images, by source."""
-    shape = network.architecture.input_shape
-    images = np.random.default_rng(0).normal(size=(_PROBES, *shape))
-    return inputs_on(network, ties, images)
+    return inputs_on(network, ties, normal_inputs(network, _PROBES))
 
 
 def inputs_on(network: Network, ties: Ties, images: Any) -> dict[str, Float]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -71,8 +71,18 @@ def operated(
     """Return a network after growths in their order; see :func:`growsearch.grow`."""
     setting = Setting(np.random.default_rng(rng), "net2net", slots, images)
     for growth in growths:
-        network = growth.apply(network, setting)
+        before, network = network, growth.apply(network, setting)
+        if isinstance(growth, AddInputs) and setting.images is not None:
+            setting = replace(setting, images=_extended(before, growth, setting.images))
     return network
+
+
+def _extended(before: Network, growth: AddInputs, images: Any) -> Any:
+    """Return images with the new channels of the first input, for the growths that follow."""
+    if not is_several(before, images):
+        return growth.extended(images)
+    first, *further = images
+    return [growth.extended(first), *further]
 
 
 def inputs_of(network: Network, images: Any = None, *, rng: int = 0) -> Any:

@@ -18,7 +18,8 @@ def for_unit_pixels(network: Network) -> tuple[Network, str]:
     """Return a network for pixels from 0 to 1 where the first layer scales bytes; and a note.
 
     Only that layer changes: its scale, or its mean and variance. Outputs for pixels divided by 255
-    are those for the bytes before. Any other network is returned as it is, with the note "".
+    are those for the bytes before. Any other network, also of inputs that are no images, is
+    returned as it is, with the note "".
 
     Examples
     --------
@@ -29,7 +30,7 @@ def for_unit_pixels(network: Network) -> tuple[Network, str]:
     Rescale(scale=2.0, offset=-1.0)
     """
     first = _first(network)
-    if first is None:
+    if first is None or len(network.architecture.input_shape) != 3:  # no images
         return network, ""
     layer, architecture, weights = first.layer, network.architecture, dict(network.weights)
     if isinstance(layer, Rescale) and 0.0 < layer.scale < _MOST_SCALE:

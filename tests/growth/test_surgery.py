@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from growsearch.errors import InvalidInputError, NotExactError
-from growsearch.growth import Deepen, Widen, growth_from_json
+from growsearch.growth import (
+    AddClasses,
+    AddInputs,
+    Deepen,
+    Growth,
+    Narrow,
+    Remove,
+    Widen,
+    growth_from_json,
+)
 from growsearch.growth.surgery import change_of, inputs_of, operated, planned
 from growsearch.interop.keras import from_keras
 from growsearch.networks import Architecture, Network
@@ -74,6 +85,52 @@ def test_networks_of_several_inputs_and_outputs_are_compared() -> None:
     moved["b"]["bias"] = moved["b"]["bias"] + np.float32(1.0)
     other_change = change_of(network, Network(after.architecture, moved), [], inputs_of(network))
     assert abs(other_change.largest - 1.0) < 1e-5
+
+
+@pytest.mark.parametrize("init", ["zero", "copy"])
+def test_growths_that_measure_on_images_follow_new_channels(init: str) -> None:
+    """They see the images with the new channels, as the network then takes them."""
+    text = "3x3x6(conv1)-batch_norm(bn1,activation=relu)-pool1-3(fc2)"
+    network = Network.initial(Architecture.parse(text, (8, 8, 1)), rng=0)
+    inputs = inputs_of(network)
+    growths = [AddInputs(1, init), Deepen("conv1"), AddClasses(2, prior=0.1)]
+    after = operated(network, growths, rng=0, images=inputs)
+    assert after.architecture == planned(network.architecture, growths)[0]
+    assert change_of(network, after, growths, inputs).relative < 1e-5
+    narrow = [AddInputs(1, init), Narrow("conv1", 3, "activation")]
+    narrower = operated(network, narrow, rng=0, images=inputs)
+    assert narrower.architecture["conv1"].layer.width == 3
+
+
+def test_a_layer_of_a_network_of_several_inputs_is_taken_out() -> None:
+    """It is an identity on values of all of them, given or drawn; a unit that is 0 is dropped."""
+    one, other = L.Input((4,), name="one"), L.Input((3,), name="other")
+    hidden = L.Dense(5, activation="relu", name="fc1")(L.Concatenate()([one, other]))
+    network = from_keras(keras.Model([one, other], L.Dense(2, name="fc2")(hidden)))
+    deeper = operated(network, [Deepen("fc1")], rng=0)
+    (new,) = {n.name for n in deeper.architecture.nodes} - {
+        n.name for n in network.architecture.nodes
+    }
+    for images in (None, inputs_of(network)):
+        again = operated(deeper, [Remove(new)], rng=0, images=images)
+        assert again.architecture == network.architecture
+    kernel, bias = (np.array(network.weights["fc1"][name]) for name in ("kernel", "bias"))
+    kernel[:, 0], bias[0] = 0.0, 1.0
+    constant = Network(
+        network.architecture, {**network.weights, "fc1": {"kernel": kernel, "bias": bias}}
+    )
+    narrowed = operated(constant, [Narrow("fc1", 4, "dead")], rng=0)
+    assert change_of(constant, narrowed, [], inputs_of(constant)).relative < 1e-6
+
+
+@pytest.mark.parametrize("growth", [AddInputs(1), Remove("conv2", exact=False)])
+def test_what_another_library_adds_to_a_layer_stays(growth: Growth) -> None:
+    """Attributes of every layer that is left, as of one that is frozen in Keras."""
+    text = "3x3x4(conv1)-3x3x4(conv2)-3(fc1)"
+    before = Architecture.parse(text, (8, 8, 1))
+    nodes = tuple(replace(node, attributes='{"trainable": false}') for node in before.nodes)
+    after = growth.grown(Architecture(before.input_shape, nodes))
+    assert {node.attributes for node in after.nodes} == {'{"trainable": false}'}
 
 
 def test_a_step_that_is_not_exact_is_refused() -> None:

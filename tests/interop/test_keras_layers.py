@@ -70,6 +70,7 @@ ON_SEQUENCES = [
     (lambda: L.AveragePooling1D(3, 1, "same"), ours.AvgPool1D(3, 1)),
     (L.GlobalAveragePooling1D, ours.GlobalAvgPool1D()),
     (lambda: L.GlobalMaxPooling1D(keepdims=True), ours.GlobalMaxPool1D(keepdims=True)),
+    (lambda: L.SpatialDropout1D(0.2), ours.Dropout(0.2, "channels")),
 ]
 
 

@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 from growsearch.errors import InvalidInputError
+from growsearch.exports.subject import subject_of
 from growsearch.interop.keras import from_keras
 from growsearch.interop.models import network_to_search_from, starting_network
+from growsearch.interop.pixels import for_unit_pixels
 from tests.keras_files import L, keras
 from tests.messages import one_line
 
@@ -27,6 +29,16 @@ def built(*first: Any) -> Any:
     keras.utils.set_random_seed(0)
     tail = [L.Conv2D(3, 3, activation="relu"), L.GlobalAveragePooling2D(), L.Dense(2)]
     return keras.Sequential([keras.Input((6, 6, 2)), *first, *tail])
+
+
+def test_inputs_that_are_no_images_stay() -> None:
+    """Features have means of any size: nothing says that they were bytes."""
+    first = L.Normalization(mean=[40.0, 60.0, 5.0], variance=[100.0, 50.0, 4.0])
+    model = keras.Sequential([keras.Input((3,)), first, L.Dense(2)])
+    network = from_keras(model)
+    assert for_unit_pixels(network) == (network, "")
+    x = np.array([[45.0, 58.0, 6.0]])
+    assert np.allclose(subject_of(model).network.forward(x), np.asarray(model(x)), atol=1e-5)
 
 
 @pytest.mark.parametrize("kind", FIRST)

@@ -228,9 +228,10 @@ def write_layer(layer: Layer, name: str, shape: Shape = (), **options: Any) -> t
         behind = "linear"
     if "activation" in arguments:
         arguments["activation"] = keras_activation(arguments["activation"])
-    make = class_of(written.of)
+    kind = written.of if isinstance(written.of, str) else written.of(shape)
+    make = class_of(kind)
     if make is None:
-        raise ArchitectureError(f"{name}: this version of Keras has no {written.of}")
+        raise ArchitectureError(f"{name}: this version of Keras has no {kind}")
     if _takes_data_format(make):
         arguments["data_format"] = "channels_last"  # whatever the user's configuration says
     return make(name=name, **arguments), behind

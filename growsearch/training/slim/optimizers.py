@@ -63,7 +63,9 @@ class GraphOptimizer:
         self.powers: dict[str, Any] = {}
         self._inner = BUILDERS[name](lambda: self._rate, self._momentum)
 
-    def minimize(self, loss: Any, variables: Sequence[Any], rate: Any) -> Any:
+    def minimize(
+        self, loss: Any, variables: Sequence[Any], kernels: Sequence[Any], rate: Any
+    ) -> Any:
         """Return the operation of one update, which runs after those that ``loss`` waits for.
 
         Parameters
@@ -71,6 +73,8 @@ class GraphOptimizer:
         loss : float32 tensor
         variables : sequence of variables
             The trainable variables.
+        kernels : sequence of variables
+            Those of them that decay.
         rate : float32 tensor
             The learning rate.
         """
@@ -81,8 +85,7 @@ class GraphOptimizer:
         with tf.control_dependencies([gradient for gradient, _ in gradients]):
             decays = [
                 v1.assign_sub(variable, rate * self._decay * variable)
-                for _, variable in gradients
-                if self._decays and len(variable.shape) > 1  # kernels
+                for variable in (kernels if self._decays else ())
             ]
         with tf.control_dependencies(decays):
             update = self._inner.apply_gradients(gradients)

@@ -104,6 +104,25 @@ def test_a_graph_is_built_once_and_reused(built: list[SlimGraph]) -> None:
     assert len(built) == 3
 
 
+def test_kernels_decay_and_slopes_do_not() -> None:
+    """Also where a slope has as many axes as the image (He et al., arXiv:1502.01852)."""
+    nodes = (
+        Node("conv", specs.Conv((3, 3), 4, activation="linear"), (INPUT,)),
+        Node("prelu", specs.PReLU(), ("conv",)),
+        Node("flat", Flatten(), ("prelu",)),
+        Node("fc", Dense(CLASSES, "linear"), ("flat",)),
+    )
+    network = trained(Architecture(IMAGE, nodes))
+    options: dict[str, Any] = {"optimizer": "momentum", "steps": 1}
+    with_decay, without = (
+        train(SlimTrainer(), network, **options, weight_decay=decay).weights for decay in (1.0, 0.0)
+    )
+    for layer, weights in network.architecture.weights.items():
+        for name, weight in weights.items():
+            same = np.array_equal(with_decay[layer][name], without[layer][name])
+            assert same == (weight.fill != "kernel"), (layer, name)
+
+
 def test_nothing_is_rebuilt_for_an_amount(built: list[SlimGraph]) -> None:
     """A graph serves every rate, schedule, amount of augmentation, smoothing and average."""
     trainer = SlimTrainer()

@@ -34,13 +34,15 @@ class Call:
 class Written:
     """A Keras layer to be made: the name of its class in ``keras.layers`` and its arguments.
 
+    The class may follow from the shape of the first input without the batch axis.
+
     An argument called ``activation`` is our name of it; name, dtype, data format, regularizers and
     so on are added by ``write.py``. Where our layer has an activation and Keras' has not,
     ``write.py`` puts a layer of its own behind it, unless ``has_activation`` says that it is in.
     ``fitted`` gives further arguments, from the shape of the first input without the batch axis.
     """
 
-    of: str
+    of: str | Callable[[Shape], str]
     options: dict[str, Any] = field(default_factory=dict)
     has_activation: bool = False
     fitted: Callable[[Shape], dict[str, Any]] | None = None

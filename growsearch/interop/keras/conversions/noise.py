@@ -36,17 +36,25 @@ def _one_an_image(shape: Shape) -> dict[str, Any]:
     return {"noise_shape": (None, *(1 for _ in shape))}
 
 
+def _of_channels(shape: Shape) -> str:
+    """Return the class that drops whole channels; of features each is a channel of its own."""
+    return {1: "Dropout", 2: "SpatialDropout1D", 4: "SpatialDropout3D"}.get(
+        len(shape), "SpatialDropout2D"
+    )
+
+
 def _write_dropout(layer: layers.Dropout) -> Written:
     options = {"rate": layer.rate}
     if layer.together == "images":
         return Written("Dropout", options, fitted=_one_an_image)
     if layer.together == "channels":
-        return Written("SpatialDropout2D", options)
+        return Written(_of_channels, options)
     return Written("Dropout", options)
 
 
 READERS: dict[str, Reader] = {
     "Dropout": _dropout,
+    "SpatialDropout1D": lambda layer: layers.Dropout(layer.rate, "channels"),
     "SpatialDropout2D": lambda layer: layers.Dropout(layer.rate, "channels"),
     _STOCHASTIC_DEPTH: lambda layer: layers.Dropout(layer.drop_path_rate, "images"),
     "AlphaDropout": _alpha_dropout,
