@@ -99,7 +99,7 @@ image_size = click.option(
     "--image-size",
     type=ImageSize(),
     metavar="SIZE",
-    help="Size that your images are resized to: 64, or height x width as 48x64. By default that of "
+    help="Size that image files are resized to: 64, or height x width as 48x64. By default that of "
     "the space's first network; of a shipped space the median, at most 128 along a side.",
 )
 skip_unreadable = click.option(
