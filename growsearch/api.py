@@ -175,8 +175,7 @@ def search(
     with begun(executor, workers, trainer) as there:
         dataset = _images(space, data, image_size, keeps_ends, skip_unreadable=skip_unreadable)
         if start is not None:
-            if start.network.class_names is not None:
-                dataset = datasets.in_order(dataset, start.network.class_names)
+            dataset = datasets.in_order(dataset, start.network.class_names)
             start = start.named(dataset.class_names)
         space, fitting = fitted(space, dataset, is_given=start is not None)
         session = Session(

@@ -16,9 +16,9 @@ from growsearch.interop.models import StartingNetwork
 from growsearch.networks.store import NetworkStore
 from growsearch.space import AUTO, Override, SearchSpace, read_shipped
 from growsearch.space.auto import following
-from growsearch.study.attributes import LengthAttribute, SpaceAttribute
+from growsearch.study.attributes import LengthAttribute, SpaceAttribute, StartAttribute
 from growsearch.study.networks import ancestry_flops
-from growsearch.study.open import WEIGHTS
+from growsearch.study.open import WEIGHTS, find
 from growsearch.study.result import SearchResult, load_result
 from growsearch.study.trunk import trunk_of
 
@@ -95,8 +95,7 @@ def continue_search(
             for each in every
         ]
     )
-    if start.network.class_names is not None:
-        dataset = datasets.in_order(dataset, start.network.class_names)
+    dataset = datasets.in_order(dataset, start.network.class_names)
     if out is None:
         named = start.named(dataset.class_names)  # as the search stores it
         out = _next_folder(before.folder, named.network.sha256, storage)
@@ -158,9 +157,8 @@ def _next_folder(folder: Path, sha256: str, storage: str | None) -> Path:
     folder = folder.resolve()
     for number in count(2):
         found = folder.with_name(f"{folder.name}-{number}")
-        if not found.exists() or sha256 == _start_of(found, storage):
-            break
-        if NetworkStore(found / WEIGHTS).path(sha256).exists():  # of a session that was killed
+        is_there = NetworkStore(found / WEIGHTS).path(sha256).exists()
+        if is_there or not found.exists() or sha256 == _start_of(found, storage):
             break
     return found
 
@@ -168,7 +166,7 @@ def _next_folder(folder: Path, sha256: str, storage: str | None) -> Path:
 def _start_of(folder: Path, storage: str | None) -> str | None:
     """Return the SHA-256 of the network that a run was begun with; None where there is none."""
     try:
-        start = load_result(folder, storage=storage).start
+        start = StartAttribute.read(find(folder, storage)[0])  # whatever its networks are
     except GrowsearchError:
         return None
     return None if start is None else start.sha256

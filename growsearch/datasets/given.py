@@ -85,15 +85,16 @@ def joined(datasets: Sequence[Dataset]) -> Dataset:
     )
 
 
-def in_order(dataset: Dataset, class_names: Sequence[str]) -> Dataset:
+def in_order(dataset: Dataset, class_names: Sequence[str] | None) -> Dataset:
     """Return a data set whose classes have the numbers of an order of names.
 
     Parameters
     ----------
     dataset : Dataset
         With names of its classes.
-    class_names : sequence of str
-        These, in the order asked for, and others, of which there are then no images. Names that
+    class_names : sequence of str or None
+        These, in the order asked for, and others, of which there are then no images. None is the
+        order as it is. Names that
         are the numbers of their places, as :class:`growsearch.AddClasses` gives old classes, stand
         for the classes that are not named, if there are as many.
 
@@ -109,9 +110,11 @@ def in_order(dataset: Dataset, class_names: Sequence[str]) -> Dataset:
     >>> in_order(found, ("dog", "bird", "cat")).train.labels.tolist()
     [2, 0]
     """
-    order = tuple(class_names)
     before = dataset.class_names
-    if before is None or before == order:
+    if before is None or class_names is None:
+        return dataset
+    order = tuple(class_names)
+    if before == order:
         return dataset
     missing = [name for name in before if name not in order]
     numbered = [n for n, name in enumerate(order) if name == str(n) and name not in before]

@@ -17,7 +17,6 @@ from growsearch.driver.holdout import hold_out
 from growsearch.errors import DataError, GrowsearchError, InvalidInputError
 from growsearch.execution.workers import IMAGES
 from growsearch.exports.subject import Subject
-from growsearch.networks import Network
 from growsearch.space import SearchSpace
 from growsearch.study.attributes import DataAttribute, SpaceAttribute
 from growsearch.study.result import SearchResult
@@ -125,7 +124,7 @@ def _parts(subject: Subject, data: Any) -> tuple[Mapping[str, Split] | None, str
     result, shape = subject.result, subject.network.architecture.input_shape
     if data is not None:
         dataset = datasets.load(datasets.OWN, data, **datasets.pictures_for(shape))
-        dataset = _as_numbered(dataset, subject.network)
+        dataset = datasets.in_order(dataset, subject.network.class_names)
         return _as_in_run(dataset, result) or _as_they_are(dataset), dataset.source
     if result is None:
         return None, "no images were named"
@@ -162,14 +161,8 @@ def _found_again(result: SearchResult, about: DataAttribute) -> Dataset | None:
         for place in places
         if Path(place).exists()
     ]
-    return _as_numbered(datasets.joined(found), result.best.network) if found else None
-
-
-def _as_numbered(dataset: Dataset, network: Network) -> Dataset:
-    """Return images whose classes have the numbers that the network gives them, as in a run."""
-    if network.class_names is None:
-        return dataset
-    return datasets.in_order(dataset, network.class_names)
+    names = result.best.network.class_names
+    return datasets.in_order(datasets.joined(found), names) if found else None
 
 
 def _as_in_run(dataset: Dataset, result: SearchResult | None) -> Mapping[str, Split] | None:

@@ -135,7 +135,7 @@ def _drawn(network: Network, draw: Callable[[Shape], Float]) -> Any:
     return images if further else images[0]
 
 
-def some(network: Network, images: Any, count: int) -> Any:
+def first_images(network: Network, images: Any, count: int) -> Any:
     """Return the first images in float64, of each input of a network that has several."""
     if is_several(network, images):
         return [np.asarray(each[:count], np.float64) for each in images]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from growsearch.errors import InvalidInputError, NotExactError
 from growsearch.growth.blocks import block_of
-from growsearch.growth.change import normal_inputs, some
+from growsearch.growth.change import first_images, normal_inputs
 from growsearch.growth.growth import Growth, Limits, Setting
 from growsearch.networks import Architecture, Network, Node, Slots
 from growsearch.networks.reference import forward_at
@@ -119,7 +119,10 @@ class Remove(Growth):
     def _check_identity(self, network: Network, images: Any) -> None:
         first, last = self._block(network.architecture)
         (before,) = first.inputs
-        x = normal_inputs(network, _PROBES) if images is None else some(network, images, _MEASURED)
+        if images is None:
+            x = normal_inputs(network, _PROBES)
+        else:
+            x = first_images(network, images, _MEASURED)
         values = forward_at(network, x, (before, last.name))
         scale = float(np.abs(values[before]).max()) or 1.0
         off = float(np.abs(values[last.name] - values[before]).max()) / scale

@@ -78,7 +78,7 @@ def operated(
 
 
 def _extended(before: Network, growth: AddInputs, images: Any) -> Any:
-    """Return images with the new channels of the first input, for the growths that follow."""
+    """Return images with the new channels of the first input; those of others stay."""
     if not is_several(before, images):
         return growth.extended(images)
     first, *further = images
@@ -115,8 +115,7 @@ def change_of(before: Network, after: Network, growths: Iterable[Growth], inputs
     added = [growth for growth in growths if isinstance(growth, AddInputs)]
     if not added:
         return measure_change(before, after, inputs)
-    first, *further = inputs if is_several(before, inputs) else [inputs]
+    extended = inputs
     for growth in added:
-        first = growth.extended(first)
-    extended = [first, *further] if further else first
+        extended = _extended(before, growth, extended)
     return measure_change(before, after, inputs, images_after=extended)

@@ -8,6 +8,7 @@ import os
 import shutil
 import sqlite3
 from collections import Counter
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -311,6 +312,14 @@ def test_pick_takes_the_most_accurate_within_limits(finished: SearchResult) -> N
         assert found.best.sha256 == member.sha256
         assert found.test_accuracy == member.test_accuracy
         assert found.held_out_accuracy == member.held_out_accuracy
+    smallest = front[0]
+    assert smallest.sha256 != finished.best.sha256
+    by_auc = replace(finished, metric="auc", scores={"test": 0.0, "teacher_test": 0.5})
+    found = by_auc.within({"parameters": smallest.values["parameters"]})
+    assert (found.test_accuracy, found.held_out_accuracy) == (None, None)
+    assert found.test_score == smallest.test_accuracy
+    assert found.held_out_score == smallest.held_out_accuracy
+    assert found.teacher_test_score == 0.5
     with pytest.raises(InvalidInputError, match="expected limits that a member of the front keeps"):
         gs.pick(front, {"parameters": 1})
     with pytest.raises(InvalidInputError, match="expected demands among parameters, flash_bytes"):

@@ -261,6 +261,24 @@ def test_the_next_run_lies_beside_the_first(whole: SearchResult, tmp_path: Path)
     assert [each.folder.name for each in found] == ["run-3", "run-3"]
 
 
+@pytest.mark.parametrize("class_names", [None, ("a", "b", "c")])
+def test_the_next_run_is_found_again(
+    whole: SearchResult, tmp_path: Path, class_names: tuple[str, ...] | None
+) -> None:
+    """Also where its first file is gone, and its network got the names of the new classes."""
+    run = Path(shutil.copytree(whole.folder, tmp_path / "run"))
+    data = replace(images(), class_names=class_names)
+    options: dict[str, Any] = {"trials": 0, "trainer": FakeTrainer(), "data": data}
+    options["time_budget"] = float("inf")
+    first = gs.continue_search(run, **options)
+    assert first.start is not None
+    for is_there in (True, False):
+        if not is_there:
+            NetworkStore(first.folder / "weights").path(first.start.sha256).unlink()
+        assert gs.continue_search(run, **options).folder == first.folder
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["run", "run-2"]
+
+
 def test_the_time_of_a_run_that_goes_on_includes_the_loading_of_its_images(
     whole: SearchResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

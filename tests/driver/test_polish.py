@@ -19,6 +19,7 @@ from growsearch.study.result import SearchResult
 from growsearch.study.run_state import read_state
 from growsearch.testing.drifting_trainer import TOO_FAST
 from growsearch.training import TrainingPlan
+from tests import trunk_search
 from tests.fake_trainer import FakeTrainer, images, outcome, space
 
 pytestmark = pytest.mark.usefixtures("quick_sqlite")
@@ -247,6 +248,12 @@ def test_augmentation_that_no_image_bears_is_refused_before_the_search(
     wrong = last if section == "polish.last" else f"{section}.{key}=100"
     with pytest.raises(InvalidInputError, match=f"{section}.{key}: expected at most"):
         search(tmp_path, wrong)
+
+
+def test_augmentation_of_the_end_of_a_decay_is_refused_before_the_search(tmp_path: Path) -> None:
+    """As of every other training."""
+    with pytest.raises(InvalidInputError, match=r"trunk\.last\.shift: expected at most"):
+        trunk_search.search(tmp_path, "trunk.last={shift = 100}")
 
 
 def test_cycles_double_in_time() -> None:

@@ -11,8 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from optuna.trial import FrozenTrial, TrialState
-
 from growsearch.driver.candidates import Pending, pending, propose_growth, record_failure, refused
 from growsearch.driver.costs import Costs
 from growsearch.driver.run import Run
@@ -115,16 +113,15 @@ def _trials(ground: Ground, state: RunState) -> list[Pending]:
                 found.append(refused(run, trial, reason))
                 continue
             try:
-                if not is_of(ground.trunk, trial):
-                    raise GrowsearchError("another trunk's")
                 found.append(pending(run, state, trial, job_of))
-            except GrowsearchError:  # of a trunk that is gone
+            except GrowsearchError:  # its trunk's file is damaged
                 give_up(run.study, [trial])
+        growing = [each for each in found if each.job is not None]  # a refused one takes no time
         most = ground.stage.candidates
-        late = [each.trial for each in found if each.job is not None][most:]  # fewer fit by now
-        give_up(run.study, late)
-        found = [each for each in found if each.trial not in late]
-        while sum(each.job is not None for each in found) < most:  # a refused one takes no time
+        for late in growing[most:]:  # fewer fit by now than when it was proposed
+            give_up(run.study, [late.trial])
+            found.remove(late)
+        while sum(each.job is not None for each in found) < most:
             state = read_state(run.study, run.store)
             if found and len(state.placed) >= ground.trials:
                 break
@@ -133,11 +130,6 @@ def _trials(ground: Ground, state: RunState) -> list[Pending]:
                 break
             found.append(another)
     return found
-
-
-def is_of(trunk: Trunk, trial: FrozenTrial) -> bool:
-    """Return whether a pending trial is a growth of a trunk as it is now."""
-    return trial.state == TrialState.RUNNING and Candidate.read(trial).start == trunk.weights
 
 
 # --- its trainings --------------------------------------------------------------------------------

@@ -14,17 +14,24 @@ from growsearch.driver.controls import ControlTask, controls_for, lacking, recor
 from growsearch.driver.finish import Callback, finish
 from growsearch.driver.run import Run
 from growsearch.driver.trunk.beginning import begin, slow_down
-from growsearch.driver.trunk.campaign import conduct, is_of
+from growsearch.driver.trunk.campaign import conduct
 from growsearch.driver.trunk.cool import cool
 from growsearch.driver.trunk.legs import LegDivergedError, leg_job, leg_of, store_trunk
 from growsearch.driver.trunk.racer import least_screening
 from growsearch.driver.trunk.readings import read_trunk
 from growsearch.driver.trunk.timetable import Alone, Campaign, Progress, Timetable
 from growsearch.driver.trunk.together import Work, carry_out_together
-from growsearch.study.attributes import ReadingsAttribute, Trunk
+from growsearch.study.attributes import Candidate, ReadingsAttribute, Trunk
 from growsearch.study.optuna_private import stoppable
 from growsearch.study.run_state import RunState, read_state
-from growsearch.study.trials import fail, fail_interrupted, give_up, refusal_of, tell_concluded
+from growsearch.study.trials import (
+    fail,
+    fail_interrupted,
+    give_up,
+    is_pending,
+    refusal_of,
+    tell_concluded,
+)
 from growsearch.trials.outcome import Failure, TrialOutcome
 from growsearch.trials.worker import Crash
 
@@ -49,13 +56,15 @@ def grow_trunk(run: Run, trials: int, callbacks: Sequence[Callback]) -> str:
             state = read_state(run.study, run.store)
             assert state.trunk is not None
             read_trunk(run, state)
-            if _gave_up(run, state, state.trunk):
+            waiting = [trial for trial in state.trials if is_pending(trial)]  # of a killed session
+            late = [each for each in waiting if Candidate.read(each).start != state.trunk.weights]
+            if late:  # the trunk was trained on since, or diverged
+                give_up(run.study, late)
                 continue
-            waits = any(is_of(state.trunk, trial) for trial in state.trials)
-            if not waits:
+            if not waiting:
                 ended = _reason_for_no_trial(run, state, goal) or ended
             progress = progress_of(run, state.trunk)
-            stage = table.next(progress, may_grow=waits or not ended)
+            stage = table.next(progress, may_grow=bool(waiting) or not ended)
             if stage is None:
                 _end(run, state, goal, callbacks)
                 return ended or _ENDED
@@ -76,17 +85,6 @@ def _take_up(run: Run) -> None:
         run.guard.take()  # before what is there is read: no other session changes it after this
         tell_concluded(run.study)
         fail_interrupted(run.study)
-
-
-def _gave_up(run: Run, state: RunState, trunk: Trunk) -> bool:
-    """End the pending growths of a trunk that was trained on since, or diverged; return if any.
-
-    A session was killed in their campaign. Others are tried in their place.
-    """
-    running = [trial for trial in state.trials if trial.state == TrialState.RUNNING]
-    late = [each for each in running if refusal_of(each) is None and not is_of(trunk, each)]
-    give_up(run.study, late)
-    return bool(late)
 
 
 def _reason_for_no_trial(run: Run, state: RunState, goal: Goal) -> str | None:

@@ -185,7 +185,7 @@ class Timetable:
             if campaign is not None:
                 return campaign  # before the first commit: a growth pays most at the begin
         due = next((mark for mark in self.marks if mark > max(now, progress.cooled)), None)
-        cools = self.decay_begins if due is None else (1.0 - self.section.cool) * due
+        cools = self.decay_begins if due is None else self._cools(due)
         if due is not None and now >= cools - shortest:
             return Cool(max(due - now, shortest), due)
         until = min(cools, now + _LONGEST * self.total)
@@ -199,6 +199,10 @@ class Timetable:
                 return campaign
         return Alone(max(until - now, shortest))
 
+    def _cools(self, mark: float) -> float:
+        """Return the time at which the fork of a commit begins."""
+        return (1.0 - self.section.cool) * mark
+
     def _shortest(self, now: float) -> float:
         """Return the least cost of a stage: early ones are shorter, as the commits are closer."""
         of_total, of_passed = _SHORTEST
@@ -209,13 +213,13 @@ class Timetable:
 
         If it compares, it ends before a commit, the first before which there is room for it.
         """
-        now, section = progress.now, self.section
-        if now < section.untested * self.total:
+        now = progress.now
+        if now < self.section.untested * self.total:
             screen, shortest = self._screen(progress)
             screen = min(screen, (self.decay_begins - now) / _AROUND)
             return Campaign(screen, 0.0, untested=True) if 0.0 < shortest <= screen else None
-        forks = [(1.0 - section.cool) * mark for mark in self.marks]
-        for end in (*(fork for fork in forks if fork > now), self.decay_begins):
+        ends = [*map(self._cools, self.marks), self.decay_begins]
+        for end in (each for each in ends if each > now):
             if (found := self._campaign(progress, end - now, _FEWEST_LAST)) is not None:
                 return found
         return None

@@ -109,18 +109,16 @@ class Updates:
         if self._weights is not None:
             each *= tf.gather(self._weights, labels)
         loss = tf.reduce_mean(each)
-        trainable = {
-            (layer, name): weight
+        trainable = [
+            (self._variables[layer][name], weight)
             for layer, weights in self._architecture.weights.items()
             for name, weight in weights.items()
             if weight.trainable
-        }
-        variables = {place: self._variables[place[0]][place[1]] for place in trainable}
-        kernels = [variables[at] for at, weight in trainable.items() if weight.fill == "kernel"]
+        ]
+        variables = [variable for variable, _ in trainable]
+        kernels = [variable for variable, weight in trainable if weight.fill == "kernel"]
         with tf.control_dependencies(mode.updates):
-            update = self._optimizer.minimize(
-                loss, list(variables.values()), kernels, self._rates[i]
-            )
+            update = self._optimizer.minimize(loss, variables, kernels, self._rates[i])
         with tf.control_dependencies([update]):
             done = tf.group(*self._averaging())
         with tf.control_dependencies([done]):

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
+import optuna
 import pytest
 
 from growsearch.driver.events import Training
 from growsearch.errors import DivergedError
 from growsearch.study.attributes import Candidate, TeacherAttribute, Trunk
 from growsearch.study.result import SearchResult
+from growsearch.upkeep.verify import verify
 from tests.averaging_trainer import AveragingTrainer
 from tests.trunk_search import Memory, folder, interrupt, search
 
@@ -82,14 +85,14 @@ def test_a_first_growth_that_diverges_leaves_the_trunk_as_it_was() -> None:
     assert any(each.loss_gain is not None for each in result.trials)
 
 
-def test_a_queued_trial_that_is_refused_does_not_take_its_place() -> None:
+def test_a_queued_trial_that_is_refused_does_not_take_its_place(tmp_path: Path) -> None:
     """It fails in its turn; another growth is tried with it, and compared with nothing."""
-    memory = Memory()
-    with folder(memory) as out:
-        with pytest.raises(KeyboardInterrupt):
-            search(out, on_event=interrupt("teacher"))
-        memory.study().enqueue_trial({"op": "shrink"})
-        result = search(out)
+    with pytest.raises(KeyboardInterrupt):
+        search(tmp_path, on_event=interrupt("teacher"))
+    storage = f"sqlite:///{tmp_path}/study.db"
+    optuna.load_study(study_name="digits", storage=storage).enqueue_trial({"op": "shrink"})
+    result = search(tmp_path)
+    assert verify(tmp_path).is_good
     refused, first = result.trials[:2]
     assert refused.state == "FAIL"
     assert refused.reason.startswith("enqueued with a value outside the space: ")

@@ -38,9 +38,7 @@ def _one_an_image(shape: Shape) -> dict[str, Any]:
 
 def _of_channels(shape: Shape) -> str:
     """Return the class that drops whole channels; of features each is a channel of its own."""
-    return {1: "Dropout", 2: "SpatialDropout1D", 4: "SpatialDropout3D"}.get(
-        len(shape), "SpatialDropout2D"
-    )
+    return {1: "Dropout", 2: "SpatialDropout1D"}.get(len(shape), "SpatialDropout2D")
 
 
 def _write_dropout(layer: layers.Dropout) -> Written:
