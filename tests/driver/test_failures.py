@@ -251,6 +251,22 @@ def test_enqueued_trials_are_tried(tmp_path: Path) -> None:
     assert result.study.trials[1].params == whole
 
 
+def test_an_enqueued_trial_whose_parent_is_damaged_is_tried_again(tmp_path: Path) -> None:
+    """With its values, on another parent: it was the user's, and no proposal to be replaced."""
+    first = search(tmp_path, trials=3)
+    assert first.best.trial_number is not None
+    whole = {"op": "deepen", "position": 0.5, "log2_factor": 1.0, "learning_rate": 0.001}
+    first.study.enqueue_trial(whole)
+    with pytest.raises(KeyboardInterrupt):
+        search(tmp_path, trials=4, on_event=small_search.interrupt("trial 3", 2))
+    NetworkStore(tmp_path / "weights").path(first.best.sha256).unlink()
+    with pytest.warns(DamagedNetworkWarning):
+        result = search(tmp_path, trials=4)
+    assert [record.state for record in result.trials] == ["COMPLETE"] * 4
+    assert result.study.trials[result.trials[-1].number].params == whole
+    assert result.trials[-1].parent != first.best.trial_number
+
+
 @pytest.mark.parametrize(
     "wrong", [{"op": "shrink"}, {"position": float("nan")}, {"learning_rate": "fast"}]
 )

@@ -13,7 +13,9 @@ from growsearch.networks.store import NetworkStore
 from growsearch.study.attributes import Candidate, PolishAttribute, ReadingsAttribute
 from growsearch.study.networks import DamagedNetworkWarning
 from growsearch.study.result import SearchResult
+from growsearch.upkeep.files import networks
 from growsearch.upkeep.gc import collect
+from growsearch.upkeep.snapshot import snapshot
 from growsearch.upkeep.verify import verify
 from tests.small_search import studies
 from tests.trunk_search import interrupt, outcome, search, trunk
@@ -69,6 +71,22 @@ def test_a_run_that_was_collected_ends_as_if_it_had_not_been(
         assert faults(tmp_path) == {}
     assert outcome(search(tmp_path)) == outcome(whole)
     assert faults(tmp_path) == {}
+
+
+def test_networks_that_a_driver_replaces_meanwhile_are_no_faults(tmp_path: Path) -> None:
+    """The study was read before the trunk went on; those that it still names have to be there."""
+    with pytest.raises(KeyboardInterrupt):
+        search(tmp_path, on_event=interrupt("trunk 4"))
+    before = snapshot(tmp_path, *studies(tmp_path))
+    with pytest.raises(KeyboardInterrupt):
+        search(tmp_path, on_event=interrupt("decay 1"))
+    assert before.trunk is not None
+    assert not path_of(tmp_path, before.trunk.weights).exists()
+    assert networks(before).faults == ()
+    assert before.teacher is not None
+    path_of(tmp_path, before.teacher.sha256).unlink()
+    (fault,) = networks(before).faults
+    assert fault.startswith("the teacher")
 
 
 def test_lost_networks_of_the_trunk_are_found(run: Path) -> None:
