@@ -11,7 +11,7 @@ from optuna.study import Study
 
 from growsearch.driver.proposals import may_grow
 from growsearch.space import SearchSpace
-from growsearch.study.attributes import SpentAttribute
+from growsearch.study.attributes import SpentAttribute, TeacherAttribute
 from growsearch.study.optuna_private import is_stopped
 from growsearch.study.run_state import RunState
 
@@ -118,10 +118,28 @@ def reason_to_stop(
     """Return why no other trial is made, in words; None if there is to be one."""
     if (reason := reason_for_no_trial(state, goal, space, study)) is not None:
         return reason
-    budget = clock.budget
-    if budget is not None and clock.left - state.laps.longest < _reserved(space, budget):
-        return f"the time budget of {budget:g} s leaves no room for another trial"
+    if clock.budget is None:
+        return None
+    room = clock.left - _reserved(space, clock.budget)
+    if room < state.laps.longest:
+        return f"the time budget of {clock.budget:g} s leaves no room for another trial"
+    if not state.laps.longest and room < (seconds := _updates_of_trial(space, study)):
+        return (
+            f"the time budget of {clock.budget:g} s leaves no room for a trial, whose "
+            f"{space.training.steps} updates take about {seconds:.0f} s: give more time, or fewer "
+            "training.steps"
+        )
     return None
+
+
+def _updates_of_trial(space: SearchSpace, study: Study) -> float:
+    """Return the seconds of a trial's updates, by those of the first network; 0 if unknown."""
+    plan, teacher = space.training, TeacherAttribute.read(study)
+    if teacher is None:
+        return 0.0
+    if teacher.images_per_second:
+        return plan.steps * plan.batch_size / teacher.images_per_second
+    return plan.steps * teacher.step_seconds
 
 
 def reason_for_no_trial(

@@ -21,7 +21,8 @@ from growsearch.trials.job import ALWAYS, First, TrialJob
 from growsearch.trials.measurements import EvaluationJob, SpeedJob
 
 MOST_OF_TIME = 0.2
-"""The largest share of a time budget that the first network of a trunk is trained for."""
+"""The largest share of a time budget that the first network of a trunk is trained for; what takes
+longer than that is measured beforehand."""
 
 _SURE_FLOPS = 6e10  # a second, of most machines: what fits at this speed is not measured
 
@@ -76,12 +77,9 @@ def _in_time(run: Run, plan: TrainingPlan) -> TrainingPlan:
 
     The update is measured where it may be too dear, as of large images or on a slow machine.
     """
-    budget, flops = run.clock.budget, run.space.architecture.flops
-    if budget is None:
+    if run.clock.budget is None or _surely_fits(run, plan):
         return plan
-    seconds = MOST_OF_TIME * budget
-    if training_flops(flops, plan.steps, plan.batch_size) <= seconds * _SURE_FLOPS:
-        return plan
+    seconds = MOST_OF_TIME * run.clock.budget
     job = SpeedJob("the speed of the first network", run.space.architecture, plan)
     speed = run.execute(job, "teacher")
     if speed is None:
@@ -89,6 +87,14 @@ def _in_time(run: Run, plan: TrainingPlan) -> TrainingPlan:
     steps = max(1, min(plan.steps, int(seconds / speed.step_seconds)))
     every = min(plan.evaluate_every, steps)
     return replace(plan, steps=steps, evaluate_every=every, precision=speed.precision)
+
+
+def _surely_fits(run: Run, plan: TrainingPlan) -> bool:
+    """Return whether a training of the first network is short on any machine."""
+    if run.clock.budget is None:
+        return True
+    flops = training_flops(run.space.architecture.flops, plan.steps, plan.batch_size)
+    return flops <= MOST_OF_TIME * run.clock.budget * _SURE_FLOPS
 
 
 def _trained(run: Run) -> TeacherAttribute:
@@ -142,7 +148,8 @@ def _measured(run: Run) -> TeacherAttribute:
         )
     plan = run.space.training.plan_at(run.space.teacher.learning_rate)
     precision, step_seconds = plan.precision, 0.0
-    if run.space.trunk is not None:  # it trains on, by costs that are known
+    # A trunk trains on by costs that are known; else a first trial may not fit into the time.
+    if run.space.trunk is not None or not _surely_fits(run, plan):
         speed = run.execute(SpeedJob("the speed of the teacher", start.sha256, plan), "teacher")
         if speed is not None:
             precision, step_seconds = speed.precision, speed.step_seconds

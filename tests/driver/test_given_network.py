@@ -23,6 +23,7 @@ from growsearch.space import AUTO, SearchSpace
 from growsearch.study.attributes import StartAttribute, TeacherAttribute
 from growsearch.study.result import SearchResult, load_result
 from growsearch.study.trunk import trunk_of
+from growsearch.training import Speed, TrainingPlan
 from growsearch.upkeep.gc import collect
 from growsearch.upkeep.verify import verify
 from tests.averaging_trainer import AveragingTrainer
@@ -60,6 +61,37 @@ def whole(tmp_path_factory: pytest.TempPathFactory, quick_sqlite: None) -> Searc
     del quick_sqlite
     path = GIVEN.save(tmp_path_factory.mktemp("whole") / "mine.safetensors")
     return start(path.parent / "run", network=path)
+
+
+class DearTrainer(CountingTrainer):
+    """A trainer of which an update takes long, as it says."""
+
+    def speed_of(self, architecture: Architecture, plan: TrainingPlan) -> Speed:
+        del architecture, plan
+        return Speed("float32", 1.5)
+
+
+def test_a_first_trial_that_cannot_fit_is_not_begun(tmp_path: Path) -> None:
+    """Updates that may be dear are measured: before, the first trial took whatever it took."""
+    trainer = DearTrainer()
+    many = ("training.steps=100000000", "training.evaluate_every=100000000")
+    result = start(tmp_path / "run", *many, trainer=trainer, time_budget=20.0)
+    assert not result.trials
+    assert "leaves no room for a trial, whose 100000000 updates take about 150000000 s" in (
+        result.ended
+    )
+    assert "fewer training.steps" in result.ended
+    teacher = TeacherAttribute.read(result.study)
+    assert teacher is not None
+    assert teacher.step_seconds == 1.5
+
+
+def test_what_fits_on_any_machine_is_not_measured(tmp_path: Path) -> None:
+    result = start(tmp_path / "run", trials=1, trainer=DearTrainer(), time_budget=1e6)
+    assert len(result.trials) == 1
+    teacher = TeacherAttribute.read(result.study)
+    assert teacher is not None
+    assert teacher.step_seconds == 0.0
 
 
 def test_the_network_is_taken_as_it_is_and_is_the_first_to_beat(

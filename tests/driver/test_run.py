@@ -289,6 +289,23 @@ def test_earlier_sessions_count_in_the_budget(tmp_path: Path, hours: Hours) -> N
     assert dict(third.spent) == dict(second.spent)
 
 
+def test_a_first_trial_is_estimated_by_the_first_network(tmp_path: Path, hours: Hours) -> None:
+    """At an image a second its four updates take 200 s, of the 90 that the first network left."""
+
+    class Telling(Slow):
+        def train(self, *arguments: Any, **options: Any) -> TrainingResult:
+            found = super().train(*arguments, **options)
+            return dataclasses.replace(found, images_per_second=1.0)
+
+    told = ("training.batch_size=50",)
+    trainer = Telling(hours, 10.0)
+    result, _ = budgeted(tmp_path, hours, 100.0, *told, trainer=trainer)
+    assert (len(result.trials), trainer.trained) == (0, 1)
+    assert "whose 4 updates take about 200 s" in result.ended
+    more, _ = budgeted(tmp_path, hours, 400.0, *told, trainer=Telling(hours, 10.0))
+    assert more.trials
+
+
 def test_an_interrupted_session_counts_too(tmp_path: Path, hours: Hours) -> None:
     """Also the training that was lost: the time is gone."""
     for where, spent in (
