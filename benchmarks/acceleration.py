@@ -22,7 +22,8 @@ busy machine, ``--clock processor`` calibrates by the processor's time instead o
 passes, and the seconds in the run say little.
 
 Every training is one line of the output file, and is not repeated when the file has it. So a run
-can be ended at any time, and made in parts:
+can be ended at any time, and made in parts. With ``--trainer jax`` the updates are made on a GPU,
+by a file that has its costs already: all but the seconds in the run is the same.
 
 costs    milliseconds of an update of every network; once for a file
 tune     every configuration of both contenders, on the tuning seeds
@@ -63,13 +64,13 @@ from lineages import (
 from lineages import updates as updates_of
 from machine import deviation, processor, versions
 from savings import best_configuration, saving, where_it_ends
+from trainers import TRAINERS, best_precision, group_trainer
 
 from growsearch import datasets
-from growsearch.growth import grow
+from growsearch.growth import Growth, grow
 from growsearch.networks import Architecture, Network
 from growsearch.training import Augmentation, TrainingPlan
 from growsearch.training.slim import SlimTrainer
-from growsearch.training.slim.precision import has_native_bfloat16
 from growsearch.trials.arms import training_flops
 
 BATCH = 128
@@ -105,6 +106,15 @@ class Task:
         }
 
 
+@dataclass(frozen=True)
+class Course:
+    """The networks of a training, one after the other, each with its plan and growths before it."""
+
+    networks: tuple[Architecture, ...]
+    plans: tuple[TrainingPlan, ...]
+    growths: tuple[tuple[Growth, ...], ...]
+
+
 class Bench:
     """The trainings of a call, and the file of all that are finished."""
 
@@ -112,6 +122,7 @@ class Bench:
         self.options = options
         self.path = Path(options.out)
         self.trainer = SlimTrainer(cached_graphs=8, threads=options.threads)
+        self.trains = group_trainer(options.trainer, self.trainer)
         self.data = {
             name: datasets.load(name if name in datasets.LOADERS else "mnist", path)
             for name, path in options.data.items()
@@ -160,6 +171,8 @@ class Bench:
                 if (found := {name: row[name] for name in settings}) != settings:
                     raise SystemExit(f"{self.path}: of {found}, not {settings}: use another --out")
                 return row
+        if self.options.trainer != "slim":
+            raise SystemExit(f"{self.path}: expected the costs of updates: run --part costs first")
         row = {"part": "costs", **settings, "processor": processor(), "costs": self.costs()}
         self.write(row | {"versions": versions("growsearch", "tensorflow", "numpy")})
         return row
@@ -237,16 +250,27 @@ class Bench:
         left = [task for task in self.tasks(part) if not self.is_done(task)]
         minutes = sum(self.seconds(task) for task in left) / 60.0
         print(f"{part}: {len(left)} trainings, about {minutes:.0f} minutes of updates", flush=True)
-        for task in left:
-            if not self.is_done(task):
-                row = self.train(task)
+        for group in self.groups(left):
+            tasks = [task for task in group if not self.is_done(task)]
+            for row in self.train(tasks) if tasks else ():
                 self.write(row)
                 print(
-                    f"{part} {task.data} {task.final} {task.contender} {task.budget:g} epochs, "
-                    f"{task.configuration}, seed {task.seed}: validation "
+                    f"{part} {row['data']} {row['final']} {row['contender']} {row['budget']:g} "
+                    f"epochs, {row['configuration']}, seed {row['seed']}: validation "
                     f"{row['validation_accuracy']:.4f}, {row['measured']:.0f} s",
                     flush=True,
                 )
+
+    def groups(self, tasks: Sequence[Task]) -> list[list[Task]]:
+        """Return the trainings that are made together: of the same networks and updates."""
+        if not self.trains.at_once:
+            return [[task] for task in tasks]
+        found: dict[Any, list[Task]] = {}
+        for task in tasks:
+            course = self.course(task)
+            alike = (task.data, course.networks, tuple(plan.steps for plan in course.plans))
+            found.setdefault(alike, []).append(task)
+        return list(found.values())
 
     def seconds(self, task: Task) -> float:
         """Return the calibrated seconds of a budget."""
@@ -254,56 +278,70 @@ class Bench:
         final = stages(task.final, data.image_shape, data.classes)[-1]
         return task.budget * len(data.train) / BATCH * self.cost(final)
 
-    def train(self, task: Task) -> Row:
-        """Train once; return the row."""
+    def course(self, task: Task) -> Course:
+        """Return the networks of a training, with their plans and the growths in front of them."""
         data = self.data[task.data]
         base = replace(self.base, augmentation=replace(SHIFT, flip=task.data in FLIPPED))
         steps = max(1, round(task.budget * len(data.train) / BATCH))
-        growths: Sequence[Any] = ((),)
-        if isinstance(task.configuration, Grown):
-            at_once = task.configuration.at_once
-            networks = stages(task.final, data.image_shape, data.classes, at_once=at_once)
-            costs = [self.cost(each) for each in networks]
-            counts = updates_of(steps * costs[-1], costs, task.configuration)
-            plans = lineage_plans(counts, task.configuration, base)
-            growths = (*growths, *path(task.final, at_once=at_once))
-        else:
-            networks = stages(task.final, data.image_shape, data.classes)[-1:]
-            plans = [scratch_plan(steps, task.configuration, base)]
-        rng = np.random.default_rng(task.seed)
-        network = Network.initial(networks[0], rng=rng)
+        if isinstance(task.configuration, Scratch):
+            final = stages(task.final, data.image_shape, data.classes)[-1]
+            return Course((final,), (scratch_plan(steps, task.configuration, base),), ((),))
+        at_once = task.configuration.at_once
+        networks = stages(task.final, data.image_shape, data.classes, at_once=at_once)
+        costs = [self.cost(each) for each in networks]
+        counts = updates_of(steps * costs[-1], costs, task.configuration)
+        plans = lineage_plans(counts, task.configuration, base)
+        return Course(tuple(networks), tuple(plans), ((), *path(task.final, at_once=at_once)))
+
+    def train(self, tasks: Sequence[Task]) -> list[Row]:
+        """Train a group of tasks; return their rows."""
+        data = self.data[tasks[0].data]
+        courses = [self.course(task) for task in tasks]
+        rngs = [np.random.default_rng(task.seed) for task in tasks]
+        first = courses[0].networks[0]
+        networks = [Network.initial(first, rng=rng) for rng in rngs]
         few = datasets.Split(data.validation.images[:BATCH], data.validation.labels[:BATCH])
         measured = 0.0
-        for place, (plan, step) in enumerate(zip(plans, growths, strict=True)):
+        legs = len(courses[0].plans)
+        for place, step in enumerate(courses[0].growths):
             for growth in step:
                 images = data.train.images[:MEASURED]
-                network = grow(network, growth, rng=rng, slots="carry-rescaled", images=images)
-            is_last = place == len(plans) - 1
-            result = self.trainer.train(
-                network,
+                networks = [
+                    grow(network, growth, rng=rng, slots="carry-rescaled", images=images)
+                    for network, rng in zip(networks, rngs, strict=True)
+                ]
+            results = self.trains.train_all(
+                networks,
                 data.train,
-                plan,
-                evaluate_on=data.validation if is_last else few,
-                seed=10 * task.seed + place,
+                [course.plans[place] for course in courses],
+                [10 * task.seed + place for task in tasks],
+                evaluate_on=data.validation if place == legs - 1 else few,
             )
-            network, measured = result.network, measured + result.seconds
-        row = task.key | {
-            "validation_accuracy": result.final.accuracy,
-            "validation_loss": result.final.loss,
-            "updates": [plan.steps for plan in plans],
-            "flops": sum(
-                training_flops(each.flops, plan.steps, BATCH)
-                for each, plan in zip(networks, plans, strict=True)
-            ),
-            "seconds": sum(
-                self.cost(each) * plan.steps for each, plan in zip(networks, plans, strict=True)
-            ),
-            "measured": measured,
+            networks = [result.network for result in results]
+            measured += sum(result.seconds for result in results) / len(results)
+        rows = [
+            task.key
+            | {
+                "validation_accuracy": result.final.accuracy,
+                "validation_loss": result.final.loss,
+                **self.compute(course),
+                "measured": measured,
+            }
+            for task, course, result in zip(tasks, courses, results, strict=True)
+        ]
+        if tasks[0].part == "run":
+            for row, test in zip(rows, self.trains.evaluate_all(networks, data.test), strict=True):
+                row |= {"test_accuracy": test.accuracy, "test_loss": test.loss}
+        return rows
+
+    def compute(self, course: Course) -> Row:
+        """Return the updates of a training, their FLOPs and calibrated seconds."""
+        legs = list(zip(course.networks, course.plans, strict=True))
+        return {
+            "updates": [plan.steps for _, plan in legs],
+            "flops": sum(training_flops(each.flops, plan.steps, BATCH) for each, plan in legs),
+            "seconds": sum(self.cost(each) * plan.steps for each, plan in legs),
         }
-        if task.part == "run":
-            test = self.trainer.evaluate(network, data.test)
-            row |= {"test_accuracy": test.accuracy, "test_loss": test.loss}
-        return row
 
 
 def tables(rows: Sequence[Row]) -> Iterator[str]:
@@ -395,13 +433,15 @@ def main() -> None:
     option("--seeds", type=_list(int), default=[0, 1, 2, 3, 4], help="0,1,2,3,4 by default")
     option("--tuning-seeds", type=int, default=1, help="seeds of each configuration")
     option("--configurations", type=int, default=len(SCRATCH), help="of each contender")
-    option("--precision", default="bfloat16" if has_native_bfloat16() else "float32")
+    option("--trainer", choices=TRAINERS, default="slim", help="jax: on a GPU")
+    option("--precision", choices=("float32", "bfloat16"))
     option("--threads", type=int, help="of TensorFlow; by default one for each processor")
     option("--clock", choices=("wall", "processor"), default="wall", help="of the costs")
     option("--rounds", type=int, default=7, help="of the measurement of costs")
     option("--calibration", type=int, default=20, help="updates in each of its rounds")
     option("--out", default="runs/acceleration.jsonl")
     options = parser.parse_args()
+    options.precision = options.precision or best_precision(options.trainer)
     options.data = dict(map(_named, options.data or ["mnist"]))
     bench = Bench(options)
     load = f", load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""

@@ -1,12 +1,12 @@
 """Networks of fixed sizes, trained from scratch for a given time or a number of updates.
 
 Layers, images and optimizer are those of the flagship space of the data set; the rate follows a
-one-cycle that ends with the training. Time counts from the start of the process. One training:
+one-cycle that ends with the training. Time counts from the start of the process. Of a size:
 
     python benchmarks/fixed_sizes.py --data NAME=PATH --size deep --rate 0.4 --seconds 60
-        [--updates 4000 --threads 1] [--seed 0] [--test]
+        [--updates 4000 --threads 1] [--seeds 0] [--test]
 
-It prints one line of JSON.
+It prints a line of JSON for each seed. With ``--trainer jax`` the updates are made on a GPU.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from dataclasses import replace
 from typing import Any
 
 import image_sets
+from trainers import TRAINERS, best_precision, group_trainer
 
 from growsearch.networks import Architecture, Network
 from growsearch.training import TrainingPlan
@@ -67,13 +68,13 @@ def size_named(name: str) -> str:
     return size
 
 
-def plan_of(data: str, shape: tuple[int, int, int], rate: float) -> TrainingPlan:
+def plan_of(
+    data: str, shape: tuple[int, int, int], rate: float, trainer: str = "slim"
+) -> TrainingPlan:
     """Return the plan of a fixed network: the flagship's, with a one-cycle.
 
-    The precision is bfloat16 where the processor has it: unlike "auto" it takes no time to find.
+    The precision is bfloat16 where the device has it: unlike "auto" it takes no time to find.
     """
-    from growsearch.training.slim.precision import has_native_bfloat16
-
     return replace(
         image_sets.flagship(data, shape).training.plan_at(rate),
         steps=UNITS,
@@ -82,12 +83,12 @@ def plan_of(data: str, shape: tuple[int, int, int], rate: float) -> TrainingPlan
         rewarm=0,
         ema=0.0,
         evaluate_every=_AT_THE_END,
-        precision="bfloat16" if has_native_bfloat16() else "float32",
+        precision=best_precision(trainer),
     )
 
 
-def train(options: argparse.Namespace) -> dict[str, Any]:
-    """Train one network; return what it reached and what it took."""
+def train(options: argparse.Namespace) -> list[dict[str, Any]]:
+    """Train a network for each seed; return what each reached and what it took."""
     import growsearch as gs
 
     name, _ = image_sets.parse(options.data)
@@ -96,10 +97,15 @@ def train(options: argparse.Namespace) -> dict[str, Any]:
     architecture = Architecture.parse(
         notation(SIZES[size_named(options.size)], data.classes), input_shape=data.image_shape
     )
-    network = Network.initial(architecture, rng=options.seed, initializer=space.teacher.initializer)
-    trainer = gs.SlimTrainer(threads=options.threads)
-    trainer.warm_up()  # before the time that is left is known
-    plan = plan_of(name, data.image_shape, options.rate)
+    networks = [
+        Network.initial(architecture, rng=seed, initializer=space.teacher.initializer)
+        for seed in options.seeds
+    ]
+    slim = gs.SlimTrainer(threads=options.threads)
+    if options.trainer == "slim":
+        slim.warm_up()  # before the time that is left is known
+    trainer = group_trainer(options.trainer, slim)
+    plan = plan_of(name, data.image_shape, options.rate, options.trainer)
     if options.updates:
         plan = replace(plan, steps=options.updates)
     else:
@@ -109,18 +115,26 @@ def train(options: argparse.Namespace) -> dict[str, Any]:
                 f"--seconds: expected more than {options.seconds:g}, a start took that"
             )
         plan = replace(plan, seconds=left)
-    found = trainer.train(network, data.train, plan, evaluate_on=data.validation, seed=options.seed)
-    result = {
-        "updates": found.final.step,
-        "update_seconds": round(found.seconds, 3),
-        "precision": found.precision,
-        "parameters": architecture.parameters,
-        "validation_loss": found.final.loss,
-        "validation_accuracy": found.final.accuracy,
-    }
+    plans = [plan] * len(networks)
+    found = trainer.train_all(
+        networks, data.train, plans, options.seeds, evaluate_on=data.validation
+    )
+    results = [
+        {
+            "updates": each.final.step,
+            "update_seconds": round(each.seconds, 3),
+            "precision": each.precision,
+            "parameters": architecture.parameters,
+            "validation_loss": each.final.loss,
+            "validation_accuracy": each.final.accuracy,
+        }
+        for each in found
+    ]
     if options.test:
-        result["test_accuracy"] = trainer.evaluate(found.network, data.test).accuracy
-    return result
+        tests = trainer.evaluate_all([each.network for each in found], data.test)
+        for result, test in zip(results, tests, strict=True):
+            result["test_accuracy"] = test.accuracy
+    return results
 
 
 def main() -> None:
@@ -130,11 +144,17 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=0.4)
     parser.add_argument("--seconds", type=float, default=60.0, help="from the start of the process")
     parser.add_argument("--updates", type=int, help="instead of a time")
+    parser.add_argument("--trainer", choices=TRAINERS, default="slim")
     parser.add_argument("--threads", type=int, help="by default one for each processor")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seeds", default="0", help="several need --updates")
     parser.add_argument("--test", action="store_true", help="evaluate on the test images")
     parser.add_argument("--began", type=float, default=time.time(), help=argparse.SUPPRESS)
-    print(json.dumps(train(parser.parse_args())))
+    options = parser.parse_args()
+    options.seeds = [int(each) for each in options.seeds.split(",")]
+    if not options.updates and (options.trainer != "slim" or len(options.seeds) > 1):
+        parser.error("--updates: expected with --trainer jax and with several seeds")
+    for result in train(options):
+        print(json.dumps(result))
 
 
 if __name__ == "__main__":

@@ -17,12 +17,13 @@ looked at once a network, when its time is over.
 Each row is a line of JSON in --out, and one that is there is not made again: the table can be made
 in parts, in any order, and a broken command goes on. With --emulate an update of each size and the
 start are measured once, alone; then as many updates as fit into the time are trained in single
-threads, two trainings side by side, which takes less time. With --leaders K only the K best sizes
+threads, two trainings side by side, which takes less time; or with --trainer jax on a GPU, for
+costs of updates that the file has already. With --leaders K only the K best sizes
 of the first seed are trained with the other seeds.
 
     python benchmarks/regret.py --data NAME=PATH... --out FILE.jsonl
         [--only ours,knew,fixed,others] [--sizes seed,deep,...] [--marks 1,2,4,10] [--seeds 0,1,2]
-        [--emulate] [--leaders 3] [--contenders mnist_fast,scratch,expert] [--table]
+        [--emulate [--trainer jax]] [--leaders 3] [--contenders mnist_fast,scratch,expert] [--table]
 
 NAME is mnist, fashion_mnist, or the name of a folder or tar archive of JPEG files
 (train/CLASS/*.jpg, test/CLASS/*.jpg), which get the space fashion_mnist.
@@ -48,6 +49,7 @@ import image_sets
 from fixed_sizes import RATES, SHORT, size_named
 from machine import processor, versions
 from regrets import Part, Point, Row, best_rate, leaders, tables, updates_within
+from trainers import TRAINERS
 
 PARTS = ("ours", "knew", "fixed", "others")
 OTHERS = ("mnist_fast", "scratch", "expert")
@@ -55,6 +57,7 @@ TUNING_MINUTES = 1.0
 TUNING_SEED = 1000  # of no row of the table
 COST_SECONDS = 30.0
 PAIRS_GAIN = 1.3  # of two trainings in single threads over one in two: 1.2 to 1.45 were measured
+AT_ONCE = {"slim": 2, "jax": 4}  # trainings of a number of updates
 _HERE = Path(__file__).parent
 
 
@@ -73,6 +76,8 @@ class Asked:
         Minutes, rising.
     seeds : tuple of int
     emulate : bool
+    trainer : "slim" or "jax"
+        Of the fixed sizes.
     leaders : int or None
     """
 
@@ -84,6 +89,7 @@ class Asked:
     marks: tuple[float, ...]
     seeds: tuple[int, ...]
     emulate: bool = False
+    trainer: str = "slim"
     leaders: int | None = None
 
     @property
@@ -175,18 +181,22 @@ def others(asked: Asked) -> list[Row]:
 # -- how a row is made -----------------------------------------------------------------------------
 
 
-def make(asked: Asked, row: Row) -> Row:
-    """Measure a row in processes of its own."""
+def make(asked: Asked, rows: Sequence[Row]) -> list[Row]:
+    """Measure a row, or several that are trained at once, in processes of their own."""
     before = {"began": time.strftime("%Y-%m-%d %H:%M:%S"), "load": round(os.getloadavg()[0], 2)}
+    row = rows[0]
     if row.part in ("ours", "knew"):
-        points, about = _searched(asked, row)
+        found = [_searched(asked, row)]
     elif row.part == "others":
-        points, about = _contended(asked, row)
+        found = [_contended(asked, row)]
     elif row.part == "cost":
-        points, about = [], _cost(asked, row)
+        found = [([], _cost(asked, row))]
     else:
-        points, about = _trained(asked, row)
-    return replace(row, points=tuple(points), about={**row.about, **before, **about})
+        found = _trained(asked, rows)
+    return [
+        replace(each, points=tuple(points), about={**each.about, **before, **about})
+        for each, (points, about) in zip(rows, found, strict=True)
+    ]
 
 
 def _searched(asked: Asked, row: Row) -> tuple[list[Point], dict[str, Any]]:
@@ -207,31 +217,36 @@ def _contended(asked: Asked, row: Row) -> tuple[list[Point], dict[str, Any]]:
     return [Point(*each) for each in found.pop("points")], found
 
 
-def _trained(asked: Asked, row: Row) -> tuple[list[Point], dict[str, Any]]:
+def _trained(asked: Asked, rows: Sequence[Row]) -> list[tuple[list[Point], dict[str, Any]]]:
+    """Train one size for a time; the rows differ in their seeds alone."""
+    row = rows[0]
     seconds = 60.0 * row.minutes
-    options = ["--rate", f"{row.rate}", "--seed", f"{row.seed}"]
+    options = ["--rate", f"{row.rate}", "--seeds", ",".join(f"{each.seed}" for each in rows)]
     options += ["--test"] if row.part == "fixed" else []
     if asked.emulate:
         cost = next(r for r in asked.rows() if r.key == _cost_key(asked, row)).about
         updates = updates_within(seconds, cost["overhead"], cost["update"])
-        options += ["--updates", f"{updates}", "--threads", "1"]
+        options += ["--updates", f"{updates}", "--threads", "1", "--trainer", asked.trainer]
     else:
         options += ["--seconds", f"{seconds:g}"]
-    found = _train(asked, row, options)
-    point = Point(
-        seconds,
-        found.pop("test_accuracy", None),
-        found.pop("validation_loss"),
-        found.pop("validation_accuracy"),
-        found.pop("parameters"),
-    )
-    return [point], {**found, "emulated": asked.emulate}
+    results = []
+    for found in _train(asked, row, options):
+        point = Point(
+            seconds,
+            found.pop("test_accuracy", None),
+            found.pop("validation_loss"),
+            found.pop("validation_accuracy"),
+            found.pop("parameters"),
+        )
+        about = {**found, "emulated": asked.emulate, "trainer": asked.trainer}
+        results.append(([point], about))
+    return results
 
 
 def _cost(asked: Asked, row: Row) -> dict[str, Any]:
     """Return the seconds of an update, and all others until the end of the updates."""
     seconds = 60.0 * row.minutes
-    found = _train(asked, row, ["--seconds", f"{seconds:g}"])
+    (found,) = _train(asked, row, ["--seconds", f"{seconds:g}"])
     update = found["update_seconds"] / found["updates"]
     return {"update": update, "overhead": seconds - found["update_seconds"], **found}
 
@@ -240,15 +255,15 @@ def _cost_key(asked: Asked, row: Row) -> tuple[object, ...]:
     return asked.row("cost", row.data, row.contender, COST_SECONDS / 60.0, 0).key
 
 
-def _train(asked: Asked, row: Row, options: Sequence[str]) -> dict[str, Any]:
-    """Train a fixed size in a process of its own."""
+def _train(asked: Asked, row: Row, options: Sequence[str]) -> list[dict[str, Any]]:
+    """Train a fixed size in a process of its own; return what it tells, one of each seed."""
     began = time.time()
     command = [sys.executable, str(_HERE / "fixed_sizes.py"), "--data", asked.data[row.data]]
     command += ["--size", row.contender, "--began", repr(began), *options]
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=environment)
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return {**found, "wall": round(time.time() - began, 2)}
+    found = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    return [{**each, "wall": round(time.time() - began, 2)} for each in found]
 
 
 # -- the command -----------------------------------------------------------------------------------
@@ -262,15 +277,24 @@ def complete(asked: Asked, name: str, wanted: Sequence[Row], *, at_once: int = 1
     print(f"{name}: {len(lacking)} of {len(wanted)} rows, some {minutes:.0f} min", flush=True)
     lock = threading.Lock()
 
-    def one(row: Row) -> None:
-        made = make(asked, row)
-        with lock, asked.out.open("a") as file:
-            file.write(json.dumps(made.to_json()) + "\n")
-        print(f"  {told(made)}", flush=True)
+    def one(rows: Sequence[Row]) -> None:
+        for made in make(asked, rows):
+            with lock, asked.out.open("a") as file:
+                file.write(json.dumps(made.to_json()) + "\n")
+            print(f"  {told(made)}", flush=True)
 
     with ThreadPoolExecutor(at_once) as pool:
-        for done in [pool.submit(one, row) for row in lacking]:
+        for done in [pool.submit(one, rows) for rows in grouped(asked, lacking)]:
             done.result()
+
+
+def grouped(asked: Asked, rows: Sequence[Row]) -> list[list[Row]]:
+    """Return the rows that are made together: on a GPU all seeds of one size and time."""
+    groups: dict[Any, list[Row]] = {}
+    for row in rows:
+        is_trained = asked.trainer == "jax" and row.part in ("tune", "fixed")
+        groups.setdefault(replace(row, seed=0).key if is_trained else row.key, []).append(row)
+    return list(groups.values())
 
 
 def told(row: Row) -> str:
@@ -293,7 +317,7 @@ def compete(asked: Asked) -> None:
     if asked.out.exists() and not asked.out.read_bytes().endswith(b"\n"):
         with asked.out.open("a") as file:  # a killed command left half a line
             file.write("\n")
-    pairs = 2 if asked.emulate else 1
+    pairs = AT_ONCE[asked.trainer] if asked.emulate else 1
     for part in asked.parts:
         if part == "fixed":
             complete(asked, "cost of an update", costs(asked))
@@ -325,6 +349,7 @@ def asked_of(options: argparse.Namespace) -> Asked:
         marks=tuple(sorted(float(each) for each in options.marks.split(","))),
         seeds=tuple(int(each) for each in options.seeds.split(",")),
         emulate=options.emulate,
+        trainer=options.trainer,
         leaders=options.leaders,
     )
 
@@ -339,11 +364,14 @@ def main() -> None:
     parser.add_argument("--marks", default="1,2,4,10", help="minutes")
     parser.add_argument("--seeds", default="0,1,2")
     parser.add_argument("--emulate", action="store_true", help="fixed sizes by updates, in pairs")
+    parser.add_argument("--trainer", choices=TRAINERS, default="slim", help="with --emulate")
     parser.add_argument("--leaders", type=int, metavar="K", help="sizes with further seeds")
     parser.add_argument("--table", action="store_true", help="print the tables of the rows only")
     options = parser.parse_args()
     if not options.table and not options.data:
         parser.error("--data: expected NAME=PATH, unless only the --table is asked for")
+    if options.trainer != "slim" and not options.emulate:
+        parser.error("--trainer jax: expected --emulate too: times are those of SlimTrainer")
     asked = asked_of(options)
     print(f"{processor()}; {versions('growsearch', 'tensorflow', 'keras', 'optuna')}\n")
     if not options.table:

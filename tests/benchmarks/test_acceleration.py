@@ -7,24 +7,31 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytest
 
 ROOT = Path(__file__).parents[2]
 OPTIONS = ["--final", "x4", "--budgets", "1", "--grown-budgets", "1,2", "--configurations", "1"]
 OPTIONS += ["--seeds", "0,1", "--rounds", "1", "--calibration", "1", "--precision", "float32"]
 
 
-def call(*options: str) -> str:
+def called(*options: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
     command = [sys.executable, str(ROOT / "benchmarks" / "acceleration.py"), *options]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+
+
+def call(*options: str) -> str:
+    done = called(*options)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
-def test_a_run_goes_on_where_it_ended(tmp_path: Path) -> None:
-    """Of a file with half a line at its end, every training is made once, the rest is kept."""
+@pytest.fixture
+def data(tmp_path: Path) -> str:
+    """Six hundred images of noise, as NAME=PATH."""
     rng = np.random.default_rng(0)
     images, labels = rng.integers(0, 256, (600, 28, 28), np.uint8), np.arange(600) % 10
     np.savez(
@@ -34,8 +41,13 @@ def test_a_run_goes_on_where_it_ended(tmp_path: Path) -> None:
         x_test=images[:50],
         y_test=labels[:50],
     )
+    return f"noise={tmp_path / 'images.npz'}"
+
+
+def test_a_run_goes_on_where_it_ended(tmp_path: Path, data: str) -> None:
+    """Of a file with half a line at its end, every training is made once, the rest is kept."""
     out = tmp_path / "rows.jsonl"
-    options = [*OPTIONS, "--data", f"noise={tmp_path / 'images.npz'}", "--out", str(out)]
+    options = [*OPTIONS, "--data", data, "--out", str(out)]
     told = call(*options)
     assert "tune: 3 trainings" in told
     assert "run: 6 trainings" in told
@@ -56,3 +68,30 @@ def test_a_run_goes_on_where_it_ended(tmp_path: Path) -> None:
     last = json.loads(lines[-1])
     timed = {"measured": 0.0}
     assert {**last, **timed} == {**rows[-1], **timed}
+
+
+def test_jax_makes_the_updates_of_costs_that_are_there(tmp_path: Path, data: str) -> None:
+    """It refuses a file without costs; of one with them, every row is what the other trainer has.
+
+    What they reach differs by the images' changes: noise has nothing to be learnt from.
+    """
+    options = [*OPTIONS, "--budgets", "1", "--grown-budgets", "1", "--data", data]
+    theirs, ours = tmp_path / "slim.jsonl", tmp_path / "jax.jsonl"
+    refused = called(*options, "--trainer", "jax", "--out", str(ours))
+    assert refused.returncode == 1
+    assert "run --part costs first" in refused.stderr
+    call(*options, "--out", str(theirs))
+    ours.write_text(theirs.read_text().splitlines(keepends=True)[0])
+    call(*options, "--trainer", "jax", "--out", str(ours))
+    rows, expected = (
+        [json.loads(x) for x in each.read_text().splitlines()] for each in (ours, theirs)
+    )
+    reached = ("validation_accuracy", "validation_loss", "test_accuracy", "test_loss", "measured")
+
+    def told(rows: list[dict[str, Any]]) -> list[str]:
+        return sorted(
+            json.dumps({k: v for k, v in row.items() if k not in reached}) for row in rows
+        )
+
+    assert told(rows) == told(expected)
+    assert all(row["test_accuracy"] < 0.5 for row in rows if row["part"] == "run")

@@ -112,3 +112,16 @@ def test_the_command_of_a_search(regret: ModuleType) -> None:
     other = anytime.command_of("pets=/c.npz", 0.5, 3, Path("out"))
     assert other[1:3] == [str(ROOT / "benchmarks" / "anytime.py"), "search"]
     assert other[other.index("--minutes") + 1] == "0.5"
+
+
+def test_on_a_gpu_the_seeds_of_a_size_are_trained_at_once(regret: ModuleType, asked: Any) -> None:
+    """Rows of one size, time and rate make a group there; elsewhere each is alone."""
+    rows = [trained(asked, "tune", size, 1.0, rate=0.4) for size in SIZES]
+    wanted = regret.fixed(asked, (1, 2), rows)
+    assert [len(group) for group in regret.grouped(asked, wanted)] == [1] * len(wanted)
+    groups = regret.grouped(replace(asked, emulate=True, trainer="jax"), wanted)
+    assert all([row.seed for row in group] == [1, 2] for group in groups)
+    assert sum(map(len, groups)) == len(wanted)
+    searches = regret.searches(asked, "ours")
+    alone = regret.grouped(replace(asked, emulate=True, trainer="jax"), searches)
+    assert [len(group) for group in alone] == [1] * len(searches)
