@@ -4,7 +4,7 @@ A first network of 16-32-64 filters (convolution, batch norm, ReLU; global avera
 trained at a constant rate. It grows into the final network at once, or in steps of at most 2 in
 width; the rate rises again after each and falls once, at the end: see lineages.py. Against it
 stands its final network from scratch, by a one-cycle that ends near 0, for 1, 3, 6 and 12 epochs.
-Final networks are x4 and x8, of which an update takes about 4 and 8 times as long as one of the
+Final networks are x4 and x8, of which an update takes some 5 and 11 times as long as one of the
 first network: deepened, and then widened. A third one, wide, is only widened.
 
 Budgets are in epochs of the final network. A lineage of a budget has the calibrated seconds of that
@@ -23,7 +23,7 @@ passes, and the seconds in the run say little.
 
 Every training is one line of the output file, and is not repeated when the file has it. So a run
 can be ended at any time, and made in parts. With ``--trainer jax`` the updates are made on a GPU,
-by a file that has its costs already: all but the seconds in the run is the same.
+for a file that has the costs of a CPU already; its rows have no seconds in the run.
 
 costs    milliseconds of an update of every network; once for a file
 tune     every configuration of both contenders, on the tuning seeds
@@ -67,6 +67,7 @@ from savings import best_configuration, saving, where_it_ends
 from trainers import TRAINERS, best_precision, group_trainer
 
 from growsearch import datasets
+from growsearch.errors import DivergedError
 from growsearch.growth import Growth, grow
 from growsearch.networks import Architecture, Network
 from growsearch.training import Augmentation, TrainingPlan
@@ -115,6 +116,12 @@ class Course:
     growths: tuple[tuple[Growth, ...], ...]
 
 
+def rows_of(path: Path) -> list[Row]:
+    """Return the rows of a file; part of a line, of a run that was killed, is none."""
+    lines = path.read_text().splitlines() if path.exists() else []
+    return [json.loads(line) for line in lines if line.endswith("}")]
+
+
 class Bench:
     """The trainings of a call, and the file of all that are finished."""
 
@@ -144,11 +151,8 @@ class Bench:
 
     @property
     def rows(self) -> list[Row]:
-        """The rows that the file has now; part of a line, of a run that was killed, is none."""
-        if not self.path.exists():
-            return []
-        lines = self.path.read_text().splitlines()
-        return [json.loads(line) for line in lines if line.endswith("}")]
+        """The rows that the file has now."""
+        return rows_of(self.path)
 
     def write(self, row: Row) -> None:
         """Add a row."""
@@ -172,7 +176,9 @@ class Bench:
                     raise SystemExit(f"{self.path}: of {found}, not {settings}: use another --out")
                 return row
         if self.options.trainer != "slim":
-            raise SystemExit(f"{self.path}: expected the costs of updates: run --part costs first")
+            raise SystemExit(
+                f"{self.path}: expected the costs of updates: run --part costs --trainer slim first"
+            )
         row = {"part": "costs", **settings, "processor": processor(), "costs": self.costs()}
         self.write(row | {"versions": versions("growsearch", "tensorflow", "numpy")})
         return row
@@ -252,14 +258,25 @@ class Bench:
         print(f"{part}: {len(left)} trainings, about {minutes:.0f} minutes of updates", flush=True)
         for group in self.groups(left):
             tasks = [task for task in group if not self.is_done(task)]
-            for row in self.train(tasks) if tasks else ():
+            for row in self.train_each(tasks):
                 self.write(row)
                 print(
                     f"{part} {row['data']} {row['final']} {row['contender']} {row['budget']:g} "
                     f"epochs, {row['configuration']}, seed {row['seed']}: validation "
-                    f"{row['validation_accuracy']:.4f}, {row['measured']:.0f} s",
+                    f"{row['validation_accuracy']:.4f}",
                     flush=True,
                 )
+
+    def train_each(self, tasks: Sequence[Task]) -> Iterator[Row]:
+        """Train a group at once, or one by one where a member's training diverges."""
+        if len(tasks) > 1:
+            try:
+                yield from self.train(tasks)
+                return
+            except DivergedError:
+                pass
+        for task in tasks:
+            yield from self.train([task])
 
     def groups(self, tasks: Sequence[Task]) -> list[list[Task]]:
         """Return the trainings that are made together: of the same networks and updates."""
@@ -325,7 +342,8 @@ class Bench:
                 "validation_accuracy": result.final.accuracy,
                 "validation_loss": result.final.loss,
                 **self.compute(course),
-                "measured": measured,
+                "trainer": self.options.trainer,
+                **({} if self.trains.at_once else {"measured": measured}),
             }
             for task, course, result in zip(tasks, courses, results, strict=True)
         ]
@@ -376,16 +394,18 @@ def _table(
 ) -> Iterator[str]:
     """Yield the lines of one table: a row a budget, then where the lead ends."""
     sign = -1.0 if metric == "loss" else 1.0  # higher is better
-    heads = ["epochs", "from scratch", "grown", *(f"saving of {m}" for m in MEASURES.values())]
+    every = [row for of in (scratch, grown) for each in of.values() for row in each]
+    measures = {key: name for key, name in MEASURES.items() if all(key in row for row in every)}
+    heads = ["epochs", "from scratch", "grown", *(f"saving of {m}" for m in measures.values())]
     yield f"| {' | '.join(heads)} |\n|{'---|' * len(heads)}"
     values = np.array([[sign * row[f"test_{metric}"] for row in each] for each in grown.values()])
-    found: dict[str, dict[float, Any]] = {measure: {} for measure in MEASURES}
+    found: dict[str, dict[float, Any]] = {measure: {} for measure in measures}
     for budget in sorted({*scratch, *grown}):
         cells = [
             _spread([row[f"test_{metric}"] for row in of.get(budget, [])])
             for of in (scratch, grown)
         ]
-        for measure in MEASURES:
+        for measure in measures:
             if budget in scratch and len(values):
                 compute = [float(np.mean([r[measure] for r in each])) for each in grown.values()]
                 theirs = scratch[budget]
@@ -397,7 +417,7 @@ def _table(
                 )
             cells.append(str(found[measure].get(budget, "–")))
         yield f"| {budget:g} | {' | '.join(cells)} |"
-    for measure, name in MEASURES.items():
+    for measure, name in measures.items():
         if found[measure]:
             yield f"saving of {name}, by epochs: {where_it_ends(found[measure])}"
 
@@ -441,7 +461,8 @@ def main() -> None:
     option("--calibration", type=int, default=20, help="updates in each of its rounds")
     option("--out", default="runs/acceleration.jsonl")
     options = parser.parse_args()
-    options.precision = options.precision or best_precision(options.trainer)
+    stored = [row["precision"] for row in rows_of(Path(options.out)) if row["part"] == "costs"]
+    options.precision = options.precision or (stored or [best_precision(options.trainer)])[0]
     options.data = dict(map(_named, options.data or ["mnist"]))
     bench = Bench(options)
     load = f", load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""

@@ -6,7 +6,7 @@ weights, learning rates and seeds make each update together, as one batch of mat
 Loss, optimizer, schedules, order of the images and precision are those of ``SlimTrainer``. The
 augmentation has the same distribution, drawn by JAX's own generator; and equal pixels in the window
 of a pooling share the gradient that TensorFlow gives to one of them. It trains networks of
-convolutions, batch norms, poolings and dense layers, by "momentum", and refuses others;
+convolutions, batch norms and poolings with a dense output, by "momentum", and refuses others;
 tests/benchmarks/test_jax_trainer.py compares its updates with those of ``SlimTrainer``.
 """
 
@@ -94,9 +94,7 @@ class JaxTrainer:
             arrays = run(arrays, split, some, keys)
         values = {path: np.asarray(array) for path, array in arrays.items()}
         share = (time.perf_counter() - began) / len(networks)
-        for path, array in values.items():
-            if not np.isfinite(array).all():
-                raise DivergedError(f"{path} is not finite after {plan.steps} updates")
+        _check_finite(values, plans)
         trained = []
         for place, network in enumerate(networks):
             taken = (network.slots.step if network.slots else 0) + plan.steps
@@ -160,6 +158,17 @@ def _check(networks: Sequence[Network], plans: Sequence[TrainingPlan]) -> None:
         raise InvalidInputError(f"{', '.join(names)}: the trainer in JAX does not have this")
 
 
+def _check_finite(values: Arrays, plans: Sequence[TrainingPlan]) -> None:
+    """Refuse weights and slots that are not finite; the first such training is named."""
+    for path, array in values.items():
+        for each, plan in zip(array, plans, strict=True):
+            if not np.isfinite(each).all():
+                raise DivergedError(
+                    f"{path} is not finite after {plan.steps} updates with learning rate "
+                    f"{plan.learning_rate:g}: lower the learning rate"
+                )
+
+
 def _with_slots(network: Network) -> dict[str, Array]:
     """Return all arrays of a network by path, with a slot for every weight that is trained."""
     slots = {
@@ -220,7 +229,9 @@ def _logits(
                 raise InvalidInputError(f"{node.name}: the trainer in JAX has no {layer}")
         if "bias" in own:
             y = y + own["bias"].astype(y.dtype)
-        y = ACTIVATIONS[getattr(layer, "activation", "linear")](y)
+        if (name := getattr(layer, "activation", "linear")) not in ACTIVATIONS:
+            raise InvalidInputError(f"{node.name}: the trainer in JAX has no {name}")
+        y = ACTIVATIONS[name](y)
         values[node.name] = y if node is architecture.output else y.astype(dtype)
     return values[architecture.output.name], moving
 
@@ -366,7 +377,8 @@ def _compiled(
             after: Arrays = jax.vmap(update)(arrays, images, labels, rates[i], now)
             return after
 
-        done: Arrays = jax.lax.fori_loop(0, count, together, arrays)
+        with jax.default_matmul_precision("float32"):  # not TensorFloat-32; bfloat16 stays
+            done: Arrays = jax.lax.fori_loop(0, count, together, arrays)
         return done
 
     return jax.jit(run)

@@ -260,7 +260,9 @@ def _train(asked: Asked, row: Row, options: Sequence[str]) -> list[dict[str, Any
     began = time.time()
     command = [sys.executable, str(_HERE / "fixed_sizes.py"), "--data", asked.data[row.data]]
     command += ["--size", row.contender, "--began", repr(began), *options]
-    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    # Several processes share a GPU: none takes most of its memory at once.
+    shared = {"TF_CPP_MIN_LOG_LEVEL": "3", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
+    environment = {**os.environ, **shared}
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=environment)
     found = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
     return [{**each, "wall": round(time.time() - began, 2)} for each in found]
@@ -320,6 +322,8 @@ def compete(asked: Asked) -> None:
     pairs = AT_ONCE[asked.trainer] if asked.emulate else 1
     for part in asked.parts:
         if part == "fixed":
+            if asked.trainer != "slim":
+                check_costs(asked)
             complete(asked, "cost of an update", costs(asked))
             complete(asked, "tuned rates", tunings(asked), at_once=pairs)
             for seeds in (asked.seeds[:1], asked.seeds[1:]):
@@ -329,6 +333,17 @@ def compete(asked: Asked) -> None:
             complete(asked, "others", others(asked))
         else:
             complete(asked, part, searches(asked, "ours" if part == "ours" else "knew"))
+
+
+def check_costs(asked: Asked) -> None:
+    """Refuse to measure costs on a machine that is lent for its GPU: those of another count."""
+    there = {row.key for row in asked.rows()}
+    lacking = [row for row in costs(asked) if row.key not in there]
+    if lacking:
+        names = ", ".join(f"{row.data} {row.contender}" for row in lacking)
+        raise SystemExit(
+            f"{asked.out}: expected the costs of {names}: measure them with --trainer slim first"
+        )
 
 
 def asked_of(options: argparse.Namespace) -> Asked:
@@ -363,7 +378,7 @@ def main() -> None:
     parser.add_argument("--contenders", default=",".join(OTHERS), help="of others")
     parser.add_argument("--marks", default="1,2,4,10", help="minutes")
     parser.add_argument("--seeds", default="0,1,2")
-    parser.add_argument("--emulate", action="store_true", help="fixed sizes by updates, in pairs")
+    parser.add_argument("--emulate", action="store_true", help="fixed sizes by updates")
     parser.add_argument("--trainer", choices=TRAINERS, default="slim", help="with --emulate")
     parser.add_argument("--leaders", type=int, metavar="K", help="sizes with further seeds")
     parser.add_argument("--table", action="store_true", help="print the tables of the rows only")

@@ -16,7 +16,7 @@ TRAINERS = ("slim", "jax")
 
 
 class GroupTrainer(Protocol):
-    """Trains and evaluates networks of one architecture, by plans of equal length."""
+    """Trains and evaluates networks of one architecture, by plans that differ in their rates."""
 
     at_once: bool  # whether a group takes less time than its members
 

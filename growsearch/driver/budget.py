@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from optuna.study import Study
+from optuna.trial import TrialState
 
 from growsearch.driver.proposals import may_grow
 from growsearch.space import SearchSpace
@@ -123,7 +124,7 @@ def reason_to_stop(
     room = clock.left - _reserved(space, clock.budget)
     if room < state.laps.longest:
         return f"the time budget of {clock.budget:g} s leaves no room for another trial"
-    if not state.laps.longest and room < (seconds := _updates_of_trial(space, study)):
+    if not _has_trained(state) and room < (seconds := _updates_of_trial(space, study)):
         return (
             f"the time budget of {clock.budget:g} s leaves no room for a trial, whose "
             f"{space.training.steps} updates take about {seconds:.0f} s: give more time, or fewer "
@@ -132,12 +133,19 @@ def reason_to_stop(
     return None
 
 
+def _has_trained(state: RunState) -> bool:
+    """Return whether a trial told how long one takes: those that were refused took no time."""
+    told = (TrialState.COMPLETE, TrialState.PRUNED)
+    return any(trial.state in told for trial in state.trials)
+
+
 def _updates_of_trial(space: SearchSpace, study: Study) -> float:
     """Return the seconds of a trial's updates, by those of the first network; 0 if unknown."""
-    plan, teacher = space.training, TeacherAttribute.read(study)
+    plan, first, teacher = space.training, space.teacher, TeacherAttribute.read(study)
     if teacher is None:
         return 0.0
-    if teacher.images_per_second:
+    is_alike = (first.batch_size, first.precision) == (plan.batch_size, plan.precision)
+    if teacher.images_per_second and is_alike:
         return plan.steps * plan.batch_size / teacher.images_per_second
     return plan.steps * teacher.step_seconds
 

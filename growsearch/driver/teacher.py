@@ -21,8 +21,8 @@ from growsearch.trials.job import ALWAYS, First, TrialJob
 from growsearch.trials.measurements import EvaluationJob, SpeedJob
 
 MOST_OF_TIME = 0.2
-"""The largest share of a time budget that the first network of a trunk is trained for; what takes
-longer than that is measured beforehand."""
+"""The largest share of a time budget that the first network of a trunk is trained for; an update is
+measured before a training that may take longer, the first network's or a trial's."""
 
 _SURE_FLOPS = 6e10  # a second, of most machines: what fits at this speed is not measured
 
@@ -90,7 +90,7 @@ def _in_time(run: Run, plan: TrainingPlan) -> TrainingPlan:
 
 
 def _surely_fits(run: Run, plan: TrainingPlan) -> bool:
-    """Return whether a training of the first network is short on any machine."""
+    """Return whether a training of the first network is short on most machines."""
     if run.clock.budget is None:
         return True
     flops = training_flops(run.space.architecture.flops, plan.steps, plan.batch_size)

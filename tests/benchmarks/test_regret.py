@@ -125,3 +125,31 @@ def test_on_a_gpu_the_seeds_of_a_size_are_trained_at_once(regret: ModuleType, as
     searches = regret.searches(asked, "ours")
     alone = regret.grouped(replace(asked, emulate=True, trainer="jax"), searches)
     assert [len(group) for group in alone] == [1] * len(searches)
+
+
+def test_seeds_that_are_trained_at_once_keep_their_results(
+    regret: ModuleType, asked: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first result is the first seed's; the child is asked for both."""
+    given = []
+
+    def train(_asked: Any, _row: Any, options: list[str]) -> list[dict[str, Any]]:
+        given.append(options)
+        reached = {"validation_loss": 0.1, "validation_accuracy": 0.9, "parameters": 7}
+        return [{**reached, "test_accuracy": accuracy} for accuracy in (0.91, 0.92)]
+
+    monkeypatch.setattr(regret, "_train", train)
+    rows = [replace(asked.row("fixed", "mnist", SIZES[0], 1.0, seed), rate=0.4) for seed in (1, 2)]
+    made = regret.make(asked, rows)
+    assert [(row.seed, row.points[0].test_accuracy) for row in made] == [(1, 0.91), (2, 0.92)]
+    assert given[0][given[0].index("--seeds") + 1] == "1,2"
+
+
+def test_costs_are_not_measured_beside_a_gpu(regret: ModuleType, asked: Any) -> None:
+    """They are those of the machine whose times are emulated."""
+    emulated = replace(asked, emulate=True, trainer="jax")
+    with pytest.raises(SystemExit, match="measure them with --trainer slim first"):
+        regret.check_costs(emulated)
+    lines = [json.dumps(row.to_json()) for row in regret.costs(emulated)]
+    asked.out.write_text("\n".join(lines))
+    regret.check_costs(emulated)

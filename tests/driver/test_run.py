@@ -289,21 +289,46 @@ def test_earlier_sessions_count_in_the_budget(tmp_path: Path, hours: Hours) -> N
     assert dict(third.spent) == dict(second.spent)
 
 
+class Telling(Slow):
+    """Trains an image a second, as it says."""
+
+    def train(self, *arguments: Any, **options: Any) -> TrainingResult:
+        found = super().train(*arguments, **options)
+        return dataclasses.replace(found, images_per_second=1.0)
+
+
+MANY_IMAGES = ("training.batch_size=50", "teacher.batch_size=50")
+
+
 def test_a_first_trial_is_estimated_by_the_first_network(tmp_path: Path, hours: Hours) -> None:
     """At an image a second its four updates take 200 s, of the 90 that the first network left."""
-
-    class Telling(Slow):
-        def train(self, *arguments: Any, **options: Any) -> TrainingResult:
-            found = super().train(*arguments, **options)
-            return dataclasses.replace(found, images_per_second=1.0)
-
-    told = ("training.batch_size=50",)
     trainer = Telling(hours, 10.0)
-    result, _ = budgeted(tmp_path, hours, 100.0, *told, trainer=trainer)
+    result, _ = budgeted(tmp_path, hours, 100.0, *MANY_IMAGES, trainer=trainer)
     assert (len(result.trials), trainer.trained) == (0, 1)
     assert "whose 4 updates take about 200 s" in result.ended
-    more, _ = budgeted(tmp_path, hours, 400.0, *told, trainer=Telling(hours, 10.0))
+    more, _ = budgeted(tmp_path, hours, 400.0, *MANY_IMAGES, trainer=Telling(hours, 10.0))
     assert more.trials
+
+
+def test_a_refused_trial_tells_no_length(tmp_path: Path, hours: Hours) -> None:
+    """It takes no time; the first one that would be trained is still estimated."""
+    first, _ = budgeted(
+        tmp_path, hours, 400.0, *MANY_IMAGES, trainer=Telling(hours, 10.0), trials=0
+    )
+    first.study.enqueue_trial({"op": "shrink"})
+    for budget, trials in ((400.0, 1), (100.0, 50)):
+        result, _ = budgeted(
+            tmp_path, hours, budget, *MANY_IMAGES, trainer=Telling(hours, 10.0), trials=trials
+        )
+        assert [record.state for record in result.trials] == ["FAIL"]
+    assert "whose 4 updates take about 200 s" in result.ended
+
+
+def test_another_batch_size_tells_nothing(tmp_path: Path, hours: Hours) -> None:
+    """Images a second of other batches are others: the trial is begun as before."""
+    other = ("training.batch_size=50", "teacher.batch_size=25")
+    result, _ = budgeted(tmp_path, hours, 100.0, *other, trainer=Telling(hours, 10.0))
+    assert result.trials
 
 
 def test_an_interrupted_session_counts_too(tmp_path: Path, hours: Hours) -> None:
