@@ -7,7 +7,7 @@ Loss, optimizer, schedules, order of the images and precision are those of ``Sli
 augmentation has the same distribution, drawn by JAX's own generator; and equal pixels in the window
 of a pooling share the gradient that TensorFlow gives to one of them. It trains networks of
 convolutions, batch norms and poolings with a dense output, by "momentum", and refuses others;
-tests/benchmarks/test_jax_trainer.py compares its updates with those of ``SlimTrainer``.
+tests/benchmarks/jax_trainer_laws.py compares its updates with those of ``SlimTrainer``.
 """
 
 from __future__ import annotations
