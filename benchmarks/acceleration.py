@@ -38,14 +38,12 @@ report   tables of what the file has
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -63,6 +61,7 @@ from lineages import (
 )
 from lineages import updates as updates_of
 from machine import deviation, processor, versions
+from row_file import Row, RowFile
 from savings import best_configuration, saving, where_it_ends
 from trainers import TRAINERS, best_precision, group_trainer
 
@@ -82,7 +81,6 @@ MEASURES = {"flops": "FLOPs", "seconds": "seconds", "measured": "seconds in the 
 SHIFT = Augmentation(shift=2)
 FLIPPED = ("fashion_mnist",)  # data sets whose images are flipped too, as in their search spaces
 METRICS = {"accuracy": "test accuracy", "loss": "test loss"}
-Row = dict[str, Any]
 # Of a training, the fields that name it.
 KEY = ("part", "data", "final", "contender", "budget", "configuration", "seed")
 
@@ -116,18 +114,12 @@ class Course:
     growths: tuple[tuple[Growth, ...], ...]
 
 
-def rows_of(path: Path) -> list[Row]:
-    """Return the rows of a file; part of a line, of a run that was killed, is none."""
-    lines = path.read_text().splitlines() if path.exists() else []
-    return [json.loads(line) for line in lines if line.endswith("}")]
-
-
 class Bench:
     """The trainings of a call, and the file of all that are finished."""
 
     def __init__(self, options: argparse.Namespace) -> None:
         self.options = options
-        self.path = Path(options.out)
+        self.file = RowFile(options.out)
         self.trainer = SlimTrainer(cached_graphs=8, threads=options.threads)
         self.trains = group_trainer(options.trainer, self.trainer)
         self.data = {
@@ -149,18 +141,6 @@ class Bench:
             "grown": (options.grown_budgets, grown),
         }
 
-    @property
-    def rows(self) -> list[Row]:
-        """The rows that the file has now."""
-        return rows_of(self.path)
-
-    def write(self, row: Row) -> None:
-        """Add a row."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        text = self.path.read_bytes() if self.path.exists() else b""
-        with self.path.open("a") as file:
-            file.write(("" if text.endswith(b"\n") or not text else "\n") + json.dumps(row) + "\n")
-
     @cached_property
     def circumstances(self) -> Row:
         """The settings and costs of the file; measured and written where it has none yet."""
@@ -170,17 +150,17 @@ class Bench:
             "batch_size": BATCH,
             "clock": self.options.clock,
         }
-        for row in self.rows:
-            if row["part"] == "costs":
-                if (found := {name: row[name] for name in settings}) != settings:
-                    raise SystemExit(f"{self.path}: of {found}, not {settings}: use another --out")
-                return row
+        path = self.file.path
+        for row in self.file.found(part="costs"):
+            if (found := {name: row[name] for name in settings}) != settings:
+                raise SystemExit(f"{path}: of {found}, not {settings}: use another --out")
+            return row
         if self.options.trainer != "slim":
             raise SystemExit(
-                f"{self.path}: expected the costs of updates: run --part costs --trainer slim first"
+                f"{path}: expected the costs of updates: run --part costs --trainer slim first"
             )
         row = {"part": "costs", **settings, "processor": processor(), "costs": self.costs()}
-        self.write(row | {"versions": versions("growsearch", "tensorflow", "numpy")})
+        self.file.write(row | {"versions": versions("growsearch", "tensorflow", "numpy")})
         return row
 
     def costs(self) -> dict[str, float]:
@@ -237,19 +217,19 @@ class Bench:
             return every
         tuned = [
             each
-            for each in self.rows
+            for each in self.file.rows
             if each["part"] == "tune"
             and {name: each[name] for name in row} == row
             and each["configuration"] in map(str, every)
         ]
         if len(tuned) < len(every) * self.options.tuning_seeds:
-            raise SystemExit(f"{self.path}: {row} is not tuned yet: run --part tune first")
+            raise SystemExit(f"{self.file.path}: {row} is not tuned yet: run --part tune first")
         chosen = best_configuration(tuned)
         return [each for each in every if str(each) == chosen]
 
     def is_done(self, task: Task) -> bool:
-        """Return whether the file has a training; another process may write it too."""
-        return any(all(row.get(n) == v for n, v in task.key.items()) for row in self.rows)
+        """Return whether a training is in the file; another process may write it too."""
+        return bool(self.file.found(**task.key))
 
     def carry_out(self, part: str) -> None:
         """Make the trainings of a part that the file has not."""
@@ -259,7 +239,7 @@ class Bench:
         for group in self.groups(left):
             tasks = [task for task in group if not self.is_done(task)]
             for row in self.train_each(tasks):
-                self.write(row)
+                self.file.write(row)
                 print(
                     f"{part} {row['data']} {row['final']} {row['contender']} {row['budget']:g} "
                     f"epochs, {row['configuration']}, seed {row['seed']}: validation "
@@ -461,7 +441,7 @@ def main() -> None:
     option("--calibration", type=int, default=20, help="updates in each of its rounds")
     option("--out", default="runs/acceleration.jsonl")
     options = parser.parse_args()
-    stored = [row["precision"] for row in rows_of(Path(options.out)) if row["part"] == "costs"]
+    stored = [row["precision"] for row in RowFile(options.out).found(part="costs")]
     options.precision = options.precision or (stored or [best_precision(options.trainer)])[0]
     options.data = dict(map(_named, options.data or ["mnist"]))
     bench = Bench(options)
@@ -482,7 +462,7 @@ def main() -> None:
                     f"{architecture.flops / 1e6:.1f} MFLOPs an image"
                 )
         elif part == "report":
-            print(*tables(bench.rows), sep="\n")
+            print(*tables(bench.file.rows), sep="\n")
         else:
             bench.carry_out(part)
 

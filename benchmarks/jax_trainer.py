@@ -212,7 +212,8 @@ def _logits(
     moving: Arrays = {}
     for node in architecture.nodes:
         layer, x = node.layer, values[node.inputs[0]]
-        own = {name: weights[f"weights/{node.name}/{name}"] for name in _names(architecture, node)}
+        names = architecture.weights.get(node.name, ())
+        own = {name: weights[f"weights/{node.name}/{name}"] for name in names}
         match layer:
             case Conv(stride=(1, 1), dilation=(1, 1), groups=1, padding="same"):
                 y = _convolved(x, own["kernel"].astype(dtype))
@@ -234,10 +235,6 @@ def _logits(
         y = ACTIVATIONS[name](y)
         values[node.name] = y if node is architecture.output else y.astype(dtype)
     return values[architecture.output.name], moving
-
-
-def _names(architecture: Architecture, node: Any) -> list[str]:
-    return list(architecture.weights.get(node.name, ()))
 
 
 def _convolved(x: Any, kernel: Any) -> Any:

@@ -108,6 +108,11 @@ class Asked:
                     print(f"{self.out}: passing over half a line", file=sys.stderr)
         return found
 
+    def lacking(self, wanted: Sequence[Row]) -> list[Row]:
+        """Return those of some rows that are not there yet."""
+        there = {row.key for row in self.rows()}
+        return [row for row in wanted if row.key not in there]
+
     def row(self, part: Part, data: str, contender: str, minutes: float, seed: int) -> Row:
         """Return a row that is to be made, with the circumstances that all rows have."""
         about = {
@@ -273,8 +278,7 @@ def _train(asked: Asked, row: Row, options: Sequence[str]) -> list[dict[str, Any
 
 def complete(asked: Asked, name: str, wanted: Sequence[Row], *, at_once: int = 1) -> None:
     """Make those of the rows that are not there yet, and store each when it is made."""
-    there = {row.key for row in asked.rows()}
-    lacking = [row for row in wanted if row.key not in there]
+    lacking = asked.lacking(wanted)
     minutes = sum(row.minutes for row in lacking) / (1.0 if at_once == 1 else PAIRS_GAIN)
     print(f"{name}: {len(lacking)} of {len(wanted)} rows, some {minutes:.0f} min", flush=True)
     lock = threading.Lock()
@@ -337,9 +341,7 @@ def compete(asked: Asked) -> None:
 
 def check_costs(asked: Asked) -> None:
     """Refuse to measure costs on a machine that is lent for its GPU: those of another count."""
-    there = {row.key for row in asked.rows()}
-    lacking = [row for row in costs(asked) if row.key not in there]
-    if lacking:
+    if lacking := asked.lacking(costs(asked)):
         names = ", ".join(f"{row.data} {row.contender}" for row in lacking)
         raise SystemExit(
             f"{asked.out}: expected the costs of {names}: measure them with --trainer slim first"
