@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import time
-
 import click
 
 from growsearch.cli import options, output
 from growsearch.cli.progress import Shown, how_to_show
 from growsearch.cli.workers import Workers, where_to_train
-
-_BEGAN = time.monotonic()  # a time budget begins with the process
 
 
 @click.command(
@@ -103,7 +99,7 @@ def continue_run(
             executor=executor,
             callbacks=trackers,
             on_event=listener,
-            began=_BEGAN,
+            began=options.BEGAN,
             **workers.limits,
         )
     listener.finish(result)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import sys
+import time
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from growsearch.checks import LARGEST_SEED, number
 from growsearch.errors import without_password
 
 STORAGE_VARIABLE = "GROWSEARCH_STORAGE"
+BEGAN = time.monotonic()  # a time budget begins with the process
 
 _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?|(\d+(?:\.\d+)?)")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([MGT])(i?)B?")

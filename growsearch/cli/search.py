@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import click
@@ -10,8 +9,6 @@ import click
 from growsearch.cli import options, output
 from growsearch.cli.progress import Shown, how_to_show
 from growsearch.cli.workers import Workers, where_to_train
-
-_BEGAN = time.monotonic()  # a time budget begins with the process
 
 
 @click.command(epilog="Example: growsearch run fashion_mnist --time-budget 10m --out runs/fashion")
@@ -131,6 +128,6 @@ def run(
             callbacks=trackers,
             on_event=listener,
             **workers.limits,
-            began=_BEGAN,
+            began=options.BEGAN,
         )
     listener.finish(result)
