@@ -5,10 +5,11 @@ from functools import partial
 from typing import Protocol
 
 from growsearch.checks import LARGEST_SEED, whole_number
+from growsearch.datasets.brightness import with_darkness_told
 from growsearch.datasets.dataset import Dataset, Split
 from growsearch.datasets.digits import load_digits
 from growsearch.datasets.files import ImageFile, ImageFiles
-from growsearch.datasets.forms import Data
+from growsearch.datasets.forms import IN_MEMORY, Data
 from growsearch.datasets.given import NAME as OWN
 from growsearch.datasets.given import in_order, joined, load_own
 from growsearch.datasets.own import ImageSize, is_images, load_images, pictures_for
@@ -20,6 +21,7 @@ from growsearch.datasets.streams import are_streams, load_streams
 from growsearch.errors import DataError
 
 __all__ = [
+    "IN_MEMORY",
     "LOADERS",
     "OWN",
     "Data",
@@ -143,10 +145,10 @@ def load(
     seed = whole_number("seed", seed, 0, LARGEST_SEED, error=DataError)
     own = _own(name, data)
     if are_streams(own):
-        return load_streams(own, validation=validation, seed=seed)
-    if is_images(own):
+        found = load_streams(own, validation=validation, seed=seed)
+    elif is_images(own):
         try:
-            return load_images(
+            found = load_images(
                 own,
                 image_size=image_size,
                 channels=channels,
@@ -158,4 +160,6 @@ def load(
             if data is not None:
                 raise
             raise type(error)(f"GROWSEARCH_DATA: {error}") from error
-    return LOADERS[name](data, stand_in=stand_in, validation=validation, seed=seed)
+    else:
+        found = LOADERS[name](data, stand_in=stand_in, validation=validation, seed=seed)
+    return found if found is data else with_darkness_told(found)

@@ -74,7 +74,7 @@ def _place(folder: Path, name: str) -> Path | None:
 def _packed(archive: Path) -> Iterator[tuple[str, IO[bytes]]]:
     for path, stream in files_of(archive):
         name = path.rpartition("/")[2]
-        if name in (*_TRAIN, _TEST):
+        if stream is not None and name in (*_TRAIN, _TEST):
             yield name, stream
 
 

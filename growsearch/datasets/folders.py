@@ -13,12 +13,13 @@ from growsearch.datasets.listing import PARTS, Listing, Picture, class_names_of
 from growsearch.datasets.pictures import ENDINGS
 from growsearch.errors import DataError
 
+LINKS = "links"  # what an archive leaves out, beside other endings
 _DEEPEST = 32  # folders in folders
 
 Names = tuple[str, ...]  # of a path below the data set's folder
 
 
-def list_folder(folder: Path, source: str = "") -> Listing:
+def list_folder(folder: Path, source: str = "", others: Counter[str] | None = None) -> Listing:
     """List the images of a folder that has a folder for each class.
 
     Hidden files and files with other endings than those of images are left out; folders within a
@@ -29,6 +30,8 @@ def list_folder(folder: Path, source: str = "") -> Listing:
     folder : Path
     source : str
         Named in errors; the folder by default.
+    others : Counter, optional
+        Files by ending, and `LINKS`, that an archive has beside what was unpacked of it.
 
     Returns
     -------
@@ -40,7 +43,7 @@ def list_folder(folder: Path, source: str = "") -> Listing:
         If the folder cannot be read, or does not have images in folders of at least two classes.
     """
     source = source or printable(str(folder))
-    found = _Found()
+    found = _Found(others=Counter[str](others or {}))
     try:
         _walk(folder, (), found, set())
     except OSError as error:
@@ -48,10 +51,10 @@ def list_folder(folder: Path, source: str = "") -> Listing:
         raise DataError(f"{place}: cannot be opened ({error.strerror}): name another") from None
     images = found.images
     if not images:
-        others = ", ".join(f"{count:,} {ending}" for ending, count in found.others.most_common(3))
+        there = ", ".join(f"{count:,} {ending}" for ending, count in found.others.most_common(3))
         raise DataError(
             f"{source}: expected a folder a class with JPEG, PNG, BMP, GIF or WebP images, or the "
-            f"four IDX files, got {others or 'an empty folder'}: name another folder, or convert "
+            f"four IDX files, got {there or 'an empty folder'}: name another folder, or convert "
             "the files"
         )
     below = _below_wrappers(images)
@@ -108,7 +111,12 @@ def _walk(folder: Path, names: Names, found: _Found, seen: set[tuple[int, int]])
         elif ending in ENDINGS:
             found.images.append(here)
         else:
-            found.others[printable(ending) or "files without an ending"] += 1
+            found.others[ending_of(name)] += 1
+
+
+def ending_of(name: str) -> str:
+    """Return the ending of a file that is no image, for people to read."""
+    return printable(PurePath(name).suffix.lower()) or "files without an ending"
 
 
 def _below_wrappers(images: list[Names]) -> int:
@@ -155,6 +163,8 @@ def _notes(
     if stray:
         names = some([printable(each) for each in stray])
         notes.append(f"left out {len(stray):,} images that are in no class's folder: {names}")
+    if links := found.others.pop(LINKS, 0):
+        notes.append(f"left out {links:,} links, which are not followed in an archive")
     if found.others:
         count = found.others.total()
         kinds = some([f"{kind}" for kind, _ in found.others.most_common()])

@@ -14,7 +14,8 @@ from growsearch.datasets.cifar import is_cifar, read_cifar
 from growsearch.datasets.dataset import Dataset, Images, Split, split_from
 from growsearch.datasets.files import path_to_store, printable
 from growsearch.datasets.idx import idx_hash, read_idx
-from growsearch.datasets.labels import with_numbers
+from growsearch.datasets.intensities import check_axes
+from growsearch.datasets.labels import class_numbers, with_numbers
 from growsearch.datasets.npz import CLASS_NAMES, read_npz
 from growsearch.datasets.pixels import Pixels
 from growsearch.errors import DataError, DataNotFoundError
@@ -27,6 +28,7 @@ _FORMS = (
     "a folder with a folder a class, an archive of one, a CSV of path,label, a folder with the "
     "four IDX files, an .npz file, ((x_train, y_train), (x_test, y_test)) or a Dataset"
 )
+IN_MEMORY = "arrays in memory"
 _CHUNK = 4096  # images
 _IDX_FILES = {
     "x_train": ("train-images", "idx3-ubyte"),
@@ -47,8 +49,8 @@ def dataset_from(
 ) -> Dataset:
     """Make a data set of published images, or of a user's own arrays.
 
-    Arrays of another shape, or with more classes, are a data set of their own; it is called as the
-    file, and has as many classes as its labels say.
+    Arrays of another shape, or of another number of classes, are a data set of their own; it is
+    called as the file, and has as many classes as its labels say.
 
     Parameters
     ----------
@@ -90,7 +92,7 @@ def dataset_from(
         arrays, source, paths = _read(path), str(path), path_to_store(path)
         own, may_be_own = printable(path.stem) or own, path.is_file()
     else:
-        arrays, source, paths = _pairs(data), "arrays in memory", ()
+        arrays, source, paths = _pairs(data), IN_MEMORY, ()
     named = _names(arrays.pop(CLASS_NAMES, None), source)
     arrays, in_labels = _numbered(arrays, source)
     parts = {
@@ -144,17 +146,17 @@ def _names(array: Any, source: str) -> tuple[str, ...] | None:
 
 
 def _may_be(parts: Mapping[str, Pair], shape: tuple[int, int, int], classes: int) -> bool:
-    """Return whether arrays have the shape of published images, and labels of their classes."""
+    """Return whether arrays have the shape of published images, and as many classes."""
+    last = 0
     for images, labels in parts.values():
         try:
-            found, every = np.shape(images), np.asarray(labels)
-        except ValueError:  # ragged, which is an error of its own
+            found, every = np.shape(images), class_numbers(np.asarray(labels))
+        except (ValueError, DataError):  # an error of its own, which a split tells
             return True
         if len(found) not in (3, 4) or (*found[1:], 1)[:3] != shape:
             return len(found) not in (3, 4)
-        if every.dtype.kind in "iu" and every.size and every.max() >= classes:
-            return False
-    return True
+        last = max(last, int(every.max(initial=0)))
+    return last + 1 == classes
 
 
 def _in_bytes(images: ArrayLike, labels: ArrayLike, *, where: str) -> Split:
@@ -166,6 +168,7 @@ def _in_bytes(images: ArrayLike, labels: ArrayLike, *, where: str) -> Split:
     array = array.copy() if array.flags.writeable else array
     array.flags.writeable = False
     try:
+        check_axes(array.shape)
         return Split(Pixels(array), labels)  # type: ignore[arg-type]
     except DataError as error:
         raise DataError(f"{where}: {error}") from error

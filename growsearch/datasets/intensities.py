@@ -9,6 +9,9 @@ from growsearch.errors import DataError
 
 Intensities = NDArray[np.float32]
 _SLACK = 1e-5  # by which a float may miss 0 or 1, as after a resizing
+CHANNELS = (1, 3, 4)
+"""Channels of images as files and libraries have them: grey, colour, colour with transparency."""
+
 _LARGEST = 255
 _LARGEST_OF_16_BITS = 65535
 
@@ -38,6 +41,7 @@ def intensities(images: NDArray[Any]) -> Intensities:
         raise DataError(
             f"expected at least one image, got shape {images.shape}: the split is empty"
         )
+    check_axes(images.shape)
     if images.dtype == np.bool_:
         return np.asarray(images, np.float32, order="C")
     if np.issubdtype(images.dtype, np.integer):
@@ -48,6 +52,22 @@ def intensities(images: NDArray[Any]) -> Intensities:
     raise DataError(
         f"expected images as uint8, or as floats from 0 to 1, got {images.dtype}: convert them"
     )
+
+
+def check_axes(shape: tuple[int, ...]) -> None:
+    """Refuse square images (n, channels, height, width), as PyTorch has them.
+
+    Raises
+    ------
+    DataError
+        Says how to move the axis.
+    """
+    _, channels, height, width = shape
+    if channels in CHANNELS and height == width > max(CHANNELS):
+        raise DataError(
+            f"expected images of shape (n, height, width, channels), got {shape}, channels first: "
+            "move the axis, as np.moveaxis(images, 1, -1) does"
+        )
 
 
 def _top(images: NDArray[Any]) -> int:

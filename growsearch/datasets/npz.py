@@ -9,6 +9,7 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
+from growsearch.datasets.listing import PARTS
 from growsearch.errors import DataError
 
 MOST_BYTES = 1 << 30
@@ -17,10 +18,11 @@ MOST_BYTES = 1 << 30
 CLASS_NAMES = "class_names"
 _REQUIRED = ("x_train", "y_train", "x_test", "y_test")
 _OPTIONAL = ("x_validation", "y_validation")
-_MEDMNIST = {
-    f"{part}_{what}": f"{axis}_{ours}"
-    for part, ours in {"train": "train", "val": "validation", "test": "test"}.items()
-    for what, axis in {"images": "x", "labels": "y"}.items()
+_OTHER_NAMES = {
+    name: f"{axis}_{ours}"
+    for part, ours in PARTS.items()
+    for axis, medmnist in {"x": "images", "y": "labels"}.items()
+    for name in (f"{axis}_{part}", f"{part}_{medmnist}")
 }
 
 
@@ -36,8 +38,9 @@ def read_npz(path: Path) -> dict[str, NDArray[Any]]:
     -------
     dict
         ``x_train``, ``y_train``, ``x_test``, ``y_test``, and both or none of ``x_validation``,
-        ``y_validation``, each with the array under that name, or under that of MedMNIST's files
-        (``train_images``, ``val_labels``, …); ``class_names`` where the file has texts so called.
+        ``y_validation``, each with the array under that name, under another of the split
+        (``x_val``, ``y_dev``, …), or under that of MedMNIST's files (``train_images``,
+        ``val_labels``, …); ``class_names`` where the file has texts so called.
 
     Raises
     ------
@@ -47,7 +50,13 @@ def read_npz(path: Path) -> dict[str, NDArray[Any]]:
     try:
         with zipfile.ZipFile(path) as archive:
             inside = {name.removesuffix(".npy"): name for name in archive.namelist()}
-            members = {_MEDMNIST.get(name, name): member for name, member in inside.items()}
+            members = {_OTHER_NAMES.get(name, name): member for name, member in inside.items()}
+            if len(members) < len(inside):
+                twice = [name for name in inside if name not in members]
+                raise DataError(
+                    f"{path}: expected the arrays of each split once, got {', '.join(inside)}: "
+                    f"leave out some of {', '.join(twice)}"
+                )
             names = [name for name in _REQUIRED + _OPTIONAL if name in members]
             wanted = _REQUIRED + (_OPTIONAL if set(_OPTIONAL) & set(names) else ())
             missing = [name for name in wanted if name not in names]

@@ -27,6 +27,7 @@ MOST_PIXELS = 89_478_485
 MOST_BYTES = 1 << 29
 """A larger file is refused."""
 
+_WHITE = np.uint8(255)
 _TURNED = (5, 6, 7, 8)  # EXIF orientations that swap height and width
 _ORIENTATION = 0x0112
 _DEEP = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")
@@ -133,7 +134,11 @@ def _pixels(image: Image, shape: Shape) -> NDArray[np.uint8]:
     with suppress(Exception):  # damaged EXIF data are none
         whole = ImageOps.exif_transpose(image) or image
     if whole.mode in _DEEP:
-        whole = PillowImage.fromarray(_eight_bits(np.asarray(whole)))
+        deep, clear = np.asarray(whole), whole.info.get("transparency")
+        grey = _eight_bits(deep)
+        whole = PillowImage.fromarray(
+            grey if clear is None else np.where(deep == clear, _WHITE, grey)
+        )
     if whole.has_transparency_data:
         layers = whole.convert("RGBA")
         white = PillowImage.new("RGBA", layers.size, "white")

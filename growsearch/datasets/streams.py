@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from growsearch.datasets.dataset import Dataset, Split, split_from
+from growsearch.datasets.intensities import CHANNELS
 from growsearch.datasets.labels import class_numbers
 from growsearch.datasets.splits import parts_of
 from growsearch.errors import DataError
@@ -69,9 +70,14 @@ def load_streams(data: Any, *, validation: int, seed: int) -> Dataset:
             f"a mapping of pipelines: expected train, and if need be validation and test, got "
             f"{', '.join(map(str, given))}: name them so"
         )
+    arrays = {part: _read(stream, part) for part, stream in given.items()}
+    top = max(float(x.max()) if x.size else 0.0 for x, _ in arrays.values())
+    are_up_to_255 = 2.0 < top <= 255.0  # as `intensities` tells them from a rounding beyond 1
     splits, contents, parts = [], list[str](), list[str]()
-    for part, stream in given.items():
-        split, hashes = _read(stream, part)
+    for part, (pixels, every) in arrays.items():
+        divided = are_up_to_255 and pixels.dtype != np.uint8
+        scaled = np.divide(pixels, 255, dtype=np.float32) if divided else pixels
+        split, hashes = _in_order(scaled, every, part)
         splits.append(split)
         contents += hashes
         parts += [part] * len(split)
@@ -99,8 +105,8 @@ def load_streams(data: Any, *, validation: int, seed: int) -> Dataset:
     )
 
 
-def _read(stream: Any, part: str) -> tuple[Split, list[str]]:
-    """Return all images of a pipeline in the order of their content, with a hash of each."""
+def _read(stream: Any, part: str) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """Return all images of a pipeline and their labels."""
     images, labels = [], []
     for x, y in _pairs(stream, part):
         images.append(x)
@@ -108,14 +114,16 @@ def _read(stream: Any, part: str) -> tuple[Split, list[str]]:
     if not images:
         raise DataError(f"{part}: expected images and labels, got an empty pipeline: fill it")
     try:
-        pixels, every = np.concatenate(images), np.concatenate(labels)
+        return np.concatenate(images), np.concatenate(labels)
     except ValueError:
         raise DataError(
             f"{part}: expected images of one shape, got {images[0].shape[1:]} and others: resize "
             "them in the pipeline"
         ) from None
-    if pixels.dtype != np.uint8 and pixels.size and 1.0 < pixels.max() <= 255.0:
-        pixels = np.divide(pixels, 255, dtype=np.float32)
+
+
+def _in_order(pixels: NDArray[Any], every: NDArray[np.int64], part: str) -> tuple[Split, list[str]]:
+    """Return images in the order of their content, with a hash of each."""
     pixels = np.ascontiguousarray(pixels)
     hashes = [
         hashlib.sha256(pixel.tobytes() + str(label).encode()).hexdigest()
@@ -135,8 +143,7 @@ def _pairs(stream: Any, part: str) -> Iterator[tuple[NDArray[Any], NDArray[Any]]
                 "the pipeline give (images, labels)"
             )
         x, y = np.asarray(element[0]), np.asarray(element[1])
-        is_one = y.ndim == 0 or (x.ndim == 3 and y.ndim == 1 and len(x) != len(y))
-        if is_one:  # (h, w, c) with a label, or with a one-hot row
+        if y.ndim == 0 or (x.ndim == 3 and y.ndim == 1 and _is_one(x, y)):
             x, y = x[np.newaxis], y[np.newaxis]
         if x.ndim not in (3, 4) or len(x) != len(y):
             raise DataError(
@@ -144,6 +151,12 @@ def _pairs(stream: Any, part: str) -> Iterator[tuple[NDArray[Any], NDArray[Any]]
                 f"and {y.shape}: let the pipeline give batches of both"
             )
         yield x, _column(y, part)
+
+
+def _is_one(x: NDArray[Any], y: NDArray[Any]) -> bool:
+    """Return whether x is one image (h, w, c) with its one-hot row, no batch of grey ones."""
+    is_hot = y.dtype.kind in "fiub" and np.count_nonzero(y == 1) == 1 == np.count_nonzero(y)
+    return len(x) != len(y) or (x.shape[-1] in CHANNELS and is_hot)
 
 
 def _elements(stream: Any, part: str) -> Iterator[Any]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Any
 
+from growsearch import datasets
 from growsearch.networks.store import NetworkStore
 from growsearch.page.facts import Fact
 from growsearch.study.attributes import (
@@ -21,6 +22,8 @@ from growsearch.study.open import WEIGHTS
 from growsearch.study.result import SearchResult
 
 SPACE_FILE = "space.toml"
+IMAGES = "IMAGES"
+"""Stands in the command for images that it cannot name."""
 
 
 def space_text(result: SearchResult) -> str | None:
@@ -69,9 +72,19 @@ def command(result: SearchResult) -> str:
 
 
 def _place_of_images(result: SearchResult) -> str:
-    """Return the path of a run's images; "" where they had none, or more than one."""
+    """Return the path of a run's images; "" where none need be named."""
     data = DataAttribute.read(result.study)
-    return data.paths[0] if data is not None and len(data.paths) == 1 else ""
+    if data is None:
+        return ""
+    if len(data.paths) == 1:
+        return data.paths[0]
+    published = data.name in datasets.LOADERS and data.source != datasets.IN_MEMORY
+    return "" if not data.paths and (data.stand_in or published) else IMAGES
+
+
+def images_to_name(result: SearchResult) -> str:
+    """Return what `IMAGES` stands for in the command; "" where it is not there."""
+    return (result.data_source or "") if _place_of_images(result) == IMAGES else ""
 
 
 def about(result: SearchResult) -> list[Fact]:

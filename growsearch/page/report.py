@@ -109,6 +109,7 @@ def render(result: SearchResult) -> str:
             about=repeat.about(result),
             space_toml=repeat.space_text(result),
             command=repeat.command(result),
+            images_to_name=repeat.images_to_name(result),
             environment=repeat.environment(result),
             data={"curves": curves(result), "templates": templates()},
             style=_safe(_text("style.css")),

@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any
 
 from growsearch.datasets import Dataset
-from growsearch.errors import ArchitectureError, SearchSpaceError
+from growsearch.errors import ArchitectureError, DataError, SearchSpaceError
 from growsearch.networks import Architecture
 from growsearch.space.files import AUTO
 from growsearch.space.section import LARGEST_COUNT
@@ -70,6 +70,8 @@ def fitted(
     ------
     SearchSpaceError
         When the first network cannot have such ends.
+    DataError
+        When the labels do not number at least two classes.
     """
     is_own = not dataset.stand_in and not (
         dataset.name in (space.data, space.name) and _fits(space.architecture, dataset)
@@ -80,6 +82,7 @@ def fitted(
     if is_given or not is_own or not has_shipped_ends(space):
         return space, ()
     before = space.architecture
+    _check_classes(dataset)
     try:
         after = with_ends(before, dataset.image_shape, dataset.classes)
     except ArchitectureError as error:
@@ -118,6 +121,17 @@ def fitted(
     notes += said
     name = _NO_NAME.sub("_", dataset.name).lstrip("_.-")[:_LONGEST] or "images"
     return space.replace(name=name, **changes), tuple(notes)
+
+
+def _check_classes(dataset: Dataset) -> None:
+    """Refuse one class alone, and numbers with more gaps than there are images."""
+    count = len(dataset.train)
+    if dataset.classes < 2 or (dataset.class_names is None and dataset.classes > count):
+        raise DataError(
+            f"{dataset.source}: expected labels of at least 2 classes, numbered 0, 1, 2, …, got "
+            f"{count:,} training images with labels up to {dataset.classes - 1:,}: number the "
+            "classes so, and give images of each"
+        )
 
 
 def _fits(architecture: Architecture, dataset: Dataset) -> bool:

@@ -137,3 +137,45 @@ def test_an_archive_that_expands_is_stopped(
     (tmp_path / "bomb.zip").rename(tmp_path / "other.zip")
     with pytest.raises(DataError, match="the disk is full"):
         load_images(tmp_path / "other.zip")
+
+
+@pytest.mark.parametrize("ending", [".tar", ".zip"])
+def test_what_is_left_out_is_told(tmp_path: Path, ending: str) -> None:
+    """Links, and files with other endings, whenever the archive is read."""
+    folder = write_classes(tmp_path / "pets", COUNTS)
+    archive = pack(folder, tmp_path / f"a{ending}")
+    if ending == ".zip":
+        with zipfile.ZipFile(archive, "a") as zipped:
+            link = zipfile.ZipInfo("cat/link.png")
+            link.external_attr = 0o120777 << 16
+            zipped.writestr(link, "0.png")
+            zipped.writestr("cat/a.tif", b"II")
+    else:
+        with tarfile.open(archive, "a") as bundle:
+            link_to = tarfile.TarInfo("cat/link.png")
+            link_to.type, link_to.linkname = tarfile.LNKTYPE, "cat/0.png"
+            bundle.addfile(link_to)
+            bundle.addfile(tarfile.TarInfo("cat/a.tif"))
+    for _ in range(2):
+        assert load_images(archive).notes[:2] == (
+            "left out 1 links, which are not followed in an archive",
+            "left out 1 files with other endings than images have: .tif",
+        )
+
+
+def test_an_archive_without_an_image_says_what_it_has(tmp_path: Path) -> None:
+    """As a folder says it."""
+    with zipfile.ZipFile(tmp_path / "scans.zip", "w") as zipped:
+        for number in range(16):
+            zipped.writestr(f"{number % 2}/{number}.tif", b"II")
+    with pytest.raises(DataError, match=r"got 16 \.tif"):
+        load_images(tmp_path / "scans.zip")
+
+
+def test_a_zip_of_a_mac_keeps_its_accents(tmp_path: Path) -> None:
+    """Names in UTF-8 that do not say so."""
+    folder = write_classes(tmp_path / "obst", {"Aepfel": 6, "Birnen": 6})
+    plain = pack(folder, tmp_path / "a.zip").read_bytes()
+    mac = tmp_path / "mac.zip"
+    mac.write_bytes(plain.replace(b"Aepfel", "Äpfel".encode()))
+    assert load_images(mac).class_names == ("Birnen", "Äpfel")

@@ -174,3 +174,53 @@ def test_loading_leaves_the_folder_alone(tmp_path: Path) -> None:
     load("mnist", folder)
     assert {path: path.stat().st_mtime_ns for path in [folder, *folder.iterdir()]} == before
     folder.chmod(0o755)
+
+
+@pytest.mark.parametrize("form", ["numbers", "column", "one-hot", "floats"])
+@pytest.mark.parametrize("name", ["mnist", "fashion_mnist"])
+def test_arrays_of_fewer_classes_are_a_data_set_of_their_own(
+    tmp_path: Path, name: str, form: str
+) -> None:
+    """Grey images of 28x28 with two classes are no clothes, however the labels are written."""
+    x, y = small_mnist()[0], np.arange(60) % 2
+    written = {"column": y[:, None], "one-hot": np.eye(2)[y], "floats": y.astype(np.float64)}
+    labels = written.get(form, y)
+    path = tmp_path / "xrays.npz"
+    np.savez(path, x_train=x, y_train=labels, x_test=x[:12], y_test=labels[:12])
+    found = load(name, path)
+    assert (found.name, found.classes, found.class_names) == ("xrays", 2, None)
+    assert found.train.labels.max() == 1
+
+
+def test_images_with_channels_first_are_told() -> None:
+    """Square ones, as bytes and as floats; a picture of three rows is one."""
+    y = np.arange(24) % 2
+    for x in (np.full((24, 3, 8, 8), 200, np.uint8), np.full((24, 1, 28, 28), 0.5)):
+        with pytest.raises(DataError, match=r"channels first: move the axis, as np.moveaxis"):
+            load("mnist", ((x, y), (x, y)))
+    flat = np.full((24, 3, 8, 3), 200, np.uint8)
+    assert load("mnist", ((flat, y), (flat, y))).image_shape == (3, 8, 3)
+
+
+def test_dark_images_are_told() -> None:
+    """Bytes of 0 and 1 are refused; what is nearly black is noted; black and bright are not."""
+    y = np.arange(24) % 2
+
+    def loaded(x: np.ndarray) -> Dataset:
+        return load("mnist", ((x, y), (x, y)))
+
+    for kind in (np.uint8, np.int64):
+        ones = np.zeros((24, 5, 6, 1), kind)
+        ones[:, 2] = 1
+        with pytest.raises(DataError, match="pixels from 0 to 255, got 0 to 1"):
+            loaded(ones)
+    deep = np.full((24, 5, 6, 1), 4095, np.uint16)  # 12 of 16 bits
+    assert loaded(deep).notes == (
+        "the brightest pixel of the training images is .062 of white: scale them, unless they are "
+        "so dark",
+    )
+    assert not loaded(deep * 16).notes
+    assert not loaded(np.zeros((24, 5, 6, 1), np.uint8)).notes
+    one_bright = deep.copy()
+    one_bright[17] = 65535
+    assert not loaded(one_bright).notes

@@ -141,3 +141,17 @@ def test_mutated_npz_is_read_or_refused(tmp_path: Path, data: st.DataObject) -> 
     except DataError as error:
         refusal = str(error)
     assert "\n" not in refusal
+
+
+@pytest.mark.parametrize("part", ["val", "valid", "dev", "validation"])
+def test_a_split_may_have_its_other_names(tmp_path: Path, part: str) -> None:
+    """As folders and tables have them; each split once."""
+    x, y, x_test, y_test = small_mnist()
+    arrays = {"x_train": x, "y_train": y, "x_testing": x_test, "y_testing": y_test}
+    arrays |= {f"x_{part}": x[:7], f"y_{part}": y[:7]}
+    np.savez(tmp_path / "v.npz", **arrays)
+    data = load("mnist", tmp_path / "v.npz")
+    assert [len(data.train), len(data.validation), len(data.test)] == [60, 7, 12]
+    np.savez(tmp_path / "twice.npz", **arrays, val_images=x[:7])
+    with pytest.raises(DataError, match="expected the arrays of each split once"):
+        load("mnist", tmp_path / "twice.npz")

@@ -139,3 +139,15 @@ def test_what_is_no_picture_has_a_reason(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(pictures, "MOST_BYTES", 10)
     with pytest.raises(DataError, match="bytes, at most 10 are read"):
         outline_of(tmp_path / "bomb.png")
+
+
+def test_transparent_grey_of_sixteen_bits_is_white(tmp_path: Path) -> None:
+    """The one value that a PNG calls transparent."""
+    deep = np.full((6, 8), 30000, np.uint16)
+    deep[:, :4] = 100
+    path = tmp_path / "deep.png"
+    Image.fromarray(deep).save(path, transparency=100)
+    with Image.open(path) as image:
+        assert image.info["transparency"] == 100
+    assert (read(path, (6, 8, 1))[:, :4] == 255).all()
+    assert (read(path, (6, 8, 1))[:, 4:] == 117).all()

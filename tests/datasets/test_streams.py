@@ -156,3 +156,30 @@ def test_tensorflow_and_keras_pipelines() -> None:
         assert everything(loaded) == EXPECTED
     with pytest.raises(DataError, match="got one that repeats"):
         load("mnist", stream.repeat())
+
+
+def test_a_pixel_just_above_one_is_no_byte() -> None:
+    """A rounding error, as of a resizing, does not turn a split black; splits are scaled alike."""
+    floats = np.float32(IMAGES / 255)
+    floats[3, 0, 0, 0] = np.nextafter(np.float32(1), np.float32(2))
+    found = load("mnist", (Pipeline(floats), Pipeline(floats[:6], LABELS[:6])))
+    assert found.train.images.mean() == pytest.approx(floats.mean(), abs=0.05)
+    assert found.test.images.mean() == pytest.approx(floats[:6].mean(), abs=1e-6)
+    dark = np.float32(IMAGES // 200)  # 0 and 1 of 255
+    found = load("mnist", (Pipeline(np.float32(IMAGES)), Pipeline(dark[:6], LABELS[:6])))
+    assert found.test.images.max() == np.float32(1 / 255)
+
+
+def test_one_image_as_high_as_there_are_classes_is_no_batch() -> None:
+    """Colour images one by one, whose one-hot row is as long as they are high."""
+    images, hot = np.uint8(RNG.integers(0, 256, (36, 4, 4, 3))), np.eye(4)[np.arange(36) % 4]
+
+    class OneByOne(Pipeline):
+        def as_numpy_iterator(self) -> Iterator[Any]:
+            yield from zip(self._x, self._y, strict=True)
+
+    found = load("mnist", OneByOne(images, hot))
+    assert (found.image_shape, found.classes) == ((4, 4, 3), 4)
+    assert sum(map(len, (found.train, found.validation, found.test))) == 36
+    grey = load("mnist", Pipeline(images[..., 0], np.arange(36) % 4, batch=4))
+    assert grey.image_shape == (4, 4, 1)

@@ -239,3 +239,12 @@ def test_reproduce_refuses_other_images(folder: Path, tmp_path: Path) -> None:
     """The original's networks take images of 28x28x1 in ten classes."""
     with pytest.raises(DataError, match="expected 28x28x1 images of 10 classes, got 20x12x3 of 7"):
         gs.reproduce(data=folder, out=tmp_path / "out", seeds=1, iterations=1)
+
+
+@pytest.mark.parametrize("labels", [np.zeros(30, int), np.where(np.arange(30) % 2, 10**6, 0)])
+def test_labels_that_number_no_classes_are_told(labels: np.ndarray) -> None:
+    """One class alone, and a gap of a million: no first network is made for them."""
+    split = gs.Split(np.full((30, 8, 8, 1), 0.5), labels)
+    data = gs.Dataset("odd", split, split, split, source="made")
+    with pytest.raises(DataError, match="expected labels of at least 2 classes, numbered 0, 1"):
+        fitted(gs.SearchSpace.load("mnist"), data)

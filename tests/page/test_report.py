@@ -221,19 +221,21 @@ def test_a_run_from_a_given_network_names_it(finished: SearchResult) -> None:
     [
         (("/my/images.npz",), "--data /my/images.npz"),
         (("/my photos",), "--data '/my photos'"),
-        (("/may", "/june"), ""),
-        ((), ""),
+        (("/may", "/june"), "--data IMAGES"),
+        ((), "--data IMAGES"),
     ],
 )
 def test_the_command_names_the_images(copy: Path, paths: tuple[str, ...], asked: str) -> None:
-    """By their path, that of a folder as well; ``run`` takes no list of several."""
+    """By their path, that of a folder as well; else it says what to name, unless it is found."""
     result = load_result(copy)
     about = DataAttribute.read(result.study)
     assert about is not None
     about.model_copy(update={"paths": paths}).write(result.study)
     command = repeat.command(result)
     assert asked in command
-    assert ("--data" in command) == bool(asked)
+    assert ("IMAGES stands for" in render(result)) == ("IMAGES" in asked)
+    about.model_copy(update={"paths": (), "name": "mnist"}).write(result.study)
+    assert "--data" not in repeat.command(load_result(copy))
 
 
 def test_hundreds_of_trials_are_written_in_seconds(finished: SearchResult) -> None:
