@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from optuna.study import Study
 from optuna.trial import TrialState
 
+from growsearch.driver.pending import trainings_of
 from growsearch.driver.proposals import may_grow
 from growsearch.space import SearchSpace
 from growsearch.study.attributes import SpentAttribute, TeacherAttribute
@@ -114,7 +116,7 @@ class Goal:
 
 
 def reason_to_stop(
-    state: RunState, goal: Goal, clock: Clock, space: SearchSpace, study: Study
+    state: RunState, goal: Goal, clock: Clock, space: SearchSpace, study: Study, workers: int
 ) -> str | None:
     """Return why no other trial is made, in words; None if there is to be one."""
     if (reason := reason_for_no_trial(state, goal, space, study)) is not None:
@@ -124,11 +126,14 @@ def reason_to_stop(
     room = clock.left - _reserved(space, clock.budget)
     if room < state.laps.longest:
         return f"the time budget of {clock.budget:g} s leaves no room for another trial"
-    if not _has_trained(state) and room < (seconds := _updates_of_trial(space, study)):
+    one, others = _updates_of_trial(space, study), math.ceil(trainings_of(space) - 1.0)
+    seconds = one * (1 + math.ceil(others / max(1, workers)))
+    if not _has_trained(state) and room < seconds:
+        its, fewer = ("", "") if not others else (", with its controls,", ", or fewer controls")
         return (
             f"the time budget of {clock.budget:g} s leaves no room for a trial, whose "
-            f"{space.training.steps} updates take about {seconds:.0f} s: give more time, or fewer "
-            "training.steps"
+            f"{space.training.steps} updates{its} take about {seconds:.0f} s: give more time, or "
+            f"fewer training.steps{fewer}"
         )
     return None
 

@@ -122,7 +122,7 @@ def _tasks(
 
 def _plan_of(arm: str, plan: TrainingPlan, steps: int) -> TrainingPlan:
     """Return the plan of a control: one from scratch has the schedule from its begin."""
-    plan = replace(plan, steps=steps)
+    plan = plan.with_steps(steps)
     if ARMS[arm].inherits:
         return plan
     return replace(plan, schedule_start=0, rewarm=0)

@@ -120,7 +120,8 @@ def fill(run: Run, window: Window, goal: Goal) -> str:
     while window.has_room and run.dispatcher.free > len(list(window.unsent)):
         with run.clock.on("candidates"):
             state = state_for(run)
-            ended = reason_to_stop(state, goal, run.clock, run.space, run.study)
+            workers = run.dispatcher.workers
+            ended = reason_to_stop(state, goal, run.clock, run.space, run.study, workers)
             if ended is not None:
                 return ended
             window.add(propose(run, state))

@@ -67,9 +67,17 @@ def default_window(workers: int, space: SearchSpace) -> int:
     """
     if space.trunk is not None:  # the candidates of a campaign; the trunk has a worker of its own
         return max(space.trunk.candidates, min(MOST, workers - 1))
+    return max(1, min(MOST, math.ceil(workers / trainings_of(space))))
+
+
+def trainings_of(space: SearchSpace) -> float:
+    """Return how many trainings a candidate has, its repeats and controls included, on average.
+
+    Examples
+    --------
+    >>> controls = {"arms": {"random": 1.0, "scratch": 0.5}, "seeds": 2, "tuned": 3}
+    >>> trainings_of(SearchSpace.load("digits").replace(controls=controls))
+    11.0
+    """
     controls = space.controls
-    arms = sum(controls.arms.values())
-    trainings = arms * max(1, controls.tuned)
-    repeats = (controls.seeds - 1) * (1.0 + trainings) if controls.arms else 0.0
-    jobs = 1.0 + trainings + repeats
-    return max(1, min(MOST, math.ceil(workers / jobs)))
+    return controls.seeds * (1.0 + sum(controls.arms.values()) * controls.tuned)

@@ -86,7 +86,7 @@ def _in_time(run: Run, plan: TrainingPlan) -> TrainingPlan:
         return plan
     steps = max(1, min(plan.steps, int(seconds / speed.step_seconds)))
     every = min(plan.evaluate_every, steps)
-    return replace(plan, steps=steps, evaluate_every=every, precision=speed.precision)
+    return replace(plan.with_steps(steps), evaluate_every=every, precision=speed.precision)
 
 
 def _surely_fits(run: Run, plan: TrainingPlan) -> bool:

@@ -42,14 +42,13 @@ class TimeLimit:
     def of(self, job: Job[object]) -> float:
         """Return the limit of a job in seconds; infinite while nothing explains its time."""
         if self._given is not None:
-            planned = job.plan.seconds if isinstance(job, TrialJob) else None
-            return self._given + (planned or 0.0)
+            return self._given + (_planned(job) if isinstance(job, TrialJob) else 0.0)
         # Measurements, such as that of the widths, tell nothing about the first training.
         if self.longest == 0.0 or (isinstance(job, TrialJob) and not self._has_trained):
             return math.inf
         explained = self.longest
         if isinstance(job, TrialJob):
-            explained = max(explained, self._update * _updates(job), job.plan.seconds or 0.0)
+            explained = max(explained, self._update * _updates(job), _planned(job))
         return max(_LEAST, _FACTOR * explained)
 
     def learn(self, job: Job[object], seconds: float) -> None:
@@ -61,6 +60,11 @@ class TimeLimit:
         self.longest = max(self.longest, seconds)
         if updates:
             self._update = max(self._update, seconds / updates)
+
+
+def _planned(job: TrialJob) -> float:
+    """Return the seconds that the plan of a job gives it at most; 0 where it has updates alone."""
+    return job.plan.seconds or job.plan.time_limit or 0.0
 
 
 def _updates(job: TrialJob) -> int:

@@ -96,6 +96,13 @@ class SearchSpace(Section):
                 )
         if self.trunk is not None:
             self._leaves_the_decay_to_the_trunk()
+            self._leaves_the_decisions_to_the_trunk()
+        elif self.search.objective == "loss_gain":
+            raise SectionError(
+                "search.objective",
+                "expected gain, gain_per_second or two objectives, as losses at equal cost are "
+                "known of a search by a [trunk] alone, got loss_gain",
+            )
         if self.search.demand is not None:
             self._can_keep_a_front()
         if (
@@ -114,6 +121,22 @@ class SearchSpace(Section):
                 raise SectionError(
                     f"{name}.schedule",
                     f"expected {' or '.join(ENDLESS)} beside [trunk], which ends with a decay",
+                )
+
+    def _leaves_the_decisions_to_the_trunk(self) -> None:
+        """Refuse keys that a trunk does not read: it has decisions and averages of its own."""
+        usual = Judge()
+        for key, is_set, instead in (
+            ("pruning", self.pruning is not None, "trunk.tolerance"),
+            ("judge.rule", self.judge.rule != usual.rule, "trunk.tolerance"),
+            ("judge.margin", self.judge.margin != usual.margin, "trunk.tolerance"),
+            ("choices.ema", self.choices.ema is not None, "trunk.average"),
+        ):
+            if is_set:
+                raise SectionError(
+                    key,
+                    f"expected none beside [trunk], which does not read it: set {instead}, or use "
+                    "a space without [trunk], such as net2net",
                 )
 
     def _can_keep_a_front(self) -> None:

@@ -93,6 +93,12 @@ class Teacher(Training):
         """The training of the teacher; 1 update where ``steps`` is 0, as there is none."""
         return self._plan_of(max(self.steps, 1), self.learning_rate)
 
+    def _plan_of(self, steps: int, learning_rate: float) -> TrainingPlan:
+        if self.steps:
+            return super()._plan_of(steps, learning_rate)
+        without = self.model_copy(update={"warmup": 0})  # of a training that there is not
+        return Training._plan_of(without, steps, learning_rate)
+
 
 IMAGE = ("height", "width", "channels")  # the axes of an image
 

@@ -26,10 +26,12 @@ def wanted_controls(space: SearchSpace, seed: int, index: int) -> list[tuple[str
     >>> space = SearchSpace.load("digits").replace(controls={"arms": ["random"], "seeds": 2})
     >>> wanted_controls(space, 0, 0)
     [('random', 0), ('net2net', 1), ('random', 1)]
+    >>> wanted_controls(space.replace(controls={"arms": []}), 0, 0)
+    [('net2net', 1)]
     """
     controls = space.controls
     lot = seed_of(seed, index, "controls") / 2**31
     arms = [arm for arm, fraction in controls.arms.items() if lot < fraction]
-    repeated = [CANDIDATE, *arms] if arms else []
+    repeated = [CANDIDATE, *arms] if arms or not controls.arms else []
     repeats = [(arm, repeat) for repeat in range(1, controls.seeds) for arm in repeated]
     return [(arm, 0) for arm in arms] + repeats

@@ -102,7 +102,8 @@ def record(trial: FrozenTrial, controls: ControlResults) -> TrialRecord:
     """
     about = Candidate.read(trial)
     with untrusted(f"trial {trial.number}"):
-        candidate = arm_result(trial, about).until(about.compared_at)
+        whole = arm_result(trial, about)
+        candidate = whole.until(about.compared_at)
         values: Sequence[float] = trial.values or ()
     arms = {CANDIDATE: candidate}
     repeats: dict[str, dict[int, ArmResult]] = {}
@@ -128,6 +129,7 @@ def record(trial: FrozenTrial, controls: ControlResults) -> TrialRecord:
         arms=arms,
         repeats=repeats,
         gain=about.gain,
+        judged_accuracy=None if candidate is whole else whole.accuracy,
         seconds=candidate.seconds + sum(result.seconds for result in controls.values()),
         kept=about.kept,
         reason=about.reason or about.failure or "",

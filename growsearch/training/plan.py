@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Self
@@ -166,6 +167,17 @@ class TrainingPlan:
         own, changes = _apart(keys)
         return replace(self, **own, augmentation=replace(self.augmentation, **changes))
 
+    def with_steps(self, steps: int) -> Self:
+        """Return the plan with other steps, and a warm-up that its schedule still has room for.
+
+        Examples
+        --------
+        >>> TrainingPlan(100, schedule="cosine", warmup=20).with_steps(10).warmup
+        9
+        """
+        bare = replace(self, steps=steps, warmup=0)
+        return replace(bare, warmup=int(min(self.warmup, bare._longest_warmup)))
+
     @property
     def schedule_end(self) -> int:
         """Steps of the whole schedule."""
@@ -185,17 +197,22 @@ class TrainingPlan:
             return self.weight_decay
         return OPTIMIZERS[self.optimizer].decay or 0.0
 
-    def _check_warmup(self) -> None:
-        """Refuse a warm-up that is not over where the schedule's fall begins."""
-        if not self.warmup or self.schedule in ENDLESS:
-            return
+    @property
+    def _longest_warmup(self) -> float:
+        """The most steps of a warm-up: it is over where the schedule's fall begins."""
+        if self.schedule in ENDLESS:
+            return math.inf
         if self.schedule == "one_cycle":
+            return 0
+        fall = self.fall if self.schedule == "wsd" else 1.0
+        return int(self.schedule_end - fall + 1e-9)  # 0.07 * 100 is above 7
+
+    def _check_warmup(self) -> None:
+        if self.warmup and self.schedule == "one_cycle":
             raise InvalidInputError(
                 f"warmup: expected 0 with one_cycle, which has a rise of its own, got {self.warmup}"
             )
-        fall = self.fall if self.schedule == "wsd" else 1.0
-        most = int(self.schedule_end - fall + 1e-9)  # 0.07 * 100 is above 7
-        if self.warmup > most:
+        if self.warmup > (most := self._longest_warmup):
             raise InvalidInputError(
                 f"warmup: expected at most {most}, which {self.schedule} leaves of its "
                 f"{self.schedule_end} steps, got {self.warmup}"

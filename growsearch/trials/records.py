@@ -112,6 +112,9 @@ class TrialRecord:
         the campaign was decided, in seconds, or without a time budget in updates.
     demand : float or None
         In a run with two objectives: the second one's value.
+    judged_accuracy : float or None
+        The accuracy that `gain` is of, where it is not `validation_accuracy`: a candidate of a
+        trunk may be trained on after the arms were compared.
     """
 
     number: int
@@ -138,11 +141,14 @@ class TrialRecord:
     loss_gain: float | None = None
     elapsed: float | None = None
     demand: float | None = None
+    judged_accuracy: float | None = None
 
     @property
     def parent_accuracy(self) -> float | None:
         """The parent's validation accuracy."""
-        accuracy = self.validation_accuracy
+        accuracy = self.judged_accuracy
+        if accuracy is None:
+            accuracy = self.validation_accuracy
         return None if accuracy is None or self.gain is None else accuracy - self.gain
 
     def seeds_of(self, arm: str) -> dict[int, ArmResult]:

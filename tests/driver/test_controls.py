@@ -220,3 +220,27 @@ def test_controls_of_a_lost_parent_are_passed_over(finished: SearchResult, tmp_p
     with pytest.warns(DamagedNetworkWarning):
         search(tmp_path, callbacks=lambda _, record: announced.append(record.number))
     assert announced == []
+
+
+def test_a_control_of_fewer_updates_keeps_room_for_its_schedule(tmp_path: Path) -> None:
+    """Of a network that became smaller: its warm-up would be longer than its schedule."""
+    overrides = (
+        "training.schedule=cosine",
+        "training.warmup=3",
+        'choices.operations=["narrow_all"]',
+        'controls.arms=["continued_compute"]',
+        "limits.width_multiple=1",
+        "judge.rule=not_inferior",
+    )
+    result = search(tmp_path, *overrides, trials=2)
+    for record in result.trials:
+        arms = record.arms
+        assert arms["continued_compute"].curve[-1][0] < arms["net2net"].curve[-1][0]
+
+
+def test_repeats_need_no_arms(tmp_path: Path) -> None:
+    """A candidate is trained with each seed, whether or not it has controls."""
+    result = search(tmp_path, "controls.seeds=3", "controls.arms=[]", trials=2)
+    for record in result.trials:
+        assert sorted(record.seeds_of("net2net")) == [0, 1, 2]
+        assert set(record.arms) == {"net2net"}

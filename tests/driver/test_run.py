@@ -301,27 +301,36 @@ MANY_IMAGES = ("training.batch_size=50", "teacher.batch_size=50")
 
 
 def test_a_first_trial_is_estimated_by_the_first_network(tmp_path: Path, hours: Hours) -> None:
-    """At an image a second its four updates take 200 s, of the 90 that the first network left."""
+    """At an image a second its four updates take 200 s, and those of each control as long."""
     trainer = Telling(hours, 10.0)
     result, _ = budgeted(tmp_path, hours, 100.0, *MANY_IMAGES, trainer=trainer)
     assert (len(result.trials), trainer.trained) == (0, 1)
-    assert "whose 4 updates take about 200 s" in result.ended
-    more, _ = budgeted(tmp_path, hours, 400.0, *MANY_IMAGES, trainer=Telling(hours, 10.0))
+    assert "whose 4 updates, with its controls, take about 400 s" in result.ended
+    assert result.ended.endswith("fewer training.steps, or fewer controls")
+    more, _ = budgeted(tmp_path / "more", hours, 500.0, *MANY_IMAGES, trainer=Telling(hours, 10.0))
     assert more.trials
+    for arms, text in (
+        ("controls.seeds=5", "whose 4 updates, with its controls, take about 2000 s"),
+        ("controls.arms=[]", ""),
+    ):
+        out, trainer = tmp_path / arms[9:13], Telling(hours, 10.0)
+        other, _ = budgeted(out, hours, 500.0, *MANY_IMAGES, arms, trainer=trainer)
+        assert text in other.ended
+        assert bool(other.trials) != bool(text)
 
 
 def test_a_refused_trial_tells_no_length(tmp_path: Path, hours: Hours) -> None:
     """It takes no time; the first one that would be trained is still estimated."""
     first, _ = budgeted(
-        tmp_path, hours, 400.0, *MANY_IMAGES, trainer=Telling(hours, 10.0), trials=0
+        tmp_path, hours, 500.0, *MANY_IMAGES, trainer=Telling(hours, 10.0), trials=0
     )
     first.study.enqueue_trial({"op": "shrink"})
-    for budget, trials in ((400.0, 1), (100.0, 50)):
+    for budget, trials in ((500.0, 1), (100.0, 50)):
         result, _ = budgeted(
             tmp_path, hours, budget, *MANY_IMAGES, trainer=Telling(hours, 10.0), trials=trials
         )
         assert [record.state for record in result.trials] == ["FAIL"]
-    assert "whose 4 updates take about 200 s" in result.ended
+    assert "whose 4 updates, with its controls, take about 400 s" in result.ended
 
 
 def test_another_batch_size_tells_nothing(tmp_path: Path, hours: Hours) -> None:

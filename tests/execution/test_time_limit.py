@@ -94,3 +94,11 @@ def test_sessions_are_one(jobs: list[tuple[int, float]]) -> None:
         assert limits[0].of(job) == limits[1].of(job)
     for steps, seconds in jobs:
         assert limits[0].of(training(steps)) >= 10.0 * seconds
+
+
+def test_a_plan_with_a_time_limit_has_it_beside_a_given_one() -> None:
+    """Else the legs of a trunk, which may last a tenth of the run, would end the run."""
+    job = training(1000)
+    limited = replace(job, plan=replace(job.plan, time_limit=60.0))
+    assert TimeLimit(30.0).of(limited) == 90.0
+    assert TimeLimit(None, [(10**6, 40.0)]).of(limited) == 600.0

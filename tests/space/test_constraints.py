@@ -210,3 +210,33 @@ def test_an_error_is_also_the_builtin_that_a_caller_expects() -> None:
     """SearchSpaceError is a ValueError and the library's InvalidInputError."""
     assert issubclass(SearchSpaceError, ValueError)
     assert issubclass(SearchSpaceError, InvalidInputError)
+
+
+@pytest.mark.parametrize(
+    ("override", "instead"),
+    [
+        ("pruning={tolerance = 0.1}", "trunk.tolerance"),
+        ("judge.rule=not_inferior", "trunk.tolerance"),
+        ("judge.margin=2.0", "trunk.tolerance"),
+        ("choices.ema=[0.0, 0.99]", "trunk.average"),
+    ],
+)
+def test_keys_that_a_trunk_does_not_read_are_refused(override: str, instead: str) -> None:
+    """They would be stored, shown and sampled, and do nothing."""
+    key = override.partition("=")[0]
+    text = refused(SearchSpace.load, "mnist", [override])
+    assert f"{key}: expected none beside [trunk], which does not read it: set {instead}" in text
+
+
+def test_a_gain_in_loss_needs_a_trunk() -> None:
+    """Without one it is never known, and the sampler would never learn."""
+    text = refused(SearchSpace.load, "digits", ["search.objective=loss_gain"])
+    assert "search.objective: expected gain, gain_per_second or two objectives" in text
+
+
+def test_a_training_that_there_is_not_has_no_warmup() -> None:
+    """A network is given: the length of the teacher's warm-up says nothing."""
+    overrides = ["teacher.steps=0", "teacher.schedule=cosine", "teacher.warmup=5"]
+    assert SearchSpace.load("digits", overrides).teacher.plan.warmup == 0
+    text = refused(SearchSpace.load, "digits", [*overrides[1:], "teacher.steps=5"])
+    assert "teacher.warmup: expected at most 4" in text

@@ -124,3 +124,16 @@ def test_a_space_decides_how_early_that_is(untested: float) -> None:
     assert len(elapsed) == (1 if untested == 0.0 else 2)
     assert (result.trials[0].loss_gain is None) == (untested == 1.0)
     assert not math.isnan(result.best.validation_loss or 0.0)
+
+
+def test_a_parent_has_one_accuracy(tmp_path: Path) -> None:
+    """That of the trunk, whether or not the candidate was trained on after the comparison."""
+    result = search(tmp_path / "run", trials=8)
+    found: dict[str, set[float]] = {}
+    for trial in result.study.trials:
+        about = Candidate.read(trial)
+        record = result.trials[trial.number]
+        if record.parent_accuracy is not None:
+            found.setdefault(about.start, set()).add(round(record.parent_accuracy, 6))
+    assert any(record.judged_accuracy is not None for record in result.trials)
+    assert all(len(each) == 1 for each in found.values()), found
