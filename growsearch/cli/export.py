@@ -40,7 +40,7 @@ from growsearch.cli import options, output
     help="Of a run that keeps a front, export the most accurate network within limits: "
     "milliseconds=2. Repeatable.",
 )
-@click.option("--softmax", is_flag=True, help="Give probabilities instead of logits.")
+@click.option("--softmax", is_flag=True, help="Give probabilities: behind logits a softmax.")
 @click.option(
     "--input",
     "taken",
@@ -53,6 +53,7 @@ from growsearch.cli import options, output
     metavar="PATH",
     help="Images with labels to compare, measure and calibrate on; by default those of the run.",
 )
+@options.skip_unreadable
 @options.storage
 @options.custom_objects
 @options.as_json
@@ -65,6 +66,7 @@ def export(
     softmax: bool,
     taken: Any,
     data: str | None,
+    skip_unreadable: bool,
     storage: str | None,
     custom_objects: dict[str, Any],
     as_json: bool,
@@ -88,6 +90,7 @@ def export(
         softmax=softmax,
         input=taken,
         data=data,
+        skip_unreadable=skip_unreadable,
         storage=storage,
         custom_objects=custom_objects or None,
     )

@@ -22,7 +22,13 @@ if TYPE_CHECKING:
 @click.argument("model")
 @click.option("-o", "--out", metavar="PATH", help="File to write: .keras, .h5 or .safetensors.")
 @click.option("--dry-run", is_flag=True, help="Print the plan, and write nothing.")
-@options.data
+@click.option(
+    "--data",
+    metavar="PATH",
+    help="Images to compare the outputs on, and for what new weights measure. By default outputs "
+    "are compared on random inputs, and nothing is measured.",
+)
+@options.skip_unreadable
 @click.option(
     "--seed", type=click.IntRange(0, LARGEST_SEED), default=0, help="Seed of new weights."
 )
@@ -33,6 +39,7 @@ def grow(
     out: str | None,
     dry_run: bool,
     data: str | None,
+    skip_unreadable: bool,
     seed: int,
     custom_objects: dict[str, Any],
     as_json: bool,
@@ -41,7 +48,8 @@ def grow(
     """Grow MODEL, a .keras, .h5 or .safetensors file, and keep what it computes.
 
     Growths are applied in the order in which they are typed. What changed is printed, with the
-    largest difference of the outputs on images of --data, or else on random inputs.
+    largest difference of the outputs on images of --data, or else on random inputs. A network that
+    takes bytes is computed on bytes.
     """
     growths = growths_of(typed_growths)
     if not growths:
@@ -52,6 +60,7 @@ def grow(
     output.quiet()
     from growsearch.growth.surgery import change_of, inputs_of, operated, planned
     from growsearch.interop.models import check_suffix, starting_network, write_model
+    from growsearch.interop.pixels import as_taken, takes_bytes
     from growsearch.reports import surgery as report
 
     if out is not None:
@@ -62,13 +71,17 @@ def grow(
     _, steps = planned(before.architecture, growths)
     change = after = None
     if not dry_run:
-        images = None if data is None else _images(data, before.architecture.input_shape)
-        inputs = inputs_of(before, images)
-        after = operated(before, growths, rng=seed, images=inputs if images is None else images)
+        images = None
+        if data is not None:
+            images = _images(data, before.architecture.input_shape, skip_unreadable)
+        inputs = as_taken(before, inputs_of(before, images))
+        measured = None if images is None else as_taken(before, images)
+        after = operated(before, growths, rng=seed, images=measured)
         change = change_of(before, after, growths, inputs)
         assert out is not None
         write_model(after, out)
-    about = report.Report(before, after, steps, change, data, None if dry_run else out)
+    path = None if dry_run else out
+    about = report.Report(before, after, steps, change, data, path, takes_bytes(before))
     if as_json:
         output.print_json(about.to_json())
     else:
@@ -76,6 +89,7 @@ def grow(
 
 
 SITES = 20  # of an operation, unless all are asked for
+MEASURED = 1024  # images: their values behind a layer are held in float64, all at a time
 
 
 @click.command(epilog="Example: growsearch sites my.keras")
@@ -102,8 +116,12 @@ def sites(model: str, every: bool, custom_objects: dict[str, Any], as_json: bool
     click.echo("\n".join(report.sites(architecture, found, as_option, most)))
 
 
-def _images(data: str, input_shape: tuple[int, ...]) -> Any:
-    """Return images on which a network is measured."""
+def _images(data: str, input_shape: tuple[int, ...], skip_unreadable: bool) -> Any:
+    """Return at most 1,024 images on which a network is measured, evenly spaced in the split."""
+    import numpy as np
+
     from growsearch.datasets import OWN, load, pictures_for
 
-    return load(OWN, data, **pictures_for(input_shape)).validation.images
+    found = load(OWN, data, skip_unreadable=skip_unreadable, **pictures_for(input_shape))
+    images = found.validation.images
+    return images[np.linspace(0, len(images) - 1, min(len(images), MEASURED)).astype(int)]

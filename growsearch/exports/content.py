@@ -13,9 +13,27 @@ from scipy.special import softmax
 
 from growsearch.errors import InvalidInputError
 from growsearch.networks import Network
-from growsearch.networks.layers import KerasEnds
+from growsearch.networks.layers import (
+    AlphaDropout,
+    Carried,
+    Dropout,
+    Flatten,
+    GaussianDropout,
+    GaussianNoise,
+    GlobalAvgPool,
+    GlobalMaxPool,
+    KerasEnds,
+    Permute,
+    Reshape,
+)
 
 LARGEST_PIXEL = 255
+_PROBABILITIES = ("softmax", "sigmoid", "hard_sigmoid")  # functions that give them
+# Layers behind which probabilities are probabilities still: they move, drop or average them.
+_PASSED = (
+    *(Flatten, Reshape, Permute, GlobalAvgPool, GlobalMaxPool, KerasEnds),
+    *(Dropout, AlphaDropout, GaussianDropout, GaussianNoise, Carried),
+)
 
 
 @dataclass(frozen=True)
@@ -55,7 +73,7 @@ class Content:
     @property
     def gives(self) -> str:
         """The name of the outputs: "probabilities", "logits", or "outputs" of another network."""
-        if self.softmax or ends_in_softmax(self.network):
+        if self.softmax or probabilities_by(self.network):
             return "probabilities"
         shape = self.network.architecture.shapes[self.network.architecture.output.name]
         return "logits" if len(shape) == 1 else "outputs"
@@ -138,6 +156,36 @@ def on_processor() -> AbstractContextManager[Any]:
     return device
 
 
-def ends_in_softmax(network: Network) -> bool:
-    """Return whether a network gives probabilities already."""
-    return getattr(network.architecture.output.layer, "activation", "") == "softmax"
+def probabilities_by(network: Network) -> str:
+    """Return the function whose values a network's outputs are, where they are probabilities.
+
+    It is "softmax" or a sigmoid; "" of an end whose outputs are no probabilities yet, as logits.
+    """
+    architecture = network.architecture
+    node = architecture.output
+    while isinstance(node.layer, _PASSED):
+        name = node.inputs[0]
+        if name not in architecture:
+            return ""
+        node = architecture[name]
+    function = node.layer.activation_behind("linear")
+    return function if function in _PROBABILITIES else ""
+
+
+def adds_softmax(network: Network, *, asked: bool) -> bool:
+    """Return whether a file has a softmax behind the network: if asked, and if there is one to add.
+
+    Raises
+    ------
+    InvalidInputError
+        When it is asked for a single output that is no probability: it would always be 1.
+    """
+    if not asked or probabilities_by(network):
+        return False
+    if network.outputs == 1:
+        raise InvalidInputError(
+            "softmax: expected a network of at least two outputs, or one that ends in a sigmoid, "
+            "got one output, of which a softmax is always 1: leave softmax out, and take the "
+            "sigmoid of the output where it is a logit"
+        )
+    return True

@@ -72,7 +72,7 @@ class Images:
         return bool(np.abs(steps - np.rint(steps)).max() < _SAME)
 
 
-def images_for(subject: Subject, data: Any = None) -> Images:
+def images_for(subject: Subject, data: Any = None, *, skip_unreadable: bool = False) -> Images:
     """Return images for a network: those that are named, else the run's, else random ones.
 
     Parameters
@@ -81,6 +81,8 @@ def images_for(subject: Subject, data: Any = None) -> Images:
     data : path, arrays or Dataset, optional
         As of :func:`growsearch.datasets.load`. The images of the run are found in its folder, or
         where they were found for the run.
+    skip_unreadable : bool
+        Leave out files of ``data`` that cannot be read.
 
     Raises
     ------
@@ -89,7 +91,7 @@ def images_for(subject: Subject, data: Any = None) -> Images:
     """
     architecture = subject.network.architecture
     count = int(np.clip(_FLOPS // max(architecture.flops, 1), _FEWEST, _COMPARED))
-    parts, about = _parts(subject, data)
+    parts, about = _parts(subject, data, skip_unreadable)
     if parts is None:
         drawn = np.random.default_rng(0).random((count, *architecture.input_shape), np.float32)
         if len(architecture.input_shape) == 3:
@@ -119,11 +121,14 @@ def _some(split: Split, count: int) -> Split:
     return Split(np.asarray(some.images), some.labels, split.class_names)
 
 
-def _parts(subject: Subject, data: Any) -> tuple[Mapping[str, Split] | None, str]:
+def _parts(
+    subject: Subject, data: Any, skip_unreadable: bool
+) -> tuple[Mapping[str, Split] | None, str]:
     """Return the images by part, and where they came from; None where there are none."""
     result, shape = subject.result, subject.network.architecture.input_shape
     if data is not None:
-        dataset = datasets.load(datasets.OWN, data, **datasets.pictures_for(shape))
+        pictures = datasets.pictures_for(shape)
+        dataset = datasets.load(datasets.OWN, data, skip_unreadable=skip_unreadable, **pictures)
         dataset = datasets.in_order(dataset, subject.network.class_names)
         return _as_in_run(dataset, result) or _as_they_are(dataset), dataset.source
     if result is None:

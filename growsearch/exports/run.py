@@ -14,7 +14,13 @@ from growsearch.checks import check_choice, expanded
 from growsearch.errors import ArchitectureError, InvalidInputError
 from growsearch.exports.agreement import compare
 from growsearch.exports.card import card
-from growsearch.exports.content import Content, check_ends, ends_in_softmax, on_processor
+from growsearch.exports.content import (
+    Content,
+    adds_softmax,
+    check_ends,
+    on_processor,
+    probabilities_by,
+)
 from growsearch.exports.formats import FORMATS, Format, format_for
 from growsearch.exports.images import Images, images_for
 from growsearch.exports.measure import accuracy, milliseconds, size_of
@@ -41,6 +47,7 @@ def export(
     softmax: bool = False,
     input: Input | None = None,
     data: Any = None,
+    skip_unreadable: bool = False,
     storage: str | None = None,
     custom_objects: Mapping[str, Any] | None = None,
 ) -> Export:
@@ -65,7 +72,8 @@ def export(
         Limits on demands, by name: the most accurate network within them of a run that keeps a
         front; see :func:`growsearch.pick`.
     softmax : bool
-        True for probabilities; otherwise the file gives what the network gives, as a rule logits.
+        True for probabilities: a softmax is added, unless the network ends in one or in a sigmoid.
+        Otherwise the file gives what the network gives, as a rule logits.
     input : "uint8" or "float32", optional
         What the file takes: bytes of pixels from 0 to 255, which it divides by 255, or floats, of
         images from 0 to 1. By default bytes for images that were bytes, in formats that have a
@@ -73,6 +81,8 @@ def export(
     data : path, arrays or Dataset, optional
         Images with labels, as of :func:`growsearch.load_data`; by default those of the run. Without
         any, outputs are compared on random inputs, and the record says so.
+    skip_unreadable : bool
+        Leave out files of ``data`` that cannot be read, instead of raising for the first.
     storage : str, optional
         The storage URL of the run, if it is not its folder's.
     custom_objects : mapping, optional
@@ -108,10 +118,11 @@ def export(
         model, trial=trial, within=within, storage=storage, custom_objects=custom_objects
     )
     check_ends(subject.network)
+    has_softmax = adds_softmax(subject.network, asked=softmax)
     target = path or Path(f"{subject.name}{_ending(chosen)}")
     source = None if subject.place is None else expanded(subject.place)
     check_place(target, is_folder=not chosen.suffixes, source=source)
-    images = images_for(subject, data)
+    images = images_for(subject, data, skip_unreadable=skip_unreadable)
     if chosen.needs_images and not images.are_real:
         raise InvalidInputError(
             f"{chosen.name}: expected images to take the ranges of activations from, but "
@@ -121,11 +132,12 @@ def export(
     content = Content(
         subject.network,
         pixels=_takes_pixels(input, chosen, subject, images),
-        softmax=softmax and not ends_in_softmax(subject.network),
+        softmax=has_softmax,
         calibration=images.calibration,
         custom_objects=custom_objects,
     )
     options = {"trial": trial, "within": within, "data": data, "storage": storage}
+    options["skip_unreadable"] = skip_unreadable
     command = _command(subject, target, chosen, content, **options)
     with written_beside(target) as folder:
         written = folder / target.name
@@ -256,7 +268,8 @@ def _notes(subject: Subject, images: Images, content: Content, *, softmax: bool)
     if not images.are_real:
         notes.append(f"compared on random inputs: {images.about}")
     if softmax and not content.softmax:
-        notes.append("the network ends in a softmax already: none was added")
+        end = probabilities_by(subject.network)
+        notes.append(f"the network ends in a {end} already: no softmax was added")
     if content.pixels and not images.are_bytes:
         notes.append("the images were no bytes: they were rounded to multiples of 1/255")
     return tuple(notes)
@@ -288,6 +301,7 @@ def _command(subject: Subject, target: Path, chosen: Format, content: Content, *
         options += ["--input", content.input_dtype]
     if asked["data"] is not None:
         options += ["--data", str(asked["data"])]
+        options += ["--skip-unreadable"] if asked["skip_unreadable"] else []
     for name, own in (content.custom_objects or {}).items():
         options += ["--custom-objects", f"{own.__module__}:{name}"]
     if asked["storage"] is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from growsearch.errors import InvalidInputError, NetworkFileError, RunError
 from growsearch.interop.models import starting_network
 from growsearch.interop.pixels import for_unit_pixels
 from growsearch.networks import Network
+from growsearch.networks.layers import KerasEnds
 from growsearch.networks.store import NetworkStore
 from growsearch.study.attributes import Candidate
 from growsearch.study.networks import freed_of
@@ -115,10 +116,21 @@ def subject_of(
     if within:
         raise InvalidInputError("within: expected none for a model that is no run")
     start = starting_network(model, custom_objects=custom_objects)
-    network, note = for_unit_pixels(start.network)
-    notes = (f"{start.source}: {note}",) if note else ()
+    network, of_output = _with_plain_output(start.network)
+    network, of_pixels = for_unit_pixels(network)
+    notes = tuple(f"{start.source}: {note}" for note in (of_output, of_pixels) if note)
     name = "network" if path is None else path.stem
     return Subject(network, name, start.source, place, notes=notes)
+
+
+def _with_plain_output(network: Network) -> tuple[Network, str]:
+    """Return a network whose only output is an array, where it stood in a dict; and a note."""
+    ends = network.architecture.output
+    if not isinstance(ends.layer, KerasEnds) or len(ends.inputs) != 1 or ends.layer.given == 0:
+        return network, ""
+    architecture = network.architecture.with_layers({ends.name: replace(ends.layer, gives="0")})
+    note = "its output is an array, without a name, in this file"
+    return replace(network, architecture=architecture), note
 
 
 def _of_run(result: SearchResult, trial: int | None, place: str, chosen: str) -> Subject:

@@ -60,8 +60,9 @@ def measure_change(
     ----------
     before, after : Network
     images : array, shape ``(n, *input_shape)``, optional
-        By default 16 images of uniform random pixels from 0 to 1. A list of arrays where the
-        networks have several inputs; of several outputs all are compared.
+        By default 16 images of uniform random pixels from 0 to 1, which are nearly black to a
+        network that takes bytes: give it images. A list of arrays where the networks have several
+        inputs; of several outputs all are compared.
     images_after : array, optional
         The same images as ``after`` reads them. By default zeros in channels that ``before`` does
         not have; :meth:`AddInputs.extended` repeats channels.

@@ -122,7 +122,7 @@ class Narrow(Growth):
             if images is None:
                 raise InvalidInputError(
                     f"{self.layer}: expected images on which to measure activations, got none: "
-                    "give images, or narrow by magnitude"
+                    "give images (--data), or narrow by magnitude"
                 )
             inputs = inputs_on(network, ties, images)
         if setting.fill == "random":

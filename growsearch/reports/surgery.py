@@ -10,6 +10,7 @@ from growsearch.growth import Growth
 from growsearch.growth.change import Change
 from growsearch.growth.surgery import Step
 from growsearch.networks import Architecture, Network
+from growsearch.networks.layers import BatchNorm
 
 _EXACT = 1e-5  # of the largest output: beyond, the function has changed
 
@@ -21,11 +22,14 @@ class Report:
     Parameters
     ----------
     before : Network
-    after, change, path
-        The network, the change of its outputs and its file; None of a plan.
+    after, change
+        The network, and the change of its outputs; None of a plan.
     steps : tuple of Step
     data : str or None
         The images that outputs were compared on; None is random inputs.
+    path : str or None
+    takes_bytes : bool
+        True of a network whose images are bytes from 0 to 255.
     """
 
     before: Network
@@ -34,6 +38,25 @@ class Report:
     change: Change | None
     data: str | None
     path: str | None
+    takes_bytes: bool = False
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Remarks on the figures, a line each; none of a plan."""
+        if self.after is None:
+            return ()
+        notes = []
+        if self.takes_bytes:
+            notes.append(
+                "the network takes pixels from 0 to 255, before and after: those of the "
+                f"{'random inputs' if self.data is None else 'images'} were multiplied by 255"
+            )
+        if self.data is None and (new := _new_batch_norms(self.before, self.after)):
+            notes.append(
+                f"{', '.join(new)}: mean 0 and variance 1, which a training would move far: --data "
+                "measures them on images"
+            )
+        return tuple(notes)
 
     def to_json(self) -> dict[str, Any]:
         """Return the report as plain JSON values."""
@@ -46,6 +69,7 @@ class Report:
             "flops": [old.flops, after.flops],
             "change": None if self.change is None else asdict(self.change),
             "data": self.data,
+            "notes": list(self.notes),
         }
 
 
@@ -74,6 +98,7 @@ def lines(report: Report) -> list[str]:
         )
         if change.relative > _EXACT:
             found.append(f"{'':<14}the network computes something else than before")
+    found += [f"{'note':<14}{note}" for note in report.notes]
     ended = "nothing, as asked by --dry-run" if report.path is None else report.path
     return [*found, f"{'written':<14}{ended}"]
 
@@ -98,6 +123,14 @@ def sites(
         if left := len(found[name]) - len(some):
             lines.append(f"… and {left:,} more places of {name}: --all lists them")
     return lines
+
+
+def _new_batch_norms(before: Network, after: Network) -> list[str]:
+    """Return the names of the batch norms that growths added."""
+    nodes = after.architecture.nodes
+    return [
+        n.name for n in nodes if isinstance(n.layer, BatchNorm) and n.name not in before.weights
+    ]
 
 
 def _from_to(before: int, after: int) -> str:

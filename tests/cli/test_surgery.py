@@ -22,10 +22,11 @@ from growsearch.growth import (
     growth_from_json,
     sites,
 )
+from growsearch.growth.surgery import change_of, inputs_of, operated
 from growsearch.interop.models import starting_network
 from growsearch.networks import Architecture
 from tests.command_line import refused
-from tests.keras_files import model, saved
+from tests.keras_files import L, keras, model, saved
 
 pytestmark = pytest.mark.usefixtures("own_machine")
 
@@ -86,6 +87,111 @@ def test_the_ends_grow_and_old_outputs_stay(
     network = starting_network(out).network
     assert network.class_names == ("0", "1", "2", "cat", "dog")
     assert network.architecture.input_shape == (8, 8, 3)
+
+
+def of_bytes(path: Path, *, batch_norm: bool = False) -> Path:
+    """The file of a model that divides bytes by 255: half of its units need a bright pixel."""
+    keras.utils.set_random_seed(0)
+    norm = [L.BatchNormalization(name="bn1")] if batch_norm else []
+    layers = [
+        *(keras.Input((8, 8, 1)), L.Rescaling(1.0 / 255.0, name="scale")),
+        *(L.Conv2D(8, 3, name="conv1"), *norm, L.ReLU()),
+        *(L.GlobalAveragePooling2D(), L.Dense(3, name="fc1")),
+    ]
+    found = keras.Sequential(layers)
+    kernel, bias = found.get_layer("conv1").get_weights()
+    bias[:] = 0.3
+    bias[4:] = -0.4  # such a unit is off in images that are nearly black
+    found.get_layer("conv1").set_weights([kernel, bias])
+    return saved(found, path)
+
+
+@pytest.mark.parametrize("has_data", [True, False])
+def test_a_model_of_bytes_sees_bytes(
+    has_data: bool, images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The change is that on bytes; it is said, and the file takes bytes as before."""
+    path, out = of_bytes(tmp_path / "bytes.keras"), tmp_path / "out.keras"
+    data = ["--data", str(images)] if has_data else []
+    typed = ["--narrow", "conv1=4,by=magnitude", "-o", str(out), *data]
+    assert main(["grow", str(path), *typed, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    before, after = starting_network(path).network, starting_network(out).network
+    assert after.architecture["scale"] == before.architecture["scale"]
+    unit = np.random.default_rng(0).random((16, 8, 8, 1))
+    if has_data:
+        with np.load(images) as arrays:
+            unit = arrays["x_validation"][:16].astype(np.float64)
+    pixels = np.rint(255.0 * unit)
+    largest = float(np.abs(after.forward(pixels) - before.forward(pixels)).max())
+    assert largest > 0.01
+    assert found["change"]["largest"] == pytest.approx(largest, rel=1e-6)
+    assert "from 0 to 255" in found["notes"][0]
+    assert main(["grow", str(path), *typed]) == 0
+    assert "\nnote          the network takes pixels from 0 to 255" in capsys.readouterr().out
+
+
+def test_new_weights_of_a_model_of_bytes_measure_bytes(images: Path, tmp_path: Path) -> None:
+    """Narrow by activation and a new batch norm are those of the function, on bytes."""
+    path, out = of_bytes(tmp_path / "bytes.keras", batch_norm=True), tmp_path / "out.safetensors"
+    typed = ["--deepen", "conv1", "--narrow", "conv1=5,by=activation", "--seed", "3"]
+    assert main(["grow", str(path), *typed, "-o", str(out), "--data", str(images)]) == 0
+    with np.load(images) as arrays:
+        pixels = np.rint(255.0 * arrays["x_validation"])
+    growths = [Deepen("conv1"), Narrow("conv1", 5, "activation")]
+    expected = operated(starting_network(path).network, growths, rng=3, images=pixels)
+    assert starting_network(out).network.sha256 == expected.sha256
+
+
+def test_a_model_of_fractions_sees_fractions(
+    path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing is multiplied, and nothing is said."""
+    typed = ["--narrow", "conv1=3,by=magnitude", "-o", str(tmp_path / "out.keras"), "--json"]
+    assert main(["grow", str(path), *typed]) == 0
+    found = json.loads(capsys.readouterr().out)
+    before = starting_network(path).network
+    change = change_of(before, starting_network(found["path"]).network, [], inputs_of(before))
+    assert found["change"]["largest"] == pytest.approx(change.largest, rel=1e-6)
+    assert found["notes"] == []
+
+
+def test_random_inputs_are_no_images(
+    path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without --data nothing is measured on them, as without images in Python."""
+    out = tmp_path / "out.safetensors"
+    command = ["grow", str(path), "-o", str(out)]
+    said = refused(capsys, *command, "--narrow", "conv1=3,by=activation")
+    assert "expected images on which to measure activations, got none" in said
+    assert not out.exists()
+    before = starting_network(path).network
+    for option, growth in (
+        (("--add-classes", "2,prior=0.1"), AddClasses(2, prior=0.1)),
+        (("--narrow", "conv1=3,by=magnitude"), Narrow("conv1", 3, "magnitude")),
+    ):
+        assert main([*command, *option]) == 0
+        expected = operated(before, [growth], rng=0)
+        assert starting_network(out).network.sha256 == expected.sha256
+
+
+def test_a_new_batch_norm_without_images_is_exact_and_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its statistics are 0 and 1 until images are given; and the layer can be taken out again."""
+    path, out = of_bytes(tmp_path / "bytes.keras", batch_norm=True), tmp_path / "out.safetensors"
+    assert main(["grow", str(path), "--deepen", "conv1", "-o", str(out), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["change"]["relative"] < 1e-5
+    before, after = starting_network(path).network, starting_network(out).network
+    new = {name for name in after.weights if name not in before.weights}
+    (norm,) = (name for name in new if "mean" in after.weights[name])
+    assert not after.weights[norm]["mean"].any()
+    assert f"{norm}: mean 0 and variance 1" in found["notes"][1]
+    (layer,) = new - {norm}
+    again = tmp_path / "again.safetensors"
+    assert main(["grow", str(out), "--remove", layer, "-o", str(again)]) == 0
+    assert starting_network(again).network.sha256 == before.sha256
 
 
 def test_a_dry_run_writes_nothing(

@@ -94,6 +94,92 @@ def test_a_keras_file_that_scales_pixels_itself(tmp_path: Path) -> None:
     assert np.abs(found - expected).max() < 1e-6
 
 
+def test_a_model_that_subtracts_and_divides_takes_bytes(tmp_path: Path) -> None:
+    """(x - 127.5) / 127.5 is two layers, of which the first is changed: the export says so."""
+    inputs = keras.Input((8, 8, 3))
+    x = keras.layers.Conv2D(4, 3, activation="relu")((inputs - 127.5) / 127.5)
+    whole = keras.Model(inputs, keras.layers.Dense(2)(keras.layers.GlobalAveragePooling2D()(x)))
+    record = gs.export(whole, out=tmp_path / "mine.onnx", input="uint8")
+    assert any("scales pixels from 0 to 255" in note for note in record.notes)
+    pixels = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 3), np.uint8)
+    found = FORMATS["onnx"].load(record.path, Content(NETWORKS["plain"](), True, False))(pixels)
+    assert np.abs(found - np.asarray(whole(pixels.astype(np.float32)))).max() < 1e-5
+
+
+def ended(*last: Any, name: str | None = None) -> Network:
+    """A small network of Keras with these last layers; an output with a name has ends."""
+    inputs = x = keras.Input((4, 4, 2))
+    for layer in (keras.layers.Conv2D(3, 3), *last):
+        x = layer(x)
+    return gs.from_keras(keras.Model(inputs, x if name is None else {name: x}))
+
+
+@pytest.mark.parametrize(
+    ("end", "classes", "behind"),
+    [
+        ("softmax", 3, "nothing"),
+        ("sigmoid", 1, "nothing"),
+        ("sigmoid", 3, "a layer"),
+        ("sigmoid", 3, "a shape"),
+        ("hard_sigmoid", 1, "a layer"),
+        ("softmax", 3, "a name"),
+    ],
+)
+def test_probabilities_get_no_softmax(end: str, classes: int, behind: str, tmp_path: Path) -> None:
+    """Behind a sigmoid or a softmax there is none to add; the outputs are called what they are."""
+    layers = keras.layers
+    average = layers.GlobalAveragePooling2D()
+    network = {
+        "nothing": lambda: ended(average, layers.Dense(classes, end)),
+        "a layer": lambda: ended(average, layers.Dense(classes), layers.Activation(end)),
+        "a name": lambda: ended(average, layers.Dense(classes, end), name="class"),
+        "a shape": lambda: ended(layers.Conv2D(classes, 2, activation=end), layers.Flatten()),
+    }[behind]()
+    record = gs.export(network, out=tmp_path / "made.keras", softmax=True)
+    expected = f"float32 (n, {classes}), probabilities"
+    assert record.output == expected
+    assert f"the network ends in a {end} already: no softmax was added" in record.notes
+    assert "--softmax" not in record.command
+    images = np.random.default_rng(0).random((3, 4, 4, 2))
+    again = gs.from_keras(record.path).forward(images)
+    assert np.abs(again - network.forward(images)).max() < 1e-6
+    without = gs.export(network, out=tmp_path / "made.keras")
+    assert without.output == expected
+    assert not any("softmax" in note for note in without.notes)
+
+
+@pytest.mark.parametrize("name", [None, "age"])
+def test_a_single_output_gets_no_softmax(name: str | None, tmp_path: Path) -> None:
+    """A softmax of one number is 1.0 for every image: it is refused, and nothing is written."""
+    layers = keras.layers
+    network = ended(layers.GlobalAveragePooling2D(), layers.Dense(1), name=name)
+    with pytest.raises(
+        InvalidInputError, match=r"^softmax: expected a network of at least two outputs, .* got one"
+    ) as caught:
+        gs.export(network, out=tmp_path / "made.keras", softmax=True)
+    assert "\n" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+    assert gs.export(network, out=tmp_path / "made.keras").output == "float32 (n, 1), logits"
+
+
+def test_an_output_with_a_name_is_an_array(tmp_path: Path) -> None:
+    """A dict of one output is written as an array, with a softmax or without; it is said."""
+    layers = keras.layers
+    network = ended(layers.GlobalAveragePooling2D(), layers.Dense(3), name="class")
+    for softmax, gives in ((False, "logits"), (True, "probabilities")):
+        record = gs.export(network, out=tmp_path / "made.onnx", softmax=softmax)
+        assert record.output == f"float32 (n, 3), {gives}"
+        assert any("its output is an array, without a name" in note for note in record.notes)
+
+
+def test_values_that_are_scaled_again_are_no_probabilities(tmp_path: Path) -> None:
+    """Behind a sigmoid that is multiplied by 255, as of an autoencoder, a softmax can be added."""
+    layers = keras.layers
+    last = layers.GlobalAveragePooling2D(), layers.Dense(3, "sigmoid"), layers.Rescaling(255.0)
+    record = gs.export(ended(*last), out=tmp_path / "made.keras")
+    assert record.output == "float32 (n, 3), logits"
+
+
 def test_nothing_is_written_where_outputs_differ(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -191,10 +191,11 @@ def _native(
     shapes = network.architecture.input_shapes(node)
     layer, behind = write_layer(node.layer, name, *shapes[:1], dtype=dtype, **options)
     context = {"training": about["training"]} if "training" in about else {}
-    inputs = [
-        each if "float" in each.dtype else keras.ops.cast(each, layer.compute_dtype)
-        for each in inputs
-    ]
+    if not isinstance(layer, keras.layers.Rescaling):  # which casts whole numbers itself
+        inputs = [
+            each if "float" in each.dtype else keras.ops.cast(each, layer.compute_dtype)
+            for each in inputs
+        ]
     output = layer(inputs[0] if len(inputs) == 1 else inputs, **context)
     if behind != "linear":
         name = network.architecture.new_name(f"{node.name}_activation").replace("/", ".")

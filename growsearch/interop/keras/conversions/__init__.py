@@ -43,7 +43,11 @@ WRITERS: Mapping[type, Writer] = {
     layer: writer for family in _FAMILIES for layer, writer in family.WRITERS.items()
 }
 ARRAYS: Mapping[str, Arrays] = scaling.ARRAYS
-OPERATIONS: Mapping[str, Callable[[Call], Layer]] = {**joins.OPERATIONS, **functions.OPERATIONS}
+OPERATIONS: Mapping[str, Callable[[Call], Layer]] = {
+    **joins.OPERATIONS,
+    **functions.OPERATIONS,
+    **scaling.OPERATIONS,
+}
 
 
 def reader_of(operation: Any) -> Reader | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from growsearch.interop.keras.conversions.conversion import (
     Arrays,
+    Call,
     Reader,
     Writer,
     Written,
@@ -64,6 +65,14 @@ def _write_normalization(layer: Any, arrays: Mapping[str, NDArray[Any]]) -> None
     layer.finalize_state()
 
 
+def _cast(call: Call) -> layers.Rescale:
+    """Read whole numbers that become floats, as all numbers are here: a factor of 1."""
+    (given,) = call.args
+    if "float" in given.dtype or call.operation.dtype != "float32":
+        refuse(f"expected whole numbers as float32, got {given.dtype} as {call.operation.dtype}")
+    return layers.Rescale()
+
+
 READERS: dict[str, Reader] = {
     "Rescaling": _rescaling,
     "Normalization": _normalization,
@@ -85,3 +94,4 @@ ARRAYS: dict[str, Arrays] = {
     "Rescaling": (_read_rescaling, _write_rescaling),
     "Normalization": (_read_normalization, _write_normalization),
 }
+OPERATIONS: dict[str, Callable[[Call], layers.Rescale]] = {"cast": _cast}
