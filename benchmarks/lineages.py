@@ -70,7 +70,12 @@ class Grown:
 
 # Both contenders are tuned alike: the same number of configurations, the likeliest first.
 SCRATCH = (Scratch(0.8), Scratch(0.4), Scratch(0.2), Scratch(1.2))
-GROWN = (Grown(0.8, 0.6), Grown(0.4, 0.6), Grown(0.8, 0.5, at_once=True), Grown(0.4, 0.3))
+GROWN = (
+    Grown(0.8, 0.6),
+    Grown(0.4, 0.6),
+    Grown(0.8, 0.3, decay=0.65),
+    Grown(0.8, 0.5, at_once=True),
+)
 
 
 def first(input_shape: tuple[int, int, int], classes: int) -> Architecture:
