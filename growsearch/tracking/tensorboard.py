@@ -28,7 +28,7 @@ class TensorBoard(Tracker):
     Parameters
     ----------
     folder : path, optional
-        ``tensorboard`` in the run folder by default.
+        Of this run alone; ``tensorboard`` in the run folder by default.
     """
 
     name: ClassVar[str] = "tensorboard"
@@ -57,6 +57,11 @@ class TensorBoard(Tracker):
     def _open(self, name: str, identity: str, params: dict[str, Value]) -> str:
         from tensorboardX import SummaryWriter
 
+        if not identity and any(self.folder.glob("trial-*")):
+            raise FileExistsError(
+                f"{self.folder}: expected no trials of another run: name a folder of its own for "
+                "each, as runs/tensorboard/mnist"
+            )
         # A file of its own for each session, those that begin in the same second too.
         suffix = f".{os.getpid()}.{time.monotonic_ns()}"
         self._writer = SummaryWriter(str(self.folder / RUN), filename_suffix=suffix)

@@ -181,6 +181,18 @@ def test_a_place_that_does_not_answer_is_told_before_the_first_trial(
         search(tmp_path / "run", trials=1, callbacks=[TensorBoard(tmp_path / "file")])
 
 
+def test_the_log_of_another_run_is_left_alone(tmp_path: Path) -> None:
+    """Its trials have the same names; a run that goes on is no other."""
+    log = tmp_path / "log"
+    search(tmp_path / "one", trials=1, callbacks=[TensorBoard(log)])
+    before = {path: path.read_bytes() for path in log.rglob("*") if path.is_file()}
+    with pytest.warns(TrackingWarning, match="log: expected no trials of another run"):
+        search(tmp_path / "two", trials=1, callbacks=[TensorBoard(log)])
+    assert {path: path.read_bytes() for path in log.rglob("*") if path.is_file()} == before
+    search(tmp_path / "one", trials=2, callbacks=[TensorBoard(log)])
+    assert (log / "trial-0001").is_dir()
+
+
 # --- Weights & Biases ---------------------------------------------------------------------------
 
 
