@@ -73,10 +73,12 @@ def grow(
     if not dry_run:
         images = None
         if data is not None:
-            images = _images(data, before.architecture.input_shape, skip_unreadable)
-        inputs = as_taken(before, inputs_of(before, images))
-        measured = None if images is None else as_taken(before, images)
-        after = operated(before, growths, rng=seed, images=measured)
+            found = _images(data, before.architecture.input_shape, skip_unreadable)
+            images = as_taken(before, found)
+        inputs = inputs_of(before, images)
+        if images is None:
+            inputs = as_taken(before, inputs)
+        after = operated(before, growths, rng=seed, images=images)
         change = change_of(before, after, growths, inputs)
         assert out is not None
         write_model(after, out)

@@ -157,10 +157,21 @@ def _typed(labels: NDArray[Any]) -> NDArray[Any]:
     raise DataError(f"expected labels as class numbers or names, got {odd!r}: convert them")
 
 
+def are_hot(rows: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return which rows of numbers are one-hot: a single 1, and else 0.
+
+    Examples
+    --------
+    >>> are_hot(np.array([[0, 1, 0], [0, 2, 0], [1, 1, 0]]))
+    array([ True, False, False])
+    """
+    found: NDArray[np.bool_] = ((rows == 0) | (rows == 1)).all(axis=1) & (rows.sum(axis=1) == 1)
+    return found
+
+
 def _hot(labels: NDArray[Any]) -> Labels:
     """Return the place of the one 1 in each row."""
-    is_hot = (labels == 0) | (labels == 1)
-    wrong = np.flatnonzero(~is_hot.all(axis=1) | (labels.sum(axis=1) != 1))
+    wrong = np.flatnonzero(~are_hot(labels))
     if wrong.size:
         raise DataError(
             f"expected one class an image, got labels of shape {labels.shape} whose row {wrong[0]} "

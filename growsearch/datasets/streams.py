@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from growsearch.datasets.dataset import Dataset, Split, split_from
 from growsearch.datasets.intensities import CHANNELS
-from growsearch.datasets.labels import class_numbers
+from growsearch.datasets.labels import are_hot, class_numbers
 from growsearch.datasets.splits import parts_of
 from growsearch.errors import DataError
 
@@ -155,7 +155,7 @@ def _pairs(stream: Any, part: str) -> Iterator[tuple[NDArray[Any], NDArray[Any]]
 
 def _is_one(x: NDArray[Any], y: NDArray[Any]) -> bool:
     """Return whether x is one image (h, w, c) with its one-hot row, no batch of grey ones."""
-    is_hot = y.dtype.kind in "fiub" and np.count_nonzero(y == 1) == 1 == np.count_nonzero(y)
+    is_hot = y.dtype.kind in "fiub" and bool(are_hot(y[np.newaxis]).all())
     return len(x) != len(y) or (x.shape[-1] in CHANNELS and is_hot)
 
 

@@ -126,9 +126,11 @@ def reason_to_stop(
     room = clock.left - _reserved(space, clock.budget)
     if room < state.laps.longest:
         return f"the time budget of {clock.budget:g} s leaves no room for another trial"
-    one, others = _updates_of_trial(space, study), math.ceil(trainings_of(space) - 1.0)
-    seconds = one * (1 + math.ceil(others / max(1, workers)))
-    if not _has_trained(state) and room < seconds:
+    if _has_trained(state):
+        return None
+    others = math.ceil(trainings_of(space) - 1.0)
+    seconds = _updates_of_trial(space, study) * (1 + math.ceil(others / max(1, workers)))
+    if room < seconds:
         its, fewer = ("", "") if not others else (", with its controls,", ", or fewer controls")
         return (
             f"the time budget of {clock.budget:g} s leaves no room for a trial, whose "

@@ -19,9 +19,9 @@ from growsearch.errors import (
     RunError,
     disk_errors,
 )
-from growsearch.interop.pixels import for_unit_pixels
-from growsearch.networks import INPUT, Architecture, Network
-from growsearch.networks.layers import KerasEnds, KerasInput
+from growsearch.interop.pixels import entrances, for_unit_pixels
+from growsearch.networks import Architecture, Network
+from growsearch.networks.layers import KerasEnds
 
 OURS = ".safetensors"
 KERAS = (".keras", ".h5")
@@ -97,8 +97,7 @@ def _with_plain_ends(start: StartingNetwork) -> StartingNetwork:
     ArchitectureError
         When it has several inputs or outputs: names them.
     """
-    nodes = start.network.architecture.nodes
-    inputs = [INPUT, *(node.name for node in nodes if isinstance(node.layer, KerasInput))]
+    nodes, inputs = start.network.architecture.nodes, entrances(start.network.architecture)
     last = start.network.architecture.output
     outputs = list(last.inputs) if isinstance(last.layer, KerasEnds) else [last.name]
     for names, kind in ((inputs, "input"), (outputs, "output")):

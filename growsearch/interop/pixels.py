@@ -46,7 +46,7 @@ def takes_bytes(network: Network) -> bool:
     >>> takes_bytes(Network.initial(Architecture((4, 4, 1), layers), rng=0))
     True
     """
-    return any(_takes_bytes(network, entrance) for entrance in _entrances(network.architecture))
+    return any(_takes_bytes(network, entrance) for entrance in entrances(network.architecture))
 
 
 def as_taken(network: Network, images: Any) -> Any:
@@ -58,9 +58,9 @@ def as_taken(network: Network, images: Any) -> Any:
     images : array, shape (n, *input_shape)
         A list of them where the network has several inputs.
     """
-    entrances = _entrances(network.architecture)
-    if len(entrances) > 1 and isinstance(images, list | tuple):
-        pairs = zip(entrances, images, strict=True)
+    names = entrances(network.architecture)
+    if len(names) > 1 and isinstance(images, list | tuple):
+        pairs = zip(names, images, strict=True)
         return [_in_bytes(each) if _takes_bytes(network, name) else each for name, each in pairs]
     return _in_bytes(images) if _takes_bytes(network, INPUT) else images
 
@@ -101,7 +101,7 @@ def for_unit_pixels(network: Network) -> tuple[Network, str]:
     return Network(architecture, weights, class_names=network.class_names), note
 
 
-def _entrances(architecture: Architecture) -> list[str]:
+def entrances(architecture: Architecture) -> list[str]:
     """Return the names of the inputs."""
     return [INPUT, *(n.name for n in architecture.nodes if isinstance(n.layer, KerasInput))]
 
@@ -112,7 +112,7 @@ def _takes_bytes(network: Network, entrance: str) -> bool:
         return False
     ends = architecture.output.layer
     if isinstance(ends, KerasEnds):
-        tensors = dict(zip(_entrances(architecture), ends.taken["tensors"], strict=False))
+        tensors = dict(zip(entrances(architecture), ends.taken["tensors"], strict=False))
         if tensors.get(entrance, {}).get("dtype") == "uint8":
             return True
     return _scaling_bytes(network, entrance) is not None
